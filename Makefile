@@ -1,0 +1,65 @@
+# Every target sets up what it needs, in .venv. Nothing but make, bash and Python 3.11 is asked of the machine.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+BIN := .venv/bin
+CODE := nst_engine jobs api worker cli
+ARGS ?=
+
+# uv on PATH, else one of our own from the package index.
+UV := $(or $(shell command -v uv 2>/dev/null),.tools/bin/uv)
+OWN_UV := $(filter .tools/bin/uv,$(UV))
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.tools/bin/uv:
+	@echo 'uv is not on PATH: installing it into .tools'
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and "nst needs Python 3.11 or newer")'
+	@python3 -m venv .tools
+	@.tools/bin/python -m pip install --quiet --disable-pip-version-check uv
+
+# --inexact: what the other stamp installed stays.
+.venv/.embedded: pyproject.toml uv.lock | $(OWN_UV)
+	@echo 'setting up .venv (once; it holds torch and takes a while)'
+	@$(UV) sync --quiet --frozen --inexact --extra embedded
+	@touch $@
+
+.venv/.dev: pyproject.toml uv.lock | $(OWN_UV)
+	@echo 'setting up .venv for development (once; it holds torch and takes a while)'
+	@$(UV) sync --quiet --frozen --inexact --extra dev
+	@touch .venv/.embedded $@
+
+setup: .venv/.dev  ## install everything that development needs into .venv
+
+demo: .venv/.embedded  ## turn a photo and a painting into out/demo.png, through the real service
+	@$(BIN)/nst demo $(ARGS)
+
+up: .venv/.embedded  ## run the whole service here: Redis, API and worker, until Ctrl-C
+	@$(BIN)/nst up $(ARGS)
+
+test: .venv/.dev  ## run all tests (ARGS='-k word' for some)
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: .venv/.dev  ## check style and formatting (seconds)
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet . || { echo 'not formatted; run: make format'; exit 1; }
+
+types: .venv/.dev  ## check types
+	@$(BIN)/mypy $(CODE)
+
+imports: .venv/.dev  ## check who may import whom
+	@$(BIN)/lint-imports --no-cache
+
+check: lint types imports  ## lint, types and import contracts
+
+format: .venv/.dev  ## put the code into the project's format
+	@$(BIN)/ruff check --fix --quiet . || true
+	@$(BIN)/ruff format --quiet .
+
+clean:  ## remove what targets made, but not .venv
+	@rm -rf out dist site .mypy_cache .ruff_cache .pytest_cache .coverage
+
+.PHONY: help setup demo up test lint types imports check format clean

@@ -1,0 +1,54 @@
+"""Which tests may be skipped: two reasons, both about the machine. In CI any other skip is a failure."""
+
+import os
+import shutil
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+NO_BROWSER = "no Chromium on PATH"
+NO_SHARED = "no ../shared folder with sample data"
+
+
+def _excuses(root: Path) -> dict[str, str]:
+    """Name the markers whose tests cannot run on this machine, each with its reason."""
+    excuses = {}
+    if not any(shutil.which(name) for name in BROWSERS):
+        excuses["browser"] = NO_BROWSER
+    if not (root.parent / "shared").is_dir():
+        excuses["shared"] = NO_SHARED
+    return excuses
+
+
+def _refused(report: pytest.TestReport | pytest.CollectReport, allowed: set[str]) -> bool:
+    """Tell whether this report is a skip that CI does not accept."""
+    if not report.skipped or hasattr(report, "wasxfail") or not os.environ.get("CI"):
+        return False
+    return not any(reason in str(report.longrepr) for reason in allowed)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for marker, reason in _excuses(config.rootpath).items():
+        for item in items:
+            if item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if _refused(report, set(_excuses(item.config.rootpath).values())):
+        report.outcome, report.longrepr = "failed", f"skipped in CI without a stated reason: {report.longrepr}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    if _refused(report, set(_excuses(collector.config.rootpath).values())):
+        report.outcome, report.longrepr = "failed", f"skipped in CI without a stated reason: {report.longrepr}"
+    return report

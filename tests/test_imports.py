@@ -1,0 +1,50 @@
+"""What importing a package brings along, each seen from a fresh interpreter."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+PACKAGES = ("nst_engine", "jobs", "api", "cli", "api.main", "cli.main")
+HEAVY = ("torch", "torchvision")
+
+ENTRY_POINTS = ("nst_engine", "jobs", "api.main", "worker.main", "cli.main")
+WATCHED = """
+import os, sys, threading
+opened, before = [], dict(os.environ)
+acts = {"socket.connect", "os.mkdir", "subprocess.Popen"}
+sys.addaudithook(lambda event, args: opened.append((event, args)) if event in acts else None)
+__import__(sys.argv[1])
+print(repr([opened, threading.active_count() - 1, {k: v for k, v in os.environ.items() if before.get(k) != v}]))
+"""
+
+
+def python(code: str, *arguments: str, **environment: str) -> str:
+    """Run code in a fresh interpreter and return what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, **environment},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_importing_it_loads_no_torch(package: str) -> None:
+    code = "import sys; __import__(sys.argv[1]); print([m for m in sys.argv[2:] if m in sys.modules])"
+    assert python(code, package, *HEAVY) == "[]"
+
+
+def test_the_api_loads_no_worker_code() -> None:
+    assert python("import sys, api.main; print([m for m in sys.modules if m.split('.')[0] == 'worker'])") == "[]"
+
+
+@pytest.mark.parametrize("module", ENTRY_POINTS)
+def test_importing_it_does_nothing(module: str) -> None:
+    """No connection, folder, process, thread or environment variable comes from an import."""
+    assert python(WATCHED, module, NST_REDIS_URL="redis://127.0.0.1:1/0") == "[[], 0, {}]"
