@@ -5,6 +5,7 @@ EngineError
     PictureError        a picture that cannot be read; `.code` says why
     WeightsError        a network's weights are not there; `.command` gets them
     MemoryLimitError    the run does not fit; `.would_fit` is the side in pixels that would
+    CheckpointError     a saved state is damaged or belongs to another run
     DivergedError       the loss is no longer a number
 """
 
@@ -58,6 +59,10 @@ class MemoryLimitError(EngineError):
     def __init__(self, message: str, *, would_fit: int | None = None) -> None:
         super().__init__(message)
         self.would_fit = would_fit
+
+
+class CheckpointError(EngineError):
+    """Refuse a saved state."""
 
 
 class DivergedError(EngineError):

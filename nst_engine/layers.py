@@ -1,0 +1,165 @@
+"""The networks' layers by readable name, and the part each layer plays; loads no torch.
+
+A role (`content`, `style1` … `style5`) names a layer of every network, so that a preset made for VGG runs on the others.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+ROLES = ("content", "style1", "style2", "style3", "style4", "style5")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkInfo:
+    """What is known of a network without loading it; `layers` maps readable names to torchvision's, shallow to deep."""
+
+    name: str
+    summary: str
+    layers: Mapping[str, str]
+    roles: Mapping[str, str]
+
+
+def _vgg(name: str, convolutions: tuple[int, ...]) -> NetworkInfo:
+    layers, index = {}, 0
+    for block, count in enumerate(convolutions, start=1):
+        for i in range(1, count + 1):
+            layers[f"conv{block}_{i}"] = f"features.{index}"
+            layers[f"relu{block}_{i}"] = f"features.{index + 1}"
+            index += 2
+        layers[f"pool{block}"] = f"features.{index}"
+        index += 1
+    roles = {"content": "relu4_2"} | {f"style{k}": f"relu{k}_1" for k in range(1, 6)}
+    year = "Simonyan and Zisserman 2014, trained on ImageNet"
+    return NetworkInfo(name=name, summary=f"{name.upper()[:3]}-{name[3:]} ({year})", layers=layers, roles=roles)
+
+
+def _squeezenet() -> NetworkInfo:
+    order = "conv1 relu1 pool1 fire2 fire3 pool3 fire4 fire5 pool5 fire6 fire7 fire8 fire9".split()
+    return NetworkInfo(
+        name="squeezenet1_1",
+        summary="SqueezeNet v1.1 (Iandola et al. 2016, trained on ImageNet): small and quick",
+        layers={layer: f"features.{index}" for index, layer in enumerate(order)},
+        roles={
+            "content": "fire3",
+            "style1": "relu1",
+            "style2": "fire2",
+            "style3": "fire3",
+            "style4": "fire5",
+            "style5": "fire7",
+        },
+    )
+
+
+def _resnet50() -> NetworkInfo:
+    layers = {"conv1": "conv1", "relu1": "relu", "pool1": "maxpool"}
+    layers |= {f"layer{k}_{i}": f"layer{k}.{i - 1}" for k, n in enumerate((3, 4, 6, 3), 1) for i in range(1, n)}
+    layers |= {f"layer{k}": f"layer{k}" for k in range(1, 5)}
+    order = ["conv1", "relu1", "pool1"]
+    for k, n in enumerate((3, 4, 6, 3), 1):
+        order += [f"layer{k}_{i}" for i in range(1, n)] + [f"layer{k}"]
+    return NetworkInfo(
+        name="resnet50",
+        summary="ResNet-50 (He et al. 2015, trained on ImageNet)",
+        layers={name: layers[name] for name in order},
+        roles={
+            "content": "layer2",
+            "style1": "relu1",
+            "style2": "layer1",
+            "style3": "layer2",
+            "style4": "layer3",
+            "style5": "layer4",
+        },
+    )
+
+
+def _inception() -> NetworkInfo:
+    order = (
+        "Conv2d_1a_3x3 Conv2d_2a_3x3 Conv2d_2b_3x3 maxpool1 Conv2d_3b_1x1 Conv2d_4a_3x3 maxpool2 "
+        "Mixed_5b Mixed_5c Mixed_5d Mixed_6a Mixed_6b Mixed_6c Mixed_6d Mixed_6e Mixed_7a Mixed_7b Mixed_7c"
+    ).split()
+    return NetworkInfo(
+        name="inception_v3",
+        summary="Inception v3 (Szegedy et al. 2015, trained on ImageNet)",
+        layers={layer: layer for layer in order},
+        roles={
+            "content": "Mixed_5d",
+            "style1": "Conv2d_1a_3x3",
+            "style2": "Conv2d_2b_3x3",
+            "style3": "Conv2d_4a_3x3",
+            "style4": "Mixed_5d",
+            "style5": "Mixed_6c",
+        },
+    )
+
+
+def _lite() -> NetworkInfo:
+    order = "relu1a relu2a relu2b relu3a relu3b relu4a relu4b relu5a relu5b vgg1 vgg2 vgg3 fire3 fire5 fire7".split()
+    return NetworkInfo(
+        name="lite",
+        summary="Small network distilled by this project and shipped in the package: works offline, quick on a CPU",
+        layers={layer: layer for layer in order},
+        roles={
+            "content": "relu3b",
+            "style1": "relu1a",
+            "style2": "relu2b",
+            "style3": "relu3b",
+            "style4": "relu4b",
+            "style5": "relu5b",
+        },
+    )
+
+
+NETWORKS: Mapping[str, NetworkInfo] = {
+    info.name: info
+    for info in (
+        _lite(),
+        _vgg("vgg19", (2, 2, 4, 4, 4)),
+        _squeezenet(),
+        _vgg("vgg16", (2, 2, 3, 3, 3)),
+        _resnet50(),
+        _inception(),
+    )
+}
+
+
+def resolve_layers(wanted: Mapping[str, float], network: NetworkInfo) -> dict[str, float]:
+    """Return the weights by layer of `network`; roles and VGG names become its own layers, adding up where they meet.
+
+    Raises ValueError, with the nearest name, for a layer that no network of ours has.
+    """
+    found: dict[str, float] = {}
+    for name, weight in wanted.items():
+        layer = _own_layer(name, network)
+        found[layer] = found.get(layer, 0.0) + weight
+    return found
+
+
+def substitutions(wanted: Mapping[str, float], network: NetworkInfo) -> dict[str, str]:
+    """Return which wanted VGG layers another layer of `network` stands in for; roles do not count."""
+    pairs = {name: _own_layer(name, network) for name in wanted if name not in ROLES}
+    return {name: layer for name, layer in pairs.items() if name != layer}
+
+
+def _own_layer(name: str, network: NetworkInfo) -> str:
+    if name in network.roles:
+        return network.roles[name]
+    if name in network.layers:
+        return name
+    if name in NETWORKS["vgg19"].layers and network.name not in ("vgg19", "vgg16"):
+        return _stand_in(name, network)
+    near = difflib.get_close_matches(name, [*network.layers, *ROLES], n=1, cutoff=0.0)
+    raise ValueError(
+        f"{network.name} has no layer {name!r}; did you mean {near[0]!r}? Layers: {', '.join(network.layers)}"
+    )
+
+
+def _stand_in(name: str, network: NetworkInfo) -> str:
+    """VGG's first layer of a block is a style layer, any later one content (Gatys et al. 2016)."""
+    match = re.fullmatch(r"(?:conv|relu|pool)(\d)(?:_(\d))?", name)
+    assert match is not None
+    block, index = match.groups()
+    return network.roles[f"style{block}" if index == "1" else "content"]
