@@ -1,0 +1,246 @@
+"""What a job is: the frozen values that pass between API, store and worker."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from jobs.status import Priority, Status
+
+RECORD_VERSION = 1
+
+
+def new_job_id(now: float | None = None) -> str:
+    """Make an id that cannot be guessed and sorts by time: a UUID of version 7."""
+    milliseconds = int((time.time() if now is None else now) * 1000)
+    bits = milliseconds << 80 | 0x7 << 76 | secrets.randbits(12) << 64 | 0b10 << 62 | secrets.randbits(62)
+    text = f"{bits:032x}"
+    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BlobRef:
+    """A stored picture: its name in the storage and what is in it."""
+
+    name: str
+    sha256: str
+    bytes: int
+    media_type: str = "application/octet-stream"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Inputs:
+    """The pictures a job starts from; `masks` is empty or has one per style; a built-in style has a name and no picture."""
+
+    content: BlobRef
+    styles: tuple[BlobRef, ...] = ()
+    masks: tuple[BlobRef, ...] = ()
+    init_image: BlobRef | None = None
+    style_names: tuple[str, ...] = ()
+
+    def blobs(self) -> tuple[BlobRef, ...]:
+        """List every stored picture among the inputs."""
+        init = () if self.init_image is None else (self.init_image,)
+        return (self.content, *self.styles, *self.masks, *init)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """What the client wants beside the picture itself."""
+
+    output_format: str = "png"
+    timelapse: bool = False
+    webhook_url: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Progress:
+    """How far a run has come; `iteration` counts from 1 over all scales."""
+
+    iteration: int
+    total: int
+    scale: int = 1
+    scales: int = 1
+    width: int = 0
+    height: int = 0
+    loss: float | None = None
+    content_loss: float | None = None
+    style_loss: float | None = None
+    tv_loss: float | None = None
+    iterations_per_second: float | None = None
+    eta_seconds: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failure:
+    """Why a job failed; `code` is one of FAILURE_CODES, `message` may be shown to the client."""
+
+    code: str
+    message: str
+
+
+FAILURE_CODES: Mapping[str, str] = {
+    "worker_lost": "The worker was lost while running the job, too often.",
+    "out_of_memory": "The picture does not fit in the memory of the device.",
+    "timeout": "The run took longer than allowed.",
+    "diverged": "The optimisation diverged.",
+    "invalid_input": "A picture or parameter cannot be used.",
+    "input_missing": "A picture of the job is no longer in the storage.",
+    "weights_missing": "The weights of the network are not installed on the worker.",
+    "storage_rejected": "The storage refused the result.",
+    "unsupported_record": "The record of the job is of a version that the worker does not know.",
+    "internal": "The worker met an unexpected error.",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ResultInfo:
+    """The finished picture and where it is stored; `alternatives` maps a format to another file of the same picture."""
+
+    blob: str
+    width: int
+    height: int
+    bytes: int
+    sha256: str
+    media_type: str
+    iterations: int = 0
+    loss: float | None = None
+    timelapse: BlobRef | None = None
+    alternatives: Mapping[str, BlobRef] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Preview:
+    """The latest intermediate picture of a running job; `sequence` grows with each one."""
+
+    blob: str
+    sequence: int
+    iteration: int
+    media_type: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewJob:
+    """A job to be created; its pictures are stored already, under names that begin with its id."""
+
+    id: str
+    owner: str
+    model: str
+    params: Mapping[str, Any]
+    inputs: Inputs
+    options: Options = field(default_factory=Options)
+    priority: Priority = Priority.INTERACTIVE
+    request_id: str = ""
+    retry_of: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """A job as its record says.
+
+    `version` grows with every change (the ETag of the state); `queue_position` counts from 1 among the waiting
+    jobs of the same owner and priority; `queue_eta_seconds` is a guess from measured run times; `expired` says that
+    the pictures are gone.
+    """
+
+    id: str
+    owner: str
+    status: Status
+    version: int
+    model: str
+    priority: Priority
+    params: Mapping[str, Any]
+    inputs: Inputs
+    options: Options
+    request_id: str
+    record_version: int
+    retry_of: str | None
+    attempt: int
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    expires_at: datetime | None
+    cancel_requested_at: datetime | None
+    expired: bool
+    memory_saving: bool
+    queue_seconds: float
+    run_seconds: float
+    queue_position: int | None
+    queue_eta_seconds: float | None
+    worker: str | None
+    progress: Progress | None
+    preview: Preview | None
+    failure: Failure | None
+    result: ResultInfo | None
+
+    def blobs(self) -> frozenset[str]:
+        """Name every blob that belongs to this record."""
+        if self.expired:
+            return frozenset()
+        names = {ref.name for ref in self.inputs.blobs()}
+        if self.preview is not None:
+            names.add(self.preview.blob)
+        if self.result is not None:
+            names.add(self.result.blob)
+            names |= {ref.name for ref in self.result.alternatives.values()}
+            if self.result.timelapse is not None:
+                names.add(self.result.timelapse.name)
+        return frozenset(names)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobPage:
+    """A page of jobs, newest first; `cursor` is None on the last page."""
+
+    jobs: tuple[Job, ...]
+    cursor: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Event:
+    """One entry of a job's event stream; `id` is what a client sends back as Last-Event-ID."""
+
+    id: str
+    type: str  # status | progress | preview | completed
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OwnerLimits:
+    """Quotas of one owner; None means no limit."""
+
+    queued: int | None = None
+    running: int | None = None
+    per_day: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkerInfo:
+    """What a live worker says of itself; `speed` is iterations per second by network, as measured."""
+
+    id: str
+    host: str
+    device: str
+    models: tuple[str, ...]
+    priorities: tuple[Priority, ...]
+    state: str = "idle"  # idle | busy | waiting | draining
+    job: str | None = None
+    speed: Mapping[str, float] = field(default_factory=dict)
+    memory_bytes: int | None = None
+    version: str = ""
+    started_at: float = 0.0
+    seen_at: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stats:
+    """Counts of the whole system; `totals` holds ever-growing counters such as "created" or "failed:worker_lost"."""
+
+    waiting: Mapping[tuple[str, Priority], int]
+    running: int
+    workers: int
+    totals: Mapping[str, float]
