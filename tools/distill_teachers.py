@@ -1,0 +1,95 @@
+"""The teachers, and the losses of a student against their layers."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torchvision.models import squeezenet1_1, vgg19
+from torchvision.models.feature_extraction import create_feature_extractor
+
+
+@dataclass(frozen=True)
+class Target:
+    """One teacher layer: the student's layer that must predict it, and the cells at the border left out."""
+
+    source: str
+    channels: int
+    margin: int
+
+
+VGG = {"vgg1": Target("1a", 64, 2), "vgg2": Target("2b", 128, 2), "vgg3": Target("3b", 256, 2)}
+SQUEEZE = {
+    "conv1": Target("2b", 64, 1),
+    "fire2": Target("3a", 128, 1),
+    "fire3": Target("3b", 128, 1),
+    "fire4": Target("4a", 256, 1),
+    "fire5": Target("4b", 256, 1),
+    "fire6": Target("5a", 384, 1),
+    "fire7": Target("5b", 384, 1),
+    "fire9": Target("5b", 512, 1),
+}
+TARGETS = VGG | SQUEEZE
+VGG_NODES = {"1": "vgg1", "6": "vgg2", "11": "vgg3"}
+SQUEEZE_NODES = {"1": "conv1"} | {
+    str(index): f"fire{n}" for n, index in zip((2, 3, 4, 5, 6, 7, 9), (3, 4, 6, 7, 9, 10, 12), strict=True)
+}
+MEAN, STD = (torch.tensor(v).view(1, 3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+
+
+def normalise(images: Tensor) -> Tensor:
+    return (images - MEAN) / STD
+
+
+class Teachers:
+    """VGG-19 to relu3_1 and SqueezeNet 1.1, from files in torchvision's key layout."""
+
+    def __init__(self, folder: Path) -> None:
+        squeeze, vgg = squeezenet1_1(weights=None), vgg19(weights=None)
+        squeeze.load_state_dict(load_file(folder / "squeezenet1_1_features.safetensors"), strict=False)
+        vgg.load_state_dict(load_file(folder / "vgg19_to_conv3_1.safetensors"), strict=False)
+        self.squeeze = frozen(squeeze.features, SQUEEZE_NODES)
+        self.vgg = frozen(vgg.features[:12], VGG_NODES)
+
+    @torch.no_grad()
+    def features(self, images: Tensor, seen_by_vgg: int) -> dict[str, Tensor]:
+        """Compute every target of (B, 3, S + 1, S + 1) images, VGG's on the first few alone, as it is the slow one.
+
+        VGG sees the picture moved by one pixel: its pooling grid then lies half a cell from the student's, not one and
+        a half.
+        """
+        found: dict[str, Tensor] = self.squeeze(images[..., :-1, :-1])
+        return found | self.vgg(images[:seen_by_vgg, :, 1:, 1:])
+
+
+def frozen(features: nn.Module, nodes: dict[str, str]) -> nn.Module:
+    for module in features.modules():
+        if isinstance(module, nn.ReLU):
+            module.inplace = False
+    cut = create_feature_extractor(features.eval(), nodes).requires_grad_(False)
+    return cut.to(memory_format=torch.channels_last)
+
+
+def inner(name: str, prediction: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+    """Cut both to the cells that lie on each other and have no padding in sight."""
+    prediction = prediction[: len(wanted)]
+    if name == "vgg1":
+        prediction, wanted = prediction[..., 1:65, 1:65], wanted[..., :64, :64]
+    height, width = (min(a, b) for a, b in zip(prediction.shape[2:], wanted.shape[2:], strict=True))
+    m = TARGETS[name].margin
+    cut = (..., slice(m, height - m), slice(m, width - m))
+    return prediction[cut], wanted[cut]
+
+
+def gram(features: Tensor) -> Tensor:
+    flat = features.flatten(2)  # (B, C, H * W)
+    return flat @ flat.mT / flat.shape[2]
+
+
+def errors(prediction: Tensor, wanted: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the unexplained share of variance, and the judge's distance between the Gram matrices."""
+    feature = (prediction - wanted).square().mean() / variance
+    g, a = gram(prediction), gram(wanted)
+    style = (g - a).square().sum((1, 2)) / (a.square().sum((1, 2)) + 1e-3 * variance.square() * a.shape[1])
+    return feature, style.mean()
