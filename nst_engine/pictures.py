@@ -15,10 +15,12 @@ from typing import BinaryIO
 from PIL import Image, ImageChops, ImageCms, ImageOps
 
 from nst_engine.errors import PictureError
-from nst_engine.picture_files import encode, encode16, read_metadata, srgb_profile, timelapse
+from nst_engine.picture_files import WRITABLE, FileFormat, encode, encode16, read_metadata, srgb_profile, timelapse
 
 __all__ = [
     "READABLE",
+    "WRITABLE",
+    "FileFormat",
     "PictureInfo",
     "PictureLimits",
     "encode",

@@ -1,0 +1,105 @@
+"""Turning uploads into clean pictures, in processes of their own."""
+
+import asyncio
+import json
+import os
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from nst_engine.errors import PictureError
+from nst_engine.pictures import PictureLimits
+
+GRACE_SECONDS = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class CleanPicture:
+    """A normalised upload on disk."""
+
+    path: Path
+    width: int
+    height: int
+    bytes: int
+    sha256: str
+
+
+class Darkroom:
+    """Keep a few intake processes and hand them pictures, one at a time each."""
+
+    def __init__(self, *, processes: int, seconds: int, memory: int, limits: PictureLimits) -> None:
+        self._free: asyncio.LifoQueue[Process | None] = asyncio.LifoQueue()
+        self._processes, self._seconds, self._memory, self._limits = processes, seconds, memory, limits
+        for _ in range(processes):
+            self._free.put_nowait(None)
+
+    async def clean(self, source: Path, target: Path) -> CleanPicture:
+        """Normalise the picture at `source` into `target`; raises PictureError."""
+        answer = await self._ask(source, target, {"limits": asdict(self._limits)})
+        return CleanPicture(path=target, **answer)
+
+    async def convert(self, source: Path, target: Path, name: str) -> None:
+        """Write one of our own pictures in the named format."""
+        await self._ask(source, target, {"format": name})
+
+    async def close(self) -> None:
+        """End the processes."""
+        for _ in range(self._processes):
+            process = await self._free.get()
+            if process is not None:
+                await _end(process)
+
+    async def _ask(self, source: Path, target: Path, more: dict[str, Any]) -> dict[str, Any]:
+        task = {"source": str(source), "target": str(target), "seconds": self._seconds, "memory": self._memory, **more}
+        async with self._borrowed() as process:
+            answer = await self._exchange(process, task)
+        if "code" in answer:
+            raise PictureError(answer["code"], answer["message"])
+        if "errno" in answer:
+            raise OSError(answer["errno"], "the picture cannot be written")
+        return answer
+
+    async def _exchange(self, process: Process, task: dict[str, Any]) -> dict[str, Any]:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(json.dumps(task).encode() + b"\n")
+        line = await asyncio.wait_for(process.stdout.readline(), self._seconds + GRACE_SECONDS)
+        if not line:
+            raise RuntimeError("the intake process ended")
+        return dict(json.loads(line))
+
+    @asynccontextmanager
+    async def _borrowed(self) -> AsyncIterator[Process]:
+        process = await self._free.get()
+        kept: Process | None = None
+        try:
+            if process is None or process.returncode is not None:
+                process = await _start()
+            yield process
+            kept = process
+        finally:
+            # A process that was left in the middle of an answer would give it to the next one who asks.
+            if kept is None and process is not None:
+                process.kill()
+            self._free.put_nowait(kept)
+
+
+async def _start() -> Process:
+    # A clean environment: decoders need none of the service's settings and secrets.
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "PYTHONPATH") if name in os.environ}
+    command = (sys.executable, "-m", "api.intake")
+    return await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env=kept)
+
+
+async def _end(process: Process) -> None:
+    if process.stdin is not None:
+        process.stdin.close()
+    try:
+        await asyncio.wait_for(process.wait(), GRACE_SECONDS)
+    except TimeoutError:
+        process.kill()
+        await process.wait()

@@ -1,0 +1,107 @@
+"""The process that decodes uploaded pictures, apart from the one that answers requests: `python -m api.intake`.
+
+It reads one JSON task a line and forks a child for each, whose time and memory are bounded. A picture that breaks a
+decoder, or wants gigabytes, costs that child and nothing else; see docs/adr/0020-pictures-are-decoded-apart.md.
+"""
+
+import hashlib
+import io
+import json
+import os
+import resource
+import signal
+import sys
+from pathlib import Path
+from typing import Any, TextIO
+
+from PIL import Image
+
+from nst_engine.errors import PictureError
+from nst_engine.pictures import WRITABLE, PictureLimits, encode, read_metadata, read_picture
+
+LEVEL = 1  # of PNG compression: these files live for a day, and time is what uploads wait for
+
+
+def normalise(source: Path, target: Path, limits: PictureLimits) -> dict[str, Any]:
+    """Write an upload as a PNG with nothing but its pixels: upright 8-bit sRGB, no metadata, nothing behind the end."""
+    picture = read_picture(source, limits)
+    picture.save(target, "PNG", compress_level=LEVEL)
+    data = target.read_bytes()
+    return {
+        "width": picture.width,
+        "height": picture.height,
+        "bytes": len(data),
+        "sha256": hashlib.sha256(data).hexdigest(),
+    }
+
+
+def convert(source: Path, target: Path, name: str) -> dict[str, Any]:
+    """Write one of our own pictures in another format, parameters included."""
+    data = source.read_bytes()
+    with Image.open(io.BytesIO(data)) as picture:
+        target.write_bytes(encode(picture, name, metadata=read_metadata(data)))
+    return {}
+
+
+def _attempt(task: dict[str, Any]) -> dict[str, Any]:
+    source, target = Path(task["source"]), Path(task["target"])
+    try:
+        if "format" in task:
+            return convert(source, target, task["format"])
+        return normalise(source, target, PictureLimits(**task["limits"]))
+    except PictureError as error:
+        return {"code": error.code, "message": error.message}
+    except MemoryError:
+        return {"code": "picture_too_large", "message": "the picture needs too much memory to decode"}
+    except OSError as error:
+        return {"errno": error.errno}
+
+
+def _child(task: dict[str, Any], pipe: int) -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (task["memory"], task["memory"]))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(task["seconds"])
+    with os.fdopen(pipe, "w") as answer:
+        json.dump(_attempt(task), answer)
+
+
+def _fork(task: dict[str, Any]) -> dict[str, Any]:
+    """Run a task in a child and return its answer, or what its end says."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            os.close(reading)
+            _child(task, writing)
+            code = 0
+        finally:
+            os._exit(code)
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        answer = pipe.read()
+    _, status = os.waitpid(child, 0)
+    if status == 0 and answer:
+        return dict(json.loads(answer))
+    if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM:
+        return {"code": "picture_too_slow", "message": "the picture takes too long to decode"}
+    return {"code": "picture_damaged", "message": "the picture file is damaged and cannot be decoded"}
+
+
+def _warm_up() -> None:
+    """Load every decoder once, so that children need not."""
+    for name in WRITABLE:
+        read_picture(encode(Image.new("RGB", (16, 16)), name))
+
+
+def serve(tasks: TextIO, answers: TextIO) -> None:
+    """Answer tasks until there are no more."""
+    for line in tasks:
+        print(json.dumps(_fork(json.loads(line))), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the service; it closes our input when it ends
+    _warm_up()
+    serve(sys.stdin, sys.stdout)

@@ -1,0 +1,148 @@
+"""The parameters of a job: one JSON part or plain form fields, checked against the engine's own bounds."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from api.problems import InvalidField, ProblemError, pointer
+from api.uploads import FILE_PARTS, Form
+from jobs.status import Priority
+from nst_engine.config import StyleConfig
+from nst_engine.errors import ConfigError
+from nst_engine.paintings import STYLES
+from nst_engine.presets import resolve
+
+JSON_PART = "params"
+
+
+class JobOptions(BaseModel):
+    """What a job may be given beside the parameters of the run."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    style_name: str | None = Field(
+        None, description="A built-in style (GET /v1/styles) instead of a style picture.", max_length=40
+    )
+    output_format: Literal["png", "jpeg", "webp", "tiff"] = Field("png", description="Format the result is kept in.")
+    timelapse: bool = Field(False, description="Also make an animated WebP of the run.")
+    priority: Priority = Field(Priority.INTERACTIVE, description="batch gives way to interactive jobs.")
+    webhook_url: str | None = Field(
+        None, description="https:// address that is told when the job has ended (Standard Webhooks).", max_length=2000
+    )
+
+    @field_validator("style_name", mode="after")
+    @classmethod
+    def _known_style(cls, value: str | None) -> str | None:
+        if value is not None and value not in STYLES:
+            raise ValueError(f"no such style; one of {', '.join(STYLES)}")
+        return value
+
+    @field_validator("webhook_url", mode="after")
+    @classmethod
+    def _web_address(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in ("https", "http") or not parts.hostname or parts.username or parts.password:
+            raise ValueError("not an address that can be called; send https://host/path")
+        return value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Params:
+    """Complete, checked parameters."""
+
+    config: StyleConfig
+    options: JobOptions
+
+
+def parse(form: Form) -> Params:
+    """Check everything in a form but its files; raises ProblemError naming each wrong field."""
+    values = _values(form)
+    chosen = {name: values.pop(name) for name in list(values) if name in JobOptions.model_fields}
+    problems: list[InvalidField] = []
+    options, config = JobOptions(), None
+    try:
+        options = JobOptions.model_validate(chosen)
+    except ValidationError as error:
+        problems += [_invalid(item["loc"], item["msg"]) for item in error.errors(include_url=False)]
+    try:
+        config = _config(values)
+    except ConfigError as error:
+        problems += [InvalidField(pointer=pointer(p.field), detail=p.message) for p in error.problems] or [
+            InvalidField(pointer="#", detail=error.message)
+        ]
+    if problems or config is None:
+        raise invalid(*problems)
+    return Params(config=config, options=options)
+
+
+def invalid(*problems: InvalidField) -> ProblemError:
+    """Make the refusal of wrong parameters."""
+    detail = "; ".join(f"{problem.pointer.removeprefix('#/')}: {problem.detail}" for problem in problems[:3])
+    return ProblemError(422, "invalid_parameters", detail or "the parameters are not valid", errors=problems)
+
+
+def _config(values: dict[str, Any]) -> StyleConfig:
+    preset = values.pop("preset", "default")
+    if not isinstance(preset, str):
+        raise invalid(InvalidField(pointer="#/preset", detail="not a name"))
+    config = resolve(preset, values)
+    if config.init == "image":
+        raise invalid(InvalidField(pointer="#/init", detail="a job starts from its content, its style or noise"))
+    return config
+
+
+def _values(form: Form) -> dict[str, Any]:
+    """Join the JSON part and the plain fields; a name may be given once."""
+    values: dict[str, Any] = {}
+    for name, text in form.fields:
+        more = _json_object(text) if name == JSON_PART else {name: text}
+        for key, value in more.items():
+            if key in values or (key == name == JSON_PART):
+                raise invalid(InvalidField(pointer=pointer(_shown(key)), detail="given more than once"))
+            if key in FILE_PARTS:
+                raise invalid(InvalidField(pointer=pointer(key), detail="is a file, not a parameter"))
+            values[key] = value
+    return values
+
+
+def _json_object(text: str) -> Mapping[str, Any]:
+    try:
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        reason = str(error) if isinstance(error, _NotPlainError) else "not valid JSON"
+        raise ProblemError(
+            400, "params_malformed", f"params: {reason}", errors=[InvalidField(pointer="#/params", detail=reason)]
+        ) from None
+    if not isinstance(value, dict):
+        raise invalid(InvalidField(pointer="#/params", detail="not a JSON object"))
+    return value
+
+
+class _NotPlainError(ValueError):
+    """JSON that parsers read differently."""
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _NotPlainError("a name is given more than once")
+    return found
+
+
+def _refuse_constant(name: str) -> Any:
+    raise _NotPlainError(f"{name} is not a number")
+
+
+def _invalid(place: tuple[str | int, ...], message: str) -> InvalidField:
+    name = ".".join(str(part) for part in place)
+    return InvalidField(pointer=pointer(name), detail=message.removeprefix("Value error, "))
+
+
+def _shown(name: str) -> str:
+    return name[:80]

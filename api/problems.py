@@ -1,0 +1,128 @@
+"""Refusals as RFC 9457 problem documents, for our own errors and for the framework's."""
+
+import errno
+import logging
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+
+from nst_engine.errors import ConfigError, EngineError, PictureError
+
+MEDIA_TYPE = "application/problem+json"
+log = logging.getLogger(__name__)
+
+
+class InvalidField(BaseModel):
+    """One part of the request and what is wrong with it."""
+
+    pointer: str = Field(description="JSON pointer to the part of the request.", examples=["#/max_size"])
+    detail: str = Field(description="What is wrong with it.")
+
+
+class Problem(BaseModel):
+    """Why a request was refused (RFC 9457)."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "type": "about:blank",
+                "title": "Not Found",
+                "status": 404,
+                "code": "job_unknown",
+                "detail": "there is no such job",
+                "request_id": "0198f1c2a7f07d5a9d0e3a4b5c6d7e8f",
+            }
+        }
+    )
+
+    type: str = Field("about:blank", description="Always about:blank; `code` names the kind.")
+    title: str = Field(description="Name of the HTTP status.")
+    status: int = Field(description="HTTP status.")
+    code: str = Field(description="What went wrong, for programs.")
+    detail: str = Field(description="What went wrong, for people.")
+    request_id: str = Field(description="Finds the request in the logs.")
+    errors: list[InvalidField] | None = Field(None, description="The parts of the request that are wrong.")
+
+
+class ProblemError(Exception):
+    """Refuse a request."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        *,
+        errors: Sequence[InvalidField] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status, self.code, self.detail = status, code, detail
+        self.errors, self.headers = tuple(errors), dict(headers or {})
+
+
+def problem_response(error: ProblemError, request_id: str) -> Response:
+    """Write a refusal."""
+    body = Problem(
+        title=HTTPStatus(error.status).phrase,
+        status=error.status,
+        code=error.code,
+        detail=error.detail,
+        request_id=request_id,
+        errors=list(error.errors) or None,
+    )
+    content = body.model_dump_json(exclude_none=True)
+    return Response(content, status_code=error.status, media_type=MEDIA_TYPE, headers=error.headers)
+
+
+def register(app: FastAPI) -> None:
+    """Answer every known error of the app as a problem; what is not known is a 500, logged by the outermost layer."""
+    for kind in (ProblemError, HTTPException, RequestValidationError, EngineError, OSError):
+        app.add_exception_handler(kind, _answer)
+
+
+async def _answer(request: Request, error: Exception) -> Response:
+    return problem_response(as_problem(error), request.scope.get("nst.request_id", "-"))
+
+
+def as_problem(error: Exception) -> ProblemError:
+    """Translate an error to the refusal that the client sees; raises it again if there is none."""
+    match error:
+        case ProblemError():
+            return error
+        case HTTPException():
+            code = HTTPStatus(error.status_code).name.lower()
+            return ProblemError(error.status_code, code, str(error.detail), headers=error.headers)
+        case RequestValidationError():
+            errors = [_invalid(item) for item in error.errors()]
+            return ProblemError(422, "invalid_request", "the request is not valid", errors=errors)
+        case ConfigError():
+            fields = [InvalidField(pointer=pointer(p.field), detail=p.message) for p in error.problems]
+            return ProblemError(422, "invalid_parameters", error.message, errors=fields)
+        case PictureError():
+            return ProblemError(PICTURE_STATUS.get(error.code, 415), error.code, error.message)
+        case EngineError():
+            return ProblemError(422, "invalid_parameters", error.message)
+        case OSError() if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            log.error("disk_full")
+            return ProblemError(507, "disk_full", "there is no room for the upload", headers={"Retry-After": "60"})
+    raise error
+
+
+PICTURE_STATUS = {"picture_too_large": 413, "picture_too_small": 422, "picture_too_slow": 413, "picture_empty": 422}
+
+
+def pointer(path: str) -> str:
+    """Turn `style_layers.relu1_1` into a JSON pointer."""
+    return "#/" + "/".join(part.replace("~", "~0").replace("/", "~1") for part in path.split("."))
+
+
+def _invalid(item: Mapping[str, Any]) -> InvalidField:
+    place, *names = (str(part) for part in item["loc"])
+    return InvalidField(pointer=pointer(".".join(names) or place), detail=item["msg"])

@@ -1,0 +1,53 @@
+"""The API's settings: read once from NST_… variables at the composition root, frozen, passed down."""
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+MIB = 1024 * 1024
+
+
+def _names(value: Any) -> Any:
+    """Read `a, b`; leave sequences alone."""
+    return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
+
+
+class ApiSettings(BaseSettings):
+    """Everything about the HTTP side that an operator may set."""
+
+    model_config = SettingsConfigDict(env_prefix="NST_", frozen=True, extra="ignore")
+
+    host: str = Field("127.0.0.1", description="Address the API listens on.")
+    port: int = Field(8000, description="Port the API listens on.", ge=0, le=65535)
+    insecure_no_auth: bool = Field(False, description="Serve other machines although no API key exists.")
+    allowed_hosts: Names = Field((), description="Host names answered besides loopback ones while no key exists.")
+    cors_origins: Names = Field((), description="Origins whose pages may call the API, e.g. https://app.example.")
+    root_path: str = Field("", description="Path under which a proxy serves the API, e.g. /nst.")
+    trusted_proxies: Names = Field((), description="Addresses or networks whose X-Forwarded-… headers are believed.")
+    log_level: str = Field("info", description="Lowest level that is logged.")
+    secret: SecretStr | None = Field(None, description="Signs picture URLs; made and kept in Redis when not set.")
+
+    max_body_bytes: int = Field(48 * MIB, description="Largest request body.", ge=1024)
+    max_file_bytes: int = Field(20 * MIB, description="Largest uploaded file.", ge=1024)
+    max_params_bytes: int = Field(64 * 1024, description="Largest parameters of a job, all fields together.", ge=256)
+    max_styles: int = Field(8, description="Most style pictures of a job.", ge=1, le=64)
+    max_fields: int = Field(128, description="Most form fields of a request that are not files.", ge=1)
+    upload_idle_seconds: float = Field(20, description="Longest pause within a request body.", gt=0)
+
+    max_pixels: int = Field(50_000_000, description="Most pixels of an uploaded picture.", ge=256)
+    max_side: int = Field(16384, description="Longest side of an uploaded picture.", ge=16)
+    min_side: int = Field(16, description="Shortest side of an uploaded picture.", ge=1)
+    picture_processes: int = Field(2, description="Uploaded pictures decoded at the same time.", ge=1, le=64)
+    picture_seconds: int = Field(20, description="Longest time one picture may take to decode.", ge=1)
+    picture_memory_bytes: int = Field(2048 * MIB, description="Most memory of a decoding process.", ge=256 * MIB)
+
+    max_wait_seconds: int = Field(60, description="Longest `Prefer: wait`.", ge=0)
+    max_waiting_requests: int = Field(200, description="Requests that may wait for a job at a time.", ge=0)
+    max_listeners: int = Field(2000, description="Event streams open at a time.", ge=1)
+    event_heartbeat_seconds: float = Field(15, description="Pause after which an event stream sends a comment.", gt=0)
+    picture_url_seconds: int = Field(900, description="How long a signed picture URL is good for, at least.", ge=30)
+    convert_processes: int = Field(2, description="Results converted to another format at a time.", ge=1)

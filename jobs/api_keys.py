@@ -1,0 +1,133 @@
+"""API keys: who may ask, how much, and with which priority. Only the SHA-256 of a key is kept."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import secrets
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from jobs.errors import JobsError, StoreUnavailable
+from jobs.model import OwnerLimits
+from jobs.status import Priority
+
+PREFIX = "nst_"
+KEYS = "nst:keys"  # hash: SHA-256 of the key -> record, so that a request costs one look-up
+NO_LIMITS = OwnerLimits()
+
+
+class UnknownKeyError(JobsError):
+    """No key of this id."""
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(f"There is no API key {key_id}.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ApiKey:
+    """What is kept of a key; its `id` is the owner of the jobs that it creates."""
+
+    id: str
+    name: str
+    sha256: str
+    created_at: str
+    revoked_at: str | None = None
+    operator: bool = False
+    priority: Priority = Priority.INTERACTIVE
+    limits: OwnerLimits = NO_LIMITS
+
+    @property
+    def is_active(self) -> bool:
+        """Tell whether the key still opens anything."""
+        return self.revoked_at is None
+
+
+class ApiKeys:
+    """Keep the keys in Redis; every method raises StoreUnavailable if it does not answer."""
+
+    def __init__(self, redis: Redis, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._redis, self._now = redis, now
+
+    async def create(
+        self,
+        name: str,
+        *,
+        operator: bool = False,
+        priority: Priority = Priority.INTERACTIVE,
+        limits: OwnerLimits = NO_LIMITS,
+    ) -> tuple[ApiKey, str]:
+        """Make a key and return it with its secret, which cannot be shown again."""
+        secret = PREFIX + secrets.token_urlsafe(32)
+        key = ApiKey(
+            id="k" + secrets.token_hex(8),
+            name=name,
+            sha256=_digest(secret),
+            created_at=self._stamp(),
+            operator=operator,
+            priority=priority,
+            limits=limits,
+        )
+        await self._write(key)
+        return key, secret
+
+    async def list(self) -> tuple[ApiKey, ...]:
+        """Return every key, revoked ones too, oldest first."""
+        records = await self._ask(self._redis.hvals(KEYS))
+        return tuple(sorted((_key(record) for record in records), key=lambda key: (key.created_at, key.id)))
+
+    async def get(self, key_id: str) -> ApiKey:
+        """Return the key of an id; raises UnknownKeyError."""
+        for key in await self.list():
+            if key.id == key_id:
+                return key
+        raise UnknownKeyError(key_id)
+
+    async def revoke(self, key_id: str) -> ApiKey:
+        """End a key at once and return it; raises UnknownKeyError."""
+        key = await self.get(key_id)
+        if key.is_active:
+            key = replace(key, revoked_at=self._stamp())
+            await self._write(key)
+        return key
+
+    async def find(self, secret: str) -> ApiKey | None:
+        """Return the active key that a secret belongs to."""
+        digest = _digest(secret)
+        record = await self._ask(self._redis.hget(KEYS, digest))
+        if record is None:
+            return None
+        key = _key(record)
+        return key if hmac.compare_digest(key.sha256, digest) and key.is_active else None
+
+    async def exist(self) -> bool:
+        """Tell whether a key was ever made: from then on the service asks for one, even if all are revoked."""
+        return bool(await self._ask(self._redis.exists(KEYS)))
+
+    async def _write(self, key: ApiKey) -> None:
+        await self._ask(self._redis.hset(KEYS, key.sha256, json.dumps(asdict(key))))
+
+    async def _ask(self, reply: Any) -> Any:
+        try:
+            return await reply
+        except (RedisError, OSError) as error:
+            raise StoreUnavailable from error
+
+    def _stamp(self) -> str:
+        return self._now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _key(record: bytes | str) -> ApiKey:
+    values = json.loads(record)
+    limits = OwnerLimits(**values.pop("limits"))
+    return ApiKey(priority=Priority(values.pop("priority")), limits=limits, **values)
