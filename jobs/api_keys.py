@@ -106,6 +106,10 @@ class ApiKeys:
         key = _key(record)
         return key if hmac.compare_digest(key.sha256, digest) and key.is_active else None
 
+    async def is_active(self, key_id: str) -> bool:
+        """Tell whether a key of this id exists and is not revoked."""
+        return any(key.id == key_id and key.is_active for key in await self.list())
+
     async def exist(self) -> bool:
         """Tell whether a key was ever made: from then on the service asks for one, even if all are revoked."""
         return bool(await self._ask(self._redis.exists(KEYS)))

@@ -31,7 +31,9 @@ class BlobInfo:
 class Blobs(Protocol):
     """Where pictures are kept."""
 
-    def put(self, name: str, data: bytes | BinaryIO | Iterable[bytes], media_type: str = "application/octet-stream") -> BlobRef:
+    def put(
+        self, name: str, data: bytes | BinaryIO | Iterable[bytes], media_type: str = "application/octet-stream"
+    ) -> BlobRef:
         """Store a blob durably and return its reference; raise StorageFull, BlobTooLarge or StorageUnavailable."""
 
     def open(self, name: str) -> BinaryIO:
@@ -52,6 +54,9 @@ class Blobs(Protocol):
     def delete(self, *names: str) -> None:
         """Remove blobs; those that are not there are passed over."""
 
+    def delete_all(self, job_id: str) -> None:
+        """Remove every blob of a job."""
+
     def list(self) -> Iterator[BlobInfo]:
         """Walk over every blob, also over what a dead writer left half written."""
 
@@ -70,3 +75,14 @@ def blob_name(job_id: str, part: str) -> str:
 def owner_of(name: str) -> str:
     """Return the id of the job that a blob belongs to by its name."""
     return name.partition("/")[0]
+
+
+def chunks(data: bytes | BinaryIO | Iterable[bytes]) -> Iterator[bytes]:
+    """Cut what may be stored into pieces."""
+    if isinstance(data, bytes | bytearray | memoryview):
+        yield bytes(data)
+    elif hasattr(data, "read"):
+        while chunk := data.read(CHUNK):
+            yield chunk
+    else:
+        yield from data

@@ -17,6 +17,7 @@ JobsError
     └── StorageUnavailable the storage cannot be reached or cannot be written
 """
 
+# ruff: noqa: N818 - the names say what happened, as JobNotFound; "Error" would add nothing
 from __future__ import annotations
 
 

@@ -177,20 +177,6 @@ class Job:
     failure: Failure | None
     result: ResultInfo | None
 
-    def blobs(self) -> frozenset[str]:
-        """Name every blob that belongs to this record."""
-        if self.expired:
-            return frozenset()
-        names = {ref.name for ref in self.inputs.blobs()}
-        if self.preview is not None:
-            names.add(self.preview.blob)
-        if self.result is not None:
-            names.add(self.result.blob)
-            names |= {ref.name for ref in self.result.alternatives.values()}
-            if self.result.timelapse is not None:
-                names.add(self.result.timelapse.name)
-        return frozenset(names)
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobPage:

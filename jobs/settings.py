@@ -32,21 +32,42 @@ class JobSettings(BaseSettings):
     redis_blob_limit_bytes: int = Field(
         default=8 * 1024 * 1024, ge=1, description="Largest single picture that `redis://` storage takes."
     )
-    lease_seconds: float = Field(default=30.0, gt=0, description="A worker not heard of for this long has lost its job.")
+    lease_seconds: float = Field(
+        default=30.0, gt=0, description="A worker not heard of for this long has lost its job."
+    )
     heartbeat_seconds: float = Field(default=1.0, gt=0, description="How often a worker renews the lease of its job.")
-    reaper_seconds: float = Field(default=5.0, gt=0, description="How often lost, expired and forgotten things are looked for.")
+    reaper_seconds: float = Field(
+        default=5.0, gt=0, description="How often lost, expired and forgotten things are looked for."
+    )
     checkpoint_seconds: float = Field(default=10.0, gt=0, description="How often a run saves its state.")
-    checkpoint_share: float = Field(default=0.05, gt=0, le=1, description="Largest share of the run time spent on saving the state.")
+    checkpoint_share: float = Field(
+        default=0.05, gt=0, le=1, description="Largest share of the run time spent on saving the state."
+    )
     max_attempts: int = Field(default=3, ge=1, description="A job that loses its worker this often fails.")
     max_run_seconds: float = Field(default=3600.0, gt=0, description="A run longer than this fails.")
-    result_ttl_seconds: float = Field(default=24 * 3600.0, gt=0, description="How long pictures are kept after the job ended.")
-    tombstone_ttl_seconds: float = Field(default=7 * 24 * 3600.0, ge=0, description="How long the record is kept after its pictures went.")
-    upload_timeout_seconds: float = Field(
-        default=300.0, gt=0, description="Longest time an upload may take; a file without a record older than this is removed."
+    result_ttl_seconds: float = Field(
+        default=24 * 3600.0, gt=0, description="How long pictures are kept after the job ended."
     )
-    idempotency_ttl_seconds: float = Field(default=24 * 3600.0, gt=0, description="How long an Idempotency-Key is remembered.")
+    tombstone_ttl_seconds: float = Field(
+        default=7 * 24 * 3600.0, ge=0, description="How long the record is kept after its pictures went."
+    )
+    upload_timeout_seconds: float = Field(
+        default=300.0,
+        gt=0,
+        description="Longest time an upload may take; a file without a record older than this is removed.",
+    )
+    sweep_seconds: float = Field(default=60.0, gt=0, description="How often files without a record are looked for.")
+    idempotency_ttl_seconds: float = Field(
+        default=24 * 3600.0, gt=0, description="How long an Idempotency-Key is remembered."
+    )
     queue_limit: int = Field(default=10_000, ge=1, description="Most jobs that may wait altogether.")
-    batch_turn: int = Field(default=4, ge=2, description="Every how many-th turn of an owner goes to its batch jobs while interactive ones wait.")
+    batch_turn: int = Field(
+        default=4,
+        ge=2,
+        description="Every how many-th turn of an owner goes to its batch jobs while interactive ones wait.",
+    )
     event_limit: int = Field(default=500, ge=10, description="Events kept of a running job.")
-    event_ttl_seconds: float = Field(default=3600.0, gt=0, description="How long the last events of an ended job are kept.")
+    event_ttl_seconds: float = Field(
+        default=3600.0, gt=0, description="How long the last events of an ended job are kept."
+    )
     default_model: str = Field(default="lite", description="The network used when a request names none.")

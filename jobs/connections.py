@@ -1,0 +1,51 @@
+"""Connections to Redis: how long to wait, how often to try again, and what its errors mean here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import redis
+import redis.asyncio
+from redis.backoff import ExponentialBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from jobs.errors import StoreUnavailable
+from jobs.settings import JobSettings
+
+RETRIES = 2
+
+
+def connect(settings: JobSettings) -> redis.Redis:
+    """Make a synchronous client; it connects when first used."""
+    retry = Retry(ExponentialBackoff(cap=0.5, base=0.05), RETRIES)
+    client: redis.Redis = redis.Redis.from_url(settings.redis_url, retry=retry, **_options(settings))
+    return client
+
+
+def connect_async(settings: JobSettings) -> redis.asyncio.Redis:
+    """Make an asynchronous client; it connects when first used."""
+    retry = redis.asyncio.retry.Retry(ExponentialBackoff(cap=0.5, base=0.05), RETRIES)
+    client: redis.asyncio.Redis = redis.asyncio.Redis.from_url(settings.redis_url, retry=retry, **_options(settings))
+    return client
+
+
+def _options(settings: JobSettings) -> dict[str, Any]:
+    return {
+        "decode_responses": True,
+        "protocol": 2,
+        "socket_timeout": settings.redis_timeout_seconds,
+        "socket_connect_timeout": settings.redis_timeout_seconds,
+        "health_check_interval": 15,
+    }
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """Turn every failure of Redis into StoreUnavailable."""
+    try:
+        yield
+    except (RedisError, OSError) as error:
+        raise StoreUnavailable() from error

@@ -1,0 +1,77 @@
+-- Take the next waiting job of a network: owners take turns; within an owner interactive before batch, but every
+-- BATCH_TURN-th time batch first; within a priority by age.
+local function allowed(priority)
+  for _, name in ipairs(arg.priorities) do
+    if name == priority then return true end
+  end
+  return false
+end
+
+local function at_limit(owner)
+  local limit = tonumber(redis.call('HGET', key('running_limits'), owner))
+  return limit and redis.call('ZCARD', key('owned', owner, 'running')) >= limit
+end
+
+local function next_of(owner)
+  local picks = tonumber(redis.call('HGET', key('picks', arg.model), owner)) or 0
+  local order = picks + 1 >= BATCH_TURN and {'batch', 'interactive'} or {'interactive', 'batch'}
+  for _, priority in ipairs(order) do
+    local id = allowed(priority) and redis.call('ZRANGE', key('wait', arg.model, owner, priority), 0, 0)[1]
+    if id then return id, priority end
+  end
+end
+
+-- Note that an interactive job went before waiting batch jobs, or that batch had its turn.
+local function note_pick(owner, priority)
+  if priority == 'batch' then
+    redis.call('HDEL', key('picks', arg.model), owner)
+  elseif redis.call('EXISTS', key('wait', arg.model, owner, 'batch')) == 1 then
+    redis.call('HINCRBY', key('picks', arg.model), owner, 1)
+  end
+end
+
+local function take(job)
+  local record = key('job', job.id)
+  dequeue(job)
+  note_pick(job.owner, job.priority)
+  redis.call('ZADD', key('turns', job.model), 'XX', redis.call('INCR', key('turn')), job.owner)
+  move(job, 'running')
+  job.attempt = redis.call('HINCRBY', record, 'attempt', 1)
+  redis.call('HSETNX', record, 'started', now)
+  redis.call('HSET', record, 'token', arg.token, 'worker', arg.worker, 'claimed', now, 'deadline', now + arg.max_run)
+  redis.call('HDEL', record, 'progress')
+  redis.call('ZADD', key('leases'), now + arg.lease, job.id)
+  count('claimed')
+  count('queue_seconds', math.max(0, now - tonumber(job.created) - (tonumber(job.run_ms) or 0)) / 1000)
+  emit_status(job, 'status', {worker = arg.worker})
+  return view(job.id)
+end
+
+local function readable(job)
+  return tonumber(job.v) == RECORD_VERSION
+end
+
+local turns = key('turns', arg.model)
+local at = 0
+for _ = 1, 1000 do
+  local owner = redis.call('ZRANGE', turns, at, at)[1]
+  if not owner then return false end
+  local id, priority
+  if not at_limit(owner) then id, priority = next_of(owner) end
+  if not id then
+    at = at + 1
+  else
+    local job = load(id)
+    if not job or job.status ~= 'queued' then
+      -- An entry without a whole record cannot be run by anyone.
+      dequeue({id = id, model = arg.model, owner = owner, priority = priority})
+      if not job then bury(id) end
+    elseif not readable(job) then
+      dequeue(job)
+      fail(job, 'unsupported_record', 'The record of the job is of version ' .. tostring(job.v) .. '.')
+    else
+      return take(job)
+    end
+  end
+end
+return false

@@ -1,0 +1,173 @@
+-- Shared by every script. Python puts PREFIX, MOVES, RECORD_VERSION and the limits in front of this (see scripts.py).
+-- Times are Redis time in milliseconds; `arg` holds the named arguments of the script.
+local arg = cjson.decode(ARGV[1])
+
+local function clock()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+local now = clock()
+
+local function key(...)
+  return PREFIX .. table.concat({...}, ':')
+end
+
+local FIELDS = {'id', 'v', 'owner', 'status', 'model', 'priority', 'seq', 'attempt', 'token', 'claimed', 'cancel',
+  'webhook', 'idem', 'deadline', 'worker', 'created', 'run_ms'}
+
+-- Return the fields of a record that scripts need, or nil.
+local function load(id)
+  local values = redis.call('HMGET', key('job', id), unpack(FIELDS))
+  if not values[1] or not values[4] then return nil end
+  local job = {}
+  for i, name in ipairs(FIELDS) do job[name] = values[i] end
+  return job
+end
+
+-- Return the record for this owner, or nil; no owner asked for means an operator.
+local function load_owned(id, owner)
+  local job = load(id)
+  if job and owner and job.owner ~= owner then return nil end
+  return job
+end
+
+local function touch(id)
+  return redis.call('HINCRBY', key('job', id), 'version', 1)
+end
+
+local function count(name, by)
+  redis.call('HINCRBYFLOAT', key('totals'), name, by or 1)
+end
+
+local function emit(id, kind, data)
+  redis.call('XADD', key('events', id), 'MAXLEN', '~', EVENT_LIMIT, '*', 'type', kind, 'data', data)
+end
+
+local function emit_status(job, kind, extra)
+  local data = {status = job.status, attempt = tonumber(job.attempt), version = touch(job.id)}
+  for name, value in pairs(extra or {}) do data[name] = value end
+  emit(job.id, kind, cjson.encode(data))
+end
+
+-- The one place where a status changes.
+local function move(job, to)
+  if not (MOVES[job.status] and MOVES[job.status][to]) then
+    error('no move from ' .. tostring(job.status) .. ' to ' .. to)
+  end
+  redis.call('ZREM', key('owned', job.owner, job.status), job.id)
+  redis.call('ZADD', key('owned', job.owner, to), 0, job.id)
+  redis.call('HSET', key('job', job.id), 'status', to)
+  job.status = to
+end
+
+-- Waiting jobs: one set per network, owner and priority, and the order in which owners take turns.
+local function waiting(job)
+  return key('wait', job.model, job.owner, job.priority)
+end
+
+local function enqueue(job)
+  if redis.call('ZADD', waiting(job), job.seq, job.id) == 1 then
+    redis.call('HINCRBY', key('depth'), job.model .. '|' .. job.priority, 1)
+  end
+  -- An owner that comes back stands at the end of the line: one job at a time gains nothing.
+  redis.call('ZADD', key('turns', job.model), 'NX', redis.call('INCR', key('turn')), job.owner)
+end
+
+local function dequeue(job)
+  if redis.call('ZREM', waiting(job), job.id) == 1 then
+    redis.call('HINCRBY', key('depth'), job.model .. '|' .. job.priority, -1)
+  end
+  for _, priority in ipairs({'interactive', 'batch'}) do
+    if redis.call('EXISTS', key('wait', job.model, job.owner, priority)) == 1 then return end
+  end
+  redis.call('ZREM', key('turns', job.model), job.owner)
+  redis.call('HDEL', key('picks', job.model), job.owner)
+end
+
+-- Count the running time of the attempt that ends now.
+local function stop_clock(job)
+  if job.claimed then
+    job.run_ms = (tonumber(job.run_ms) or 0) + math.max(0, now - tonumber(job.claimed))
+    redis.call('HSET', key('job', job.id), 'run_ms', job.run_ms)
+    redis.call('HDEL', key('job', job.id), 'claimed')
+    job.claimed = false
+  end
+  redis.call('ZREM', key('leases'), job.id)
+end
+
+local function post_webhook(job, failure)
+  if not job.webhook then return end
+  local data = {id = job.id, status = job.status}
+  if failure then data['error'] = cjson.decode(failure) end
+  local payload = cjson.encode({type = 'job.' .. job.status, time_ms = now, data = data})
+  local delivery = job.id .. '-' .. job.status
+  redis.call('HSET', key('webhook', delivery), 'job', job.id, 'owner', job.owner, 'url', job.webhook,
+    'attempt', 0, 'payload', payload)
+  redis.call('ZADD', key('webhooks'), now, delivery)
+end
+
+-- End a job for good; `fields` are written to the record with it. The token stays, so that a repeated finish is recognised.
+local function finish(job, status, fields)
+  stop_clock(job)
+  move(job, status)
+  local record = key('job', job.id)
+  for name, value in pairs(fields or {}) do redis.call('HSET', record, name, value) end
+  redis.call('HSET', record, 'finished', now, 'expires', now + RESULT_TTL)
+  redis.call('HDEL', record, 'checkpoint', 'deadline')
+  redis.call('ZADD', key('expiry'), now + RESULT_TTL, job.id)
+  local failure = fields and fields.failure
+  emit_status(job, 'completed', failure and {['error'] = cjson.decode(failure)} or nil)
+  redis.call('XTRIM', key('events', job.id), 'MAXLEN', ENDED_EVENTS)
+  redis.call('PEXPIRE', key('events', job.id), EVENT_TTL)
+  post_webhook(job, failure)
+  count(failure and ('failed:' .. cjson.decode(failure).code) or status)
+  count('run_seconds', (tonumber(job.run_ms) or 0) / 1000)
+end
+
+local function fail(job, code, message)
+  finish(job, 'failed', {failure = cjson.encode({code = code, message = message})})
+end
+
+-- End a record too damaged for the proper way, so that nothing stumbles over it again.
+local function bury(id)
+  redis.call('ZREM', key('leases'), id)
+  if redis.call('EXISTS', key('job', id)) == 0 then return end
+  redis.call('HSET', key('job', id), 'status', 'failed', 'finished', now, 'expires', now + RESULT_TTL, 'failure',
+    cjson.encode({code = 'unsupported_record', message = 'The record of the job is damaged.'}))
+  redis.call('HDEL', key('job', id), 'token', 'claimed')
+  redis.call('ZADD', key('expiry'), now + RESULT_TTL, id)
+  count('failed:unsupported_record')
+end
+
+-- Put a running job back among the waiting, at its old place.
+local function requeue(job, reason)
+  stop_clock(job)
+  move(job, 'queued')
+  redis.call('HDEL', key('job', job.id), 'token', 'worker', 'deadline')
+  enqueue(job)
+  count('requeued:' .. reason)
+  emit_status(job, 'status', {reason = reason})
+end
+
+-- Return place in line (from 1) and a guess of the wait in seconds; false where there is none.
+local function place(id, record)
+  if record.status ~= 'queued' then return false, false end
+  local rank = redis.call('ZRANK', waiting(record), id)
+  if not rank then return false, false end
+  local pace = tonumber(redis.call('HGET', key('pace'), record.model))
+  local workers = redis.call('ZCOUNT', key('serving', record.model), now, '+inf')
+  if not pace or workers == 0 then return rank + 1, false end
+  local owners = math.max(1, redis.call('ZCARD', key('turns', record.model)))
+  return rank + 1, tostring((rank * owners + 0.5) * pace / workers)
+end
+
+-- Return a record as Python reads it: {fields and values, place, guess, now}.
+local function view(id)
+  local flat = redis.call('HGETALL', key('job', id))
+  if #flat == 0 then return false end
+  local record = {}
+  for i = 1, #flat, 2 do record[flat[i]] = flat[i + 1] end
+  local position, wait = place(id, record)
+  return {flat, position, wait, now}
+end

@@ -1,0 +1,45 @@
+-- Write record, idempotency key and waiting index of a new job, all or nothing.
+local idem = arg.idem and key('idem', arg.owner, arg.idem)
+if idem then
+  local known = redis.call('GET', idem)
+  if known and known ~= 'pending' then
+    local fingerprint, id = string.match(known, '^([^|]*)|(.*)$')
+    if fingerprint ~= arg.fingerprint then return {'reused'} end
+    local found = view(id)
+    if found then return {'known', found} end
+  end
+end
+
+-- A repeated call (the answer to the first was lost) finds its own job.
+if redis.call('EXISTS', key('job', arg.id)) == 1 then return {'created', view(arg.id)} end
+
+local total = 0
+for _, depth in ipairs(redis.call('HVALS', key('depth'))) do total = total + tonumber(depth) end
+if total >= arg.queue_limit then return {'full'} end
+if arg.queued and redis.call('ZCARD', key('owned', arg.owner, 'queued')) >= arg.queued then return {'queued'} end
+local day = key('day', arg.owner, math.floor(now / 86400000))
+if arg.per_day and tonumber(redis.call('GET', day) or 0) >= arg.per_day then return {'per_day'} end
+
+if arg.running then
+  redis.call('HSET', key('running_limits'), arg.owner, arg.running)
+else
+  redis.call('HDEL', key('running_limits'), arg.owner)
+end
+redis.call('INCR', day)
+redis.call('PEXPIRE', day, 2 * 86400000)
+
+local job = {id = arg.id, owner = arg.owner, status = 'queued', model = arg.model, priority = arg.priority,
+  seq = redis.call('INCR', key('seq')), attempt = 0}
+redis.call('HSET', key('job', arg.id), 'v', RECORD_VERSION, 'id', arg.id, 'owner', arg.owner, 'status', 'queued',
+  'model', arg.model, 'priority', arg.priority, 'seq', job.seq, 'attempt', 0, 'created', now, 'spec', arg.spec)
+if arg.webhook then redis.call('HSET', key('job', arg.id), 'webhook', arg.webhook) end
+if idem then
+  redis.call('SET', idem, arg.fingerprint .. '|' .. arg.id, 'PX', arg.idem_ttl)
+  redis.call('HSET', key('job', arg.id), 'idem', arg.idem)
+end
+redis.call('ZADD', key('owned', arg.owner), 0, arg.id)
+redis.call('ZADD', key('owned', arg.owner, 'queued'), 0, arg.id)
+enqueue(job)
+count('created')
+emit_status(job, 'status')
+return {'created', view(arg.id)}

@@ -1,0 +1,13 @@
+-- Remove a record whatever its state; the worker of a running job then finds its lease lost.
+local job = load_owned(arg.id, arg.owner)
+if not job then return 0 end
+if job.status == 'queued' then dequeue(job) end
+if job.status == 'queued' or job.status == 'running' then finish(job, 'canceled') end
+redis.call('DEL', key('job', job.id))
+redis.call('ZREM', key('owned', job.owner), job.id)
+redis.call('ZREM', key('owned', job.owner, job.status), job.id)
+redis.call('ZREM', key('expiry'), job.id)
+redis.call('ZREM', key('tombs'), job.id)
+redis.call('PEXPIRE', key('events', job.id), 60000)
+if job.idem then redis.call('DEL', key('idem', job.owner, job.idem)) end
+return 1

@@ -1,0 +1,19 @@
+-- End a running job, only with its current token: {status, owed}; `owed` says that the owner's next job needs a permit.
+local job = load(arg.id)
+if not job or job.token ~= arg.token then return {'lost', 0} end
+if job.status ~= 'running' then return {job.status, 0} end -- a repeated call; the token proves it
+local status = arg.status
+-- A cancel that was answered with "accepted" holds, even if the picture was ready meanwhile.
+if job.cancel and status == 'succeeded' then status = 'canceled' end
+if status == 'succeeded' then
+  local run = ((tonumber(job.run_ms) or 0) + now - tonumber(job.claimed)) / 1000
+  local pace = tonumber(redis.call('HGET', key('pace'), job.model)) or run
+  redis.call('HSET', key('pace'), job.model, tostring(0.8 * pace + 0.2 * run))
+  finish(job, status, {result = arg.payload})
+elseif status == 'failed' then
+  finish(job, status, {failure = arg.payload})
+else
+  finish(job, status)
+end
+local limited = redis.call('HEXISTS', key('running_limits'), job.owner) == 1
+return {status, limited and redis.call('ZCARD', key('owned', job.owner, 'queued')) > 0 and 1 or 0}

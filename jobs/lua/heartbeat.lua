@@ -1,0 +1,19 @@
+-- Renew the lease and say what the worker should do: continue, cancel, drain, timeout or lost.
+local job = load(arg.id)
+if not job or job.status ~= 'running' or job.token ~= arg.token then return 'lost' end
+local over = now - (tonumber(job.deadline) or now)
+if over > arg.lease then
+  -- The run did not stop by itself when told that its time is over.
+  fail(job, 'timeout', arg.timeout_message)
+  return 'lost'
+end
+redis.call('ZADD', key('leases'), now + arg.lease, job.id)
+if arg.progress then
+  redis.call('HSET', key('job', job.id), 'progress', arg.progress)
+  touch(job.id)
+  emit(job.id, 'progress', arg.progress)
+end
+if job.cancel then return 'cancel' end
+if over > 0 then return 'timeout' end
+if redis.call('SISMEMBER', key('draining'), job.worker) == 1 then return 'drain' end
+return 'continue'

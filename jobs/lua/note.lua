@@ -1,0 +1,7 @@
+-- Write one field of a running job (its preview, checkpoint or memory mode) if the token is still the current one.
+local job = load(arg.id)
+if not job or job.status ~= 'running' or job.token ~= arg.token then return 0 end
+redis.call('HSET', key('job', job.id), arg.field, arg.value)
+touch(job.id)
+if arg.event then emit(job.id, arg.event, arg.value) end
+return 1

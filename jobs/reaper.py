@@ -1,0 +1,134 @@
+"""The reaper: takes back lost jobs, publishes missing permits, removes what is past its time. One works at a time."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from redis import Redis
+
+from jobs.blobs import Blobs, owner_of
+from jobs.connections import store_errors
+from jobs.errors import BlobError, StoreUnavailable
+from jobs.model import FAILURE_CODES
+from jobs.permits import Permits, queue_name
+from jobs.record import blob_names
+from jobs.scripts import PREFIX, key, milliseconds, pack, source
+from jobs.settings import JobSettings
+from jobs.status import Priority
+
+log = logging.getLogger(__name__)
+BATCH = 100
+PERMITS_AT_ONCE = 200
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reaped:
+    """What one round found."""
+
+    recovered: tuple[tuple[str, str], ...] = ()  # job id and its new status
+    permits: int = 0
+    expired: int = 0
+    forgotten: int = 0
+    orphans: int = 0
+
+
+class Reaper:
+    """Looks after what nobody else does; run it in any number of processes."""
+
+    def __init__(
+        self,
+        redis: Redis,
+        *,
+        blobs: Blobs,
+        permits: Permits,
+        settings: JobSettings,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._redis: Any = redis
+        self._blobs = blobs
+        self._permits = permits
+        self._settings = settings
+        self._clock = clock
+        self._me = secrets.token_hex(8)
+        self._swept = float("-inf")
+        self._scripts = {name: redis.register_script(source(name, settings)) for name in ("lock", "reap", "expire")}
+
+    def round(self) -> Reaped | None:
+        """Do all there is to do once; None if another reaper is at it. Raise StoreUnavailable."""
+        if not self._run("lock", me=self._me, ttl=milliseconds(3 * self._settings.reaper_seconds)):
+            return None
+        message = FAILURE_CODES["worker_lost"]
+        recovered = self._run("reap", limit=BATCH, max_attempts=self._settings.max_attempts, message=message)
+        for job_id, status in recovered:
+            log.warning("job %s lost its worker and is now %s", job_id, status)
+        expired, forgotten = self._run("expire", limit=BATCH)
+        for job_id in expired:
+            self._blobs.delete_all(job_id)
+        return Reaped(
+            recovered=tuple((job_id, status) for job_id, status in recovered),
+            permits=self._republish(),
+            expired=len(expired),
+            forgotten=len(forgotten),
+            orphans=self._sweep_in_turn(),
+        )
+
+    def _republish(self) -> int:
+        """Publish permits for waiting jobs that have none; one too many does no harm."""
+        published = 0
+        with store_errors():
+            depths = self._redis.hgetall(key("depth"))
+        for name, depth in depths.items():
+            model, _, priority = name.partition("|")
+            queue = PREFIX + queue_name(model, Priority(priority))
+            with store_errors():
+                missing = int(depth) - self._redis.llen(queue)
+            for _ in range(min(missing, PERMITS_AT_ONCE)):
+                self._permits.publish(model, Priority(priority))
+                published += 1
+        return published
+
+    def _sweep_in_turn(self) -> int:
+        if self._clock() - self._swept < self._settings.sweep_seconds:
+            return 0
+        self._swept = self._clock()
+        return self.sweep()
+
+    def sweep(self) -> int:
+        """Remove pictures older than the upload timeout that no record lists; return how many."""
+        orphans = list(self.orphans())
+        if orphans:
+            self._blobs.delete(*orphans)
+            log.info("removed %d files without a record", len(orphans))
+        return len(orphans)
+
+    def orphans(self) -> Iterator[str]:
+        """Name the pictures older than the upload timeout that no record lists."""
+        oldest = self._clock() - self._settings.upload_timeout_seconds
+        old = sorted(info.name for info in self._blobs.list() if info.modified < oldest)
+        for job_id, names in groupby(old, key=owner_of):
+            with store_errors():
+                record = self._redis.hgetall(key("job", job_id))
+            if record.get("status") == "running":
+                continue  # its worker may be writing them
+            kept = blob_names(record) if record else frozenset()
+            yield from (name for name in names if name not in kept)
+
+    def run(self, stopped: Callable[[float], bool]) -> None:
+        """Do rounds until `stopped(seconds)`, which waits, says so; outlives every failure of store and storage."""
+        while not stopped(self._settings.reaper_seconds):
+            try:
+                self.round()
+            except (StoreUnavailable, BlobError) as error:
+                log.warning("the reaper could not work: %s", error)
+            except Exception:
+                log.exception("the reaper met an unexpected error")
+
+    def _run(self, name: str, **arguments: object) -> list[list[str]]:
+        with store_errors():
+            return self._scripts[name](args=[pack(arguments)])  # type: ignore[no-any-return]
