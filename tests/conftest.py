@@ -1,0 +1,42 @@
+"""Fixtures for all tests: a real Redis server, started once and emptied between tests."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from cli.redis_server import running_redis
+from jobs.settings import JobSettings
+
+
+@pytest.fixture(scope="session")
+def redis_server_url() -> Iterator[str]:
+    """Run one Redis server for the whole session."""
+    # Not tmp_path: a socket's path must be short.
+    with tempfile.TemporaryDirectory(prefix="nst-") as folder, running_redis(Path(folder)) as files:
+        yield files.url
+
+
+@pytest.fixture
+def redis_url(redis_server_url: str) -> str:
+    """Return the address of an empty Redis."""
+    with redis.Redis.from_url(redis_server_url) as client:
+        client.flushall()
+    return redis_server_url
+
+
+@pytest.fixture
+def job_settings(redis_url: str, tmp_path: Path) -> JobSettings:
+    """Return settings of an empty store, with short times."""
+    return JobSettings(
+        redis_url=redis_url,
+        data_dir=tmp_path / "data",
+        storage_min_free_bytes=0,
+        lease_seconds=3.0,
+        heartbeat_seconds=0.2,
+        reaper_seconds=0.5,
+    )
