@@ -46,7 +46,10 @@ class Checkpoint:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finished:
-    """How a finish went: `status` is None if the lease was lost; `owed` says that the owner's next job needs a permit."""
+    """How a finish went.
+
+    `status` is None if the lease was lost; `owed` says that the owner's next job needs a permit.
+    """
 
     status: Status | None
     owed: bool = False

@@ -34,7 +34,10 @@ class BlobRef:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Inputs:
-    """The pictures a job starts from; `masks` is empty or has one per style; a built-in style has a name and no picture."""
+    """The pictures a job starts from.
+
+    `masks` is empty or has one per style; a built-in style has a name and no picture.
+    """
 
     content: BlobRef
     styles: tuple[BlobRef, ...] = ()

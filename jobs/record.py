@@ -102,7 +102,7 @@ def _decode(fields: Mapping[str, str], now: int, position: int | None, wait: flo
 
 
 def blob_names(fields: Mapping[str, str]) -> frozenset[str]:
-    """Name every blob that a record lists, also in one this release cannot read whole: any text that names one counts."""
+    """Name every blob that a record lists, also one that this release cannot read: any text that names one counts."""
     if "expired" in fields:
         return frozenset()
     owned = fields.get("id", "") + "/"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -64,6 +65,7 @@ class RedisBlobs:
 
     def local_path(self, name: str) -> Path | None:
         """Return None: there is no file."""
+        _ = name
         return None
 
     def copy(self, source: str, target: str) -> None:
@@ -96,14 +98,12 @@ class RedisBlobs:
             self._redis.set(key("ping"), b"1", px=1000)
 
 
-class _errors:
+@contextmanager
+def _errors() -> Iterator[None]:
     """Turn the errors of Redis into those of a storage."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, OutOfMemoryError):
-            raise StorageFull() from error
-        if isinstance(error, RedisError | OSError):
-            raise StorageUnavailable() from error
+    try:
+        yield
+    except OutOfMemoryError as error:
+        raise StorageFull() from error
+    except (RedisError, OSError) as error:
+        raise StorageUnavailable() from error

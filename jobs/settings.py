@@ -21,7 +21,7 @@ class JobSettings(BaseSettings):
     data_dir: Path = Field(default=Path(".nst"), description="Folder for pictures (and for the embedded Redis).")
     storage: str = Field(
         default="disk",
-        description="Where pictures are kept: `disk` (under the data folder), a file:// folder, or `redis://` (in the same Redis).",
+        description="Where pictures are kept: `disk` (in the data folder), file://FOLDER or redis:// (the same Redis).",
     )
     storage_min_free_bytes: int = Field(
         default=64 * 1024 * 1024, ge=0, description="Pictures are refused when less than this is free on the disk."
