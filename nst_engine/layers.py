@@ -15,12 +15,18 @@ ROLES = ("content", "style1", "style2", "style3", "style4", "style5")
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkInfo:
-    """What is known of a network without loading it; `layers` maps readable names to torchvision's, shallow to deep."""
+    """What is known of a network without loading it.
+
+    `layers` maps readable names to torchvision's, shallow to deep; `reach` bounds how far away, in pixels, a feature
+    still sees; `min_side` is the shortest side the whole network can take.
+    """
 
     name: str
     summary: str
     layers: Mapping[str, str]
     roles: Mapping[str, str]
+    reach: int = 128
+    min_side: int = 32
 
 
 def _vgg(name: str, convolutions: tuple[int, ...]) -> NetworkInfo:
@@ -64,6 +70,7 @@ def _resnet50() -> NetworkInfo:
     return NetworkInfo(
         name="resnet50",
         summary="ResNet-50 (He et al. 2015, trained on ImageNet)",
+        reach=256,
         layers={name: layers[name] for name in order},
         roles={
             "content": "layer2",
@@ -84,6 +91,8 @@ def _inception() -> NetworkInfo:
     return NetworkInfo(
         name="inception_v3",
         summary="Inception v3 (Szegedy et al. 2015, trained on ImageNet)",
+        reach=704,
+        min_side=75,
         layers={layer: layer for layer in order},
         roles={
             "content": "Mixed_5d",

@@ -1,0 +1,48 @@
+"""Keeping the content's colours (Gatys, Bethge, Hertzmann and Shechtman 2016)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from nst_engine.sqrtm import sqrtm
+
+# RGB to YIQ; the first row is luminance (FCC 1953).
+_TO_YIQ = torch.tensor([[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
+
+
+def luminance(image: Tensor) -> Tensor:
+    """Return the luminance of an image (1, 3, H, W) as a grey image of the same shape."""
+    weights = _TO_YIQ[0].to(image.device).view(1, 3, 1, 1)
+    return (image * weights).sum(1, keepdim=True).expand_as(image).contiguous()
+
+
+def match_luminance(style: Tensor, content: Tensor) -> Tensor:
+    """Return the style's luminance (1, 3, h, w) with mean and spread of the content's, as the paper's section 5.1."""
+    grey, target = luminance(style), luminance(content)
+    return (grey - grey.mean()) * (target.std() / grey.std().clamp(min=1e-5)) + target.mean()
+
+
+def with_colors_of(image: Tensor, content: Tensor) -> Tensor:
+    """Return the luminance of `image` with the chroma of `content`, both (1, 3, H, W)."""
+    chroma = content - luminance(content)
+    return luminance(image) + chroma
+
+
+def match_colors(style: Tensor, content: Tensor) -> Tensor:
+    """Return the style (1, 3, h, w) with mean and covariance of the content's colours, as the paper's section 5.2."""
+    mean, covariance = _color_moments(style)
+    target_mean, target_covariance = _color_moments(content)
+    root = sqrtm(covariance)
+    inverse = torch.linalg.inv(root)
+    transform = inverse @ sqrtm(root @ target_covariance @ root) @ inverse  # the optimal map between two Gaussians
+    flat = style[0].flatten(1)  # (3, N)
+    moved: Tensor = transform @ (flat - mean[:, None]) + target_mean[:, None]
+    return moved.view_as(style).clamp(0, 1)
+
+
+def _color_moments(image: Tensor) -> tuple[Tensor, Tensor]:
+    flat = image[0].flatten(1)  # (3, N)
+    mean = flat.mean(1)
+    centred = flat - mean[:, None]
+    return mean, centred @ centred.T / flat.shape[1] + 1e-5 * torch.eye(3, device=image.device)

@@ -1,0 +1,60 @@
+"""The sizes a run goes through, coarse to fine, and the iterations spent at each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nst_engine.config import SizeBy, StyleConfig
+from nst_engine.errors import ConfigError, Problem
+from nst_engine.layers import NETWORKS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """One size, in pixels, and its number of iterations."""
+
+    height: int
+    width: int
+    steps: int
+
+
+def fitted(height: int, width: int, size: int, by: SizeBy) -> tuple[int, int]:
+    """Return height and width with the measured side at `size`, the shape kept."""
+    measured = height if by is SizeBy.HEIGHT else max(height, width)
+    return max(1, round(height * size / measured)), max(1, round(width * size / measured))
+
+
+def schedule(config: StyleConfig, height: int, width: int) -> tuple[Scale, ...]:
+    """Return the scales for a content image of this size, coarsest first; it is never enlarged.
+
+    Raises ConfigError where the network cannot take pictures that small.
+    """
+    measured = height if config.size_by is SizeBy.HEIGHT else max(height, width)
+    final = min(config.max_size, measured)
+    smallest = NETWORKS[config.model].min_side
+    sizes = [fitted(height, width, final, config.size_by)]
+    if min(sizes[0]) < smallest:
+        side = min(sizes[0])
+        message = f"{config.model} needs at least {smallest} px on the short side, the result would have {side}"
+        raise ConfigError(f"max_size: {message}", (Problem(field="max_size", message=message),))
+    for i in range(1, config.scales):
+        size = round(final / config.scale_factor**i)
+        below = fitted(height, width, size, config.size_by)
+        if size < config.min_size or min(below) < smallest:
+            break
+        sizes.insert(0, below)
+    steps = _shared(config.steps, _shares(config.scale_shares, len(sizes)))
+    return tuple(Scale(height=h, width=w, steps=n) for (h, w), n in zip(sizes, steps, strict=True) if n)
+
+
+def _shares(shares: tuple[float, ...], count: int) -> list[float]:
+    """Return one share per scale: the last one repeats, and with fewer scales than shares the coarsest drop out."""
+    padded = [*shares, *[shares[-1]] * (count - len(shares))]
+    return padded[-count:] if len(shares) > count else padded
+
+
+def _shared(steps: int, shares: list[float]) -> list[int]:
+    """Split `steps` by shares so that they add up; what rounding leaves goes to the last."""
+    total = sum(shares)
+    parts = [int(steps * share / total) for share in shares[:-1]]
+    return [*parts, steps - sum(parts)]

@@ -1,0 +1,22 @@
+"""Square roots of symmetric positive semi-definite matrices."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def sqrtm(matrix: Tensor) -> Tensor:
+    """Return the symmetric square root of a symmetric positive semi-definite matrix (C, C)."""
+    values, vectors = torch.linalg.eigh(matrix)
+    root: Tensor = (vectors * values.clamp(min=0).sqrt()) @ vectors.T
+    return root
+
+
+def trace_of_sqrt(matrix: Tensor) -> Tensor:
+    """Return tr(M^½), a scalar, of a symmetric positive semi-definite matrix (C, C).
+
+    By eigenvalues alone: their gradient, unlike that of eigenvectors, stays finite where two of them meet.
+    """
+    values: Tensor = torch.linalg.eigvalsh(matrix)
+    return values.clamp(min=1e-12).sqrt().sum()
