@@ -83,4 +83,4 @@ def _between(low: _Point, high: _Point) -> float:
         return middle
     found = high.length - width * (high.slope + d2 - d1) / denominator
     near, far = sorted((low.length + 0.1 * width, low.length + 0.9 * width))
-    return min(max(found, near), far)
+    return float(min(max(found, near), far))

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from nst_engine import color
-from nst_engine.config import Clamp, Init, Memory, PreserveColor, Precision, StyleConfig
+from nst_engine.config import Clamp, Init, PreserveColor, Precision, StyleConfig
 from nst_engine.errors import CheckpointError, ConfigError, DivergedError, Problem
 from nst_engine.images import resize
 from nst_engine.layers import NETWORKS
-from nst_engine.memory import plan_tile
+from nst_engine.memory import plan_tiles
 from nst_engine.networks import Network, load_network
 from nst_engine.objective import Evaluation, Objective
 from nst_engine.optimizers import Evaluate, PixelOptimizer, make_optimizer
@@ -146,8 +146,7 @@ class _Run:
         self._inputs, self._config, self._network = inputs, config, network
         self._scales = schedule(config, *inputs.content.shape[-2:])
         self._precision = effective(config.precision, network.device)
-        final = self._scales[-1]
-        self._tile = plan_tile(config, network, height=final.height, width=final.width)
+        self._tiles = plan_tiles(config, network, self._scales)
         self._fingerprint = inputs.fingerprint(config)
         self._optimizer: PixelOptimizer = make_optimizer(config)
         self._index, self._done = 0, 0
@@ -228,14 +227,13 @@ class _Run:
                 resize(m, scale.height, scale.width, "bilinear")[0, 0].clamp(0, 1).to(device)
                 for m in self._inputs.masks
             ]
-        whole = self._tile is None or max(scale.height, scale.width) <= self._tile
         return Objective(
             self._network,
             self._config,
             content=content,
             styles=styles,
             masks=masks,
-            tile=None if whole else self._tile,
+            tile=self._tiles[self._index],
             precision=self._precision,
         )
 
