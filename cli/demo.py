@@ -1,0 +1,138 @@
+"""`nst demo`: the whole service on free ports paints one real photo, over HTTP, and ends."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import signal
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from cli.errors import CommandError
+
+if TYPE_CHECKING:
+    import httpx
+    from PIL.Image import Image
+    from rich.progress import Progress
+
+PHOTO = "chelsea"  # a cat, from skimage.data
+LOOK_SECONDS = 0.25
+
+
+def demo(
+    output: Path = typer.Option(Path("out"), "--output", "-o", help="Folder for demo.png and demo-compare.png."),
+    style: str = typer.Option("flow-strokes", help="Built-in style, as `nst styles` names it."),
+    max_size: int = typer.Option(384, min=64, max=2048, help="Longest side of the picture in pixels."),
+    steps: int = typer.Option(150, min=1, max=5000, help="Iterations."),
+) -> None:
+    """Start the service, paint a photo over HTTP, and leave demo.png and demo-compare.png."""
+    from cli.stylize import read_style
+
+    painting = read_style(style, max_size)
+    asyncio.run(show(output, painting, {"max_size": str(max_size), "steps": str(steps)}))
+
+
+async def show(output: Path, painting: Image, parameters: dict[str, str]) -> None:
+    """Run a stack of its own for one job, and say what came of it."""
+    from cli.stack import Stack, StackSettings, free_port, running
+    from cli.supervisor import log_to
+
+    output.mkdir(parents=True, exist_ok=True)
+    log = output / "demo.log"
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    with tempfile.TemporaryDirectory(prefix="nst-") as folder:  # short: a socket's path must be
+        settings = StackSettings(data_dir=Path(folder), port=free_port(), environment=os.environ)
+        typer.echo(f"starting Redis, API and worker on {settings.url} (log: {log})", err=True)
+        started = time.monotonic()
+        async with running(Stack(settings, log_to(log)), stopped) as stack:
+            painted = asyncio.create_task(paint(settings.url, output, painting, parameters))
+            watched = asyncio.create_task(stack.watch())
+            await asyncio.wait([painted, watched], return_when=asyncio.FIRST_COMPLETED)
+            painted.cancel() if watched.done() else watched.cancel()
+            if watched.done() and not watched.cancelled():
+                watched.result()
+                raise typer.Exit(130)
+            await painted
+    typer.echo(f"{output / 'demo.png'} and {output / 'demo-compare.png'}: {time.monotonic() - started:.0f} s in all")
+
+
+async def paint(url: str, output: Path, painting: Image, parameters: dict[str, str]) -> None:
+    """Send one job, follow it, and write its pictures."""
+    import httpx
+
+    from cli.terminal import progress_bar
+
+    photo = photograph()
+    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as client:
+        files = {"content": ("photo.png", _png(photo)), "style": ("style.png", _png(painting))}
+        answer = await client.post("/v1/jobs", files=files, data=parameters)
+        job = _checked(answer).json()
+        with progress_bar() as bar:
+            job = await followed(client, job, bar)
+        if job["status"] != "succeeded":
+            raise CommandError(f"the job {job['status']}: {(job.get('error') or {}).get('message', 'no reason given')}")
+        data = _checked(await client.get(job["urls"]["result"])).content
+    (output / "demo.png").write_bytes(data)
+    compare(photo, painting, data).save(output / "demo-compare.png")
+
+
+async def followed(client: httpx.AsyncClient, job: dict[str, Any], bar: Progress) -> dict[str, Any]:
+    """Ask for the job until it has ended."""
+    task = bar.add_task("queued", total=None, loss="-", note="")
+    while True:
+        progress = job.get("progress") or {}
+        loss = progress.get("loss")
+        bar.update(
+            task,
+            description=job["status"],
+            total=progress.get("total"),
+            completed=progress.get("iteration", 0),
+            loss="-" if loss is None else f"{loss:.4g}",
+        )
+        if job["status"] in ("succeeded", "failed", "canceled"):
+            return job
+        await asyncio.sleep(LOOK_SECONDS)
+        job = _checked(await client.get(job["urls"]["self"])).json()
+
+
+def photograph() -> Image:
+    """Return the demo's photo; raises CommandError where the extra that carries it is not installed."""
+    from PIL import Image
+
+    try:
+        from skimage import data
+    except ModuleNotFoundError:
+        raise CommandError("the demo's photo comes with the extra: pip install 'nst[embedded]'") from None
+    return Image.fromarray(getattr(data, PHOTO)())
+
+
+def compare(photo: Image, painting: Image, result: bytes) -> Image:
+    """Put photo, painting and result side by side."""
+    from PIL import Image, ImageOps
+
+    picture = Image.open(io.BytesIO(result)).convert("RGB")
+    width, height = picture.size
+    sheet = Image.new("RGB", (width * 2 + height + 20, height), "white")
+    sheet.paste(photo.resize((width, height), Image.Resampling.LANCZOS), (0, 0))
+    sheet.paste(ImageOps.fit(painting, (height, height)), (width + 10, 0))
+    sheet.paste(picture, (width + height + 20, 0))
+    return sheet
+
+
+def _png(picture: Image) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return file.getvalue()
+
+
+def _checked(answer: httpx.Response) -> httpx.Response:
+    if answer.is_error:
+        raise CommandError(f"the service answered {answer.status_code}: {answer.text[:300]}")
+    return answer

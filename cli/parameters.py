@@ -1,0 +1,104 @@
+"""Options made from the engine's parameters, so that their names, help and bounds are written once."""
+
+from __future__ import annotations
+
+import typing
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from typer.core import TyperCommand, TyperOption
+
+from cli.errors import InputError
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
+    from nst_engine.config import StyleConfig
+
+GIVEN = "parameters"  # where the given ones stand in a context's meta
+
+
+class ParameterCommand(TyperCommand):
+    """A command that takes every parameter of StyleConfig as an option beside its own.
+
+    The options are made when they are first looked at, so that `nst --help` need not load the parameters.
+    """
+
+    _made: list[TyperOption] | None = None
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the command's own options, then the parameters."""
+        if self._made is None:
+            self._made = options()
+        own = super().get_params(ctx)
+        return [*own, *self._made]
+
+    def invoke(self, ctx: Any) -> Any:
+        """Set the given parameters apart from the command's own arguments, then run it."""
+        names = {option.name for option in self._made or ()}
+        ctx.meta[GIVEN] = {name: value for name, value in ctx.params.items() if name in names and value is not None}
+        ctx.params = {name: value for name, value in ctx.params.items() if name not in names}
+        return super().invoke(ctx)
+
+
+def configured(given: dict[str, str]) -> StyleConfig:
+    """Return the preset's parameters with the given ones in their place; raises InputError naming the option."""
+    from nst_engine.errors import ConfigError
+    from nst_engine.presets import resolve
+
+    overrides = dict(given)
+    try:
+        return resolve(overrides.pop("preset", "default"), overrides)
+    except ConfigError as error:
+        told = [f"{flag(problem.field.split('.')[0])}: {problem.message}" for problem in error.problems]
+        raise InputError("; ".join(told) or str(error)) from None
+
+
+def options() -> list[TyperOption]:
+    """Make one option for each parameter."""
+    from nst_engine.config import StyleConfig
+
+    return [_option(name, field) for name, field in StyleConfig.model_fields.items()]
+
+
+def flag(name: str) -> str:
+    """Return a parameter's option."""
+    return "--" + name.replace("_", "-")
+
+
+def _option(name: str, field: FieldInfo) -> TyperOption:
+    extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+    group = str(extra.get("group", "other"))
+    return TyperOption(
+        param_decls=[name, flag(name)],
+        type=str,
+        metavar=_metavar(field),
+        help=f"{field.description} [dim]\\[{_shown(field.default)}][/]",
+        rich_help_panel=f"Parameters: {group}",
+    )
+
+
+def _metavar(field: FieldInfo) -> str:
+    kinds = [field.annotation, *typing.get_args(field.annotation)]
+    for kind in kinds:
+        if isinstance(kind, type) and issubclass(kind, StrEnum):
+            return "|".join(kind)
+    if bool in kinds:
+        return "true|false"
+    plain = {int: "INTEGER", float: "NUMBER", str: "TEXT"}
+    word = next((plain[kind] for kind in kinds if kind in plain), "LIST")
+    bounds = {
+        key: getattr(item, key) for item in field.metadata for key in ("ge", "gt", "le", "lt") if hasattr(item, key)
+    }
+    low, high = bounds.get("ge", bounds.get("gt")), bounds.get("le", bounds.get("lt"))
+    return word if low is None or high is None else f"{word} {low:g}…{high:g}"
+
+
+def _shown(default: object) -> str:
+    if default is None:
+        return "none"
+    if isinstance(default, dict):
+        return ",".join(f"{name}:{weight:g}" for name, weight in default.items())
+    if isinstance(default, tuple):
+        return ",".join(f"{item:g}" for item in default)
+    return str(default).lower() if isinstance(default, bool) else str(default)

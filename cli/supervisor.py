@@ -1,0 +1,149 @@
+"""Child processes that are kept alive: their output goes to one log, a dead one is started again after a pause."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cli.errors import CommandError
+
+LONGEST_LINE = 1024 * 1024
+WRONG_SETTING = 2  # a child that ends with this code would do so again
+Say = Callable[[str, str], None]  # who, what
+
+
+@dataclass(frozen=True, kw_only=True)
+class Role:
+    """One child: its name in the log, how it is started, how long it may take to end."""
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    grace_seconds: float = 20.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backoff:
+    """How long to wait before a child is started again: doubling, and from the start once it has run well."""
+
+    first_seconds: float = 0.5
+    longest_seconds: float = 15.0
+    well_after_seconds: float = 30.0
+
+    def failures(self, before: int, ran_seconds: float) -> int:
+        """Count the failures in a row, this one included."""
+        return 1 if ran_seconds >= self.well_after_seconds else before + 1
+
+    def pause(self, failures: int) -> float:
+        """Return the pause after so many failures in a row."""
+        return float(min(self.first_seconds * 2 ** min(failures - 1, 30), self.longest_seconds))
+
+
+class Child:
+    """One role, kept running until it is told to end."""
+
+    def __init__(
+        self, role: Role, say: Say, *, backoff: Backoff | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.role = role
+        self._say, self._backoff, self._clock = say, backoff or Backoff(), clock
+        self._ending = asyncio.Event()
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Return the process id, None while there is none."""
+        return self._process.pid if self._process and self._process.returncode is None else None
+
+    async def keep(self) -> None:
+        """Run the child, again and again, until `end`; raises CommandError if it says that a setting is wrong."""
+        failures = 0
+        while not self._ending.is_set():
+            started = self._clock()
+            code = await self._run()
+            if self._ending.is_set():
+                return
+            if code == WRONG_SETTING:
+                raise CommandError(f"{self.role.name} cannot run with these settings (see above)", exit_code=code)
+            failures = self._backoff.failures(failures, self._clock() - started)
+            pause = self._backoff.pause(failures)
+            self._say(self.role.name, f"ended with {_told(code)}; starting it again in {pause:g} s")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), pause)
+
+    async def end(self, *, grace_seconds: float | None = None) -> None:
+        """Ask the child to end, and make it end when its grace is over."""
+        self._ending.set()
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGTERM)
+        try:
+            await asyncio.wait_for(process.wait(), self.role.grace_seconds if grace_seconds is None else grace_seconds)
+        except TimeoutError:
+            self._say(self.role.name, "does not end: killed")
+        # The group too: what the child left behind shares its session.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+
+    async def _run(self) -> int:
+        self._process = process = await asyncio.create_subprocess_exec(
+            *self.role.command,
+            env=dict(self.role.environment),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            limit=LONGEST_LINE,
+            start_new_session=True,  # Ctrl-C in a terminal reaches the parent alone, which ends the children in order
+            preexec_fn=_end_with_parent,
+        )
+        reading = asyncio.create_task(self._read(process))
+        code = await process.wait()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await reading
+        return code
+
+    async def _read(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None
+        while True:
+            try:
+                line = await process.stdout.readline()
+            except ValueError:  # a line longer than the limit is passed over
+                continue
+            if not line:
+                return
+            self._say(self.role.name, line.decode(errors="replace").rstrip())
+
+
+def _end_with_parent() -> None:
+    """Have the kernel end this child should the parent be killed, so that nothing is left behind (Linux)."""
+    if sys.platform == "linux":
+        set_death_signal = 1  # PR_SET_PDEATHSIG
+        ctypes.CDLL(None).prctl(set_death_signal, signal.SIGTERM)
+
+
+def _told(code: int) -> str:
+    return f"signal {signal.Signals(-code).name}" if code < 0 else f"code {code}"
+
+
+def log_to(path: Path) -> Say:
+    """Return a log that is a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("")
+
+    def say(who: str, what: str) -> None:
+        with path.open("a") as file:
+            file.write(f"{who:>7} | {what}\n")
+
+    return say
