@@ -102,7 +102,7 @@ FAILURE_CODES: Mapping[str, str] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ResultInfo:
-    """The finished picture and where it is stored; `alternatives` maps a format to another file of the same picture."""
+    """The finished picture, in the format that was asked for, and where it is stored."""
 
     blob: str
     width: int
@@ -113,7 +113,6 @@ class ResultInfo:
     iterations: int = 0
     loss: float | None = None
     timelapse: BlobRef | None = None
-    alternatives: Mapping[str, BlobRef] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

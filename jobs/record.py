@@ -150,7 +150,6 @@ def _result(text: str | None) -> ResultInfo | None:
     values = json.loads(text)
     if values.get("timelapse") is not None:
         values["timelapse"] = _known(BlobRef, values["timelapse"])
-    values["alternatives"] = {name: _known(BlobRef, ref) for name, ref in values.get("alternatives", {}).items()}
     return _known(ResultInfo, values)
 
 

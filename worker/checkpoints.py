@@ -1,0 +1,80 @@
+"""Checkpoints: the state of a run, saved now and then so that another attempt goes on from it."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections.abc import Callable
+
+from jobs.blobs import Blobs, blob_name
+from jobs.errors import BlobError, StoreUnavailable
+from jobs.lease import Checkpoint, Lease
+from worker.engine import RunStep
+
+log = logging.getLogger(__name__)
+
+
+class Checkpoints:
+    """The checkpoints of one lease; saving takes no more than its share of the time."""
+
+    def __init__(
+        self,
+        lease: Lease,
+        blobs: Blobs,
+        *,
+        seconds: float,
+        share: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._lease = lease
+        self._blobs = blobs
+        self._seconds = seconds
+        self._share = share
+        self._clock = clock
+        self._next = clock() + seconds
+        self._kept = lease.resume.blob if lease.resume else None
+
+    def load(self) -> bytes | None:
+        """Return the state that an earlier attempt saved; None if there is none or it is damaged."""
+        saved = self._lease.resume
+        if saved is None:
+            return None
+        try:
+            data = self._blobs.read(saved.blob)
+        except BlobError as error:
+            log.warning("the checkpoint of job %s is gone, it starts afresh: %s", self._lease.job.id, error)
+            return None
+        if hashlib.sha256(data).hexdigest() != saved.sha256:
+            log.warning("the checkpoint of job %s is damaged, it starts afresh", self._lease.job.id)
+            return None
+        log.info("job %s goes on after iteration %d", self._lease.job.id, saved.iteration)
+        return data
+
+    def save_if_due(self, step: RunStep) -> None:
+        """Save the state of a step if it is time to."""
+        if self._clock() >= self._next:
+            self.save(step)
+
+    def save(self, step: RunStep) -> None:
+        """Save the state of a step; a run whose state cannot be saved goes on without."""
+        began = self._clock()
+        iteration = step.progress.iteration
+        name = blob_name(self._lease.job.id, f"checkpoint-{self._lease.token}-{iteration}")
+        try:
+            ref = self._blobs.put(name, step.state())
+            if self._lease.checkpoint(Checkpoint(blob=name, sha256=ref.sha256, iteration=iteration)):
+                self.forget()
+                self._kept = name
+            else:
+                self._blobs.delete(name)
+        except (BlobError, StoreUnavailable) as error:
+            log.warning("the state of job %s was not saved: %s", self._lease.job.id, error)
+        cost = self._clock() - began
+        self._next = self._clock() + max(self._seconds, cost / self._share)
+
+    def forget(self) -> None:
+        """Remove the checkpoint that is kept; only for one who holds the lease, or has ended the job."""
+        if self._kept is not None:
+            self._blobs.delete(self._kept)
+            self._kept = None

@@ -1,0 +1,43 @@
+"""The pictures of a job, read from the storage for the engine."""
+
+from __future__ import annotations
+
+from PIL import Image
+
+from jobs.blobs import Blobs
+from jobs.errors import BlobNotFound
+from jobs.model import BlobRef, Job
+from nst_engine.errors import PictureError
+from nst_engine.paintings import paint
+from nst_engine.pictures import read_picture
+from worker.engine import RunError, RunRequest
+
+
+def load_request(job: Job, blobs: Blobs, resume: bytes | None) -> RunRequest:
+    """Read everything a run needs; raise RunError if a picture is gone or cannot be read."""
+    inputs = job.inputs
+    return RunRequest(
+        params=job.params,
+        content=_picture(inputs.content, "content picture", blobs),
+        styles=_styles(job, blobs),
+        masks=tuple(_picture(ref, "mask", blobs) for ref in inputs.masks),
+        init_image=None if inputs.init_image is None else _picture(inputs.init_image, "init picture", blobs),
+        resume=resume,
+        memory_saving=job.memory_saving,
+    )
+
+
+def _styles(job: Job, blobs: Blobs) -> tuple[Image.Image, ...]:
+    if job.inputs.styles:
+        return tuple(_picture(ref, "style picture", blobs) for ref in job.inputs.styles)
+    return tuple(paint(name) for name in job.inputs.style_names)
+
+
+def _picture(ref: BlobRef, what: str, blobs: Blobs) -> Image.Image:
+    try:
+        with blobs.open(ref.name) as file:
+            return read_picture(file)
+    except BlobNotFound:
+        raise RunError("input_missing", f"The {what} of the job is no longer in the storage.") from None
+    except PictureError as error:
+        raise RunError("invalid_input", f"The {what} of the job cannot be read: {error.message}") from None

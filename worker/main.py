@@ -1,0 +1,125 @@
+"""The composition root of a worker: `python -m worker.main`."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import nst_engine
+from jobs.broker import CeleryPermits, make_celery
+from jobs.connections import connect
+from jobs.errors import JobsError
+from jobs.lease import WorkerStore
+from jobs.model import WorkerInfo
+from jobs.permits import queue_name
+from jobs.reaper import Reaper
+from jobs.settings import JobSettings
+from jobs.storage import open_blobs
+from jobs.workers import Roster
+from worker.drain import DrainFlag
+from worker.engine import Engine
+from worker.keeper import Keeper
+from worker.logs import set_up_logs
+from worker.presence import Presence
+from worker.runner import Runner, Surroundings
+from worker.settings import WorkerSettings
+from worker.task import Process, attach
+
+ANNOUNCE_SECONDS = 2.0
+GONE_AFTER_SECONDS = 10.0
+EXIT_ABORTED = 70
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Which networks a worker serves, and how a child builds its engine."""
+
+    models: tuple[str, ...]
+    make_engine: Callable[[], Engine]
+
+
+def torch_plan(settings: WorkerSettings) -> Plan:
+    """Plan for the real engine. Torch is imported before the fork, so that children start fast; no device is touched."""
+    from worker.torch_engine import TorchEngine, choose_device, installed_models
+
+    installed = installed_models(settings.weights_dir)
+    missing = sorted(set(settings.models) - set(installed))
+    if missing:
+        raise SystemExit(
+            f"nst worker: no weights for {', '.join(missing)}: get them with `nst weights pull {missing[0]}`"
+        )
+    models = settings.models or installed
+
+    def make_engine() -> Engine:
+        device = choose_device(settings.device)
+        return TorchEngine(device, weights_dir=settings.weights_dir, models=models, threads=settings.worker_threads)
+
+    return Plan(models=models, make_engine=make_engine)
+
+
+def run(jobs: JobSettings, settings: WorkerSettings, make_plan: Callable[[WorkerSettings], Plan] = torch_plan) -> None:
+    """Run a worker until it is told to end."""
+    set_up_logs(settings.log_level)
+    try:
+        blobs = open_blobs(jobs)
+        blobs.check()
+    except JobsError as error:
+        raise SystemExit(f"nst worker: {error}") from None
+    plan, flag = make_plan(settings), DrainFlag()
+    app = make_celery(jobs)
+    worker_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+    process = Process(partial(build_runner, jobs, settings, plan, flag, worker_id), flag, settings.worker_nice)
+    reaper = Reaper(connect(jobs), blobs=blobs, permits=CeleryPermits(make_celery(jobs)), settings=jobs)
+    keeper = Keeper([reaper.run])
+    kept = attach(app, process, keeper, flag)
+    queues = [queue_name(model, priority) for model in plan.models for priority in settings.priorities]
+    worker = app.Worker(
+        hostname=worker_id,
+        queues=queues,
+        pool="prefork",
+        concurrency=1,
+        loglevel="WARNING",
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+    )
+    worker.start()
+    del kept
+    raise SystemExit(worker.exitcode)
+
+
+def build_runner(
+    jobs: JobSettings, settings: WorkerSettings, plan: Plan, flag: DrainFlag, worker_id: str
+) -> tuple[Runner, Presence]:
+    """Build what a child process works with; every connection is its own."""
+    engine, redis = plan.make_engine(), connect(jobs)
+    info = WorkerInfo(
+        id=worker_id,
+        host=socket.gethostname(),
+        device=engine.device,
+        models=plan.models,
+        priorities=settings.priorities,
+        version=nst_engine.__version__,
+    )
+    presence = Presence(Roster(redis, ttl_seconds=GONE_AFTER_SECONDS), info, seconds=ANNOUNCE_SECONDS)
+    around = Surroundings(
+        store=WorkerStore(redis, jobs),
+        blobs=open_blobs(jobs),
+        permits=CeleryPermits(make_celery(jobs)),
+        engine=engine,
+        presence=presence,
+        draining=flag,
+        abort=partial(os._exit, EXIT_ABORTED),
+        jobs=jobs,
+        settings=settings,
+    )
+    return Runner(around), presence
+
+
+if __name__ == "__main__":
+    sys.exit(run(JobSettings(), WorkerSettings()))

@@ -1,0 +1,44 @@
+"""Settings of a worker; read from the environment once, at its composition root."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from jobs.status import Priority
+
+
+def _names(value: Any) -> Any:
+    """Read `a, b`; leave sequences alone."""
+    return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
+
+
+class WorkerSettings(BaseSettings):
+    """What an operator may set of a worker."""
+
+    model_config = SettingsConfigDict(env_prefix="NST_", frozen=True, extra="ignore")
+
+    device: str = Field("auto", description="Where runs compute: auto, cpu, mps, cuda or cuda:N.")
+    models: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)] = Field(
+        (), description="Networks this worker serves, separated by commas; all whose weights it has when empty."
+    )
+    priorities: Annotated[tuple[Priority, ...], NoDecode, BeforeValidator(_names)] = Field(
+        tuple(Priority), description="Priorities this worker serves: interactive, batch or both."
+    )
+    weights_dir: Path | None = Field(None, description="Folder with the weights of the networks.")
+    worker_nice: int = Field(5, ge=0, le=19, description="How much the worker gives way to other processes (nice).")
+    worker_threads: int = Field(0, ge=0, description="Threads a run on the CPU uses; 0: as many as there are cores.")
+    preview_seconds: float = Field(1.0, gt=0, description="Shortest time between two previews of a run.")
+    preview_side: int = Field(512, ge=16, description="Longest side of a preview.")
+    timelapse_frames: int = Field(48, ge=2, description="Most frames of a time-lapse.")
+    timelapse_side: int = Field(512, ge=16, description="Longest side of a time-lapse.")
+    storage_wait_seconds: float = Field(
+        2.0, gt=0, description="How often a worker looks whether a full storage has room."
+    )
+    stop_grace_seconds: float = Field(
+        60.0, gt=0, description="A run that does not stop this long after it was told ends with its process."
+    )
+    log_level: str = Field("info", description="Lowest level that is logged.")

@@ -1,0 +1,163 @@
+"""The real engine: style transfer with torch, on one device, keeping the networks it has loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from pydantic import ValidationError
+from torch import Tensor
+
+from jobs.model import Progress
+from nst_engine import Network, State, Step, StyleConfig, load_network, stylize
+from nst_engine.config import Memory, problems_of
+from nst_engine.errors import CheckpointError, DivergedError, EngineError, MemoryLimitError, WeightsError
+from nst_engine.images import to_picture, to_tensor, to_uint16
+from nst_engine.layers import NETWORKS
+from nst_engine.networks import NetworkSpec
+from nst_engine.pictures import encode, encode16
+from nst_engine.weights import candidates
+from worker.engine import BadCheckpointError, OutOfMemoryRunError, RunError, RunRequest, RunStep
+
+LOADED_AT_MOST = 4
+NO_MEMORY = "not enough memory"  # what torch's CPU allocator says, which raises no type of its own
+
+
+def installed_models(weights_dir: Path | None) -> tuple[str, ...]:
+    """Name the networks whose weights are on this machine; touches no device."""
+    return tuple(name for name in NETWORKS if any(path.is_file() for path in candidates(name, weights_dir)))
+
+
+def choose_device(name: str) -> str:
+    """Return torch's name of a device; `auto` is the first of cuda, mps and cpu. Not for a process that forks later."""
+    if name != "auto":
+        return name
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+class TorchEngine:
+    """Style transfer on one device. Its loaded networks are the one thing a worker process keeps from job to job."""
+
+    def __init__(self, device: str, *, weights_dir: Path | None, models: tuple[str, ...], threads: int = 0) -> None:
+        self.device = device
+        self._weights_dir = weights_dir
+        self._models = models
+        self._loaded: dict[NetworkSpec, Network] = {}
+        if threads:
+            torch.set_num_threads(threads)
+
+    def models(self) -> tuple[str, ...]:
+        """Name the networks that can be run here."""
+        return self._models
+
+    def run(self, request: RunRequest) -> Iterator[RunStep]:
+        """Yield a step for each iteration."""
+        with _run_errors():
+            config = self._config(request)
+            state = None if request.resume is None else State.from_bytes(request.resume)
+            steps = stylize(
+                to_tensor(request.content),
+                [to_tensor(style) for style in request.styles],
+                config,
+                masks=[_mask(mask) for mask in request.masks] or None,
+                init_image=None if request.init_image is None else to_tensor(request.init_image),
+                device=self.device,
+                network=self._network(config),
+                resume=state,
+            )
+            for step in steps:
+                yield TorchStep(step)
+
+    def memory_bytes(self) -> int | None:
+        """Return the memory taken on a CUDA device."""
+        return torch.cuda.memory_reserved(self.device) if self.device.startswith("cuda") else None
+
+    def _config(self, request: RunRequest) -> StyleConfig:
+        try:
+            config = StyleConfig.model_validate(dict(request.params))
+        except ValidationError as error:
+            problems = "; ".join(f"{problem.field}: {problem.message}" for problem in problems_of(error))
+            raise RunError("invalid_input", f"The parameters cannot be run by this worker: {problems}") from None
+        return config.model_copy(update={"memory": Memory.LOW}) if request.memory_saving else config
+
+    def _network(self, config: StyleConfig) -> Network:
+        spec = NetworkSpec.of(config)
+        if spec not in self._loaded:
+            if len(self._loaded) >= LOADED_AT_MOST:
+                del self._loaded[next(iter(self._loaded))]
+            self._loaded[spec] = load_network(config, device=self.device, weights_dir=self._weights_dir)
+        return self._loaded[spec]
+
+
+@dataclass(frozen=True)
+class TorchStep:
+    """One iteration of the real engine."""
+
+    step: Step
+
+    @property
+    def progress(self) -> Progress:
+        """Return how far the run has come."""
+        step = self.step
+        return Progress(
+            iteration=step.iteration,
+            total=step.total,
+            scale=step.scale,
+            scales=step.scales,
+            width=step.width,
+            height=step.height,
+            loss=step.loss,
+            content_loss=step.content_loss,
+            style_loss=step.style_loss,
+            tv_loss=step.tv_loss,
+        )
+
+    def picture(self) -> Image.Image:
+        """Return the picture so far."""
+        return to_picture(self.step.image())
+
+    def encoded(self, name: str, metadata: Mapping[str, Any]) -> bytes:
+        """Return the picture so far as a file; TIFF has 16 bits."""
+        if name == "tiff":
+            return encode16(to_uint16(self.step.image()), metadata=metadata)
+        return encode(self.picture(), name, metadata=metadata)
+
+    def state(self) -> bytes:
+        """Return what another run needs to go on from here."""
+        return self.step.state().to_bytes()
+
+
+def _mask(picture: Image.Image) -> Tensor:
+    """Return a grey picture as (H, W) in [0, 1]."""
+    return torch.from_numpy(np.asarray(picture.convert("L"), dtype=np.float32) / 255)
+
+
+@contextmanager
+def _run_errors() -> Iterator[None]:
+    """Turn what the engine and torch raise into the errors of a run."""
+    try:
+        yield
+    except CheckpointError as error:
+        raise BadCheckpointError(error.message) from error
+    except MemoryLimitError as error:
+        raise OutOfMemoryRunError(error.message) from error
+    except WeightsError as error:
+        raise RunError("weights_missing", error.message) from error
+    except DivergedError as error:
+        raise RunError("diverged", error.message) from error
+    except EngineError as error:
+        raise RunError("invalid_input", error.message) from error
+    except (torch.cuda.OutOfMemoryError, MemoryError) as error:
+        raise OutOfMemoryRunError("The picture does not fit in the memory of the device.") from error
+    except RuntimeError as error:
+        if NO_MEMORY not in str(error):
+            raise
+        raise OutOfMemoryRunError("The picture does not fit in the memory of the worker.") from error
