@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Protocol
 
 from jobs.errors import JobsError
@@ -67,7 +67,7 @@ class EventHub:
         self._reader: asyncio.Task[None] | None = None
         self.listeners = 0
 
-    async def batches(self, job_id: str, after: str, *, idle_seconds: float) -> AsyncIterator[Sequence[Event]]:
+    async def batches(self, job_id: str, after: str, *, idle_seconds: float) -> AsyncGenerator[Sequence[Event], None]:
         """Yield the events of a job after an id as they come; an empty batch says that none came for a while."""
         self.listeners += 1
         channel = self._join(job_id, after)

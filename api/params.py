@@ -101,7 +101,7 @@ def _values(form: Form) -> dict[str, Any]:
     """Join the JSON part and the plain fields; a name may be given once."""
     values: dict[str, Any] = {}
     for name, text in form.fields:
-        more = _json_object(text) if name == JSON_PART else {name: text}
+        more = _json_object(text) if name == JSON_PART else {name: _plain(text)}
         for key, value in more.items():
             if key in values or (key == name == JSON_PART):
                 raise invalid(InvalidField(pointer=pointer(_shown(key)), detail="given more than once"))
@@ -109,6 +109,16 @@ def _values(form: Form) -> dict[str, Any]:
                 raise invalid(InvalidField(pointer=pointer(key), detail="is a file, not a parameter"))
             values[key] = value
     return values
+
+
+def _plain(text: str) -> Any:
+    """Read objects and lists, which some clients send as JSON; leave everything else to the field's own reading."""
+    if not text.startswith(("{", "[")):
+        return text
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
 
 
 def _json_object(text: str) -> Mapping[str, Any]:

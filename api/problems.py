@@ -12,6 +12,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
+from jobs import errors as store
 from nst_engine.errors import ConfigError, EngineError, PictureError
 
 MEDIA_TYPE = "application/problem+json"
@@ -83,7 +84,7 @@ def problem_response(error: ProblemError, request_id: str) -> Response:
 
 def register(app: FastAPI) -> None:
     """Answer every known error of the app as a problem; what is not known is a 500, logged by the outermost layer."""
-    for kind in (ProblemError, HTTPException, RequestValidationError, EngineError, OSError):
+    for kind in (ProblemError, HTTPException, RequestValidationError, EngineError, store.JobsError, OSError):
         app.add_exception_handler(kind, _answer)
 
 
@@ -109,10 +110,39 @@ def as_problem(error: Exception) -> ProblemError:
             return ProblemError(PICTURE_STATUS.get(error.code, 415), error.code, error.message)
         case EngineError():
             return ProblemError(422, "invalid_parameters", error.message)
+        case store.JobsError():
+            return _job_problem(error)
         case OSError() if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            log.error("disk_full")
-            return ProblemError(507, "disk_full", "there is no room for the upload", headers={"Retry-After": "60"})
+            return _job_problem(store.StorageFull())
     raise error
+
+
+# What the errors of the job store mean here: status, code, seconds after which to try again.
+_JOB_PROBLEMS: Mapping[type[store.JobsError], tuple[int, str, int | None]] = {
+    store.StoreUnavailable: (503, "store_unavailable", 5),
+    store.QueueFull: (503, "queue_full", 30),
+    store.QuotaExceeded: (429, "quota_exceeded", 60),
+    store.JobNotFound: (404, "job_unknown", None),
+    store.WrongState: (409, "wrong_state", None),
+    store.InputsGone: (410, "inputs_gone", None),
+    store.KeyInUse: (409, "idempotency_key_in_use", 1),
+    store.KeyReused: (422, "idempotency_key_reused", None),
+    store.UnreadableRecord: (409, "record_unreadable", None),
+    store.BlobNotFound: (410, "picture_gone", None),
+    store.BlobTooLarge: (413, "picture_too_large", None),
+    store.StorageFull: (507, "disk_full", 60),
+    store.StorageUnavailable: (503, "storage_unavailable", 5),
+}
+
+
+def _job_problem(error: store.JobsError) -> ProblemError:
+    status, code, seconds = _JOB_PROBLEMS.get(type(error), (500, "internal", None))
+    # What the storage says may name a path, which is for the logs alone.
+    detail = "the picture storage is not available" if isinstance(error, store.StorageUnavailable) else str(error)
+    if status >= 500:
+        log.error("%s: %s", code, error)
+    headers = {} if seconds is None else {"Retry-After": str(seconds)}
+    return ProblemError(status, code, detail, headers=headers)
 
 
 PICTURE_STATUS = {"picture_too_large": 413, "picture_too_small": 422, "picture_too_slow": 413, "picture_empty": 422}

@@ -45,9 +45,11 @@ class ApiSettings(BaseSettings):
     picture_seconds: int = Field(20, description="Longest time one picture may take to decode.", ge=1)
     picture_memory_bytes: int = Field(2048 * MIB, description="Most memory of a decoding process.", ge=256 * MIB)
 
+    creates_per_minute: int = Field(120, description="Jobs one key may send a minute.", ge=1)
+    bad_keys_per_minute: int = Field(30, description="Wrong keys one address may try a minute.", ge=1)
     max_wait_seconds: int = Field(60, description="Longest `Prefer: wait`.", ge=0)
     max_waiting_requests: int = Field(200, description="Requests that may wait for a job at a time.", ge=0)
     max_listeners: int = Field(2000, description="Event streams open at a time.", ge=1)
     event_heartbeat_seconds: float = Field(15, description="Pause after which an event stream sends a comment.", gt=0)
     picture_url_seconds: int = Field(900, description="How long a signed picture URL is good for, at least.", ge=30)
-    convert_processes: int = Field(2, description="Results converted to another format at a time.", ge=1)
+    webhook_hosts: Names = Field((), description="Hosts that webhooks may reach although they are not public.")

@@ -1,0 +1,193 @@
+"""The API's composition root: settings in, an application out; `python -m api.main` serves it."""
+
+import asyncio
+import logging
+import shutil
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from anyio import to_thread
+from fastapi import FastAPI
+from limits.aio.storage import RedisStorage
+from redis.asyncio import Redis
+from starlette.middleware.cors import CORSMiddleware
+
+import nst_engine
+from api import openapi, problems
+from api.callers import OpenDoor, is_loopback
+from api.darkroom import Darkroom
+from api.hub import EventHub
+from api.logs import configure_logging
+from api.metrics import Metrics
+from api.observation import Observation
+from api.rates import Rates
+from api.routes import catalogue, events, health, jobs, results, workers
+from api.services import Services
+from api.settings import ApiSettings
+from api.signatures import Signer
+from api.studio import mount_page
+from jobs.api_keys import ApiKeys
+from jobs.broker import CeleryPermits, make_celery
+from jobs.client import JobClient
+from jobs.connections import connect_async
+from jobs.errors import StoreUnavailable
+from jobs.service_secret import service_secret
+from jobs.settings import JobSettings
+from jobs.storage import open_blobs
+from nst_engine.pictures import PictureLimits
+
+log = logging.getLogger(__name__)
+
+
+def create_app(settings: ApiSettings | None = None, job_settings: JobSettings | None = None) -> FastAPI:
+    """Build the application; nothing is connected before it starts."""
+    settings, job_settings = settings or ApiSettings(), job_settings or JobSettings()
+    metrics = Metrics()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        redis = connect_async(job_settings)
+        services = await _services(settings, job_settings, redis, metrics)
+        app.state.services, app.state.door = services, OpenDoor()
+        try:
+            yield
+        finally:
+            services.draining = True
+            await services.hub.close()
+            await services.darkroom.close()
+            await services.client.aclose()
+
+    app = FastAPI(
+        title="nst",
+        version=nst_engine.__version__,
+        description=openapi.DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        root_path=settings.root_path,
+        openapi_tags=openapi.TAGS,
+        separate_input_output_schemas=False,
+    )
+    problems.register(app)
+    for module in (jobs, events, results, catalogue, workers, health):
+        app.include_router(module.router)
+    openapi.install(app)
+    mount_page(app)
+    if settings.cors_origins:
+        app.add_middleware(CORSMiddleware, **_cors(settings))
+    app.add_middleware(Observation, metrics=metrics, shared_with=settings.cors_origins)
+    return app
+
+
+async def _services(settings: ApiSettings, job_settings: JobSettings, redis: Redis, metrics: Metrics) -> Services:
+    storage = RedisStorage(
+        "redis://",
+        implementation="redispy",
+        key_prefix="nst:limits",
+        connection_pool=redis.connection_pool,  # type: ignore[arg-type]
+    )
+    client = JobClient(redis, CeleryPermits(make_celery(job_settings)), job_settings)
+    secret = settings.secret.get_secret_value().encode() if settings.secret else await service_secret(redis)
+    limits = PictureLimits(max_pixels=settings.max_pixels, min_side=settings.min_side, max_side=settings.max_side)
+    services = Services(
+        settings=settings,
+        job_settings=job_settings,
+        client=client,
+        blobs=await to_thread.run_sync(open_blobs, job_settings),
+        keys=ApiKeys(redis),
+        rates=Rates(storage, creates=settings.creates_per_minute, bad_keys=settings.bad_keys_per_minute),
+        signer=Signer(secret, seconds=settings.picture_url_seconds),
+        hub=EventHub(client),
+        darkroom=Darkroom(
+            processes=settings.picture_processes,
+            seconds=settings.picture_seconds,
+            memory=settings.picture_memory_bytes,
+            limits=limits,
+        ),
+        metrics=metrics,
+    )
+    await to_thread.run_sync(_sweep, services.incoming, job_settings.upload_timeout_seconds)
+    return services
+
+
+def _sweep(folder: Path, seconds: float) -> None:
+    """Remove what an API that was killed left of the bodies it was receiving."""
+    if not folder.is_dir():
+        return
+    for left in folder.iterdir():
+        if time.time() - left.stat().st_mtime > seconds:
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _cors(settings: ApiSettings) -> dict[str, Any]:
+    return {
+        "allow_origins": list(settings.cors_origins),
+        "allow_methods": ["GET", "POST", "DELETE"],
+        "allow_headers": [
+            "Authorization",
+            "Content-Type",
+            "Idempotency-Key",
+            "If-None-Match",
+            "Last-Event-ID",
+            "Prefer",
+        ],
+        "expose_headers": ["ETag", "Location", "Retry-After", "X-Request-ID", "Content-Range", "Content-Disposition"],
+        "max_age": 600,
+    }
+
+
+async def _may_serve(settings: ApiSettings, job_settings: JobSettings) -> bool:
+    """Tell whether the address may be bound: others' machines only with keys, or when that was asked for."""
+    if is_loopback(settings.host) or settings.insecure_no_auth:
+        return True
+    redis = connect_async(job_settings)
+    try:
+        return await ApiKeys(redis).exist()
+    finally:
+        await redis.aclose()
+
+
+def serve(settings: ApiSettings, job_settings: JobSettings) -> int:
+    """Serve until a signal says otherwise; returns the exit code."""
+    configure_logging(settings.log_level)
+    try:
+        allowed = asyncio.run(_may_serve(settings, job_settings))
+    except StoreUnavailable:
+        log.error("Redis is not reachable (NST_REDIS_URL)")
+        return 1
+    if not allowed:
+        log.error(
+            "no API key exists: `nst keys create NAME` makes one; "
+            "without keys the API binds to loopback only, unless --insecure-no-auth is given"
+        )
+        return 2
+    server = uvicorn.Server(_uvicorn(settings, job_settings))
+    server.run()
+    return 0 if server.started else 1
+
+
+def _uvicorn(settings: ApiSettings, job_settings: JobSettings) -> uvicorn.Config:
+    return uvicorn.Config(
+        create_app(settings, job_settings),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=10,
+        h11_max_incomplete_event_size=32 * 1024,
+        backlog=1024,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(serve(ApiSettings(), JobSettings()))

@@ -1,0 +1,94 @@
+"""The outermost layer: request ids, security headers, one log line and the metrics of each request."""
+
+import re
+import secrets
+import time
+from collections.abc import Iterable
+
+import structlog
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.metrics import Metrics
+from api.problems import ProblemError, problem_response
+
+GIVEN_ID = re.compile(r"[0-9A-Za-z._-]{8,64}")
+QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
+API_POLICY = "default-src 'none'; frame-ancestors 'none'"
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+
+log = structlog.get_logger("api.requests")
+
+
+class Observation:
+    """Wrap an app; what it raises becomes a 500 that says nothing of what is inside."""
+
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, shared_with: Iterable[str] = ()) -> None:
+        self._app, self._metrics = app, metrics
+        self._resource_policy = "cross-origin" if tuple(shared_with) else "same-origin"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = scope["nst.request_id"] = _request_id(scope)
+        began, status = time.perf_counter(), 0
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+
+        async def send_on(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                self._add_headers(MutableHeaders(scope=message), request_id)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_on)
+        except Exception:  # the runner: whatever it is, the client gets a problem and the log the rest
+            log.exception("request_failed", method=scope["method"], path=scope["path"])
+            if status == 0:
+                error = ProblemError(500, "internal", "the service met an unexpected error")
+                await problem_response(error, request_id)(scope, receive, send_on)
+        finally:
+            self._record(scope, status, time.perf_counter() - began)
+
+    def _add_headers(self, headers: MutableHeaders, request_id: str) -> None:
+        headers["X-Request-ID"] = request_id
+        for name, value in HEADERS.items():
+            headers.setdefault(name, value)
+        headers.setdefault("Content-Security-Policy", API_POLICY)
+        headers.setdefault("Cross-Origin-Resource-Policy", self._resource_policy)
+        headers.setdefault("Cache-Control", "no-store")
+
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", "other")
+        self._metrics.observe_request(scope["method"], route, status, seconds)
+        if scope["path"] in QUIET and status < 400:
+            return
+        # The path only: a query may hold a signature.
+        log.info(
+            "request",
+            method=scope["method"],
+            path=scope["path"][:200],
+            status=status,
+            milliseconds=round(seconds * 1000, 1),
+            client=(scope.get("client") or ("-",))[0],
+            owner=scope.get("nst.owner"),
+        )
+
+
+def _request_id(scope: Scope) -> str:
+    """Take over the id that a proxy gave, if it looks like one."""
+    for name, value in scope["headers"]:
+        text: str = value.decode("latin-1")
+        if name == b"x-request-id" and GIVEN_ID.fullmatch(text):
+            return text
+    return secrets.token_hex(16)

@@ -1,0 +1,54 @@
+"""The OpenAPI document: what FastAPI derives from the routes, and the parts that it cannot see."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from api.problems import Problem
+from api.request_body import new_job_schemas
+from api.views import example_job
+
+DESCRIPTION = """Neural style transfer as a service: send a photo and a painting, get the photo painted.
+
+Create a job with `POST /v1/jobs`, follow it with `GET /v1/jobs/{id}` or `/events`, download `/result`.
+Every refusal is a problem document (RFC 9457) with a `code` and a `request_id`.
+"""
+TAGS = [
+    {"name": "jobs", "description": "Create, follow and end jobs."},
+    {"name": "events", "description": "Server-sent events."},
+    {"name": "pictures", "description": "Results, previews and inputs; byte ranges and ETags work."},
+    {"name": "catalogue", "description": "What can be asked for."},
+    {"name": "operation", "description": "Health, metrics and workers."},
+]
+
+
+def install(app: FastAPI) -> None:
+    """Make the app describe itself completely."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _document(app)
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    document = get_openapi(
+        title=app.title,
+        version=app.version,
+        description=app.description,
+        routes=app.routes,
+        tags=app.openapi_tags,
+        separate_input_output_schemas=app.separate_input_output_schemas,
+    )
+    schemas = document["components"]["schemas"]
+    for name, schema in new_job_schemas().items():
+        schemas.setdefault(name, schema)
+    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas |= {**problem.pop("$defs"), "Problem": problem}
+    schemas["JobView"]["example"] = example_job()
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    return document

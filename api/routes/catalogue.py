@@ -1,0 +1,177 @@
+"""What can be asked for: networks, presets, built-in styles, limits."""
+
+from typing import Annotated, Literal
+
+from anyio import to_thread
+from fastapi import APIRouter, Depends, Path, Request, Response
+from pydantic import BaseModel, Field
+
+from api.callers import CallerDep, caller, viewer
+from api.downloads import File, headers_of, not_modified, send
+from api.gallery import painting, thumbnail
+from api.problems import ProblemError
+from api.responses import conditional, links, ranged, refusals
+from api.services import ServicesDep
+from nst_engine.config import StyleConfig
+from nst_engine.layers import NETWORKS
+from nst_engine.paintings import STYLES
+from nst_engine.presets import PRESETS
+
+KNOWN = [Depends(caller)]
+PictureKind = Literal["picture", "thumbnail"]
+router = APIRouter(prefix="/v1", tags=["catalogue"])
+
+
+class ModelView(BaseModel):
+    """A network that styles can be taken with."""
+
+    name: str
+    summary: str
+    layers: list[str] = Field(description="Its layers by readable name, shallow to deep.")
+    roles: dict[str, str] = Field(description="Which layer plays which role.")
+    available: bool = Field(description="A live worker has its weights.")
+    default: bool = Field(description="Used when none is named.")
+
+
+class PresetView(BaseModel):
+    """A named set of parameters."""
+
+    name: str
+    summary: str
+    source: str
+    exactness: str = Field(description="How closely it follows its source.")
+    params: StyleConfig
+
+
+class StyleView(BaseModel):
+    """A built-in style, painted by code."""
+
+    name: str
+    title: str
+    summary: str
+    picture: str = Field(description="URL of the painting.")
+    thumbnail: str = Field(description="URL of a small picture of it.")
+
+
+class LimitsView(BaseModel):
+    """What a request may hold."""
+
+    max_body_bytes: int
+    max_file_bytes: int
+    max_params_bytes: int
+    max_styles: int
+    max_pixels: int
+    min_side: int
+    max_side: int
+    max_wait_seconds: int
+    input_formats: list[str]
+    output_formats: list[str]
+
+
+class ModelsView(BaseModel):
+    """The networks."""
+
+    models: list[ModelView]
+
+
+class PresetsView(BaseModel):
+    """The presets, and what a request may hold."""
+
+    presets: list[PresetView]
+    limits: LimitsView
+
+
+class StylesView(BaseModel):
+    """The built-in styles."""
+
+    styles: list[StyleView]
+
+
+@router.get("/models", operation_id="list_models", summary="List networks", responses=refusals(), dependencies=KNOWN)
+async def list_models(services: ServicesDep) -> ModelsView:
+    """Return the networks, their layers, and whether a live worker has them."""
+    available = await services.client.available_models()
+    default = StyleConfig().model
+    return ModelsView(
+        models=[
+            ModelView(
+                name=info.name,
+                summary=info.summary,
+                layers=list(info.layers),
+                roles=dict(info.roles),
+                available=info.name in available,
+                default=info.name == default,
+            )
+            for info in NETWORKS.values()
+        ]
+    )
+
+
+@router.get(
+    "/presets", operation_id="list_presets", summary="List presets and limits", responses=refusals(), dependencies=KNOWN
+)
+async def list_presets(services: ServicesDep) -> PresetsView:
+    """Return the presets with all their parameters, and the limits of a request."""
+    settings = services.settings
+    presets = [
+        PresetView(name=p.name, summary=p.summary, source=p.source, exactness=p.exactness, params=p.config)
+        for p in PRESETS.values()
+    ]
+    names = {name: getattr(settings, name) for name in LimitsView.model_fields if hasattr(settings, name)}
+    formats = {"input_formats": INPUT_FORMATS, "output_formats": OUTPUT_FORMATS}
+    return PresetsView(presets=presets, limits=LimitsView(**names, **formats))
+
+
+INPUT_FORMATS = ["image/jpeg", "image/png", "image/webp", "image/tiff", "image/avif", "image/heic"]
+OUTPUT_FORMATS = ["png", "jpeg", "webp", "tiff"]
+
+
+@router.get("/styles", operation_id="list_styles", summary="List built-in styles", responses=refusals())
+async def list_styles(request: Request, services: ServicesDep, asker: CallerDep) -> StylesView:
+    """Return the built-in styles; send the name of one as `style_name`."""
+    _, picture = links(request, services, asker)
+    return StylesView(
+        styles=[
+            StyleView(
+                name=style.name,
+                title=style.title,
+                summary=style.summary,
+                picture=picture(f"/v1/styles/{style.name}/picture"),
+                thumbnail=picture(f"/v1/styles/{style.name}/thumbnail"),
+            )
+            for style in STYLES.values()
+        ]
+    )
+
+
+BINARY = {"image/png": {"schema": {"type": "string", "format": "binary"}}}
+
+
+@router.get(
+    "/styles/{name}/{kind}",
+    operation_id="get_style_picture",
+    summary="Look at a built-in style",
+    response_class=Response,
+    responses={
+        200: {"description": "The painting.", "content": BINARY},
+        206: {"description": "A range of it.", "content": BINARY},
+        304: {"description": "The client has it already."},
+        **refusals(404, 416),
+    },
+    dependencies=[Depends(viewer), Depends(conditional), Depends(ranged)],
+)
+async def get_style_picture(
+    request: Request,
+    services: ServicesDep,
+    name: Annotated[str, Path(description="Name of the style.", max_length=40, examples=["waves"])],
+    kind: Annotated[PictureKind, Path(description="The whole painting, or a small one.")],
+) -> Response:
+    """Return the painting of a built-in style; it is painted when first asked for."""
+    if name not in STYLES:
+        raise ProblemError(404, "style_unknown", "there is no such style")
+    path = await (painting if kind == "picture" else thumbnail)(services, name)
+    data = await to_thread.run_sync(path.read_bytes)
+    etag = f'"{name}-{kind}-{len(data)}"'
+    headers = headers_of(etag, f"{name}.png", inline=True)
+    file = File.of(data, etag=etag, media_type="image/png", name=name)
+    return not_modified(request, etag, headers) or send(request, file, headers)

@@ -1,0 +1,68 @@
+"""Whether the service is up, ready, and how it does."""
+
+from anyio import to_thread
+from fastapi import APIRouter, Depends, Response
+from pydantic import BaseModel, Field
+
+from api.callers import operator
+from api.metrics import MEDIA_TYPE
+from api.problems import ProblemError
+from api.responses import refusals
+from api.services import ServicesDep
+from jobs.errors import JobsError
+
+router = APIRouter(tags=["operation"])
+
+
+class HealthView(BaseModel):
+    """The process is up."""
+
+    status: str = Field("ok", examples=["ok"])
+
+
+@router.get("/healthz", operation_id="get_health", summary="Is the process up?")
+async def get_health() -> HealthView:
+    """Answer as long as the process serves requests; asks nothing of others."""
+    return HealthView(status="ok")
+
+
+@router.get(
+    "/readyz",
+    operation_id="get_readiness",
+    summary="Can jobs be taken?",
+    responses={503: refusals()[503]},
+)
+async def get_readiness(services: ServicesDep) -> HealthView:
+    """Ask the job store and the storage; 503 names what is down."""
+    down = []
+    if services.draining:
+        down.append("draining")
+    try:
+        await services.client.ping()
+    except JobsError:
+        down.append("redis")
+    try:
+        await to_thread.run_sync(services.blobs.check)
+    except JobsError:
+        down.append("storage")
+    if down:
+        raise ProblemError(503, "not_ready", f"not ready: {', '.join(down)}", headers={"Retry-After": "5"})
+    return HealthView(status="ok")
+
+
+@router.get(
+    "/metrics",
+    operation_id="get_metrics",
+    summary="Prometheus metrics",
+    dependencies=[Depends(operator)],
+    response_class=Response,
+    responses={
+        200: {"description": "Metrics.", "content": {"text/plain": {"schema": {"type": "string"}}}},
+        **refusals(),
+    },
+)
+async def get_metrics(services: ServicesDep) -> Response:
+    """Return counts of requests, jobs and workers, for operators."""
+    stats, workers = await services.client.stats(), await services.client.workers()
+    services.metrics.listeners.set(services.hub.listeners)
+    return Response(services.metrics.page(stats, workers), media_type=MEDIA_TYPE)

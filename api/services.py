@@ -1,0 +1,53 @@
+"""What the routes work with: made once at the composition root, handed to each request."""
+
+import asyncio
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from api.darkroom import Darkroom
+from api.hub import EventHub
+from api.metrics import Metrics
+from api.rates import Rates
+from api.settings import ApiSettings
+from api.signatures import Signer
+from jobs.api_keys import ApiKeys
+from jobs.blobs import Blobs
+from jobs.client import JobClient
+from jobs.settings import JobSettings
+
+
+@dataclass(kw_only=True)
+class Services:
+    """The parts of a running API; `draining` is set when the server is about to stop."""
+
+    settings: ApiSettings
+    job_settings: JobSettings
+    client: JobClient
+    blobs: Blobs
+    keys: ApiKeys
+    rates: Rates
+    signer: Signer
+    hub: EventHub
+    darkroom: Darkroom
+    metrics: Metrics
+    painting: asyncio.Lock = field(default_factory=asyncio.Lock)
+    draining: bool = False
+    waiting: int = 0
+
+    @property
+    def incoming(self) -> Path:
+        """Folder that request bodies are received into."""
+        return self.job_settings.data_dir / "incoming"
+
+
+def services(request: Request) -> Services:
+    """Return the parts of the running API."""
+    found = request.app.state.services
+    assert isinstance(found, Services)
+    return found
+
+
+ServicesDep = Annotated[Services, Depends(services)]
