@@ -73,7 +73,7 @@ async def check_model(services: Services, model: str) -> None:
     """Refuse a network that none of the live workers has; with no worker alive the job may wait for one."""
     workers = await services.client.workers()
     if workers and not any(model in worker.models for worker in workers):
-        detail = f"no worker has the weights of {model}; `nst weights get {model}` on a worker's machine gets them"
+        detail = f"no worker has the weights of {model}; `nst weights pull {model}` on a worker's machine gets them"
         raise invalid(InvalidField(pointer="#/model", detail=detail))
 
 

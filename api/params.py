@@ -1,16 +1,16 @@
 """The parameters of a job: one JSON part or plain form fields, checked against the engine's own bounds."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from api.problems import InvalidField, ProblemError, pointer
 from api.uploads import FILE_PARTS, Form
 from jobs.status import Priority
+from jobs.web_addresses import AddressRefusedError, check_url
 from nst_engine.config import StyleConfig
 from nst_engine.errors import ConfigError
 from nst_engine.paintings import STYLES
@@ -43,12 +43,12 @@ class JobOptions(BaseModel):
 
     @field_validator("webhook_url", mode="after")
     @classmethod
-    def _web_address(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        parts = urlsplit(value)
-        if parts.scheme not in ("https", "http") or not parts.hostname or parts.username or parts.password:
-            raise ValueError("not an address that can be called; send https://host/path")
+    def _web_address(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None:
+            try:
+                check_url(value, allowed_hosts=info.context or ())
+            except AddressRefusedError as error:
+                raise ValueError(str(error)) from None
         return value
 
 
@@ -60,14 +60,14 @@ class Params:
     options: JobOptions
 
 
-def parse(form: Form) -> Params:
+def parse(form: Form, *, webhook_hosts: Sequence[str] = ()) -> Params:
     """Check everything in a form but its files; raises ProblemError naming each wrong field."""
     values = _values(form)
     chosen = {name: values.pop(name) for name in list(values) if name in JobOptions.model_fields}
     problems: list[InvalidField] = []
     options, config = JobOptions(), None
     try:
-        options = JobOptions.model_validate(chosen)
+        options = JobOptions.model_validate(chosen, context=tuple(webhook_hosts))
     except ValidationError as error:
         problems += [_invalid(item["loc"], item["msg"]) for item in error.errors(include_url=False)]
     try:

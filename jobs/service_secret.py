@@ -8,23 +8,35 @@ import hmac
 import secrets
 from typing import Any
 
-from redis.asyncio import Redis
+import redis
+import redis.asyncio
 
 from jobs.connections import store_errors
 
 KEY = "nst:secret"
 
 
-async def service_secret(redis: Redis) -> bytes:
+async def service_secret(client: redis.asyncio.Redis) -> bytes:
     """Return the secret, made when first asked for."""
-    client: Any = redis
+    untyped: Any = client
     with store_errors():
-        await client.set(KEY, secrets.token_hex(32), nx=True)
-        found = await client.get(KEY)
-    return found.encode() if isinstance(found, str) else bytes(found)
+        await untyped.set(KEY, secrets.token_hex(32), nx=True)
+        return _bytes(await untyped.get(KEY))
+
+
+def service_secret_now(client: redis.Redis) -> bytes:
+    """Return the secret, for callers that may block."""
+    untyped: Any = client
+    with store_errors():
+        untyped.set(KEY, secrets.token_hex(32), nx=True)
+        return _bytes(untyped.get(KEY))
 
 
 def webhook_secret(secret: bytes, owner: str) -> str:
     """Return the secret that webhooks to one owner are signed with, as Standard Webhooks writes it."""
     digest = hmac.new(secret, f"webhook\n{owner}".encode(), hashlib.sha256).digest()
     return "whsec_" + base64.b64encode(digest).decode()
+
+
+def _bytes(text: str | bytes) -> bytes:
+    return text.encode() if isinstance(text, str) else text

@@ -70,7 +70,11 @@ async def _created(request: Request, services: Services, caller: Caller, key: st
     try:
         seconds = services.job_settings.upload_timeout_seconds
         async with received(request, services.settings, folder=services.incoming, seconds=seconds) as form:
-            wish = creation.Wish(form=form, params=parse(form), request_id=request.scope["nst.request_id"])
+            wish = creation.Wish(
+                form=form,
+                params=parse(form, webhook_hosts=services.settings.webhook_hosts),
+                request_id=request.scope["nst.request_id"],
+            )
             creation.check_files(wish)
             if known is not None:
                 return await _known_job(services, caller, known, creation.fingerprint(wish))

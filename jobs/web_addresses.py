@@ -1,0 +1,132 @@
+"""Which addresses a client may make this service call: public ones, and hosts that the operator listed.
+
+A name is resolved once, every address it has must be public, and the connection goes to one of those addresses: a name
+that changes between check and use gains nothing. See docs/adr/0022-webhooks.md.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from urllib.parse import SplitResult, urlsplit
+
+from jobs.errors import JobsError
+
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+Resolve = Callable[[str, int], Collection[str]]
+
+# Ranges through which an IPv6 address leads to an IPv4 one that we would not see.
+DETOURS = ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "::/96")
+TRANSLATED = tuple(ipaddress.IPv6Network(network) for network in DETOURS)
+LOCAL_SUFFIXES = (".localhost", ".local", ".internal", ".lan", ".home.arpa", ".intranet", ".corp", ".home")
+
+
+class AddressRefusedError(JobsError):
+    """The service does not call this address, now or later."""
+
+
+class AddressUnknownError(JobsError):
+    """The name has no address at present."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Destination:
+    """Where a call goes: the address that was checked, and the name that is asked for there."""
+
+    scheme: str
+    host: str
+    port: int
+    address: str
+    target: str  # path and query
+
+
+def check_url(url: str, *, allowed_hosts: Collection[str] = ()) -> SplitResult:
+    """Refuse what can be refused without resolving a name; raises AddressRefusedError."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise AddressRefusedError("not an address that can be called; send https://host/path") from None
+    host = _host(parts)
+    if not host or parts.username is not None or parts.password is not None or port == 0 or not _plain(url):
+        raise AddressRefusedError("not an address that can be called; send https://host/path")
+    if is_allowed(host, port, allowed_hosts):
+        return parts
+    if parts.scheme != "https":
+        raise AddressRefusedError("only https addresses are called")
+    if host == "localhost" or host.endswith(LOCAL_SUFFIXES):
+        raise AddressRefusedError("the address is not public")
+    literal = _literal(host)
+    if literal is None and "." not in host:
+        raise AddressRefusedError("the address is not public")
+    if literal is not None and not is_public(literal):
+        raise AddressRefusedError("the address is not public")
+    return parts
+
+
+def resolve(host: str, port: int) -> Collection[str]:
+    """Ask the system's resolver for every address of a name."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return ()
+    return tuple(dict.fromkeys(str(item[4][0]) for item in found))
+
+
+def destination(url: str, *, allowed_hosts: Collection[str] = (), resolver: Resolve = resolve) -> Destination:
+    """Resolve a URL once and return where to connect; raises AddressRefusedError, AddressUnknownError."""
+    parts = check_url(url, allowed_hosts=allowed_hosts)
+    host = _host(parts)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    addresses = resolver(host, port)
+    if not addresses:
+        raise AddressUnknownError("the name has no address")
+    if not is_allowed(host, parts.port, allowed_hosts) and not all(_public_text(text) for text in addresses):
+        raise AddressRefusedError("the address is not public")
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return Destination(scheme=parts.scheme, host=host, port=port, address=next(iter(addresses)), target=target)
+
+
+def is_allowed(host: str, port: int | None, allowed_hosts: Collection[str]) -> bool:
+    """Tell whether the operator listed this host, with or without its port."""
+    return host in allowed_hosts or f"{host}:{port}" in allowed_hosts
+
+
+def is_public(address: IPAddress) -> bool:
+    """Tell whether an address is on the internet, neither in a local network nor a detour into one."""
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None or address.scope_id is not None:
+            return False
+        if any(address in network for network in TRANSLATED):
+            return False
+    return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
+
+
+def _public_text(text: str) -> bool:
+    try:
+        return is_public(ipaddress.ip_address(text))
+    except ValueError:
+        return False
+
+
+def _host(parts: SplitResult) -> str:
+    return (parts.hostname or "").rstrip(".").lower()
+
+
+def _literal(host: str) -> IPAddress | None:
+    """Read an address in any of the spellings that resolvers take: 127.1, 0x7f000001, 2130706433."""
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        pass
+    try:
+        return ipaddress.IPv4Address(socket.inet_aton(host))
+    except (OSError, UnicodeError, ValueError):
+        return None
+
+
+def _plain(url: str) -> bool:
+    """Tell whether a URL has no characters that parsers disagree on."""
+    return url.isascii() and url.isprintable() and not any(mark in url for mark in ' \\<>"^`{|}')
