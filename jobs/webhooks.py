@@ -20,7 +20,8 @@ from jobs.connections import store_errors
 from jobs.errors import StoreUnavailable
 from jobs.outbox import Delivery, Outbox
 from jobs.scripts import key
-from jobs.service_secret import webhook_secret
+from jobs.service_secret import service_secret_now, webhook_secret
+from jobs.settings import JobSettings
 from jobs.web_addresses import AddressRefusedError, AddressUnknownError, Destination, Resolve, destination, resolve
 
 log = logging.getLogger(__name__)
@@ -93,13 +94,13 @@ class Webhooks:
         outbox: Outbox,
         settings: WebhookSettings,
         *,
-        secret: bytes,
         sender: Sender = post,
         resolver: Resolve = resolve,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._redis: Any = redis
-        self._outbox, self._settings, self._secret = outbox, settings, secret
+        self._outbox, self._settings = outbox, settings
+        self._secret = settings.secret.get_secret_value().encode() if settings.secret else None
         self._send, self._resolve, self._now = sender, resolver, now
 
     def run(self, stopped: Callable[[float], bool]) -> None:
@@ -148,6 +149,8 @@ class Webhooks:
             "data": delivery.payload["data"],
         }
         text, now = json.dumps(payload, separators=(",", ":")), self._now()
+        if self._secret is None:
+            self._secret = service_secret_now(self._redis)
         signer = Webhook(webhook_secret(self._secret, delivery.owner))
         headers = {
             "Content-Type": "application/json",
@@ -189,6 +192,13 @@ class Webhooks:
     def _disable(self, delivery: Delivery) -> None:
         with store_errors():
             self._redis.set(_gone_key(delivery), "1", ex=GONE_SECONDS)
+
+
+def webhook_chores(
+    redis: Redis, jobs: JobSettings, settings: WebhookSettings, *, threads: int = 4
+) -> list[Callable[[Callable[[float], bool]], None]]:
+    """Return what a worker's keeper runs; several at once, because a receiver may take its time."""
+    return [Webhooks(redis, Outbox(redis, jobs), settings).run for _ in range(threads)]
 
 
 def _gone_key(delivery: Delivery) -> str:
