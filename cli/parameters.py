@@ -91,7 +91,11 @@ def _metavar(field: FieldInfo) -> str:
         key: getattr(item, key) for item in field.metadata for key in ("ge", "gt", "le", "lt") if hasattr(item, key)
     }
     low, high = bounds.get("ge", bounds.get("gt")), bounds.get("le", bounds.get("lt"))
-    return word if low is None or high is None else f"{word} {low:g}…{high:g}"
+    return word if low is None or high is None else f"{word} {_number(low)}…{_number(high)}"
+
+
+def _number(bound: float) -> str:
+    return f"{bound:g}" if bound % 1 or (bound >= 1e9 and bound % 10 == 0) else f"{bound:.0f}"
 
 
 def _shown(default: object) -> str:

@@ -97,33 +97,40 @@ class Child:
         await process.wait()
 
     async def _run(self) -> int:
-        self._process = process = await asyncio.create_subprocess_exec(
-            *self.role.command,
-            env=dict(self.role.environment),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            limit=LONGEST_LINE,
-            start_new_session=True,  # Ctrl-C in a terminal reaches the parent alone, which ends the children in order
-            preexec_fn=_end_with_parent,
-        )
-        reading = asyncio.create_task(self._read(process))
+        # A pipe of our own: asyncio's would have `wait` wait for everyone who holds it, grandchildren too.
+        ours, theirs = os.pipe()
+        try:
+            self._process = process = await asyncio.create_subprocess_exec(
+                *self.role.command,
+                env=dict(self.role.environment),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=theirs,
+                stderr=theirs,
+                start_new_session=True,  # Ctrl-C reaches the parent alone, which ends the children in order
+                preexec_fn=_end_with_parent,
+            )
+        finally:
+            os.close(theirs)
+        reading = asyncio.create_task(self._read(ours))
         code = await process.wait()
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         await reading
         return code
 
-    async def _read(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stdout is not None
-        while True:
-            try:
-                line = await process.stdout.readline()
-            except ValueError:  # a line longer than the limit is passed over
-                continue
-            if not line:
-                return
-            self._say(self.role.name, line.decode(errors="replace").rstrip())
+    async def _read(self, pipe: int) -> None:
+        reader = asyncio.StreamReader(limit=LONGEST_LINE)
+        protocol = asyncio.StreamReaderProtocol(reader)
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, os.fdopen(pipe, "rb"))
+        with contextlib.closing(transport):
+            while True:
+                try:
+                    line = await reader.readline()
+                except ValueError:  # a line longer than the limit is passed over
+                    continue
+                if not line:
+                    return
+                self._say(self.role.name, line.decode(errors="replace").rstrip())
 
 
 def _end_with_parent() -> None:

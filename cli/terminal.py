@@ -19,18 +19,20 @@ from rich.progress import (
 )
 from rich.table import Table
 
+WIDE = 200  # columns of what is no terminal
+
 
 def console(*, stderr: bool = False) -> Console:
-    """Return a console; what is not a terminal gets plain text, not wrapped."""
+    """Return a console; what is not a terminal gets plain text, in long lines."""
     stream = sys.stderr if stderr else sys.stdout
-    return Console(file=stream, highlight=False, soft_wrap=not stream.isatty())
+    return Console(file=stream, highlight=False, width=None if stream.isatty() else WIDE)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     """Lay rows out under a heading."""
     made = Table(box=None, header_style="bold", pad_edge=False)
-    for column in columns:
-        made.add_column(column, overflow="fold")
+    for number, column in enumerate(columns):
+        made.add_column(column, overflow="fold", no_wrap=number == 0)
     for row in rows:
         made.add_row(*row)
     return made

@@ -1,0 +1,44 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from cli.configuration import markdown, settings
+from cli.main import main
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "settings.md"
+
+
+def test_a_setting_tells_its_value_and_origin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NST_PORT", "9000")
+    found = {setting.variable: setting for setting in settings({"NST_PORT": "9000"})}
+    assert (found["NST_PORT"].value, found["NST_PORT"].default, found["NST_PORT"].origin) == (
+        "9000",
+        "8000",
+        "environment",
+    )
+    assert found["NST_MAX_ATTEMPTS"].origin == "default"
+
+
+def test_no_setting_is_listed_twice_or_without_a_word_on_it() -> None:
+    found = list(settings({}))
+    assert len({setting.variable for setting in found}) == len(found)
+    assert all(setting.description for setting in found)
+
+
+def test_a_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("NST_SECRET", "open-sesame-open-sesame")
+    assert main(["config", "--json"]) == 0
+    shown = capsys.readouterr().out
+    assert "NST_SECRET" in {row["variable"] for row in json.loads(shown)}
+    assert "sesame" not in shown
+
+
+def test_a_bad_value_names_its_variable(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("NST_PORT", "eighty")
+    assert main(["config"]) == 2
+    assert capsys.readouterr().err.startswith("nst: NST_PORT: ")
+
+
+def test_the_documentation_lists_the_settings_there_are() -> None:
+    assert DOCUMENT.read_text() == markdown(list(settings({}))), "run: nst config --markdown > docs/settings.md"

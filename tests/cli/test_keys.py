@@ -1,0 +1,45 @@
+from pathlib import Path
+
+import pytest
+
+from cli.main import main
+
+
+@pytest.fixture(autouse=True)
+def service(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NST_REDIS_URL", redis_url)
+
+
+def test_a_key_is_shown_once(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["keys", "create", "phone"]) == 0
+    secret = capsys.readouterr().out.strip()
+    assert secret.startswith("nst_")
+    assert main(["keys", "list"]) == 0
+    shown = capsys.readouterr().out
+    assert "phone" in shown
+    assert secret not in shown
+
+
+def test_a_revoked_key_is_listed_as_such(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["keys", "create", "phone"])
+    key_id = capsys.readouterr().err.split()[0]
+    assert main(["keys", "revoke", key_id]) == 0
+    assert capsys.readouterr().out == f"{key_id} (phone) revoked\n"
+
+
+def test_revoking_an_unknown_key_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["keys", "revoke", "k1"]) == 1
+    assert capsys.readouterr().err == "nst: There is no API key k1.\n"
+
+
+def test_workers_says_that_there_are_none(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["workers"]) == 0
+    assert capsys.readouterr().err == "no worker is alive\n"
+
+
+def test_no_redis_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NST_REDIS_URL", f"unix://{tmp_path}/none.sock")
+    assert main(["keys", "list"]) == 1
+    assert capsys.readouterr().err == "nst: Redis does not answer: start `nst up`, or set NST_REDIS_URL\n"
