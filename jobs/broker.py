@@ -40,6 +40,7 @@ def make_celery(settings: JobSettings) -> Celery:
         worker_concurrency=1,
         worker_hijack_root_logger=False,
         worker_send_task_events=False,
+        worker_enable_remote_control=False,
         task_ignore_result=True,
         task_store_errors_even_if_ignored=False,
         task_acks_late=False,

@@ -88,9 +88,13 @@ class WorkerStore:
                 failure = Failure(code="unsupported_record", message=str(error))
                 self.finish(error.job_id, token, Status.FAILED, encode(failure))
 
-    def finish(self, job_id: str, token: str, status: Status, payload: str | None) -> Finished:
+    def finish(
+        self, job_id: str, token: str, status: Status, payload: str | None, progress: str | None = None
+    ) -> Finished:
         """End a job if the token is still the current one; safe to repeat."""
-        answer, owed = self.run("finish", id=job_id, token=token, status=str(status), payload=payload)
+        answer, owed = self.run(
+            "finish", id=job_id, token=token, status=str(status), payload=payload, progress=progress
+        )
         return Finished(status=None if answer == "lost" else Status(answer), owed=bool(owed))
 
     def heartbeat(self, job_id: str, token: str, progress: str | None) -> Verdict:
@@ -145,9 +149,10 @@ class Lease:
         """Note a saved state that is stored already; False if the lease is lost."""
         return self._note("checkpoint", json.dumps(asdict(checkpoint)))
 
-    def complete(self, result: ResultInfo) -> Finished:
-        """End the job with its result, or as canceled if that was asked for meanwhile."""
-        return self._store.finish(self.job.id, self.token, Status.SUCCEEDED, encode(result))
+    def complete(self, result: ResultInfo, progress: Progress | None = None) -> Finished:
+        """End the job with its result and last progress, or as canceled if that was asked for meanwhile."""
+        last = None if progress is None else encode(progress)
+        return self._store.finish(self.job.id, self.token, Status.SUCCEEDED, encode(result), last)
 
     def fail(self, failure: Failure) -> Finished:
         """End the job with a reason."""

@@ -30,7 +30,7 @@ class DrainFlag:
 def drain_on_sigterm(flag: DrainFlag) -> None:
     """In a child: take the first SIGTERM as the wish to hand the job back, the second as an order to end."""
 
-    def heard(number: int, frame: FrameType | None) -> None:
+    def heard(number: int, _: FrameType | None) -> None:
         if flag():
             os._exit(128 + number)
         flag.set()

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-import sys
+import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+
+from celery.exceptions import SecurityWarning
 
 import nst_engine
 from jobs.broker import CeleryPermits, make_celery
@@ -44,7 +47,7 @@ class Plan:
 
 
 def torch_plan(settings: WorkerSettings) -> Plan:
-    """Plan for the real engine. Torch is imported before the fork, so that children start fast; no device is touched."""
+    """Plan for the real engine; torch is imported before the fork, for a fast start, but no device is touched."""
     from worker.torch_engine import TorchEngine, choose_device, installed_models
 
     installed = installed_models(settings.weights_dir)
@@ -54,6 +57,8 @@ def torch_plan(settings: WorkerSettings) -> Plan:
             f"nst worker: no weights for {', '.join(missing)}: get them with `nst weights pull {missing[0]}`"
         )
     models = settings.models or installed
+    if not models:
+        raise SystemExit("nst worker: no weights of any network here: get some with `nst weights pull`")
 
     def make_engine() -> Engine:
         device = choose_device(settings.device)
@@ -70,6 +75,8 @@ def run(jobs: JobSettings, settings: WorkerSettings, make_plan: Callable[[Worker
         blobs.check()
     except JobsError as error:
         raise SystemExit(f"nst worker: {error}") from None
+    # Celery warns of root because of pickle; the messages here are JSON.
+    warnings.simplefilter("ignore", SecurityWarning)
     plan, flag = make_plan(settings), DrainFlag()
     app = make_celery(jobs)
     worker_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
@@ -87,6 +94,7 @@ def run(jobs: JobSettings, settings: WorkerSettings, make_plan: Callable[[Worker
         without_gossip=True,
         without_mingle=True,
         without_heartbeat=True,
+        quiet=True,
     )
     worker.start()
     del kept
@@ -105,6 +113,7 @@ def build_runner(
         models=plan.models,
         priorities=settings.priorities,
         version=nst_engine.__version__,
+        started_at=time.time(),
     )
     presence = Presence(Roster(redis, ttl_seconds=GONE_AFTER_SECONDS), info, seconds=ANNOUNCE_SECONDS)
     around = Surroundings(
@@ -122,4 +131,4 @@ def build_runner(
 
 
 if __name__ == "__main__":
-    sys.exit(run(JobSettings(), WorkerSettings()))
+    run(JobSettings(), WorkerSettings())

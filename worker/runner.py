@@ -13,7 +13,7 @@ from typing import TypeVar
 from jobs.blobs import Blobs
 from jobs.errors import BlobError, StorageFull, StorageUnavailable, StoreUnavailable
 from jobs.lease import Finished, Lease, Verdict, WorkerStore
-from jobs.model import FAILURE_CODES, Failure
+from jobs.model import FAILURE_CODES, Failure, Progress
 from jobs.permits import Permits
 from jobs.settings import JobSettings
 from jobs.status import Status
@@ -117,6 +117,7 @@ class Run:
         self._job = lease.job
         jobs, settings = around.jobs, around.settings
         self._speed = Speed()
+        self._progress: Progress | None = None
         self._previews = Previews(lease, around.blobs, seconds=settings.preview_seconds, side=settings.preview_side)
         self._checkpoints = Checkpoints(
             lease, around.blobs, seconds=jobs.checkpoint_seconds, share=jobs.checkpoint_share
@@ -154,7 +155,8 @@ class Run:
         last: RunStep | None = None
         for step in self._steps():
             last = step
-            self._heart.report(self._speed.measure(step.progress))
+            self._progress = self._speed.measure(step.progress)
+            self._heart.report(self._progress)
             if self._must_stop(step):
                 return self._stop(self._heart.verdict, step)
             self._checkpoints.save_if_due(step)
@@ -190,7 +192,7 @@ class Run:
         """Store the result, then end the job with it; what is stored in vain is removed."""
         frames = self._timelapse.frames(step) if self._job.options.timelapse else ()
         result = store_result(self._lease, self._around.blobs, step, frames)
-        outcome = self._end(lambda: self._lease.complete(result))
+        outcome = self._end(lambda: self._lease.complete(result, self._progress))
         if outcome is not Outcome.SUCCEEDED:
             remove_result(self._around.blobs, result)
         return outcome

@@ -9,7 +9,7 @@ if status == 'succeeded' then
   local run = ((tonumber(job.run_ms) or 0) + now - tonumber(job.claimed)) / 1000
   local pace = tonumber(redis.call('HGET', key('pace'), job.model)) or run
   redis.call('HSET', key('pace'), job.model, tostring(0.8 * pace + 0.2 * run))
-  finish(job, status, {result = arg.payload})
+  finish(job, status, {result = arg.payload, progress = arg.progress})
 elseif status == 'failed' then
   finish(job, status, {failure = arg.payload})
 else

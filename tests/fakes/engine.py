@@ -1,0 +1,116 @@
+"""An engine without torch: it fades the content towards the style, one small step at a time.
+
+What happens is decided by the parameters of the job: `steps`, and the seed for what goes wrong (see `_mishap`).
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from jobs.model import Progress
+from nst_engine.pictures import encode
+from worker.engine import BadCheckpointError, OutOfMemoryRunError, RunError, RunRequest, RunStep
+
+POISON, TOO_BIG, TOO_BIG_FOR_NOW, BROKEN, DIVERGES = 666_001, 666_002, 666_003, 666_004, 666_005
+
+
+@dataclass(frozen=True)
+class Journal:
+    """A file that notes every iteration of every process: time, seed of the job, iteration, what, process."""
+
+    path: Path | None = None
+
+    def note(self, seed: int, iteration: int, what: str = "step") -> None:
+        if self.path is not None:
+            line = json.dumps([time.time(), seed, iteration, what, os.getpid()]) + "\n"
+            descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            os.write(descriptor, line.encode())
+            os.close(descriptor)
+
+
+@dataclass(frozen=True)
+class FakeStep:
+    """One iteration."""
+
+    request: RunRequest
+    iteration: int
+    total: int
+
+    @property
+    def progress(self) -> Progress:
+        width, height = self.request.content.size
+        loss = 1.0 / self.iteration
+        return Progress(iteration=self.iteration, total=self.total, width=width, height=height, loss=loss)
+
+    def picture(self) -> Image.Image:
+        content = self.request.content.convert("RGB")
+        style = self.request.styles[0].convert("RGB").resize(content.size)
+        return Image.blend(content, style, self.iteration / self.total)
+
+    def encoded(self, name: str, metadata: Mapping[str, Any]) -> bytes:
+        return encode(self.picture(), name, metadata=metadata)
+
+    def state(self) -> bytes:
+        return json.dumps({"fake": 1, "iteration": self.iteration}).encode()
+
+
+@dataclass
+class FakeEngine:
+    """Runs `steps` iterations that take `step_seconds` each."""
+
+    step_seconds: float = 0.0
+    journal: Journal = Journal()
+    device: str = "fake"
+    networks: tuple[str, ...] = ("lite",)
+    sleep: Callable[[float], None] = time.sleep
+
+    def models(self) -> tuple[str, ...]:
+        return self.networks
+
+    def memory_bytes(self) -> int | None:
+        return None
+
+    def run(self, request: RunRequest) -> Iterator[RunStep]:
+        seed, total = int(request.params.get("seed", 0)), int(request.params["steps"])
+        begin = 0 if request.resume is None else _iteration(request.resume)
+        self.journal.note(seed, begin, "begin")
+        for iteration in range(begin + 1, total + 1):
+            self.sleep(self.step_seconds)
+            _mishap(seed, request)
+            self.journal.note(seed, iteration)
+            yield FakeStep(request, iteration, total)
+
+
+def _iteration(state: bytes) -> int:
+    try:
+        return int(json.loads(state)["iteration"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadCheckpointError("the state is damaged") from error
+
+
+def _mishap(seed: int, request: RunRequest) -> None:
+    if seed == POISON:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if seed == TOO_BIG or (seed == TOO_BIG_FOR_NOW and not request.memory_saving):
+        raise OutOfMemoryRunError("It does not fit; 512 pixels would.")
+    if seed == DIVERGES:
+        raise RunError("diverged", "The loss is not a number.")
+    if seed == BROKEN:
+        raise ZeroDivisionError("a bug")
+
+
+def picture_bytes(colour: tuple[int, int, int] = (200, 30, 30), size: tuple[int, int] = (32, 24)) -> bytes:
+    """Make a small PNG."""
+    file = io.BytesIO()
+    Image.new("RGB", size, colour).save(file, "PNG")
+    return file.getvalue()
