@@ -23,9 +23,9 @@ def worker(
     device: str | None = typer.Option(None, help="auto, cpu, cuda, cuda:1 or mps [NST_DEVICE, auto]."),
 ) -> None:
     """Run one worker."""
-    from worker.main import serve
+    from worker.main import run
 
     from jobs.settings import JobSettings
     from worker.settings import WorkerSettings
 
-    raise typer.Exit(serve(checked(WorkerSettings, {"device": device}), checked(JobSettings)))
+    run(checked(JobSettings), checked(WorkerSettings, {"device": device}))

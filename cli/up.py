@@ -69,6 +69,7 @@ def printed() -> Say:
     """Return a log on stdout: who in front, in colour on a terminal."""
     from rich.text import Text
 
+    from cli.loglines import readable
     from cli.terminal import console
 
     colours = {"nst": "bold", "redis": "red", "api": "cyan", "worker": "green"}
@@ -76,6 +77,6 @@ def printed() -> Say:
 
     def say(who: str, what: str) -> None:
         prefix = Text(f"{who:>6} | ", style=colours.get(who, ""))
-        screen.print(prefix.append(Text.from_ansi(what)), soft_wrap=True)
+        screen.print(prefix.append(Text.from_ansi(readable(what))), soft_wrap=True)
 
     return say
