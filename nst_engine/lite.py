@@ -1,7 +1,7 @@
 """The small extractor that ships with the package: a VGG-like trunk with SqueezeNet's geometry, and heads.
 
-The trunk's layers are `relu1a` to `relu5b`. Each head is a 1x1 convolution and a ReLU on one of them, trained to predict
-one layer of a large network (see docs/lite.md): statistics may be taken where that network has its own.
+The trunk's layers are `relu1a` to `relu5b`. Each head is a 1x1 convolution and a ReLU on one of them, trained to
+predict one layer of a large network (see docs/lite.md): statistics may be taken where that network has its own.
 
 Roles: style1 relu1a, style2 vgg2, style3 vgg3, style4 fire5, style5 fire7, content fire3.
 
@@ -57,9 +57,9 @@ class Lite(nn.Module):
         found = self.trunk(x)
         return found | {head: self.head(head, found[f"relu{source}"]) for head, (source, _) in HEADS.items()}
 
-    def trunk(self, x: Tensor) -> dict[str, Tensor]:
+    def trunk(self, x: Tensor, names: tuple[str, ...] = tuple(TRUNK)) -> dict[str, Tensor]:
         found: dict[str, Tensor] = {}
-        for name in TRUNK:
+        for name in names:
             if name in ("3a", "4a", "5a"):
                 x = self.get_submodule(f"pool{name[0]}")(x)
             x = self.get_submodule(f"relu{name}")(self.get_submodule(f"conv{name}")(x))

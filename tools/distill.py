@@ -10,7 +10,7 @@ schedule follows the time trained, not steps, so that a busy machine cannot star
 import argparse
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import torch
@@ -20,7 +20,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from nst_engine.lite import HEADS, TRUNK, Lite
 from tools.distill_data import Pool, collect
-from tools.distill_teachers import TARGETS, VGG, Teachers, errors, inner, normalise
+from tools.distill_teachers import TARGETS, VGG, VGG1_WINDOW, Teachers, inner, normalise, style_distance, unexplained
 
 HELD_OUT = {"starry_night", "great_wave", "tahiti", "edtaonisl"}
 
@@ -29,12 +29,13 @@ HELD_OUT = {"starry_night", "great_wave", "tahiti", "edtaonisl"}
 class Recipe:
     minutes: float = 100
     rate: float = 2e-3
-    batch: int = 12
-    seen_by_vgg: int = 4
+    batch: int = 8
+    seen_by_vgg: int = 3
     size: int = 128
     gram: float = 1.0
     seed: int = 0
-    average: float = 0.999
+    average: float = 0.998
+    start: str = "1a"
 
 
 class Student(nn.Module):
@@ -53,13 +54,35 @@ class Student(nn.Module):
             {name: nn.Conv2d(TRUNK[TARGETS[name].source][1], TARGETS[name].channels, 1) for name in extra}
         )
 
-    def forward(self, images: Tensor, seen_by_vgg: int) -> dict[str, Tensor]:
-        layers = self.lite.trunk(images)
-        found = {n: head(layers[f"relu{TARGETS[n].source}"]).relu() for n, head in self.extra.items()}
-        for name in HEADS:
-            features = layers[f"relu{TARGETS[name].source}"]
-            found[name] = self.lite.head(name, features[:seen_by_vgg] if name in VGG else features)
-        return found
+    def forward(self, images: Tensor, seen_by_vgg: int, start: str) -> dict[str, Tensor]:
+        """Return the predictions of every target that reads layer `start` or a deeper one.
+
+        What lies above `start` stays as it is: no gradient, no moving of the batch statistics.
+        """
+        names = tuple(TRUNK)
+        cut = names.index(start)
+        with torch.no_grad():
+            kept = self.lite.trunk(images, names[:cut])
+        layers = self.lite.trunk(kept[f"relu{names[cut - 1]}"] if cut else images, names[cut:])
+        return {
+            name: self.predict(name, layers[f"relu{target.source}"], seen_by_vgg)
+            for name, target in TARGETS.items()
+            if f"relu{target.source}" in layers
+        }
+
+    def predict(self, name: str, features: Tensor, seen_by_vgg: int) -> Tensor:
+        if name in self.extra:
+            return self.extra[name](features).relu()
+        if name in VGG:
+            features = features[:seen_by_vgg]
+        return self.lite.head(name, features[..., :VGG1_WINDOW, :VGG1_WINDOW] if name == "vgg1" else features)
+
+    def hold(self, start: str) -> None:
+        """Keep the batch statistics above `start` as they are."""
+        self.train()
+        names = tuple(TRUNK)
+        for name in names[: names.index(start)]:
+            getattr(self.lite, f"conv{name}").eval()
 
     def folded(self) -> Lite:
         """Return the network as it ships, batch normalisation folded into the convolutions."""
@@ -80,12 +103,15 @@ class Training:
         torch.manual_seed(recipe.seed)
         self.recipe = recipe
         self.student = Student().to(memory_format=torch.channels_last)
-        self.mean = torch.optim.swa_utils.AveragedModel(
-            self.student, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.average), use_buffers=True
-        )
+        self.mean = torch.optim.swa_utils.AveragedModel(self.student, avg_fn=self.averaged, use_buffers=True)
         self.optimiser = torch.optim.AdamW(self.student.parameters(), lr=recipe.rate, weight_decay=1e-4)
         self.variance: dict[str, Tensor] = {}
         self.seconds, self.steps = 0.0, 0
+
+    def averaged(self, mean: Tensor, new: Tensor, count: Tensor | int) -> Tensor:
+        """Average exponentially, over a window that starts short: the first weights are not worth keeping."""
+        share = max(1 - self.recipe.average, 9 / (10 + self.steps))
+        return mean + share * (new - mean) if mean.is_floating_point() else new
 
     def measure(self, pool: Pool, teachers: Teachers) -> None:
         """Fix each target's scale: its variance over a first draw."""
@@ -100,11 +126,12 @@ class Training:
         images = normalise(pool.batch(self.recipe.batch, self.recipe.size + 1))
         images = images.contiguous(memory_format=torch.channels_last)
         wanted = teachers.features(images, self.recipe.seen_by_vgg)
-        found = self.student(images[..., :-1, :-1], self.recipe.seen_by_vgg)
+        found = self.student(images[..., :-1, :-1], self.recipe.seen_by_vgg, self.recipe.start)
         total, report = torch.zeros(()), {}
-        for name in TARGETS:
-            scale = self.variance[name].sqrt()
-            feature, style = errors(*inner(name, found[name], wanted[name] / scale), torch.ones(()))
+        for name in found:
+            pair = inner(name, found[name], wanted[name] / self.variance[name].sqrt())
+            feature = unexplained(*pair)
+            style = style_distance(*pair) if name in HEADS else torch.zeros(())
             total = total + feature + self.recipe.gram * style
             report[name] = (feature.item(), style.item())
         self.optimiser.param_groups[0]["lr"] = self.rate()
@@ -129,6 +156,7 @@ class Training:
 def train(training: Training, pool: Pool, teachers: Teachers, checkpoint: Path) -> None:
     if not training.variance:
         training.measure(pool, teachers)
+    training.student.hold(training.recipe.start)
     sums: dict[str, Tensor] = {}
     began = saved = time.monotonic()
     while training.seconds < training.recipe.minutes * 60:
@@ -169,7 +197,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--checkpoint", type=Path, default=Path("train/lite.pt"))
     parser.add_argument("--output", type=Path, default=Path("nst_engine/weights/lite.safetensors"))
     parser.add_argument("--minutes", type=float, default=100)
-    parser.add_argument("--batch", type=int, default=12)
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--seen-by-vgg", type=int, default=3)
+    parser.add_argument("--start", choices=tuple(TRUNK), default="1a", help="first layer to train; those above stay")
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--gram", type=float, default=1.0)
     parser.add_argument("--seed", type=int, default=0)
@@ -181,7 +211,7 @@ def main() -> None:
     given = arguments()
     torch.set_num_threads(given.threads)
     torch.set_flush_denormal(True)
-    recipe = Recipe(minutes=given.minutes, batch=given.batch, size=given.size, gram=given.gram, seed=given.seed)
+    recipe = Recipe(**{field.name: getattr(given, field.name) for field in fields(Recipe) if field.name in given})
     training = Training(recipe)
     if given.checkpoint.exists():
         training.restore(torch.load(given.checkpoint, weights_only=True))

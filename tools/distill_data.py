@@ -119,10 +119,8 @@ class Pool:
 
 def collect(folders: list[Path], *, procedural: int, seed: int, without: set[str]) -> Pool:
     """Load every picture whose stem is not held out, and make the procedural ones."""
-    photos = [load(p) for p in package_pictures()]
-    groups = [(2.0, photos)]
-    for folder in folders:
-        found = [load(p) for p in folder_pictures(folder) if p.stem not in without]
-        groups.append((2.0, found))
-    drawn = [torch.from_numpy(p.copy()).permute(2, 0, 1) for p in pictures(procedural, seed)]
-    return Pool([*groups, (2.5, drawn)], seed)
+    sources = [package_pictures(), *(folder_pictures(folder) for folder in folders)]
+    groups = [[load(p) for p in source if p.stem not in without] for source in sources]
+    groups.append([torch.from_numpy(p.copy()).permute(2, 0, 1) for p in pictures(procedural, seed)])
+    # The fourth root keeps a handful of paintings from being drowned, and from being learnt by heart.
+    return Pool([(len(group) ** 0.25, group) for group in groups], seed)

@@ -21,7 +21,6 @@ class Target:
 
 VGG = {"vgg1": Target("1a", 64, 2), "vgg2": Target("2b", 128, 2), "vgg3": Target("3b", 256, 2)}
 SQUEEZE = {
-    "conv1": Target("2b", 64, 1),
     "fire2": Target("3a", 128, 1),
     "fire3": Target("3b", 128, 1),
     "fire4": Target("4a", 256, 1),
@@ -30,9 +29,11 @@ SQUEEZE = {
     "fire7": Target("5b", 384, 1),
     "fire9": Target("5b", 512, 1),
 }
+# At full size a window is plenty to learn from, and a head on all of it the slowest part of a step.
+VGG1_WINDOW = 64
 TARGETS = VGG | SQUEEZE
 VGG_NODES = {"1": "vgg1", "6": "vgg2", "11": "vgg3"}
-SQUEEZE_NODES = {"1": "conv1"} | {
+SQUEEZE_NODES = {
     str(index): f"fire{n}" for n, index in zip((2, 3, 4, 5, 6, 7, 9), (3, 4, 6, 7, 9, 10, 12), strict=True)
 }
 MEAN, STD = (torch.tensor(v).view(1, 3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
@@ -75,7 +76,8 @@ def inner(name: str, prediction: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor
     """Cut both to the cells that lie on each other and have no padding in sight."""
     prediction = prediction[: len(wanted)]
     if name == "vgg1":
-        prediction, wanted = prediction[..., 1:65, 1:65], wanted[..., :64, :64]
+        wanted = wanted[..., : VGG1_WINDOW - 1, : VGG1_WINDOW - 1]
+        prediction = prediction[..., 1:, 1:]
     height, width = (min(a, b) for a, b in zip(prediction.shape[2:], wanted.shape[2:], strict=True))
     m = TARGETS[name].margin
     cut = (..., slice(m, height - m), slice(m, width - m))
@@ -87,9 +89,13 @@ def gram(features: Tensor) -> Tensor:
     return flat @ flat.mT / flat.shape[2]
 
 
-def errors(prediction: Tensor, wanted: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the unexplained share of variance, and the judge's distance between the Gram matrices."""
-    feature = (prediction - wanted).square().mean() / variance
+def unexplained(prediction: Tensor, wanted: Tensor) -> Tensor:
+    """Return the error of features whose variance is one."""
+    return (prediction - wanted).square().mean()
+
+
+def style_distance(prediction: Tensor, wanted: Tensor) -> Tensor:
+    """Return the mean over pictures of the relative distance between Gram matrices, as a judge takes it."""
     g, a = gram(prediction), gram(wanted)
-    style = (g - a).square().sum((1, 2)) / (a.square().sum((1, 2)) + 1e-3 * variance.square() * a.shape[1])
-    return feature, style.mean()
+    floor = 1e-3 * a.shape[1]  # a flat picture has next to no Gram matrix to divide by
+    return ((g - a).square().sum((1, 2)) / (a.square().sum((1, 2)) + floor)).mean()
