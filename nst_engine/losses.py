@@ -54,13 +54,13 @@ class GaussianTarget:
     """The Gaussian fitted to the style's features, with the root of its covariance worked out once."""
 
     mean: Tensor  # (C,)
-    covariance: Tensor  # (C, C)
-    root: Tensor  # (C, C)
+    covariance: Tensor  # (C, C), float64
+    root: Tensor  # (C, C), float64
 
 
 def gaussian_target(moments: Moments) -> GaussianTarget:
     """Fit a Gaussian to the style's moments."""
-    covariance = _with_epsilon(moments.covariance)
+    covariance = _covariance(moments)
     return GaussianTarget(moments.first, covariance, sqrtm(covariance))
 
 
@@ -69,14 +69,18 @@ def wasserstein_loss(moments: Moments, target: GaussianTarget) -> Tensor:
 
     mean (μ − μ*)² + mean diag(Σ + Σ* − 2(Σ*^½ Σ Σ*^½)^½)
     """
-    covariance = _with_epsilon(moments.covariance)
+    covariance = _covariance(moments)
     cross = trace_of_sqrt(target.root @ covariance @ target.root)
     spread = (covariance.diagonal() + target.covariance.diagonal()).sum() - 2 * cross
-    return (moments.first - target.mean).square().mean() + spread / target.mean.shape[0]
+    return (moments.first - target.mean).square().mean() + (spread / target.mean.shape[0]).float()
 
 
-def _with_epsilon(covariance: Tensor) -> Tensor:
-    return covariance + WASSERSTEIN_EPSILON * torch.eye(covariance.shape[0], device=covariance.device)
+def _covariance(moments: Moments) -> Tensor:
+    """Return the covariance in float64: the root of a nearly singular matrix magnifies what float32 rounds away."""
+    covariance = moments.covariance.double()
+    return covariance + WASSERSTEIN_EPSILON * torch.eye(
+        covariance.shape[0], dtype=torch.float64, device=covariance.device
+    )
 
 
 def tv_loss(image: Tensor, kind: TvLoss) -> Tensor:
