@@ -1,0 +1,64 @@
+// Which view the stage shows.
+
+import { byId } from "./dom.js";
+import { photoView, welcomeView } from "./easel.js";
+import { endedView } from "./ended.js";
+import { follow, hasEnded } from "./follow.js";
+import { liveView } from "./live.js";
+import { say } from "./notices.js";
+import { resultView } from "./result.js";
+
+/** Make the stage; it shows the job that is open, else the photo, else a welcome. */
+export function makeStage(studio) {
+  const box = byId("stage");
+  let view = { stop() {} };
+  let followed = null;
+
+  function show(next, name) {
+    view.stop?.();
+    view = next;
+    box.dataset.view = name;
+    box.replaceChildren(...view.elements);
+  }
+
+  function showEasel() {
+    const photo = studio.photo.get();
+    if (photo) show(photoView(studio, photo), "photo");
+    else show(welcomeView(studio), "welcome");
+  }
+
+  function showEnd(job) {
+    const painted = job.status === "succeeded" && !job.expired;
+    show(painted ? resultView(studio, job) : endedView(studio, job), painted ? "result" : "ended");
+  }
+
+  function close() {
+    followed?.stop();
+    followed = null;
+    showEasel();
+  }
+
+  function open(job) {
+    followed?.stop();
+    followed = null;
+    if (hasEnded(job)) return showEnd(job);
+    const live = liveView(studio, job);
+    show(live, "live");
+    studio.colours.then((colours) => colours && live.fillBar(colours));
+    const mine = (followed = follow(studio, job));
+    mine.watch((state) => live.update(state));
+    return mine.finished.then(() => end(mine), (error) => { if (followed === mine) studio.failed(error); });
+  }
+
+  function end(mine) {
+    if (followed !== mine) return;
+    const { job } = mine.get();
+    followed = null;
+    showEnd(job);
+    say(job.status === "succeeded" ? "The picture is finished." : `The job has ended: ${job.status}.`);
+    studio.ended(job);
+  }
+
+  studio.photo.watch(() => { if (!followed && !["result", "ended"].includes(box.dataset.view)) showEasel(); });
+  return { open, close, showEasel };
+}
