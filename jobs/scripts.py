@@ -12,7 +12,7 @@ from jobs.settings import JobSettings
 from jobs.status import TRANSITIONS
 
 PREFIX = "nst:"
-ENDED_EVENTS = 4  # what is kept of the events of an ended job: enough to say how it ended
+ENDED_EVENTS = 12  # what is kept of the events of an ended job, for listeners that are behind
 
 
 def key(*parts: str) -> str:

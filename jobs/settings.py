@@ -68,6 +68,6 @@ class JobSettings(BaseSettings):
     )
     event_limit: int = Field(default=500, ge=10, description="Events kept of a running job.")
     event_ttl_seconds: float = Field(
-        default=3600.0, gt=0, description="How long the last events of an ended job are kept."
+        default=60.0, gt=0, description="How long the last events of an ended job are kept."
     )
     default_model: str = Field(default="lite", description="The network used when a request names none.")

@@ -50,6 +50,15 @@ local function emit_status(job, kind, extra)
   emit(job.id, kind, cjson.encode(data))
 end
 
+-- Keep the last events of an ended job, for a while. Trimming would not give the memory back, writing anew does.
+local function shorten_events(id)
+  local stream = key('events', id)
+  local last = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', ENDED_EVENTS)
+  redis.call('DEL', stream)
+  for i = #last, 1, -1 do redis.call('XADD', stream, last[i][1], unpack(last[i][2])) end
+  redis.call('PEXPIRE', stream, EVENT_TTL)
+end
+
 -- The one place where a status changes.
 local function move(job, to)
   if not (MOVES[job.status] and MOVES[job.status][to]) then
@@ -118,8 +127,7 @@ local function finish(job, status, fields)
   redis.call('ZADD', key('expiry'), now + RESULT_TTL, job.id)
   local failure = fields and fields.failure
   emit_status(job, 'completed', failure and {['error'] = cjson.decode(failure)} or nil)
-  redis.call('XTRIM', key('events', job.id), 'MAXLEN', ENDED_EVENTS)
-  redis.call('PEXPIRE', key('events', job.id), EVENT_TTL)
+  shorten_events(job.id)
   post_webhook(job, failure)
   count(failure and ('failed:' .. cjson.decode(failure).code) or status)
   count('run_seconds', (tonumber(job.run_ms) or 0) / 1000)

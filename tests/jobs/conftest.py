@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import redis
 
-from jobs.client import JobClient
+from jobs.client import NO_LIMITS, JobClient
 from jobs.connections import connect, connect_async
 from jobs.errors import StoreUnavailable
 from jobs.lease import Lease, WorkerStore
@@ -54,7 +54,7 @@ class Store:
     settings: JobSettings
     claims: int = 0
 
-    async def create(self, owner: str = "ann", limits: OwnerLimits = OwnerLimits(), **values: Any) -> Job:
+    async def create(self, owner: str = "ann", limits: OwnerLimits = NO_LIMITS, **values: Any) -> Job:
         return await self.client.create(make_job(owner, **values), limits=limits)
 
     def claim(self, model: str = "lite", **values: Any) -> Lease | None:

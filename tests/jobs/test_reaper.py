@@ -1,0 +1,199 @@
+"""The reaper: lost jobs, missing permits, things past their time."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from jobs.connections import connect
+from jobs.disk import DiskBlobs
+from jobs.errors import JobNotFound, StoreUnavailable
+from jobs.lease import Checkpoint
+from jobs.model import Failure, ResultInfo
+from jobs.reaper import Reaper
+from jobs.status import Priority, Status
+from tests.jobs.conftest import Store
+
+pytestmark = pytest.mark.anyio
+OLD = 10_000.0
+
+
+@pytest.fixture
+def blobs(tmp_path: Path) -> DiskBlobs:
+    return DiskBlobs(tmp_path / "blobs")
+
+
+@pytest.fixture
+def reaper(store: Store, blobs: DiskBlobs) -> Reaper:
+    return Reaper(connect(store.settings), blobs=blobs, permits=store.permits, settings=store.settings)
+
+
+def age(blobs: DiskBlobs, name: str) -> None:
+    path = blobs.local_path(name)
+    assert path is not None
+    os.utime(path, (time.time() - OLD, time.time() - OLD))
+
+
+async def test_a_job_whose_lease_ended_goes_back_to_its_place(store: Store, reaper: Reaper) -> None:
+    job = await store.create()
+    await store.create()
+    store.must_claim()
+    store.end_lease(job.id)
+    found = reaper.round()
+    assert found is not None
+    assert found.recovered == ((job.id, "queued"),)
+    again = await store.client.get(job.id, "ann")
+    assert (again.status, again.attempt, again.queue_position) == (Status.QUEUED, 1, 1)
+
+
+async def test_a_job_with_a_live_lease_is_left_alone(store: Store, reaper: Reaper) -> None:
+    job = await store.create()
+    store.must_claim()
+    reaper.round()
+    assert (await store.client.get(job.id, "ann")).status is Status.RUNNING
+
+
+async def test_the_third_lost_worker_fails_the_job(store: Store, reaper: Reaper) -> None:
+    job = await store.create()
+    for _ in range(3):
+        store.must_claim()
+        store.end_lease(job.id)
+        reaper.round()
+    ended = await store.client.get(job.id, "ann")
+    assert ended.status is Status.FAILED
+    assert ended.failure is not None
+    assert (ended.failure.code, ended.attempt) == ("worker_lost", 3)
+
+
+async def test_attempts_that_were_handed_back_do_not_count(store: Store, reaper: Reaper) -> None:
+    job = await store.create()
+    for _ in range(5):
+        store.must_claim().release("drained")
+    store.must_claim()
+    store.end_lease(job.id)
+    reaper.round()
+    assert (await store.client.get(job.id, "ann")).status is Status.QUEUED
+
+
+async def test_a_lost_job_that_was_to_be_canceled_is_canceled(store: Store, reaper: Reaper) -> None:
+    job = await store.create()
+    store.must_claim()
+    await store.client.cancel(job.id, "ann")
+    store.end_lease(job.id)
+    reaper.round()
+    assert (await store.client.get(job.id, "ann")).status is Status.CANCELED
+
+
+async def test_a_damaged_running_record_is_buried_and_others_are_recovered(store: Store, reaper: Reaper) -> None:
+    odd = await store.create()
+    good = await store.create()
+    store.must_claim()
+    store.must_claim()
+    store.redis.hset(f"nst:job:{odd.id}", "attempt", "many")
+    for job in (odd, good):
+        store.end_lease(job.id)
+    reaper.round()
+    assert store.redis.hget(f"nst:job:{odd.id}", "status") == "failed"
+    assert (await store.client.get(good.id, "ann")).status is Status.QUEUED
+
+
+async def test_waiting_jobs_without_permits_get_them(store: Store, reaper: Reaper) -> None:
+    store.permits.broken = True
+    for priority in (Priority.BATCH, Priority.INTERACTIVE, Priority.INTERACTIVE):
+        await store.create(priority=priority)
+    store.permits.broken = False
+    reaper.round()
+    assert sorted(store.permits.published) == [("lite", "batch"), ("lite", "interactive"), ("lite", "interactive")]
+
+
+async def test_permits_that_wait_at_the_broker_are_not_doubled(store: Store, reaper: Reaper) -> None:
+    await store.create()
+    store.redis.lpush("nst:run.lite.interactive", "a message")
+    store.permits.published.clear()
+    reaper.round()
+    assert store.permits.published == []
+
+
+async def test_only_one_reaper_works_at_a_time(store: Store, reaper: Reaper, blobs: DiskBlobs) -> None:
+    other = Reaper(connect(store.settings), blobs=blobs, permits=store.permits, settings=store.settings)
+    assert reaper.round() is not None
+    assert other.round() is None
+    store.redis.delete("nst:reaper")
+    assert other.round() is not None
+
+
+async def test_pictures_go_when_their_time_is_over_and_a_tombstone_stays(
+    store: Store, reaper: Reaper, blobs: DiskBlobs
+) -> None:
+    job = await store.create()
+    blobs.put(f"{job.id}/content", b"abc")
+    store.must_claim().fail(Failure(code="diverged", message="x"))
+    store.redis.zadd("nst:expiry", {job.id: 1})
+    reaper.round()
+    stone = await store.client.get(job.id, "ann")
+    assert (stone.expired, stone.status) == (True, Status.FAILED)
+    assert list(blobs.list()) == []
+
+
+async def test_a_tombstone_goes_without_a_trace(store: Store, reaper: Reaper) -> None:
+    job = await store.create()
+    await store.client.cancel(job.id, "ann")
+    store.redis.zadd("nst:expiry", {job.id: 1})
+    reaper.round()
+    store.redis.zadd("nst:tombs", {job.id: 1})
+    reaper.round()
+    with pytest.raises(JobNotFound):
+        await store.client.get(job.id, "ann")
+    assert [name for name in store.redis.scan_iter("*") if job.id in name] == []
+    assert (await store.client.list("ann")).jobs == ()
+
+
+async def test_old_files_without_a_record_are_removed_and_new_ones_kept(
+    store: Store, reaper: Reaper, blobs: DiskBlobs
+) -> None:
+    for name in ("nobody/content", "nobody/late"):
+        blobs.put(name, b"abc")
+    age(blobs, "nobody/content")
+    assert reaper.sweep() == 1
+    assert [info.name for info in blobs.list()] == ["nobody/late"]
+
+
+async def test_old_files_of_a_record_are_kept_and_its_leftovers_removed(
+    store: Store, reaper: Reaper, blobs: DiskBlobs
+) -> None:
+    job = await store.create()
+    lease = store.must_claim()
+    parts = ("content", "style-0", "result-1.png", "result-lost.png", "checkpoint-1")
+    for part in parts:
+        blobs.put(f"{job.id}/{part}", b"abc")
+        age(blobs, f"{job.id}/{part}")
+    lease.checkpoint(Checkpoint(blob=f"{job.id}/checkpoint-1", sha256="", iteration=1))
+    assert reaper.sweep() == 0  # it is running: its worker may be at work on them
+    name = f"{job.id}/result-1.png"
+    lease.complete(ResultInfo(blob=name, width=1, height=1, bytes=3, sha256="", media_type="image/png"))
+    reaper.sweep()
+    assert sorted(info.name.partition("/")[2] for info in blobs.list()) == ["content", "result-1.png", "style-0"]
+
+
+async def test_a_half_written_file_of_a_dead_writer_is_removed(
+    store: Store, reaper: Reaper, blobs: DiskBlobs, tmp_path: Path
+) -> None:
+    torn = tmp_path / "blobs" / "nobody" / ".content.0badcafe.tmp"
+    torn.parent.mkdir(parents=True)
+    torn.write_bytes(b"half")
+    os.utime(torn, (1, 1))
+    assert reaper.sweep() == 1
+    assert not torn.exists()
+
+
+async def test_the_reaper_outlives_a_store_that_is_down(store: Store, blobs: DiskBlobs) -> None:
+    settings = store.settings.model_copy(update={"redis_url": "unix:///nowhere/redis.sock"})
+    reaper = Reaper(connect(settings), blobs=blobs, permits=store.permits, settings=settings)
+    with pytest.raises(StoreUnavailable):
+        reaper.round()
+    answers = iter((False, True))
+    reaper.run(lambda _: next(answers))
+    assert next(answers, None) is None

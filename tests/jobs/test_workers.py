@@ -1,0 +1,48 @@
+"""What live workers announce."""
+
+from __future__ import annotations
+
+import pytest
+
+from jobs.connections import connect
+from jobs.model import WorkerInfo
+from jobs.status import Priority
+from jobs.workers import Roster
+from tests.jobs.conftest import Store
+
+pytestmark = pytest.mark.anyio
+INFO = WorkerInfo(id="w1", host="here", device="cpu", models=("lite", "vgg19"), priorities=tuple(Priority))
+
+
+@pytest.fixture
+def roster(store: Store) -> Roster:
+    return Roster(connect(store.settings), ttl_seconds=10)
+
+
+async def test_an_announced_worker_is_listed_with_its_networks(store: Store, roster: Roster) -> None:
+    roster.announce(INFO)
+    (worker,) = await store.client.workers()
+    assert (worker.id, worker.models, worker.priorities) == ("w1", ("lite", "vgg19"), tuple(Priority))
+    assert await store.client.available_models() == {"lite", "vgg19"}
+    assert (await store.client.stats()).workers == 1
+
+
+async def test_a_worker_that_said_goodbye_is_gone(store: Store, roster: Roster) -> None:
+    roster.announce(INFO)
+    roster.retire(INFO)
+    assert await store.client.workers() == ()
+
+
+async def test_a_silent_worker_is_gone(store: Store, roster: Roster) -> None:
+    roster.announce(INFO)
+    store.redis.delete("nst:worker:w1")  # its time to live is over
+    assert await store.client.workers() == ()
+    assert roster.live() == ()
+    assert store.redis.zcard("nst:workers") == 0
+
+
+async def test_an_announcement_of_a_newer_release_is_understood(store: Store, roster: Roster) -> None:
+    roster.announce(INFO)
+    text = store.redis.get("nst:worker:w1") or ""
+    store.redis.set("nst:worker:w1", text.replace("{", '{"mood": "good", ', 1))
+    assert [worker.id for worker in await store.client.workers()] == ["w1"]
