@@ -51,8 +51,9 @@ class Previews:
             ref = self._blobs.put(self._name, shrunk(picture, self._side), "image/webp")
             self._sequence += 1
             preview = Preview(blob=ref.name, sequence=self._sequence, iteration=iteration, media_type="image/webp")
-            if not self._lease.preview(preview):
-                self._blobs.delete(ref.name)
+            # Refused when the lease is lost or the job has ended. The file stays: the record may list an earlier
+            # preview under its name; if not, the reaper finds it.
+            self._lease.preview(preview)
         except (BlobError, StoreUnavailable) as error:
             log.info("a preview was not published: %s", error)
 

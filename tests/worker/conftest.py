@@ -1,0 +1,103 @@
+"""A runner over a real Redis and a real disk, with the fake engine."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from jobs.blobs import Blobs
+from jobs.client import JobClient
+from jobs.connections import connect, connect_async
+from jobs.disk import DiskBlobs
+from jobs.lease import WorkerStore
+from jobs.model import Inputs, Job, NewJob, Options, WorkerInfo, new_job_id
+from jobs.settings import JobSettings
+from jobs.status import Priority
+from jobs.workers import Roster
+from tests.fakes.engine import FakeEngine, picture_bytes
+from tests.jobs.conftest import ListedPermits
+from worker.engine import Engine
+from worker.presence import Presence
+from worker.runner import Outcome, Runner, Surroundings
+from worker.settings import WorkerSettings
+
+INFO = WorkerInfo(id="w1", host="here", device="fake", models=("lite",), priorities=tuple(Priority))
+
+
+@dataclass
+class Bench:
+    """Everything around a runner, to be changed by a test."""
+
+    client: JobClient
+    store: WorkerStore
+    blobs: Blobs
+    jobs: JobSettings
+    presence: Presence
+    permits: ListedPermits
+    engine: Engine = field(default_factory=FakeEngine)
+    settings: WorkerSettings = field(default_factory=lambda: WorkerSettings(preview_seconds=0.01, worker_nice=0))
+    draining: bool = False
+    aborted: bool = False
+    waits: list[float] = field(default_factory=list)
+
+    async def create(self, *, steps: int = 5, seed: int = 0, model: str = "lite", **options: Any) -> Job:
+        job_id = new_job_id()
+        content = self.blobs.put(f"{job_id}/content", picture_bytes(size=(40, 30)), "image/png")
+        style = self.blobs.put(f"{job_id}/style-0", picture_bytes((0, 0, 250)), "image/png")
+        new = NewJob(
+            id=job_id,
+            owner="ann",
+            model=model,
+            params={"steps": steps, "seed": seed},
+            inputs=Inputs(content=content, styles=(style,)),
+            options=Options(**options),
+        )
+        return await self.client.create(new)
+
+    def runner(self) -> Runner:
+        def abort() -> None:
+            self.aborted = True
+
+        return Runner(
+            Surroundings(
+                store=self.store,
+                blobs=self.blobs,
+                permits=self.permits,
+                engine=self.engine,
+                presence=self.presence,
+                draining=lambda: self.draining,
+                abort=abort,
+                jobs=self.jobs,
+                settings=self.settings,
+                wait=self.waits.append,
+            )
+        )
+
+    def run(self) -> Outcome:
+        return self.runner().run_next("lite")
+
+    async def look(self, job: Job) -> Job:
+        return await self.client.get(job.id, "ann")
+
+    def files(self, job: Job) -> set[str]:
+        """Name the stored parts of a job, without tokens."""
+        parts = (info.name.partition("/")[2] for info in self.blobs.list() if info.name.startswith(job.id))
+        return {part.partition("-")[0] for part in parts}
+
+
+@pytest.fixture
+async def bench(job_settings: JobSettings) -> AsyncIterator[Bench]:
+    permits, redis = ListedPermits(), connect(job_settings)
+    client = JobClient(connect_async(job_settings), permits, job_settings)
+    yield Bench(
+        client=client,
+        store=WorkerStore(redis, job_settings),
+        blobs=DiskBlobs(job_settings.data_dir / "blobs"),
+        jobs=job_settings.model_copy(update={"heartbeat_seconds": 0.01}),
+        presence=Presence(Roster(redis, ttl_seconds=10), INFO, seconds=60),
+        permits=permits,
+    )
+    await client.aclose()

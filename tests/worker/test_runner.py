@@ -1,0 +1,334 @@
+"""The runner: from a permit to an ended job, whatever happens on the way."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import redis
+from PIL import Image
+
+from jobs.errors import BlobTooLarge, StorageFull, StoreUnavailable
+from jobs.model import BlobRef
+from jobs.status import Status
+from nst_engine.pictures import read_metadata
+from tests.fakes.engine import BROKEN, DIVERGES, TOO_BIG, TOO_BIG_FOR_NOW, FakeEngine
+from tests.worker.conftest import Bench
+from worker.engine import RunRequest, RunStep
+from worker.runner import Outcome
+
+pytestmark = pytest.mark.anyio
+
+
+@dataclass
+class Interrupted:
+    """The fake engine, with something happening after a step."""
+
+    happens: Callable[[int], None]
+    device: str = "fake"
+    requests: int = 0
+    resumed_at: int | None = None
+
+    def models(self) -> tuple[str, ...]:
+        return ("lite",)
+
+    def memory_bytes(self) -> int | None:
+        return 123
+
+    def run(self, request: RunRequest) -> Iterator[RunStep]:
+        self.requests += 1
+        for number, step in enumerate(FakeEngine().run(request)):
+            if number == 0:
+                self.resumed_at = step.progress.iteration
+            self.happens(step.progress.iteration)
+            yield step
+
+
+def told(bench: Bench, iteration: int, tell: Callable[[], Any]) -> Interrupted:
+    """Make something happen after an iteration, and wait until the heart has heard of it."""
+
+    def happens(at: int) -> None:
+        if at == iteration:
+            tell()
+        if at >= iteration:
+            _beat()
+
+    return Interrupted(happens)
+
+
+def _beat() -> None:
+    """Give the heart, which beats every 10 ms here, the time to."""
+    import time
+
+    time.sleep(0.05)
+
+
+async def test_a_job_ends_with_a_picture_of_the_right_size(bench: Bench) -> None:
+    job = await bench.create()
+    assert bench.run() is Outcome.SUCCEEDED
+    ended = await bench.look(job)
+    assert (ended.status, ended.attempt) == (Status.SUCCEEDED, 1)
+    assert ended.result is not None
+    data = bench.blobs.read(ended.result.blob)
+    with Image.open(io.BytesIO(data)) as picture:
+        assert (picture.format, picture.size) == ("PNG", (40, 30))
+    assert (ended.result.width, ended.result.height, ended.result.bytes) == (40, 30, len(data))
+    assert ended.progress is not None
+    assert (ended.progress.iteration, ended.progress.total) == (5, 5)
+
+
+async def test_the_picture_carries_its_parameters(bench: Bench) -> None:
+    job = await bench.create(seed=4)
+    bench.run()
+    result = (await bench.look(job)).result
+    assert result is not None
+    metadata = read_metadata(bench.blobs.read(result.blob))
+    assert metadata is not None
+    assert metadata["params"] == {"steps": 5, "seed": 4}
+
+
+@pytest.mark.parametrize(("name", "kind"), [("jpeg", "JPEG"), ("webp", "WEBP"), ("tiff", "TIFF")])
+async def test_the_result_has_the_format_that_was_asked_for(bench: Bench, name: str, kind: str) -> None:
+    job = await bench.create(output_format=name)
+    bench.run()
+    result = (await bench.look(job)).result
+    assert result is not None
+    with Image.open(io.BytesIO(bench.blobs.read(result.blob))) as picture:
+        assert picture.format == kind
+    assert result.media_type == f"image/{name}"
+
+
+async def test_a_time_lapse_is_made_when_asked_for(bench: Bench) -> None:
+    job = await bench.create(timelapse=True)
+    bench.run()
+    result = (await bench.look(job)).result
+    assert result is not None
+    assert result.timelapse is not None
+    with Image.open(io.BytesIO(bench.blobs.read(result.timelapse.name))) as picture:
+        assert picture.n_frames == 5  # type: ignore[attr-defined]
+
+
+async def test_an_ended_job_keeps_inputs_result_and_preview_only(bench: Bench) -> None:
+    bench.jobs = bench.jobs.model_copy(update={"checkpoint_seconds": 0.001, "checkpoint_share": 1.0})
+    bench.engine = FakeEngine(step_seconds=0.02)
+    job = await bench.create()
+    bench.run()
+    assert bench.files(job) == {"content", "style", "result", "preview"}
+
+
+async def test_nothing_waiting_spends_the_permit(bench: Bench) -> None:
+    assert bench.run() is Outcome.NOTHING
+
+
+async def test_a_draining_worker_claims_nothing(bench: Bench) -> None:
+    job = await bench.create()
+    bench.draining = True
+    assert bench.run() is Outcome.NOTHING
+    assert (await bench.look(job)).attempt == 0
+
+
+@pytest.mark.parametrize(("seed", "code"), [(BROKEN, "internal"), (DIVERGES, "diverged")])
+async def test_a_run_that_fails_ends_the_job_with_its_reason(bench: Bench, seed: int, code: str) -> None:
+    job = await bench.create(seed=seed)
+    assert bench.run() is Outcome.FAILED
+    failure = (await bench.look(job)).failure
+    assert failure is not None
+    assert failure.code == code
+    assert "ZeroDivision" not in failure.message
+
+
+async def test_a_missing_picture_ends_the_job_with_its_reason(bench: Bench) -> None:
+    job = await bench.create()
+    bench.blobs.delete(f"{job.id}/style-0")
+    bench.run()
+    failure = (await bench.look(job)).failure
+    assert failure is not None
+    assert failure.code == "input_missing"
+
+
+async def test_an_unreadable_picture_ends_the_job_with_its_reason(bench: Bench) -> None:
+    job = await bench.create()
+    bench.blobs.put(f"{job.id}/content", b"not a picture")
+    bench.run()
+    failure = (await bench.look(job)).failure
+    assert failure is not None
+    assert failure.code == "invalid_input"
+
+
+async def test_a_cancel_stops_the_run(bench: Bench, redis_url: str) -> None:
+    job = await bench.create(steps=100)
+    other = redis.Redis.from_url(redis_url)
+    bench.engine = told(bench, 3, lambda: other.hset(f"nst:job:{job.id}", "cancel", 1))
+    assert bench.run() is Outcome.CANCELED
+    ended = await bench.look(job)
+    assert (ended.status, ended.result) == (Status.CANCELED, None)
+
+
+async def test_a_drain_saves_the_state_and_the_next_attempt_goes_on_from_it(bench: Bench) -> None:
+    job = await bench.create(steps=40)
+
+    def drain() -> None:
+        bench.draining = True
+
+    bench.engine = told(bench, 3, drain)
+    assert bench.run() is Outcome.RETURNED
+    back = await bench.look(job)
+    assert (back.status, back.attempt) == (Status.QUEUED, 0)
+    assert len(bench.permits.published) == 2
+    bench.draining = False
+    bench.engine = second = Interrupted(lambda at: None)
+    assert bench.run() is Outcome.SUCCEEDED
+    assert second.resumed_at is not None
+    assert second.resumed_at > 3
+    assert "checkpoint" not in bench.files(job)
+
+
+@pytest.mark.parametrize("damage", ["torn", "gone", "other"])
+async def test_a_damaged_checkpoint_starts_the_run_afresh(bench: Bench, redis_url: str, damage: str) -> None:
+    job = await bench.create(steps=10)
+    lease = bench.store.claim("lite", worker="w0", token="t0")
+    assert lease is not None
+    from jobs.lease import Checkpoint
+
+    name = f"{job.id}/checkpoint-t0-4"
+    ref = bench.blobs.put(name, b"no state" if damage == "other" else b'{"fake": 1, "iteration": 4}')
+    lease.checkpoint(Checkpoint(blob=name, sha256=ref.sha256, iteration=4))
+    lease.release("drained")
+    if damage == "torn":
+        bench.blobs.put(name, b'{"fake": 1, "iteration": 9}')
+    if damage == "gone":
+        bench.blobs.delete(name)
+    bench.engine = engine = Interrupted(lambda at: None)
+    assert bench.run() is Outcome.SUCCEEDED
+    assert engine.resumed_at == 1
+
+
+async def test_a_lost_lease_publishes_nothing(bench: Bench, redis_url: str) -> None:
+    job = await bench.create(steps=100)
+    other = redis.Redis.from_url(redis_url)
+    bench.engine = told(bench, 3, lambda: other.hset(f"nst:job:{job.id}", "token", "another"))
+    assert bench.run() is Outcome.LOST
+    assert "result" not in bench.files(job)
+    assert (await bench.look(job)).status is Status.RUNNING
+
+
+async def test_a_lease_lost_at_the_very_end_removes_the_result_it_stored(bench: Bench, redis_url: str) -> None:
+    job = await bench.create(steps=1)
+    other = redis.Redis.from_url(redis_url)
+    bench.jobs = bench.jobs.model_copy(update={"heartbeat_seconds": 60.0})
+    bench.engine = Interrupted(lambda at: other.hset(f"nst:job:{job.id}", "token", "another") and None)
+    assert bench.run() is Outcome.LOST
+    assert "result" not in bench.files(job)
+
+
+async def test_out_of_memory_is_tried_again_saving_memory_in_a_fresh_process(bench: Bench) -> None:
+    job = await bench.create(seed=TOO_BIG_FOR_NOW)
+    assert bench.run() is Outcome.RETIRE
+    assert (await bench.look(job)).memory_saving
+    assert bench.run() is Outcome.SUCCEEDED
+
+
+async def test_out_of_memory_twice_fails_with_what_would_fit(bench: Bench) -> None:
+    job = await bench.create(seed=TOO_BIG)
+    bench.run()
+    assert bench.run() is Outcome.FAILED
+    failure = (await bench.look(job)).failure
+    assert failure is not None
+    assert failure.code == "out_of_memory"
+    assert "512" in failure.message
+
+
+async def test_a_run_over_its_time_fails(bench: Bench, redis_url: str) -> None:
+    job = await bench.create(steps=100)
+    other = redis.Redis.from_url(redis_url, decode_responses=True)
+    record = f"nst:job:{job.id}"
+    bench.engine = told(bench, 2, lambda: other.hset(record, "deadline", int(other.hget(record, "claimed") or 0)))
+    assert bench.run() is Outcome.FAILED
+    failure = (await bench.look(job)).failure
+    assert failure is not None
+    assert failure.code == "timeout"
+
+
+async def test_a_full_storage_at_the_end_hands_the_job_back_uncounted(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = await bench.create()
+    _refuse(bench, monkeypatch, StorageFull(), ("result",))
+    assert bench.run() is Outcome.RETURNED
+    back = await bench.look(job)
+    assert (back.status, back.attempt) == (Status.QUEUED, 0)
+    assert len(bench.permits.published) == 1  # nobody is called at once: the storage is full
+
+
+async def test_a_full_storage_is_waited_for_before_a_claim(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = await bench.create()
+    answers = iter([StorageFull(), StorageFull(), None])
+
+    def check() -> None:
+        if error := next(answers):
+            raise error
+
+    monkeypatch.setattr(bench.blobs, "check", check)
+    monkeypatch.setattr(bench.blobs, "put", lambda name, data, kind="": BlobRef(name=name, sha256="", bytes=1))
+    assert bench.run() is Outcome.SUCCEEDED
+    assert bench.waits == [bench.settings.storage_wait_seconds] * 2
+    assert (await bench.look(job)).attempt == 1
+
+
+async def test_previews_and_checkpoints_that_fail_do_not_stop_the_run(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.jobs = bench.jobs.model_copy(update={"checkpoint_seconds": 0.001, "checkpoint_share": 1.0})
+    bench.engine = FakeEngine(step_seconds=0.02)
+    await bench.create()
+    _refuse(bench, monkeypatch, StorageFull(), ("preview", "checkpoint"))
+    assert bench.run() is Outcome.SUCCEEDED
+
+
+async def test_a_result_that_the_storage_never_takes_fails(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = await bench.create()
+    _refuse(bench, monkeypatch, BlobTooLarge(10), ("result",))
+    assert bench.run() is Outcome.FAILED
+    failure = (await bench.look(job)).failure
+    assert failure is not None
+    assert failure.code == "storage_rejected"
+
+
+async def test_a_store_that_is_down_at_the_end_is_waited_for(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = await bench.create()
+    finish, failures = bench.store.finish, iter([True, True, False])
+
+    def finish_later(*values: Any) -> Any:
+        if next(failures):
+            raise StoreUnavailable()
+        return finish(*values)
+
+    monkeypatch.setattr(bench.store, "finish", finish_later)
+    assert bench.run() is Outcome.SUCCEEDED
+    assert len(bench.waits) == 2
+    assert (await bench.look(job)).status is Status.SUCCEEDED
+
+
+async def test_the_worker_says_what_it_is_doing(bench: Bench) -> None:
+    said: list[tuple[str, str | None]] = []
+    bench.engine = Interrupted(lambda at: said.append((bench.presence.info.state, bench.presence.info.job)))
+    job = await bench.create()
+    bench.run()
+    assert set(said) == {("busy", job.id)}
+    assert (bench.presence.info.state, bench.presence.info.job) == ("idle", None)
+    assert bench.presence.info.speed["lite"] > 0
+    assert bench.presence.info.memory_bytes == 123
+
+
+def _refuse(bench: Bench, monkeypatch: pytest.MonkeyPatch, error: Exception, parts: tuple[str, ...]) -> None:
+    put = bench.blobs.put
+
+    def refusing(name: str, *values: Any) -> BlobRef:
+        if name.partition("/")[2].startswith(parts):
+            raise error
+        return put(name, *values)
+
+    monkeypatch.setattr(bench.blobs, "put", refusing)
