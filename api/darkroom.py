@@ -55,13 +55,17 @@ class Darkroom:
 
     async def _ask(self, source: Path, target: Path, more: dict[str, Any]) -> dict[str, Any]:
         task = {"source": str(source), "target": str(target), "seconds": self._seconds, "memory": self._memory, **more}
-        async with self._borrowed() as process:
-            answer = await self._exchange(process, task)
+        answer = await self.develop(task)
         if "code" in answer:
             raise PictureError(answer["code"], answer["message"])
         if "errno" in answer:
             raise OSError(answer["errno"], "the picture cannot be written")
         return answer
+
+    async def develop(self, task: dict[str, Any]) -> dict[str, Any]:
+        """Have a task done in one of the processes and return its answer."""
+        async with self._borrowed() as process:
+            return await self._exchange(process, task)
 
     async def _exchange(self, process: Process, task: dict[str, Any]) -> dict[str, Any]:
         assert process.stdin is not None

@@ -43,7 +43,8 @@ def convert(source: Path, target: Path, name: str) -> dict[str, Any]:
     return {}
 
 
-def _attempt(task: dict[str, Any]) -> dict[str, Any]:
+def attempt(task: dict[str, Any]) -> dict[str, Any]:
+    """Do a task in this process and return its answer."""
     source, target = Path(task["source"]), Path(task["target"])
     try:
         if "format" in task:
@@ -63,7 +64,7 @@ def _child(task: dict[str, Any], pipe: int) -> None:
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(task["seconds"])
     with os.fdopen(pipe, "w") as answer:
-        json.dump(_attempt(task), answer)
+        json.dump(attempt(task), answer)
 
 
 def _fork(task: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import logging
 import shutil
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,22 @@ from nst_engine.pictures import PictureLimits
 log = logging.getLogger(__name__)
 
 
-def create_app(settings: ApiSettings | None = None, job_settings: JobSettings | None = None) -> FastAPI:
+def make_darkroom(settings: ApiSettings) -> Darkroom:
+    """Build what decodes uploads."""
+    return Darkroom(
+        processes=settings.picture_processes,
+        seconds=settings.picture_seconds,
+        memory=settings.picture_memory_bytes,
+        limits=PictureLimits(max_pixels=settings.max_pixels, min_side=settings.min_side, max_side=settings.max_side),
+    )
+
+
+def create_app(
+    settings: ApiSettings | None = None,
+    job_settings: JobSettings | None = None,
+    *,
+    make_darkroom: Callable[[ApiSettings], Darkroom] = make_darkroom,
+) -> FastAPI:
     """Build the application; nothing is connected before it starts."""
     settings, job_settings = settings or ApiSettings(), job_settings or JobSettings()
     metrics = Metrics()
@@ -52,7 +67,7 @@ def create_app(settings: ApiSettings | None = None, job_settings: JobSettings | 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         redis = connect_async(job_settings)
-        services = await _services(settings, job_settings, redis, metrics)
+        services = await _services(settings, job_settings, redis, metrics, make_darkroom(settings))
         app.state.services, app.state.door = services, OpenDoor()
         try:
             yield
@@ -85,7 +100,9 @@ def create_app(settings: ApiSettings | None = None, job_settings: JobSettings | 
     return app
 
 
-async def _services(settings: ApiSettings, job_settings: JobSettings, redis: Redis, metrics: Metrics) -> Services:
+async def _services(
+    settings: ApiSettings, job_settings: JobSettings, redis: Redis, metrics: Metrics, darkroom: Darkroom
+) -> Services:
     storage = RedisStorage(
         "redis://",
         implementation="redispy",
@@ -94,7 +111,6 @@ async def _services(settings: ApiSettings, job_settings: JobSettings, redis: Red
     )
     client = JobClient(redis, CeleryPermits(make_celery(job_settings)), job_settings)
     secret = settings.secret.get_secret_value().encode() if settings.secret else await service_secret(redis)
-    limits = PictureLimits(max_pixels=settings.max_pixels, min_side=settings.min_side, max_side=settings.max_side)
     services = Services(
         settings=settings,
         job_settings=job_settings,
@@ -104,12 +120,7 @@ async def _services(settings: ApiSettings, job_settings: JobSettings, redis: Red
         rates=Rates(storage, creates=settings.creates_per_minute, bad_keys=settings.bad_keys_per_minute),
         signer=Signer(secret, seconds=settings.picture_url_seconds),
         hub=EventHub(client),
-        darkroom=Darkroom(
-            processes=settings.picture_processes,
-            seconds=settings.picture_seconds,
-            memory=settings.picture_memory_bytes,
-            limits=limits,
-        ),
+        darkroom=darkroom,
         metrics=metrics,
     )
     await to_thread.run_sync(_sweep, services.incoming, job_settings.upload_timeout_seconds)

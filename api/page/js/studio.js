@@ -94,7 +94,8 @@ function catalogue(studio) {
   }
 
   async function loadModels() {
-    studio.models.set((await studio.client.json("v1/models")).models);
+    const { models } = await studio.client.json("v1/models");
+    if (JSON.stringify(models) !== JSON.stringify(studio.models.get())) studio.models.set(models);
   }
 
   /** Load what can be chosen. */

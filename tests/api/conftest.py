@@ -1,0 +1,159 @@
+"""The API over a real Redis, without a worker: the tests play that part."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+import redis
+from anyio import to_thread
+from fastapi import FastAPI
+from PIL import Image
+
+from api.darkroom import Darkroom
+from api.intake import attempt
+from api.main import create_app
+from api.services import Services
+from api.settings import ApiSettings
+from jobs.lease import Lease, WorkerStore
+from jobs.model import OwnerLimits, Preview, Progress, ResultInfo
+from jobs.settings import JobSettings
+from jobs.status import Priority
+from nst_engine.pictures import PictureLimits
+
+pytestmark = pytest.mark.anyio
+
+
+def picture(size: tuple[int, int] = (32, 24), colour: tuple[int, int, int] = (200, 30, 30), name: str = "PNG") -> bytes:
+    """Make a small picture file."""
+    file = io.BytesIO()
+    Image.new("RGB", size, colour).save(file, name)
+    return file.getvalue()
+
+
+def form(**values: bytes | str) -> list[tuple[str, Any]]:
+    """Make a job's form: `content` and `style` unless given, all else as fields."""
+    given: dict[str, bytes | str] = {"content": picture(), "style": picture(colour=(20, 90, 200))} | values
+    return [
+        (name, ("x.png", value) if name in ("content", "style", "mask") else (None, value))
+        for name, value in given.items()
+        if value != b""
+    ]
+
+
+@dataclass
+class Worker:
+    """Does what a worker does to the store, one step at a time."""
+
+    store: WorkerStore
+    services: Services
+    claims: int = 0
+
+    def claim(self, model: str = "lite") -> Lease:
+        self.claims += 1
+        lease = self.store.claim(model, worker="w", token=f"token-{self.claims}")
+        assert lease is not None
+        return lease
+
+    def preview(self, lease: Lease, sequence: int, iteration: int = 1) -> None:
+        ref = self.services.blobs.put(f"{lease.job.id}/preview-{sequence}.png", picture(), "image/png")
+        preview = Preview(blob=ref.name, sequence=sequence, iteration=iteration, media_type="image/png")
+        assert lease.preview(preview)
+
+    def progress(self, lease: Lease, iteration: int, total: int = 10) -> None:
+        lease.heartbeat(Progress(iteration=iteration, total=total, loss=1.0 / iteration))
+
+    def finish(self, lease: Lease, data: bytes | None = None, media_type: str = "image/png") -> bytes:
+        data = data or picture((64, 48))
+        name = f"{lease.job.id}/result-{lease.token}.png"
+        ref = self.services.blobs.put(name, data, media_type)
+        result = ResultInfo(
+            blob=ref.name, width=64, height=48, bytes=ref.bytes, sha256=ref.sha256, media_type=media_type, iterations=5
+        )
+        assert lease.complete(result).status is not None
+        return data
+
+
+@dataclass
+class Api:
+    """A running API and what tests need around it."""
+
+    app: FastAPI
+    http: httpx.AsyncClient
+    worker: Worker
+    redis: redis.Redis
+    settings: JobSettings
+
+    @property
+    def services(self) -> Services:
+        found = self.app.state.services
+        assert isinstance(found, Services)
+        return found
+
+    async def create(self, headers: dict[str, str] | None = None, **values: bytes | str) -> dict[str, Any]:
+        answer = await self.http.post("/v1/jobs", files=form(**values), headers=headers)
+        assert answer.status_code == 202, answer.text
+        return dict(answer.json())
+
+    async def key(self, name: str = "ann", **values: Any) -> dict[str, str]:
+        """Make an API key and return the header that shows it."""
+        limits = OwnerLimits(**values.pop("limits", {}))
+        priority = values.pop("priority", Priority.INTERACTIVE)
+        _, secret = await self.services.keys.create(name, limits=limits, priority=priority, **values)
+        return {"Authorization": f"Bearer {secret}"}
+
+    def stored(self) -> list[str]:
+        """Name every file that the service keeps, and every piece of a body that it forgot."""
+        left = [str(path) for path in self.services.incoming.rglob("*")] if self.services.incoming.exists() else []
+        return [info.name for info in self.services.blobs.list()] + left
+
+
+class DirectDarkroom(Darkroom):
+    """Does everything in this process: for tests in which no picture is hostile."""
+
+    async def develop(self, task: dict[str, Any]) -> dict[str, Any]:
+        return await to_thread.run_sync(attempt, task)
+
+
+def direct_darkroom(settings: ApiSettings) -> Darkroom:
+    return DirectDarkroom(processes=1, seconds=20, memory=2**31, limits=PictureLimits())
+
+
+MakeApi = Callable[..., Any]
+
+
+@pytest.fixture
+async def make_api(job_settings: JobSettings) -> AsyncIterator[MakeApi]:
+    """Start APIs with settings of the test's choice."""
+    async with AsyncExitStack() as stack:
+
+        async def make(jobs: dict[str, Any] | None = None, **values: Any) -> Api:
+            settings = job_settings.model_copy(update=jobs or {})
+            app = create_app(ApiSettings(**values), settings, make_darkroom=direct_darkroom)
+            await stack.enter_async_context(app.router.lifespan_context(app))
+            transport = httpx.ASGITransport(app=app)
+            http = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1"))
+            client = redis.Redis.from_url(settings.redis_url, decode_responses=True)
+            stack.callback(client.close)
+            worker = Worker(WorkerStore(client, settings), app.state.services)
+            return Api(app, http, worker, client, settings)
+
+        yield make
+
+
+@pytest.fixture
+async def api(make_api: MakeApi) -> Api:
+    """Start an API with the default settings."""
+    found = await make_api()
+    assert isinstance(found, Api)
+    return found
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
