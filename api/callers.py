@@ -57,6 +57,7 @@ async def caller(request: Request, services: ServicesDep, credentials: BearerDep
     if key is None:
         await services.rates.count_bad_key(request.client.host if request.client else "-")
         raise _unauthorized("the API key is not valid")
+    request.scope["nst.owner"] = key.id
     return Caller(owner=key.id, operator=key.operator, keyed=True, priority=key.priority, limits=key.limits)
 
 
@@ -86,6 +87,7 @@ async def viewer(
         raise _unauthorized("the signed URL is not valid any more")
     if not await services.keys.is_active(key):
         raise _unauthorized("the key of the signed URL was revoked")
+    request.scope["nst.owner"] = key
     return Caller(owner=key, operator=False, keyed=True, priority=Priority.BATCH, limits=OwnerLimits())
 
 

@@ -29,9 +29,9 @@ export function compareView({ before, after, width, height }) {
     Object.assign(sheet.style, { width: `${wide}px`, height: `${high}px`, transform: `translate(${left}px, ${top}px)` });
     const [from, to] = [Math.max(0, left), Math.min(w, left + wide)];
     const line = from + state.share * (to - from);
-    divider.style.left = `${line}px`;
+    Object.assign(divider.style, { left: `${line}px`, top: `${Math.max(0, top)}px`, height: `${Math.min(t, top + high) - Math.max(0, top)}px` });
     photo.style.clipPath = `inset(0 ${Math.max(0, 100 - ((line - left) / wide) * 100)}% 0 0)`;
-    sheet.classList.toggle("pixels", scale > 2);
+    sheet.classList.toggle("pixels", state.zoom > 1 && scale > 2);
     element.classList.toggle("zoomed", state.zoom > 1);
     divider.setAttribute("aria-valuenow", String(Math.round(state.share * 100)));
     divider.setAttribute("aria-valuetext", `${Math.round(state.share * 100)} % photo`);

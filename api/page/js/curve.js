@@ -24,7 +24,7 @@ export function makeCurve() {
     picture.setAttribute("aria-label", `Loss so far: from ${points[0].loss.toPrecision(3)} to ${points.at(-1).loss.toPrecision(3)}`);
   }
 
-  return { element: h("div", {}, picture, key), show };
+  return { element: h("div.curve-box", {}, picture, key), show };
 }
 
 /** Losses fall by orders of magnitude, so heights are logarithmic. */

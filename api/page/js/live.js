@@ -15,7 +15,8 @@ export function liveView(studio, first) {
   const bar = makeBar();
   const curve = makeCurve();
   const cancel = h("button", { type: "button", id: "cancel", onclick: () => cancelJob(studio, first, cancel) }, "Cancel");
-  const under = h("div.live-under", {}, bar.element, h("div.live-words", {}, status, facts), curve.element);
+  const stay = h("p.hint", {}, "You can close this page: the painting goes on, and is found again here.");
+  const under = h("div.live-under", {}, bar.element, h("div.live-words", {}, status, facts), curve.element, cancel, stay);
   const show = makePreview(frame);
   const announce = makeAnnouncer();
 
@@ -31,8 +32,7 @@ export function liveView(studio, first) {
     announce(job, progress);
   }
 
-  const strip = h("div.strip", {}, h("span.hint", {}, "You can close this page; the painting goes on and is found again here."), h("span.spacer"), cancel);
-  return { elements: [mat, under, strip], update, fillBar: (colours) => bar.fill(colours) };
+  return { elements: [mat, under], update, fillBar: (colours) => bar.fill(colours) };
 }
 
 async function cancelJob(studio, job, button) {

@@ -13,7 +13,7 @@ export function resultView(studio, job) {
   const { width, height } = job.result;
   const compare = compareView({ before: job.urls.content, after: job.urls.result, width, height });
   const mat = h("div.mat", { id: "result" }, compare.elements);
-  return { elements: [mat, words(job), tools(studio, job, mat)], update() {} };
+  return { elements: [mat, h("div.under", {}, words(job), tools(studio, job, mat))], update() {} };
 }
 
 function words(job) {
