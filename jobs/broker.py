@@ -38,6 +38,7 @@ def make_celery(settings: JobSettings) -> Celery:
         worker_prefetch_multiplier=1,
         worker_disable_prefetch=True,
         worker_concurrency=1,
+        worker_proc_alive_timeout=120.0,  # a child opens its device before it says that it is up
         worker_hijack_root_logger=False,
         worker_send_task_events=False,
         worker_enable_remote_control=False,

@@ -30,9 +30,13 @@ class DrainFlag:
 def drain_on_sigterm(flag: DrainFlag) -> None:
     """In a child: take the first SIGTERM as the wish to hand the job back, the second as an order to end."""
 
+    heard_before = False  # not the flag: the parent sets that too, when a whole process group is told to end
+
     def heard(number: int, _: FrameType | None) -> None:
-        if flag():
+        nonlocal heard_before
+        if heard_before:
             os._exit(128 + number)
+        heard_before = True
         flag.set()
 
     signal.signal(signal.SIGTERM, heard)
