@@ -144,7 +144,7 @@ def _numbers(value: object) -> object:
 Weight = Annotated[float, Field(ge=0, le=1e12)]
 LayerWeights = Annotated[dict[str, Weight], BeforeValidator(_layer_weights)]
 Blend = Annotated[tuple[Annotated[float, Field(ge=0, le=1e6)], ...] | None, BeforeValidator(_numbers)]
-Shares = Annotated[tuple[Annotated[float, Field(gt=0, le=1e6)], ...], BeforeValidator(_numbers)]
+Shares = Annotated[tuple[Annotated[float, Field(gt=0, le=1e6)], ...], Field(min_length=1), BeforeValidator(_numbers)]
 
 
 def _field(default: Any, group: str, description: str, **bounds: Any) -> Any:
@@ -256,8 +256,8 @@ class StyleConfig(BaseModel):
     @field_validator("style_layers", "content_layers", mode="after")
     @classmethod
     def _known_layers(cls, value: dict[str, float], info: ValidationInfo) -> dict[str, float]:
-        if not value:
-            raise ValueError("name at least one layer; set the loss's weight to 0 to leave it out")
+        if not any(value.values()):
+            raise ValueError("give at least one layer a weight above 0; set the loss's weight to 0 to leave it out")
         if "model" in info.data:
             resolve_layers(value, NETWORKS[info.data["model"]])
         return value

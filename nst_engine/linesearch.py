@@ -47,7 +47,7 @@ def _search(probe: Callable[[float], _Point], origin: _Point, length: float) -> 
     seen = origin
     for _ in range(MAX_EVALUATIONS):
         point = probe(length)
-        seen = point if seen is origin else min(seen, point, key=lambda p: p.loss)
+        seen = point if seen is origin or not seen.loss <= point.loss else seen
         if _too_high(point, origin) or (point.loss >= low.loss and low is not origin):
             high = point
         elif abs(point.slope) <= -CURVATURE * origin.slope:

@@ -72,15 +72,16 @@ def wasserstein_loss(moments: Moments, target: GaussianTarget) -> Tensor:
     covariance = _covariance(moments)
     cross = trace_of_sqrt(target.root @ covariance @ target.root)
     spread = (covariance.diagonal() + target.covariance.diagonal()).sum() - 2 * cross
-    return (moments.first - target.mean).square().mean() + (spread / target.mean.shape[0]).float()
+    return (moments.first - target.mean).square().mean() + (spread / target.mean.shape[0]).to(moments.first)
 
 
 def _covariance(moments: Moments) -> Tensor:
     """Return the covariance in float64: the root of a nearly singular matrix magnifies what float32 rounds away."""
-    covariance = moments.covariance.double()
-    return covariance + WASSERSTEIN_EPSILON * torch.eye(
-        covariance.shape[0], dtype=torch.float64, device=covariance.device
-    )
+    covariance = moments.covariance
+    if covariance.device.type == "mps":  # has no float64
+        covariance = covariance.cpu()
+    epsilon = WASSERSTEIN_EPSILON * torch.eye(covariance.shape[0], dtype=torch.float64, device=covariance.device)
+    return covariance.double() + epsilon
 
 
 def tv_loss(image: Tensor, kind: TvLoss) -> Tensor:

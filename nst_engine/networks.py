@@ -141,7 +141,9 @@ def build_body(spec: NetworkSpec) -> GraphModule:
     _set_pooling(model, spec.pooling)
     _set_padding(model, spec.padding)
     table = NETWORKS[spec.model].layers
-    body: GraphModule = create_feature_extractor(model, {table[layer]: layer for layer in spec.layers})
+    body: GraphModule = create_feature_extractor(
+        model, {table[layer]: layer for layer in spec.layers}, suppress_diff_warning=True
+    )
     _relu_in_place_where_safe(body)
     return body
 

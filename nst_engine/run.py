@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from nst_engine import color
-from nst_engine.config import Clamp, Init, PreserveColor, Precision, StyleConfig
+from nst_engine.config import Clamp, Init, PreserveColor, StyleConfig
 from nst_engine.errors import CheckpointError, ConfigError, DivergedError, Problem
 from nst_engine.images import resize
 from nst_engine.layers import NETWORKS
@@ -20,7 +20,7 @@ from nst_engine.networks import Network, load_network
 from nst_engine.objective import Evaluation, Objective
 from nst_engine.optimizers import Evaluate, PixelOptimizer, make_optimizer
 from nst_engine.precision import convolutions_in, effective
-from nst_engine.schedule import Scale, fitted, schedule
+from nst_engine.schedule import Scale, schedule
 from nst_engine.state import State
 
 MAX_RETRIES = 8
@@ -113,16 +113,22 @@ class _Inputs:
             problems.append(Problem(field="mask", message=message))
         if (config.init is Init.IMAGE) != (init_image is not None):
             problems.append(Problem(field="init", message="init=image and an initial image go together"))
-        for name, image in (("content", content), *((f"style[{i}]", s) for i, s in enumerate(styles))):
-            if image.ndim != 3 or image.shape[0] != 3 or not image.is_floating_point():
+        pictures = [("content", content), *((f"style[{i}]", s) for i, s in enumerate(styles))]
+        pictures += [] if init_image is None else [("init_image", init_image)]
+        for name, image in pictures:
+            if image.ndim != 3 or image.shape[0] != 3 or 0 in image.shape or not image.is_floating_point():
                 problems.append(Problem(field=name, message="must be a float RGB tensor (3, H, W)"))
+        if any(mask.ndim != 2 or 0 in mask.shape for mask in masks or ()):
+            problems.append(Problem(field="mask", message="must be a tensor (H, W)"))
+        elif masks and not any(bool(mask.any()) for mask in masks):
+            problems.append(Problem(field="mask", message="every mask is black: no style would apply anywhere"))
         if problems:
             raise ConfigError("; ".join(f"{p.field}: {p.message}" for p in problems), tuple(problems))
         return cls(
-            content=content[None],
-            styles=tuple(style[None] for style in styles),
-            masks=None if masks is None else tuple(mask.float()[None, None] for mask in masks),
-            init_image=None if init_image is None else init_image[None],
+            content=_batched(content),
+            styles=tuple(_batched(style) for style in styles),
+            masks=None if masks is None else tuple(_batched(mask)[None] for mask in masks),
+            init_image=None if init_image is None else _batched(init_image),
         )
 
     def fingerprint(self, config: StyleConfig) -> str:
@@ -139,6 +145,10 @@ class _Inputs:
         return digest.hexdigest()
 
 
+def _batched(image: Tensor) -> Tensor:
+    return image.detach().float()[None]
+
+
 class _Run:
     """One run: the picture being made and everything that moves it."""
 
@@ -151,6 +161,7 @@ class _Run:
         self._optimizer: PixelOptimizer = make_optimizer(config)
         self._index, self._done = 0, 0
         self._recent: list[float] = []  # losses of the last iterations of this scale
+        self._average_before: Tensor | None = None
         if resume is None:
             self._x = self._start(self._scales[0])
             self._average = torch.zeros_like(self._x) if config.average_decay else None
@@ -172,17 +183,16 @@ class _Run:
     def _one_scale(self, objective: Objective) -> Iterator[Step]:
         scale = self._scales[self._index]
         guard = _Guard(self._optimizer)
-        while self._done < scale.steps:
+        while self._done < scale.steps and not self._on_plateau():
             with convolutions_in(self._precision):
                 now = guard.step(self._x, lambda x: self._evaluate(objective, x))
             if now is None:
+                self._average_again()
                 continue
             self._done += 1
             self._after_step()
             self._recent = [*self._recent[-PLATEAU_WINDOW:], float(now.loss)]
             yield self._step(scale, now)
-            if self._on_plateau():
-                return
 
     def _evaluate(self, objective: Objective, x: Tensor) -> Evaluation:
         """Evaluate x, which is in the units of the input convention, and give the gradient in them."""
@@ -196,7 +206,13 @@ class _Run:
         if self._config.clamp is Clamp.STEP:
             self._x.clamp_(0, self._network.pixel_scale)
         if self._average is not None:
+            self._average_before = self._average.clone()
             self._average.lerp_(self._x, 1 - self._config.average_decay)
+
+    def _average_again(self) -> None:
+        """Put the iterate that was restored in the place of the one that had to be undone."""
+        if self._average is not None and self._average_before is not None:
+            self._average = self._average_before.lerp(self._x, 1 - self._config.average_decay)
 
     def _on_plateau(self) -> bool:
         if not self._config.plateau or len(self._recent) <= PLATEAU_WINDOW:
@@ -209,6 +225,7 @@ class _Run:
         scale = self._scales[self._index]
         self._x = resize(self._picture(), scale.height, scale.width).contiguous()
         self._average = None if self._average is None else torch.zeros_like(self._x)
+        self._average_before = None
         if self._config.carry_state:
             self._optimizer.resize(lambda t, mode: resize(t, scale.height, scale.width, mode))
         else:
@@ -351,11 +368,10 @@ class _Guard:
         """Take a step; return None where it had to be undone. Raises DivergedError when that keeps failing."""
         before = x.clone()
         now = self._optimizer.step(x, evaluate)
-        loss = float(now.loss)
-        if math.isfinite(loss) and loss <= BLOW_UP * max(self._first if self._first is not None else loss, 1e-12):
-            self._first = loss if self._first is None else self._first
+        if self._is_sound(float(now.loss)):
             self._good = before
-            return now
+            if bool(x.isfinite().all()):
+                return now
         self._retries += 1
         if self._good is None or self._retries > MAX_RETRIES:
             raise DivergedError(
@@ -364,3 +380,10 @@ class _Guard:
         x.copy_(self._good)
         self._optimizer.slow_down()
         return None
+
+    def _is_sound(self, loss: float) -> bool:
+        """Tell whether a loss is a number that does not leave the scale's first one far behind."""
+        if not math.isfinite(loss):
+            return False
+        self._first = loss if self._first is None else self._first
+        return loss <= BLOW_UP * max(self._first, 1e-12)

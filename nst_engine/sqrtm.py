@@ -8,9 +8,9 @@ from torch import Tensor
 
 def sqrtm(matrix: Tensor) -> Tensor:
     """Return the symmetric square root of a symmetric positive semi-definite matrix (C, C)."""
-    values, vectors = torch.linalg.eigh(matrix)
+    values, vectors = torch.linalg.eigh(matrix.cpu() if matrix.device.type == "mps" else matrix)
     root: Tensor = (vectors * values.clamp(min=0).sqrt()) @ vectors.T
-    return root
+    return root.to(matrix.device)
 
 
 def trace_of_sqrt(matrix: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from torch import Tensor
 from nst_engine.errors import CheckpointError
 
 VERSION = "1"
+DIGEST = hashlib.sha256().digest_size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,15 +32,19 @@ class State:
     tensors: Mapping[str, Tensor]
 
     def to_bytes(self) -> bytes:
-        """Return the state in the safetensors format."""
+        """Return the state in the safetensors format, followed by its SHA-256."""
         head = {"version": VERSION, "fingerprint": self.fingerprint, "scale": str(self.scale), "done": str(self.done)}
-        return save(
+        data = save(
             {name: t.detach().cpu().contiguous() for name, t in self.tensors.items()}, {"nst": json.dumps(head)}
         )
+        return data + hashlib.sha256(data).digest()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
         """Read a state; raises CheckpointError where it is damaged or of another version."""
+        data, digest = data[:-DIGEST], data[-DIGEST:]
+        if hashlib.sha256(data).digest() != digest:
+            raise CheckpointError("the checkpoint is damaged")
         try:
             head = json.loads(_metadata(data)["nst"])
             if head["version"] != VERSION:

@@ -1,0 +1,146 @@
+"""Every preset from end to end: on its own architecture, on SqueezeNet, on lite; and what the explorer explores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from nst_engine import Step, load_network, stylize
+from nst_engine.images import to_tensor
+from nst_engine.layers import NETWORKS, substitutions
+from nst_engine.paintings import paint
+from nst_engine.presets import PRESETS, resolve
+from tests.nst_engine.tiny import photo, picture
+
+CONTENT, STYLE = photo(80, 76, 1), picture(64, 64, 2)
+SHORT: dict[str, Any] = {"max_size": 64, "min_size": 44, "steps": 4}
+
+
+def run(preset: str, weights: Path | None = None, **overrides: Any) -> Iterator[Step]:
+    values = resolve(preset, {**SHORT, **overrides})
+    return stylize(CONTENT, [STYLE], values, network=load_network(values, weights_dir=weights))
+
+
+def is_a_picture_other_than(image: Tensor, start: Tensor) -> bool:
+    return bool(image.isfinite().all()) and not torch.equal(image, start)
+
+
+def runs_well(steps: Iterator[Step]) -> None:
+    """Check that a run gives numbers and a picture that its steps change."""
+    first = next(steps)
+    start = first.image()
+    *_, step = steps
+    assert step.iteration == step.total == 4
+    assert 0 < step.loss < float("inf")
+    assert is_a_picture_other_than(step.image(), start) or (step.width, step.height) != (first.width, first.height)
+
+
+VGG_PRESETS = [name for name, preset in PRESETS.items() if preset.config.model == "vgg19"]
+
+
+@pytest.mark.parametrize("preset", VGG_PRESETS)
+def test_a_preset_runs_on_its_own_architecture(preset: str, random_weights: Path) -> None:
+    runs_well(run(preset, random_weights, max_size=36, min_size=32))
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_runs_on_lite(preset: str) -> None:
+    runs_well(run(preset, model="lite"))
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_runs_on_squeezenet(preset: str, shared_weights: Path) -> None:
+    runs_well(run(preset, shared_weights, model="squeezenet1_1"))
+
+
+@pytest.mark.parametrize(
+    ("model", "layers"),
+    [
+        ("vgg16", "relu1_1,relu2_1,conv3_1"),
+        ("resnet50", "relu1,layer1,layer2"),
+        ("inception_v3", "Conv2d_1a_3x3,Mixed_5b,Mixed_5c"),
+    ],
+)
+def test_the_explorer_runs_on_its_other_networks(model: str, layers: str, random_weights: Path) -> None:
+    content = layers.rpartition(",")[2]
+    steps = run("cnn-explorer", random_weights, model=model, style_layers=layers, content_layers=content, max_size=80)
+    assert [step.iteration for step in steps] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("init", ["content", "style", "gaussian", "uniform"])
+def test_the_explorer_starts_from_four_images(init: str) -> None:
+    steps = run("cnn-explorer", model="lite", init=init)
+    losses = [step.loss for step in steps]
+    assert losses[-1] < losses[0]
+
+
+def test_the_four_starting_images_of_the_explorer_differ() -> None:
+    starts = [
+        next(run("cnn-explorer", model="lite", init=init)).loss for init in ("content", "style", "gaussian", "uniform")
+    ]
+    assert len(set(starts)) == 4
+
+
+def test_the_explorer_starts_from_the_content_with_no_content_loss() -> None:
+    assert next(run("cnn-explorer", model="lite", init="content")).content_loss == pytest.approx(0, abs=1e-3)
+
+
+def test_style_layers_up_to_k_each_add_their_term() -> None:
+    roles = [f"style{k}" for k in range(1, 6)]
+    up_to = [
+        next(run("cnn-explorer", model="lite", style_layers=dict.fromkeys(roles[:k], 1.0))).style_loss
+        for k in range(1, 6)
+    ]
+    alone = [next(run("cnn-explorer", model="lite", style_layers={role: 1.0})).style_loss for role in roles]
+    assert up_to == sorted(up_to)
+    assert up_to == pytest.approx([sum(alone[:k]) for k in range(1, 6)], rel=1e-4)
+
+
+def test_a_layer_is_reconstructed_when_the_other_weight_is_zero() -> None:
+    """The second system's definition of content: from noise, the features of one layer alone."""
+    losses = [s.content_loss for s in run("classic-lbfgs", model="lite", style_weight=0, init="gaussian", steps=20)]
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_what_stands_in_for_the_layers_of_a_preset_can_be_told() -> None:
+    values = resolve("deep-content", {"model": "squeezenet1_1"})
+    found = substitutions(values.content_layers | values.style_layers, NETWORKS["squeezenet1_1"])
+    assert found["conv5_2"] == NETWORKS["squeezenet1_1"].roles["content"]
+    assert len(found) == 6
+
+
+# Real features: does it paint?
+
+
+def fall(model: str, weights: Path | None) -> float:
+    """Return what is left of the style loss after a short run with a painting."""
+    values = resolve("default", {"model": model, "max_size": 64, "steps": 100, "scales": 1, "strength": 0.75})
+    network = load_network(values, weights_dir=weights)
+    style = to_tensor(paint("flow-strokes", 64))
+    losses = [step.style_loss for step in stylize(CONTENT, [style], values, network=network)]
+    return losses[-1] / losses[0]
+
+
+def test_a_run_on_lite_takes_nine_tenths_off_the_style_loss() -> None:
+    assert fall("lite", None) < 0.1
+
+
+@pytest.mark.shared
+def test_a_run_on_squeezenet_takes_nine_tenths_off_the_style_loss(shared_weights: Path) -> None:
+    assert fall("squeezenet1_1", shared_weights) < 0.1
+
+
+def test_threads_do_not_keep_a_run_from_repeating() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        images = [list(run("default", model="lite"))[-1].image() for _ in range(2)]
+    finally:
+        torch.set_num_threads(before)
+    assert torch.equal(*images)

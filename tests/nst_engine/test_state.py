@@ -1,0 +1,44 @@
+import pytest
+import torch
+
+from nst_engine import state
+from nst_engine.errors import CheckpointError
+from nst_engine.state import State
+
+STATE = State(fingerprint="abc", scale=1, done=7, tensors={"x": torch.rand(1, 3, 4, 4), "rate": torch.tensor(0.5)})
+DATA = STATE.to_bytes()
+
+
+def test_a_state_survives_as_bytes() -> None:
+    found = State.from_bytes(DATA)
+    assert (found.fingerprint, found.scale, found.done) == ("abc", 1, 7)
+    assert all(torch.equal(found.tensors[name], value) for name, value in STATE.tensors.items())
+    assert set(found.tensors) == set(STATE.tensors)
+
+
+@pytest.mark.parametrize("length", [0, 1, 7, 8, 40, len(DATA) // 2, len(DATA) - 1])
+def test_a_truncated_checkpoint_is_refused(length: int) -> None:
+    with pytest.raises(CheckpointError, match="damaged"):
+        State.from_bytes(DATA[:length])
+
+
+@pytest.mark.parametrize("place", [0, 9, 60, len(DATA) // 2, len(DATA) - 40, len(DATA) - 1])
+def test_one_flipped_bit_is_found(place: int) -> None:
+    data = bytearray(DATA)
+    data[place] ^= 1
+    with pytest.raises(CheckpointError, match="damaged"):
+        State.from_bytes(bytes(data))
+
+
+@pytest.mark.parametrize("data", [b"\x00" * 200, b"\xff" * 200, b"PK\x03\x04" + b"pickle" * 40, DATA + b"more"])
+def test_what_is_no_checkpoint_is_refused(data: bytes) -> None:
+    with pytest.raises(CheckpointError, match="damaged"):
+        State.from_bytes(data)
+
+
+def test_a_checkpoint_of_another_version_is_refused_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(state, "VERSION", "0")
+    older = STATE.to_bytes()
+    monkeypatch.undo()
+    with pytest.raises(CheckpointError, match="version 0"):
+        State.from_bytes(older)

@@ -1,0 +1,59 @@
+import torch
+
+from nst_engine import statistics
+from nst_engine.statistics import Moments, blend, gram, moments, normalised, sums
+
+# Two channels, three positions.
+FEATURES = torch.tensor([[1.0, 2.0, 3.0], [0.0, 1.0, -1.0]]).view(1, 2, 1, 3)
+
+
+def test_a_gram_matrix_is_the_sum_of_products_over_positions() -> None:
+    assert torch.equal(gram(FEATURES), torch.tensor([[14.0, -1.0], [-1.0, 2.0]]))
+
+
+def test_moments_are_means_over_positions() -> None:
+    found = moments(FEATURES)
+    assert torch.allclose(found.second, torch.tensor([[14.0, -1.0], [-1.0, 2.0]]) / 3)
+    assert torch.equal(found.first, torch.tensor([2.0, 0.0]))
+
+
+def test_the_covariance_is_that_of_the_population() -> None:
+    found = moments(FEATURES).covariance
+    assert torch.allclose(found, torch.cov(FEATURES[0].flatten(1), correction=0))
+
+
+def test_a_weight_of_one_and_zero_chooses_positions() -> None:
+    found = moments(FEATURES, torch.tensor([[1.0, 0.0, 1.0]]))
+    chosen = moments(FEATURES[..., [0, 2]])
+    assert torch.allclose(found.second, chosen.second)
+    assert torch.allclose(found.first, chosen.first)
+
+
+def test_a_weight_of_two_counts_a_position_twice() -> None:
+    found = moments(FEATURES, torch.tensor([[2.0, 1.0, 1.0]]))
+    twice = moments(FEATURES[..., [0, 0, 1, 2]])
+    assert torch.allclose(found.second, twice.second)
+    assert torch.allclose(found.first, twice.first)
+
+
+def test_sums_of_parts_add_up_to_the_whole() -> None:
+    left, right = sums(FEATURES[..., :1]), sums(FEATURES[..., 1:])
+    added = statistics.Sums(left.outer + right.outer, left.total + right.total, left.count + right.count)
+    whole = moments(FEATURES)
+    assert torch.allclose(normalised(added).second, whole.second)
+    assert torch.allclose(normalised(added).first, whole.first)
+
+
+def test_the_gradient_of_a_weighted_outer_sum_equals_finite_differences() -> None:
+    features = torch.randn(1, 3, 2, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    weight = torch.rand(2, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    assert torch.autograd.gradcheck(lambda f: sums(f, weight).outer, features.requires_grad_())
+    assert torch.autograd.gradcheck(lambda f: sums(f).outer, features)
+
+
+def test_a_blend_is_the_weighted_mean() -> None:
+    one = Moments(torch.ones(2, 2), torch.tensor([1.0, 0.0]))
+    other = Moments(torch.zeros(2, 2), torch.tensor([0.0, 4.0]))
+    found = blend([one, other], [3.0, 1.0])
+    assert torch.equal(found.second, torch.full((2, 2), 0.75))
+    assert torch.equal(found.first, torch.tensor([0.75, 1.0]))
