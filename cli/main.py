@@ -14,6 +14,7 @@ from cli.demo import demo
 from cli.errors import CommandError, one_line
 from cli.parameters import ParameterCommand
 from cli.stylize import stylize
+from cli.sweep import sweep
 from cli.up import up
 from cli.workers import workers
 
@@ -49,6 +50,7 @@ def application() -> typer.Typer:
     )
     app.callback()(root)
     app.command(cls=ParameterCommand, rich_help_panel="Pictures")(stylize)
+    app.command(cls=ParameterCommand, rich_help_panel="Pictures")(sweep)
     app.command(rich_help_panel="Pictures")(catalogue.styles)
     app.command(rich_help_panel="Pictures")(catalogue.presets)
     app.command(rich_help_panel="Pictures")(catalogue.models)

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from nst_engine.networks import Network as Network
     from nst_engine.networks import load_network as load_network
     from nst_engine.presets import resolve as resolve
-    from nst_engine.state import State as State
     from nst_engine.run import Step as Step
     from nst_engine.run import stylize as stylize
+    from nst_engine.state import State as State
 
 __version__ = "0.1.0"
 

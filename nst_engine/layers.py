@@ -1,6 +1,7 @@
 """The networks' layers by readable name, and the part each layer plays; loads no torch.
 
-A role (`content`, `style1` … `style5`) names a layer of every network, so that a preset made for VGG runs on the others.
+A role (`content`, `style1` … `style5`) names a layer of every network, so that a preset made for VGG runs on the
+others.
 """
 
 from __future__ import annotations
@@ -29,6 +30,10 @@ class NetworkInfo:
     min_side: int = 32
 
 
+def _names(text: str) -> list[str]:
+    return text.split()
+
+
 def _vgg(name: str, convolutions: tuple[int, ...]) -> NetworkInfo:
     layers, index = {}, 0
     for block, count in enumerate(convolutions, start=1):
@@ -44,7 +49,7 @@ def _vgg(name: str, convolutions: tuple[int, ...]) -> NetworkInfo:
 
 
 def _squeezenet() -> NetworkInfo:
-    order = "conv1 relu1 pool1 fire2 fire3 pool3 fire4 fire5 pool5 fire6 fire7 fire8 fire9".split()
+    order = _names("conv1 relu1 pool1 fire2 fire3 pool3 fire4 fire5 pool5 fire6 fire7 fire8 fire9")
     return NetworkInfo(
         name="squeezenet1_1",
         summary="SqueezeNet v1.1 (Iandola et al. 2016, trained on ImageNet): small and quick",
@@ -84,10 +89,11 @@ def _resnet50() -> NetworkInfo:
 
 
 def _inception() -> NetworkInfo:
-    order = (
+    order = _names(
         "Conv2d_1a_3x3 Conv2d_2a_3x3 Conv2d_2b_3x3 maxpool1 Conv2d_3b_1x1 Conv2d_4a_3x3 maxpool2 "
-        "Mixed_5b Mixed_5c Mixed_5d Mixed_6a Mixed_6b Mixed_6c Mixed_6d Mixed_6e Mixed_7a Mixed_7b Mixed_7c"
-    ).split()
+        "Mixed_5b Mixed_5c Mixed_5d Mixed_6a Mixed_6b Mixed_6c Mixed_6d Mixed_6e Mixed_7a Mixed_7b "
+        "Mixed_7c"
+    )
     return NetworkInfo(
         name="inception_v3",
         summary="Inception v3 (Szegedy et al. 2015, trained on ImageNet)",
@@ -106,7 +112,7 @@ def _inception() -> NetworkInfo:
 
 
 def _lite() -> NetworkInfo:
-    order = "relu1a relu2a relu2b relu3a relu3b relu4a relu4b relu5a relu5b vgg1 vgg2 vgg3 fire3 fire5 fire7".split()
+    order = _names("relu1a relu2a relu2b relu3a relu3b relu4a relu4b relu5a relu5b vgg1 vgg2 vgg3 fire3 fire5 fire7")
     return NetworkInfo(
         name="lite",
         summary="Small network distilled by this project and shipped in the package: works offline, quick on a CPU",

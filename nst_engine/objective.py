@@ -151,7 +151,7 @@ class Objective:
         return Evaluation(loss.detach(), content.detach(), style.detach(), tv.detach(), gradient)
 
     def _tiled(self, image: Tensor) -> Evaluation:
-        """Take the statistics of all tiles first, then each tile's part of the gradient: its features are made twice."""
+        """Take the statistics of all tiles first, then each tile's part of the gradient; features are made twice."""
         totals = self._totals(image)
         style = self._style_of(lambda name, mask: normalised(totals[name, id(mask)]), zero=image.new_zeros(()))
         wanted = [t for part in totals.values() for t in (part.outer, part.total)]

@@ -155,9 +155,8 @@ class Lbfgs:
 
     def state(self) -> dict[str, Tensor]:
         found = {"rate": torch.tensor(self._rate, dtype=torch.float64)}
-        for name, value in (("scale", self._scale), ("move", self._move), ("gradient", self._gradient)):
-            if value is not None:
-                found[name] = value
+        last = {"scale": self._scale, "move": self._move, "gradient": self._gradient}
+        found |= {name: value for name, value in last.items() if value is not None}
         for i, pair in enumerate(self._pairs):
             found |= {f"pair{i:03}.s": pair.s, f"pair{i:03}.y": pair.y, f"pair{i:03}.rho": pair.rho}
         return found
@@ -169,7 +168,7 @@ class Lbfgs:
         names = sorted(name.removesuffix(".s") for name in state if name.endswith(".s"))
         self._pairs = [_Pair(*(state[f"{name}.{part}"].clone() for part in ("s", "y", "rho"))) for name in names]
 
-    def resize(self, resize: Resize) -> None:
+    def resize(self, resize: Resize) -> None:  # noqa: ARG002
         """Start over: curvature measured at one size misleads at the next."""
         self._pairs, self._scale, self._move, self._gradient, self._ahead = [], None, None, None, None
 

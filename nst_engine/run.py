@@ -302,7 +302,7 @@ class _Run:
     # What comes out
 
     def _picture(self) -> Tensor:
-        """Return the current result in the units of the input convention: the iterate, or the bias-corrected average."""
+        """Return the result so far in units of the input convention: the iterate, or the bias-corrected average."""
         if self._average is None or self._done == 0:
             return self._x
         return self._average / (1 - self._config.average_decay**self._done)

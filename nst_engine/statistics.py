@@ -55,11 +55,9 @@ def sums(features: Tensor, weight: Tensor | None = None, *, first: bool = True) 
     f = features[0].flatten(1)  # (C, N)
     w = None if weight is None else weight.reshape(-1)  # (N,)
     outer = _OuterSum.apply(f, w)
-    if not first:
-        total = f.new_zeros(f.shape[0])
-    else:
-        total = f.sum(1) if w is None else f @ w
-    return Sums(outer, total, float(f.shape[1]) if w is None else w.sum())
+    if w is None:
+        return Sums(outer, f.sum(1) if first else f.new_zeros(f.shape[0]), float(f.shape[1]))
+    return Sums(outer, f @ w if first else f.new_zeros(f.shape[0]), w.sum())
 
 
 def moments(features: Tensor, weight: Tensor | None = None, *, first: bool = True) -> Moments:
