@@ -1,0 +1,140 @@
+"""The real service as separate processes, so that one of them can be taken away: Redis, API, worker."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import httpx
+
+from cli.redis_server import running_redis
+from cli.stack import free_port
+from jobs.api_keys import ApiKeys
+from jobs.connections import connect_async
+from jobs.settings import JobSettings
+
+PATIENCE_SECONDS = 120.0  # a loaded machine takes its time to import torch
+LOOK_SECONDS = 0.05
+
+
+class Stack:
+    """A running service; the API can be stopped and started again on the same port."""
+
+    def __init__(self, environment: dict[str, str], log: IO[bytes]) -> None:
+        self._environment, self._log = environment, log
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self.url = f"http://127.0.0.1:{environment['NST_PORT']}"
+        self.http = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
+
+    def start(self, role: str) -> None:
+        """Start `nst api` or `nst worker`; return when it is ready."""
+        command = [sys.executable, "-m", "cli", role]
+        self._children[role] = subprocess.Popen(
+            command, env=self._environment, stdout=self._log, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        until(self._is_ready if role == "api" else self._has_worker, f"the {role} did not become ready")
+
+    def kill(self, role: str) -> None:
+        """Take a process away without warning."""
+        child = self._children.pop(role)
+        child.kill()
+        child.wait()
+
+    def close(self) -> None:
+        """End everything."""
+        self.http.close()
+        for child in self._children.values():
+            child.terminate()
+        for child in self._children.values():
+            child.wait(30)
+
+    def make_key(self) -> str:
+        """Make an API key and return its secret; from then on the service asks for one."""
+        secrets: list[str] = []
+
+        async def make() -> None:
+            redis = connect_async(JobSettings(redis_url=self._environment["NST_REDIS_URL"]))
+            try:
+                secrets.append((await ApiKeys(redis).create("visitor", operator=False))[1])
+            finally:
+                await redis.aclose()
+
+        # Playwright's event loop occupies this thread.
+        thread = threading.Thread(target=lambda: asyncio.run(make()))
+        thread.start()
+        thread.join()
+        return secrets[0]
+
+    def job(self, **params: Any) -> str:
+        """Create a job through the API and return its id."""
+        fields = {name: str(value) for name, value in params.items()}
+        files = {"content": ("photo.jpg", CAT.read_bytes(), "image/jpeg")}
+        answer = self.http.post("/v1/jobs", data={"style_name": "waves", **fields}, files=files)
+        assert answer.status_code == httpx.codes.ACCEPTED, answer.text
+        return str(answer.json()["id"])
+
+    def finished(self, job_id: str) -> dict[str, Any]:
+        """Return a job once it has ended."""
+        ended: dict[str, Any] = until(lambda: self._ended(job_id), "the job did not end")
+        return ended
+
+    def _ended(self, job_id: str) -> dict[str, Any] | None:
+        job = self.http.get(f"/v1/jobs/{job_id}").json()
+        return job if job["status"] in ("succeeded", "failed", "canceled") else None
+
+    def _is_ready(self) -> bool:
+        return self.http.get("/readyz").status_code == httpx.codes.OK
+
+    def _has_worker(self) -> bool:
+        return any(model["available"] for model in self.http.get("/v1/models").json()["models"])
+
+
+CAT = Path(__file__).parents[2] / "api" / "page" / "examples" / "cat.jpg"
+
+
+def until(look: Callable[[], Any], otherwise: str) -> Any:
+    """Look until there is something; fail after a while."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            if found := look():
+                return found
+        except httpx.TransportError:
+            pass
+        time.sleep(LOOK_SECONDS)  # real processes: there is no clock to inject
+    raise AssertionError(otherwise)
+
+
+@contextmanager
+def running(*roles: str) -> Iterator[Stack]:
+    """Run Redis and some roles of the service for as long as the block lasts."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("NST_")}
+    # A socket's path must be short.
+    with tempfile.TemporaryDirectory(prefix="nst-") as folder, running_redis(Path(folder) / "redis") as redis:
+        told = {
+            "NST_REDIS_URL": redis.url,
+            "NST_DATA_DIR": f"{folder}/data",
+            "NST_PORT": str(free_port()),
+            "NST_DEVICE": "cpu",
+            "NST_MODELS": "lite",
+            "NST_WORKER_NICE": "0",
+            "NST_PREVIEW_SECONDS": "0.1",
+            "NST_STORAGE_MIN_FREE_BYTES": "0",
+        }
+        with (Path(folder) / "log").open("wb") as log:
+            stack = Stack({**inherited, **told}, log)
+            try:
+                for role in roles:
+                    stack.start(role)
+                yield stack
+            finally:
+                stack.close()
