@@ -19,6 +19,8 @@ from cli.stack import free_port
 
 PATIENCE = 150.0  # seconds; a loaded machine takes its time to import torch
 LOOK_SECONDS = 0.1
+# Small pictures gain nothing from more threads, and lose much where tests share the cores.
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "NST_WORKER_THREADS": "1"}
 
 
 class Service:
@@ -79,7 +81,7 @@ def nst(*arguments: str, output: IO[str] | int = subprocess.PIPE, **environment:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("NST_")}
     return subprocess.Popen(
         [sys.executable, "-m", "cli", *arguments],
-        env={**inherited, **environment},
+        env={**inherited, **ONE_THREAD, **environment},
         stdout=output,
         stderr=subprocess.STDOUT,
         text=True,
