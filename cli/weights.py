@@ -1,96 +1,185 @@
-"""`nst weights`: the pretrained networks' files: which are here, and getting those that are not."""
+"""`nst weights`: which networks' weights are here, getting those that are not, and checking them."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-import re
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from cli.errors import CommandError, InputError
 
+if TYPE_CHECKING:
+    from cli.downloads import WeightsSettings
+    from nst_engine.releases import Release
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """A weights file, the deepest layer that it suffices for, and what is wrong with it."""
+
+    model: str
+    path: Path
+    reaches: str | None = None
+    sha256: str = ""
+    problem: str = ""
+
 
 def commands() -> typer.Typer:
     """Put the commands together."""
-    app = typer.Typer(help="Show and get the weights of the pretrained networks.", no_args_is_help=True)
+    app = typer.Typer(help="Show, get and check the weights of the pretrained networks.", no_args_is_help=True)
     app.command("list")(show)
     app.command()(pull)
+    app.command("verify")(inspect)
     return app
 
 
 def folder() -> Path | None:
     """Return the folder of NST_WEIGHTS_DIR; without one, torch hub's cache is where files are looked for."""
-    given = os.environ.get("NST_WEIGHTS_DIR")
-    return Path(given) if given else None
+    return settings().weights_dir
 
 
-def show() -> None:
-    """List the networks, and the file that each one's weights would be read from."""
+def settings() -> WeightsSettings:
+    """Read the settings from the environment; raises InputError naming the one that cannot be used."""
+    from cli.configuration import checked
+    from cli.downloads import WeightsSettings
+
+    return checked(WeightsSettings)
+
+
+def show(as_json: bool = typer.Option(False, "--json", help="Print JSON.")) -> None:
+    """List the networks: the file each one's weights are read from, its size, the deepest layer in it."""
     from cli.terminal import console, table
     from nst_engine.layers import NETWORKS
-    from nst_engine.weights import candidates
 
-    rows = []
-    for name in NETWORKS:
-        path = next((path for path in candidates(name, folder()) if path.is_file()), None)
-        rows.append((name, str(path) if path else f"not here: nst weights pull {name}"))
-    console().print(table(("MODEL", "FILE"), rows))
+    where = folder()
+    first = {name: next(files(name, where), None) for name in NETWORKS}
+    if as_json:
+        rows = [
+            {"model": name, "file": str(f.path) if f else None, "reaches": f.reaches if f else None}
+            for name, f in first.items()
+        ]
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    lines = [
+        (name, *(_described(f) if f else ("", "", f"not here: nst weights pull {name}"))) for name, f in first.items()
+    ]
+    console().print(table(("MODEL", "SIZE", "UP TO", "FILE"), lines))
+
+
+def inspect(
+    models: list[str] = typer.Argument(None, metavar="[MODEL]...", help="These alone; else all whose files are here."),
+) -> None:
+    """Check the weights files: hash, names, shapes. Exit code 1 if one of them must not be used."""
+    from nst_engine.layers import NETWORKS
+
+    where = folder()
+    bad = 0
+    for model in _known(models or list(NETWORKS)):
+        found = list(files(model, where, thorough=True))
+        for file in found:
+            bad += bool(file.problem)
+            mark = f"sha256 {file.sha256}" if file.sha256 else "no hash to compare with"
+            typer.echo(f"{model}: {file.problem or f'{file.path}: good up to {file.reaches}, {mark}'}")
+        if not found and models:
+            bad += 1
+            typer.echo(f"{model}: not here: nst weights pull {model}")
+    if bad:
+        raise typer.Exit(1)
 
 
 def pull(
-    model: str = typer.Argument(..., help="The network, as `nst models` names it."),
-    mirror: str | None = typer.Option(
-        None, envvar="NST_WEIGHTS_MIRROR", help="Address that holds the same file names, instead of PyTorch's."
-    ),
+    models: list[str] = typer.Argument(..., metavar="MODEL...", help="Networks, as `nst models` names them."),
+    all_layers: bool = typer.Option(False, help="Keep every layer, not only those that a preset needs."),
+    quiet: bool = typer.Option(False, "--quiet", "-q", help="No progress bar."),
 ) -> None:
-    """Download a network's weights into NST_WEIGHTS_DIR, or torch hub's cache; an interrupted download goes on."""
-    import torch
+    """Get networks' weights into NST_WEIGHTS_DIR, or torch hub's cache; an interrupted download goes on."""
+    from nst_engine.layers import NETWORKS
+    from nst_engine.releases import RELEASES, deepest_needed, reaches
+    from nst_engine.weights import hub_folder, names
 
-    from nst_engine.weights import HUB_FILES
-
-    if model == "lite":
-        raise InputError("lite is part of the package: there is nothing to get")
-    if model not in HUB_FILES:
-        raise InputError(f"no network is called {model!r}; there are {', '.join(HUB_FILES)}")
-    name = HUB_FILES[model]
-    target = (folder() or Path(torch.hub.get_dir(), "checkpoints")) / name
-    if not (target.is_file() and is_whole(target)):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        download(f"{(mirror or 'https://download.pytorch.org/models').rstrip('/')}/{name}", target)
-    typer.echo(str(target))
+    given = settings()
+    for model in _known(models):
+        if model not in RELEASES:
+            raise InputError(f"{model} is part of the package: there is nothing to get")
+        layer = list(NETWORKS[model].layers)[-1] if all_layers else deepest_needed(model)
+        here = (f for f in files(model, given.weights_dir, thorough=True) if not f.problem)
+        path = next((f.path for f in here if reaches(model, names(f.path, model), layer)), None)
+        if path is None:
+            path = get(RELEASES[model], given.weights_dir or hub_folder(), given, all_layers=all_layers, quiet=quiet)
+        typer.echo(str(path))
 
 
-def download(url: str, target: Path) -> None:
-    """Fetch a file, going on where an earlier try ended, and check it; raises CommandError."""
-    import httpx
-    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
+def get(release: Release, where: Path, given: WeightsSettings, *, all_layers: bool, quiet: bool) -> Path:
+    """Download a published file, check it, keep its layers and throw the rest away; return what was kept."""
+    from nst_engine.releases import keep
 
-    from cli.terminal import console
-
-    part = target.with_name(f".{target.name}.part")
-    start = part.stat().st_size if part.exists() else 0
-    bar = Progress(target.name, BarColumn(), DownloadColumn(), TimeRemainingColumn(), console=console(stderr=True))
+    whole, target = where / release.file, where / release.kept_file
     try:
-        headers = {"Range": f"bytes={start}-"} if start else {}
-        with bar, httpx.stream("GET", url, headers=headers, follow_redirects=True, timeout=30) as answer:
-            answer.raise_for_status()
-            start = start if answer.status_code == httpx.codes.PARTIAL_CONTENT else 0
-            task = bar.add_task("", total=start + int(answer.headers.get("content-length", 0)) or None, completed=start)
-            with part.open("ab" if start else "wb") as file:
-                for piece in answer.iter_bytes():
-                    bar.advance(task, file.write(piece))
-    except (httpx.HTTPError, OSError) as error:
-        raise CommandError(f"cannot get {url}: {error}") from None
-    if not is_whole(part, target.name):
-        part.unlink()
-        raise CommandError(f"what came from {url} is not the file that its name promises (SHA-256); it was removed")
-    part.replace(target)
+        where.mkdir(parents=True, exist_ok=True)
+        fetch(release, whole, given, quiet=quiet)
+        keep(whole, target, release, all_layers=all_layers)
+        whole.unlink()
+    except OSError as error:
+        raise CommandError(f"{error.filename or where}: {error.strerror}") from None
+    return target
 
 
-def is_whole(path: Path, name: str | None = None) -> bool:
-    """Tell whether a file's SHA-256 begins as the name of PyTorch's files says: vgg19-dcbb9e9d.pth."""
-    expected = re.search(r"-([0-9a-f]{8,})\.", name or path.name)
-    with path.open("rb") as file:
-        return expected is None or hashlib.file_digest(file, "sha256").hexdigest().startswith(expected.group(1))
+def fetch(release: Release, whole: Path, given: WeightsSettings, *, quiet: bool) -> None:
+    """Download into `whole`; raises CommandError where the hash is not the published one, after trying afresh once."""
+    import httpx
+
+    from cli.downloads import download, download_bar
+    from nst_engine.weights import found_hash
+
+    part, url = whole.with_name(f".{whole.name}.part"), release.url(given.weights_mirror)
+    tries = 2 if part.exists() else 1
+    with (
+        httpx.Client(follow_redirects=True, timeout=given.weights_timeout_seconds) as client,
+        download_bar(quiet=quiet) as bar,
+    ):
+        task = bar.add_task(whole.name, total=None)
+        for _ in range(tries):
+            download(url, part, client=client, progress=lambda n, total: bar.update(task, completed=n, total=total))
+            found = found_hash(part)
+            if found.startswith(release.sha256):
+                part.replace(whole)
+                return
+            part.unlink()
+    raise CommandError(
+        f"{url} is not {release.file}: its SHA-256 should begin with {release.sha256}, it is {found}; it was removed"
+    )
+
+
+def files(model: str, where: Path | None, *, thorough: bool = False) -> Iterator[Found]:
+    """Yield what is known of each file that may hold a network, best first; hashes are computed if `thorough`."""
+    from nst_engine.errors import WeightsError
+    from nst_engine.releases import reached, verify
+    from nst_engine.weights import candidates, expected_hash, found_hash, names
+
+    for path in candidates(model, where):
+        if not path.is_file():
+            continue
+        try:
+            layer = verify(path, model) if thorough else reached(model, names(path, model))
+            sha256 = found_hash(path) if thorough and expected_hash(path) else ""
+            yield Found(model=model, path=path, reaches=layer, sha256=sha256)
+        except WeightsError as error:
+            yield Found(model=model, path=path, problem=error.message)
+
+
+def _known(models: list[str]) -> list[str]:
+    from nst_engine.layers import NETWORKS
+
+    for model in models:
+        if model not in NETWORKS:
+            raise InputError(f"no network is called {model!r}; there are {', '.join(NETWORKS)}")
+    return models
+
+
+def _described(found: Found) -> tuple[str, str, str]:
+    size = f"{found.path.stat().st_size / 1e6:.1f} MB"
+    return size, found.reaches or "nothing", found.problem or str(found.path)

@@ -148,6 +148,18 @@ def build_body(spec: NetworkSpec) -> GraphModule:
     return body
 
 
+def parameters(model: str) -> dict[str, torch.Size]:
+    """Return names and shapes of all that a network of ours can load, shallow to deep; the classifier is not."""
+    with torch.device("meta"):
+        state = _BUILDERS[model]().state_dict()
+    heads = ("classifier.", "fc.", "AuxLogits.")
+    return {
+        name: value.shape
+        for name, value in state.items()
+        if not name.startswith(heads) and not name.endswith("num_batches_tracked")
+    }
+
+
 def _fill(body: GraphModule, state: Mapping[str, Tensor]) -> str:
     """Put `state` into `body`; return "" or what is wrong: "shape" or the first parameter that is not there."""
     own = body.state_dict()
