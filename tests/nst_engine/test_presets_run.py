@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from nst_engine import Step, load_network, stylize
-from nst_engine.images import to_tensor
+from nst_engine.images import resize, to_tensor
 from nst_engine.layers import NETWORKS, substitutions
 from nst_engine.paintings import paint
 from nst_engine.presets import PRESETS, resolve
@@ -69,42 +69,60 @@ def test_a_preset_runs_on_squeezenet(preset: str, shared_weights: Path) -> None:
 )
 def test_the_explorer_runs_on_its_other_networks(model: str, layers: str, random_weights: Path) -> None:
     content = layers.rpartition(",")[2]
-    steps = run("cnn-explorer", random_weights, model=model, style_layers=layers, content_layers=content, max_size=80)
-    assert [step.iteration for step in steps] == [1, 2, 3, 4]
+    layered = {"style_layers": layers, "content_layers": content}
+    first, second = run(
+        "cnn-explorer", random_weights, model=model, **layered, max_size=80, steps=2, line_search="none"
+    )
+    assert 0 < second.loss < float("inf")
+    assert not torch.equal(first.image(), resize(CONTENT[None], 80, 76)[0])
 
 
-@pytest.mark.parametrize("init", ["content", "style", "gaussian", "uniform"])
-def test_the_explorer_starts_from_four_images(init: str) -> None:
-    steps = run("cnn-explorer", model="lite", init=init)
-    losses = [step.loss for step in steps]
+@pytest.fixture(scope="module")
+def explorer() -> Callable[..., Iterator[Step]]:
+    """Return the explorer on lite, loaded once."""
+    network = load_network(resolve("cnn-explorer", {"model": "lite"}))
+
+    def explore(**overrides: Any) -> Iterator[Step]:
+        values = resolve("cnn-explorer", {**SHORT, "model": "lite", **overrides})
+        return stylize(CONTENT, [STYLE], values, network=network)
+
+    return explore
+
+
+INITS = ("content", "style", "gaussian", "uniform")
+
+
+@pytest.mark.parametrize("init", INITS)
+def test_the_explorer_starts_from_four_images(explorer: Callable[..., Iterator[Step]], init: str) -> None:
+    losses = [step.loss for step in explorer(init=init)]
     assert losses[-1] < losses[0]
 
 
-def test_the_four_starting_images_of_the_explorer_differ() -> None:
-    starts = [
-        next(run("cnn-explorer", model="lite", init=init)).loss for init in ("content", "style", "gaussian", "uniform")
-    ]
-    assert len(set(starts)) == 4
+def test_the_four_starting_images_of_the_explorer_differ(explorer: Callable[..., Iterator[Step]]) -> None:
+    assert len({next(explorer(init=init, line_search="none")).loss for init in INITS}) == 4
 
 
-def test_the_explorer_starts_from_the_content_with_no_content_loss() -> None:
-    assert next(run("cnn-explorer", model="lite", init="content")).content_loss == pytest.approx(0, abs=1e-3)
+def test_the_explorer_starts_from_the_content_with_no_content_loss(explorer: Callable[..., Iterator[Step]]) -> None:
+    assert next(explorer(init="content", line_search="none")).content_loss == pytest.approx(0, abs=1e-3)
 
 
-def test_style_layers_up_to_k_each_add_their_term() -> None:
+def test_style_layers_up_to_k_each_add_their_term(explorer: Callable[..., Iterator[Step]]) -> None:
+    def style_loss(*layers: str) -> float:
+        return next(explorer(style_layers=dict.fromkeys(layers, 1.0), line_search="none")).style_loss
+
     roles = [f"style{k}" for k in range(1, 6)]
-    up_to = [
-        next(run("cnn-explorer", model="lite", style_layers=dict.fromkeys(roles[:k], 1.0))).style_loss
-        for k in range(1, 6)
-    ]
-    alone = [next(run("cnn-explorer", model="lite", style_layers={role: 1.0})).style_loss for role in roles]
+    up_to = [style_loss(*roles[:k]) for k in range(1, 6)]
+    alone = [style_loss(role) for role in roles]
     assert up_to == sorted(up_to)
     assert up_to == pytest.approx([sum(alone[:k]) for k in range(1, 6)], rel=1e-4)
 
 
 def test_a_layer_is_reconstructed_when_the_other_weight_is_zero() -> None:
     """The second system's definition of content: from noise, the features of one layer alone."""
-    losses = [s.content_loss for s in run("classic-lbfgs", model="lite", style_weight=0, init="gaussian", steps=20)]
+    losses = [
+        s.content_loss
+        for s in run("classic-lbfgs", model="lite", style_weight=0, init="gaussian", steps=20, max_size=40)
+    ]
     assert losses[-1] < 0.5 * losses[0]
 
 
@@ -140,7 +158,7 @@ def test_threads_do_not_keep_a_run_from_repeating() -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        images = [list(run("default", model="lite"))[-1].image() for _ in range(2)]
+        images = [list(run("default", model="lite", steps=2))[-1].image() for _ in range(2)]
     finally:
         torch.set_num_threads(before)
     assert torch.equal(*images)
