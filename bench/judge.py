@@ -1,8 +1,8 @@
 """How close a picture is to its style and its content, by real pretrained networks it was not made with.
 
 The style distance is the mean over relu1_1, relu2_1, relu3_1 (VGG-19) and fire3, fire5, fire7 (SqueezeNet v1.1) of
-‖G(result) − G(style)‖²_F / ‖G(style)‖²_F with G = F Fᵀ/(h·w); the content distance is the mean over relu3_1 and fire5 of
-mean((F − P)²)/var(P). Both at the result's size; lower is closer.
+‖G(result) − G(style)‖²_F / ‖G(style)‖²_F with G = F Fᵀ/(h·w); the content distance is the mean over relu3_1 and
+fire5 of mean((F − P)²)/var(P). Both at the result's size; lower is closer.
 """
 
 from __future__ import annotations

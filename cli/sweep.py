@@ -28,6 +28,7 @@ def sweep(
         help="Parameter and values, `style_weight=1,10,100`; values that hold commas are parted by `;`. "
         "Given twice: the first makes the rows, the second the columns.",
     ),
+    mask: list[Path] = typer.Option([], help="Where each style applies (white), one per style, in their order."),
     output: Path = typer.Option(..., "--output", "-o", help="Where to write the sheet: .png, .jpg, .webp or .tif."),
     device: str = typer.Option("auto", help="auto, cpu, cuda, cuda:1 or mps."),
     quality: int = typer.Option(85, min=1, max=100, help="Quality of JPEG and WebP."),
@@ -43,7 +44,8 @@ def sweep(
     table = [[configured(given | dict(row) | dict(column)) for column in columns] for row in rows]
     size = max(config.max_size for line in table for config in line)
     pictures = [read(content), *(read_style(style, size) for style in styles)]
-    painted = [[paint(pictures, config, device=device, quiet=quiet) for config in line] for line in table]
+    masks = [read(path) for path in mask]
+    painted = [[paint(pictures, masks, config, device=device, quiet=quiet) for config in line] for line in table]
     write(painted, rows, columns, output, kind=kind, quality=quality)
     typer.echo(f"{output}: {sum(map(len, painted))} pictures", err=True)
 
@@ -68,11 +70,11 @@ def axis(text: str) -> Axis:
     return name.strip().replace("-", "_"), found
 
 
-def paint(pictures: list[Image], config: StyleConfig, *, device: str, quiet: bool) -> Image:
+def paint(pictures: list[Image], masks: list[Image], config: StyleConfig, *, device: str, quiet: bool) -> Image:
     """Paint one cell."""
     from nst_engine.images import to_picture
 
-    return to_picture(watched(run(pictures, [], None, config, device), quiet=quiet).image())
+    return to_picture(watched(run(pictures, masks, None, config, device), quiet=quiet).image())
 
 
 def write(
