@@ -8,7 +8,7 @@ from PIL import Image
 from api.services import Services
 from nst_engine.paintings import paint
 
-SIZE = 768
+SIZE = 512
 THUMBNAIL_SIZE = 192
 
 

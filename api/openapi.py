@@ -49,6 +49,35 @@ def _document(app: FastAPI) -> dict[str, Any]:
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas |= {**problem.pop("$defs"), "Problem": problem}
     schemas["JobView"]["example"] = example_job()
+    _add_links(document["paths"])
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     return document
+
+
+# Where the id in an answer can be used next.
+FOLLOW_UPS = (
+    "get_job",
+    "cancel_job",
+    "retry_job",
+    "delete_job",
+    "get_events",
+    "get_result",
+    "get_preview",
+    "get_content",
+)
+
+
+def _add_links(paths: dict[str, Any]) -> None:
+    links = {
+        name: {
+            "operationId": name,
+            "parameters": {"job_id": "$response.body#/id"},
+            "description": f"Goes on to {name}.",
+        }
+        for name in FOLLOW_UPS
+    }
+    created = paths["/v1/jobs"]["post"]["responses"]
+    retried = paths["/v1/jobs/{job_id}/retry"]["post"]["responses"]
+    for answer in (created["200"], created["202"], retried["202"]):
+        answer["links"] = links

@@ -12,6 +12,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
+from api.allowed import allowed_methods
 from jobs import errors as store
 from nst_engine.errors import ConfigError, EngineError, PictureError
 
@@ -89,7 +90,10 @@ def register(app: FastAPI) -> None:
 
 
 async def _answer(request: Request, error: Exception) -> Response:
-    return problem_response(as_problem(error), request.scope.get("nst.request_id", "-"))
+    problem = as_problem(error)
+    if problem.status == 405:
+        problem.headers["Allow"] = allowed_methods(request.app, request.url.path)
+    return problem_response(problem, request.scope.get("nst.request_id", "-"))
 
 
 def as_problem(error: Exception) -> ProblemError:
@@ -98,8 +102,9 @@ def as_problem(error: Exception) -> ProblemError:
         case ProblemError():
             return error
         case HTTPException():
-            code = HTTPStatus(error.status_code).name.lower()
-            return ProblemError(error.status_code, code, str(error.detail), headers=error.headers)
+            status = HTTPStatus(error.status_code)
+            detail = _FRAMEWORK_DETAILS.get(status, str(error.detail))
+            return ProblemError(status, status.name.lower(), detail, headers=error.headers)
         case RequestValidationError():
             errors = [_invalid(item) for item in error.errors()]
             return ProblemError(422, "invalid_request", "the request is not valid", errors=errors)
@@ -145,6 +150,10 @@ def _job_problem(error: store.JobsError) -> ProblemError:
     return ProblemError(status, code, detail, headers=headers)
 
 
+_FRAMEWORK_DETAILS = {
+    HTTPStatus.NOT_FOUND: "there is nothing at this address",
+    HTTPStatus.METHOD_NOT_ALLOWED: "the address does not take this method",
+}
 PICTURE_STATUS = {"picture_too_large": 413, "picture_too_small": 422, "picture_too_slow": 413, "picture_empty": 422}
 
 

@@ -4,8 +4,11 @@ from typing import Any
 
 from api.params import JobOptions
 from nst_engine.config import StyleConfig
+from nst_engine.paintings import STYLES
+from nst_engine.presets import PRESETS
 
-FILE: dict[str, Any] = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
+PICTURES = "image/jpeg, image/png, image/webp, image/tiff, image/avif, image/heic"
+FILE: dict[str, Any] = {"type": "string", "format": "binary"}
 
 
 def _schema() -> dict[str, Any]:
@@ -37,6 +40,9 @@ def job_params_schema() -> dict[str, Any]:
     run = StyleConfig.model_json_schema(ref_template="#/components/schemas/{model}")
     job = JobOptions.model_json_schema(ref_template="#/components/schemas/{model}")
     properties = {name: _optional(field) for name, field in {**run["properties"], **job["properties"]}.items()}
+    # Closed sets that the models check by themselves.
+    properties["preset"]["enum"] = list(PRESETS)
+    properties["style_name"]["enum"] = list(STYLES)
     definitions = {**run.get("$defs", {}), **job.get("$defs", {})}
     return {
         "title": "JobParams",
@@ -64,7 +70,12 @@ CREATE_BODY: dict[str, Any] = {
         "content": {
             "multipart/form-data": {
                 "schema": {"$ref": "#/components/schemas/NewJob"},
-                "encoding": {"params": {"contentType": "application/json"}},
+                "encoding": {
+                    "content": {"contentType": PICTURES},
+                    "style": {"contentType": PICTURES},
+                    "mask": {"contentType": PICTURES},
+                    "params": {"contentType": "application/json"},
+                },
             }
         },
     }

@@ -26,6 +26,7 @@ export function showGallery(studio) {
     const chosen = new Set(studio.chosenStyles.get().map(({ id }) => id));
     const tiles = studio.styles.get().map((style) => tile(style, chosen.has(style.id), { studio, mix: mix.checked, choose }));
     box.replaceChildren(...tiles, addTile(studio));
+    if (tiles.length) performance.mark("usable");
     box.querySelector(`[data-style="${CSS.escape(focused ?? "")}"]`)?.focus();
     describe(studio.chosenStyles.get());
   }

@@ -1,0 +1,123 @@
+"""The OpenAPI document is complete, and the running service keeps to it whatever it is sent."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api.main import create_app
+from api.settings import ApiSettings
+from jobs.settings import JobSettings
+from tests.api.service import Service, running_service
+
+SECONDS = int(os.environ.get("NST_TEST_CONTRACT_SECONDS", "20"))
+EVERY_NETWORK = "lite,vgg19,vgg16,squeezenet1_1,resnet50,inception_v3"
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    return create_app(ApiSettings(), JobSettings()).openapi()
+
+
+def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    paths: dict[str, Any] = document["paths"]
+    return [(f"{method} {path}", operation) for path, item in paths.items() for method, operation in item.items()]
+
+
+def test_every_operation_has_an_id_a_summary_and_a_description(document: dict[str, Any]) -> None:
+    found = operations(document)
+    assert len(found) == 20
+    assert [name for name, item in found if not all(item.get(key) for key in ("summary", "description", "tags"))] == []
+    ids = [item["operationId"] for _, item in found]
+    assert len(set(ids)) == len(ids)
+    assert all(re.fullmatch(r"[a-z]+(_[a-z]+)+", name) for name in ids)
+
+
+def test_every_refusal_is_a_problem_document(document: dict[str, Any]) -> None:
+    for name, operation in operations(document):
+        for status, answer in operation["responses"].items():
+            if int(status) >= 400:
+                schema = answer["content"]["application/problem+json"]["schema"]
+                assert schema == {"$ref": "#/components/schemas/Problem"}, (name, status)
+
+
+def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
+    names = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(document)))
+    assert names <= set(document["components"]["schemas"])
+
+
+def test_the_form_offers_every_parameter_with_its_bounds_and_help(document: dict[str, Any]) -> None:
+    from api.params import JobOptions
+    from nst_engine.config import StyleConfig
+
+    properties = document["components"]["schemas"]["NewJob"]["properties"]
+    for name in (*StyleConfig.model_fields, *JobOptions.model_fields):
+        assert properties[name]["description"]
+    assert (properties["max_size"]["minimum"], properties["max_size"]["maximum"]) == (16, 8192)
+    assert "waves" in properties["style_name"]["enum"]
+    # A client that sends every default would overrule the preset.
+    assert [name for name, field in properties.items() if "default" in field] == []
+
+
+def test_the_example_of_a_job_is_a_job(document: dict[str, Any]) -> None:
+    from api.views import JobView
+
+    JobView.model_validate(document["components"]["schemas"]["JobView"]["example"], extra="forbid")
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    folder = tmp_path_factory.mktemp("contract")
+    settings = {"creates_per_minute": 10**6, "bad_keys_per_minute": 10**6, "fake_step_seconds": 0.0005}
+    with running_service(folder, worker=True, models=EVERY_NETWORK, **settings) as found:
+        yield found
+
+
+@pytest.mark.acceptance
+@pytest.mark.timeout(SECONDS * 4 + 120)
+def test_the_service_keeps_its_contract(service: Service, tmp_path: Path) -> None:
+    """Stateful, all checks; NST_TEST_CONTRACT_SECONDS makes it a long run."""
+    key = service.make_key(operator=True)
+    done = subprocess.run(
+        [
+            str(Path(sys.executable).with_name("schemathesis")),
+            "run",
+            f"{service.url}/openapi.json",
+            f"--header=Authorization: Bearer {key}",
+            "--checks=all",
+            f"--max-time={SECONDS}",
+            "--continue-on-failure",
+            "--no-color",
+        ],
+        env={**os.environ, "SCHEMATHESIS_HOOKS": "tests.api.contract_hooks", "PYTHONPATH": os.getcwd()},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    creates, statuses = _requests(service.log)
+    print(done.stdout[-1500:], creates, statuses)
+    assert [status for status in statuses if status >= 500] == []
+    accepted = creates[200] + creates[202]
+    assert accepted >= 0.2 * (creates.total() - creates[401] - creates[405])
+    assert accepted >= 20
+
+
+def _requests(log: Path) -> tuple[Counter[int], Counter[int]]:
+    """Count the statuses of the creates, and of all requests, in the API's log; every line of it is JSON."""
+    creates: Counter[int] = Counter()
+    statuses: Counter[int] = Counter()
+    for line in log.read_text().splitlines():
+        event = json.loads(line)
+        if event["event"] == "request":
+            statuses[event["status"]] += 1
+            if (event["method"], event["path"]) == ("POST", "/v1/jobs"):
+                creates[event["status"]] += 1
+    return creates, statuses
