@@ -20,7 +20,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, nargs="+", default=[512, 1024, 2048, 4096], help="longest sides, in pixels")
     parser.add_argument("--model", default="lite")
     parser.add_argument("--memory", default="auto", choices=["auto", "normal", "low"])
-    parser.add_argument("--steps", type=int, default=3, help="iterations of L-BFGS at the one scale")
+    parser.add_argument("--steps", type=int, default=12, help="iterations of L-BFGS: 11 fill its history")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.child:
