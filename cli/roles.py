@@ -23,9 +23,8 @@ def worker(
     device: str | None = typer.Option(None, help="auto, cpu, cuda, cuda:1 or mps [NST_DEVICE, auto]."),
 ) -> None:
     """Run one worker."""
-    from worker.main import run
-
     from jobs.settings import JobSettings
+    from worker.main import run
     from worker.settings import WorkerSettings
 
     run(checked(JobSettings), checked(WorkerSettings, {"device": device}))
