@@ -23,6 +23,7 @@ from jobs.permits import queue_name
 from jobs.reaper import Reaper
 from jobs.settings import JobSettings
 from jobs.storage import open_blobs
+from jobs.webhooks import WebhookSettings, webhook_chores
 from jobs.workers import Roster
 from worker.drain import DrainFlag
 from worker.engine import Engine
@@ -82,7 +83,7 @@ def run(jobs: JobSettings, settings: WorkerSettings, make_plan: Callable[[Worker
     worker_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
     process = Process(partial(build_runner, jobs, settings, plan, flag, worker_id), flag, settings.worker_nice)
     reaper = Reaper(connect(jobs), blobs=blobs, permits=CeleryPermits(make_celery(jobs)), settings=jobs)
-    keeper = Keeper([reaper.run])
+    keeper = Keeper([reaper.run, *webhook_chores(connect(jobs), jobs, WebhookSettings())])
     kept = attach(app, process, keeper, flag)
     queues = [queue_name(model, priority) for model in plan.models for priority in settings.priorities]
     worker = app.Worker(
