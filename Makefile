@@ -51,7 +51,7 @@ types: .venv/.dev  ## check types
 	@$(BIN)/mypy $(CODE)
 
 imports: .venv/.dev  ## check who may import whom
-	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/lint-imports --no-cache --no-logo
 
 check: lint types imports  ## lint, types and import contracts
 
