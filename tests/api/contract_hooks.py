@@ -12,7 +12,8 @@ from typing import Any
 import schemathesis
 from hypothesis import strategies as st
 from PIL import Image
-from schemathesis.openapi.checks import AcceptedNegativeData, RejectedPositiveData
+from schemathesis.core.failures import AcceptedNegativeData
+from schemathesis.openapi.checks import RejectedPositiveData
 
 CREATE = "create_job"
 FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP", "image/tiff": "TIFF", "image/avif": "AVIF"}
