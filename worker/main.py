@@ -8,6 +8,7 @@ import socket
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,7 +17,7 @@ from celery.exceptions import SecurityWarning
 import nst_engine
 from jobs.broker import CeleryPermits, make_celery
 from jobs.connections import connect
-from jobs.errors import JobsError
+from jobs.errors import JobsError, StorageFull
 from jobs.lease import WorkerStore
 from jobs.model import WorkerInfo
 from jobs.permits import queue_name
@@ -73,7 +74,8 @@ def run(jobs: JobSettings, settings: WorkerSettings, make_plan: Callable[[Worker
     set_up_logs(settings.log_level)
     try:
         blobs = open_blobs(jobs)
-        blobs.check()
+        with suppress(StorageFull):  # that passes; the runner waits for it
+            blobs.check()
     except JobsError as error:
         raise SystemExit(f"nst worker: {error}") from None
     # Celery warns of root because of pickle; the messages here are JSON.

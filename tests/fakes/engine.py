@@ -45,6 +45,7 @@ class FakeStep:
     request: RunRequest
     iteration: int
     total: int
+    journal: Journal = Journal()
 
     @property
     def progress(self) -> Progress:
@@ -58,7 +59,9 @@ class FakeStep:
         return Image.blend(content, style, self.iteration / self.total)
 
     def encoded(self, name: str, metadata: Mapping[str, Any]) -> bytes:
-        return encode(self.picture(), name, metadata=metadata)
+        data = encode(self.picture(), name, metadata=metadata)
+        self.journal.note(int(self.request.params.get("seed", 0)), self.iteration, "upload")
+        return data
 
     def state(self) -> bytes:
         return json.dumps({"fake": 1, "iteration": self.iteration}).encode()
@@ -88,7 +91,7 @@ class FakeEngine:
             self.sleep(self.step_seconds)
             _mishap(seed, request)
             self.journal.note(seed, iteration)
-            yield FakeStep(request, iteration, total)
+            yield FakeStep(request, iteration, total, self.journal)
 
 
 def _iteration(state: bytes) -> int:

@@ -1,0 +1,189 @@
+"""The account at the end of a run: everything that the promise says can be counted, counted."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import itertools
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from PIL import Image
+
+from jobs.blobs import owner_of
+from jobs.client import JobClient
+from jobs.connections import connect
+from jobs.model import Event, Job
+from jobs.record import blob_names
+from jobs.scripts import key
+from jobs.storage import open_blobs
+from tests.chaos.client import Customer
+from tests.chaos.journal import read, repeated_work
+from tests.chaos.mischief import Deed
+from tests.chaos.system import System
+from tests.chaos.watch import Life, Watch, seconds
+
+RECOVERY_LIMIT = 40.0
+WORK_LIMIT = 15.0
+CANCEL_LIMIT = 2.0
+OVERHEAD = 0.5  # of the harness itself: HTTP, polling, a machine under load
+OWNER = "local"
+
+
+@dataclass(kw_only=True)
+class Account:
+    """What was counted."""
+
+    accepted: int = 0
+    succeeded: int = 0
+    canceled: int = 0
+    failed: dict[str, int] = field(default_factory=dict)
+    not_ended: int = 0
+    ended_more_than_once: int = 0
+    records_beyond_accepted: int = 0
+    succeeded_without_readable_result: int = 0
+    results_without_record: int = 0
+    files_without_record: int = 0
+    attempts_started: int = 0
+    requeued: dict[str, int] = field(default_factory=dict)
+    recoveries: int = 0
+    longest_recovery_seconds: float = 0.0
+    longest_repeated_work_seconds: float = 0.0
+    running_cancel_seconds: list[float] = field(default_factory=list)
+    queued_cancel_seconds: list[float] = field(default_factory=list)
+
+    def problems(self, system: System, *, kills: int, killed: int) -> list[str]:
+        """Say which of the promises did not hold."""
+        pace = system.pace
+        work = max(WORK_LIMIT, pace.checkpoint + pace.step) if pace.lease > 10 else pace.checkpoint / 0.5 + 1
+        checks = {
+            f"{killed} of {kills} kills were made": killed == kills,
+            "some job was accepted": self.accepted > 0,
+            "accepted = ended": self.not_ended == 0,
+            "each ended once": self.ended_more_than_once == 0,
+            "no record beyond those accepted": self.records_beyond_accepted == 0,
+            "no job failed": not self.failed,
+            "succeeded = results": self.succeeded_without_readable_result == 0,
+            "no result without a record": self.results_without_record == 0,
+            "no file without a record": self.files_without_record == 0,
+            "recovery in time": self.longest_recovery_seconds <= RECOVERY_LIMIT,
+            "little work repeated": self.longest_repeated_work_seconds <= work,
+            "running jobs were canceled": bool(self.running_cancel_seconds),
+            "queued jobs were canceled": bool(self.queued_cancel_seconds),
+            "a running cancel takes effect": max(self.running_cancel_seconds, default=0)
+            <= CANCEL_LIMIT + pace.step + OVERHEAD,
+            "a queued cancel is at once": max(self.queued_cancel_seconds, default=0) <= OVERHEAD,
+        }
+        return [name for name, holds in checks.items() if not holds]
+
+
+async def settle(account: Account, system: System, client: JobClient, customer: Customer, watch: Watch) -> None:
+    """Count what is in Redis, on disk and in the answers of the API."""
+    jobs = await _all_jobs(client)
+    account.accepted = len(customer.accepted)
+    account.records_beyond_accepted = len({job.id for job in jobs} - set(customer.accepted))
+    by_id = {job.id: job for job in jobs}
+    for job_id in customer.accepted:
+        _count_end(account, by_id.get(job_id), watch.lives[job_id])
+    for job in jobs:
+        if job.result is not None and not await _readable(customer, job):
+            account.succeeded_without_readable_result += 1
+    await _count_files(account, system)
+    account.longest_repeated_work_seconds = max(repeated_work(read(system.journal)), default=0.0)
+
+
+def _count_end(account: Account, job: Job | None, life: Life) -> None:
+    if job is None or not job.status.is_terminal:
+        account.not_ended += 1
+        return
+    ends = [event for event in life.events if event.type == "completed"]
+    if len(ends) != 1 or ends[0].data["status"] != job.status:
+        account.ended_more_than_once += 1
+    if job.failure is not None:
+        account.failed[job.failure.code] = account.failed.get(job.failure.code, 0) + 1
+    account.succeeded += job.status == "succeeded"
+    account.canceled += job.status == "canceled"
+    for event in life.events:
+        account.attempts_started += event.data.get("status") == "running" and "worker" in event.data
+        if reason := event.data.get("reason"):
+            account.requeued[reason] = account.requeued.get(reason, 0) + 1
+
+
+async def _all_jobs(client: JobClient) -> list[Job]:
+    jobs: list[Job] = []
+    cursor: str | None = None
+    while True:
+        page = await client.list(OWNER, cursor=cursor, limit=100)
+        jobs += page.jobs
+        cursor = page.cursor
+        if cursor is None:
+            return jobs
+
+
+async def _readable(customer: Customer, job: Job) -> bool:
+    """Tell whether the API gives the picture that the record describes."""
+    assert job.result is not None
+    answer = await customer.download(job.id)
+    if answer.status_code != 200 or hashlib.sha256(answer.content).hexdigest() != job.result.sha256:
+        return False
+    with Image.open(io.BytesIO(answer.content)) as picture:
+        picture.load()
+        return picture.size == (job.result.width, job.result.height)
+
+
+async def _count_files(account: Account, system: System) -> None:
+    """Give the reaper the time it has, then count what no record lists."""
+    settings = system.settings
+    await asyncio.sleep(settings.upload_timeout_seconds + system.pace.reaper + 3)
+    blobs, oldest = open_blobs(settings), time.time() - settings.upload_timeout_seconds
+    redis: Any = connect(settings)
+    for info in list(blobs.list()):
+        record = redis.hgetall(key("job", owner_of(info.name)))
+        if info.modified < oldest and info.name not in blob_names(record):
+            account.files_without_record += 1
+            account.results_without_record += "/result-" in info.name
+
+
+def recoveries(lives: Sequence[Life], deeds: Sequence[Deed]) -> list[float]:
+    """Return, for each lost or drained run, the seconds from the deed to the next claim with a worker idle."""
+    free = _free_times(lives)
+    found = []
+    for life in lives:
+        for before, back, again in _returns(life):
+            pid = _pid(before.data["worker"])
+            blame = [deed.at for deed in deeds if deed.pid == pid and deed.at <= seconds(back)]
+            began = max([*blame, seconds(before)])
+            claimed, claimer = seconds(again), again.data["worker"]
+            idle_since = max([at for at in free.get(claimer, ()) if at < claimed], default=0.0)
+            busy = max(0.0, idle_since - seconds(back))
+            found.append(claimed - began - busy)
+    return found
+
+
+def _returns(life: Life) -> list[tuple[Event, Event, Event]]:
+    """Return the events of a run that was taken back: its claim, its return, the next claim."""
+    moves = [event for event in life.events if "worker" in event.data or "reason" in event.data]
+    return [
+        (a, b, c)
+        for a, b, c in zip(moves, moves[1:], moves[2:], strict=False)
+        if "worker" in a.data and "reason" in b.data and "worker" in c.data
+    ]
+
+
+def _free_times(lives: Sequence[Life]) -> dict[str, list[float]]:
+    """Return when each worker ended or gave back a job."""
+    times: dict[str, list[float]] = {}
+    for life in lives:
+        moves = [event for event in life.events if event.type in ("status", "completed")]
+        for claim, end in itertools.pairwise(moves):
+            if "worker" in claim.data:
+                times.setdefault(claim.data["worker"], []).append(seconds(end))
+    return times
+
+
+def _pid(worker: str) -> int:
+    """Return the process id that is part of a worker's id."""
+    return int(worker.rsplit("-", 2)[1])
