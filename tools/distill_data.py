@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
@@ -21,12 +22,13 @@ def package_pictures() -> list[Path]:
 
     photos = Path(skimage.__file__).parent / "data"
     samples = Path(sklearn.__file__).parent / "datasets" / "images"
-    skip = {"multipage_rgb.tif", "no_time_for_that_tiny.gif", "chessboard_GRAY.png", "phantom.png", "horse.png"}
-    return [p for folder in (photos, samples) for p in folder_pictures(folder) if p.name not in skip]
+    masks = {"chessboard_GRAY", "phantom", "horse"}
+    return [p for folder in (photos, samples) for p in folder_pictures(folder, masks)]
 
 
-def folder_pictures(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
+def folder_pictures(folder: Path, without: set[str]) -> list[Path]:
+    """Find the pictures in a folder, but for those whose name without its suffix is held out."""
+    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.stem not in without)
 
 
 def load(path: Path) -> Tensor:
@@ -46,15 +48,24 @@ def pyramid(picture: Tensor) -> list[Tensor]:
 
 
 class Pool:
-    """Groups of pictures with a share each; every draw is a random, augmented crop."""
+    """Groups of pictures; every draw is a random, augmented crop."""
 
-    def __init__(self, groups: list[tuple[float, list[Tensor]]], seed: int) -> None:
-        self.shares = np.array([share for share, _ in groups]) / sum(share for share, _ in groups)
-        self.groups = [[pyramid(p) for p in members] for _, members in groups]
+    def __init__(self, groups: list[list[Tensor]], seed: int) -> None:
+        self.groups = [[pyramid(p) for p in members] for members in groups]
         self.reseed(seed)
 
     def reseed(self, seed: int) -> None:
         self.rng = np.random.default_rng(seed)
+
+    @property
+    def shares(self) -> NDArray[np.float64]:
+        """Weigh groups by the fourth root of their size: a few paintings are neither drowned nor known by heart."""
+        shares = np.array([len(group) ** 0.25 for group in self.groups])
+        return shares / shares.sum()
+
+    def add(self, picture: Tensor, *, group: int, most: int) -> None:
+        """Add a picture (3, H, W) of bytes to a group; the oldest makes room."""
+        self.groups[group] = [*self.groups[group], pyramid(picture)][-most:]
 
     def crop(self, size: int) -> Tensor:
         group = self.groups[self.rng.choice(len(self.groups), p=self.shares)]
@@ -117,10 +128,17 @@ class Pool:
         return patch
 
 
-def collect(folders: list[Path], *, procedural: int, seed: int, without: set[str]) -> Pool:
-    """Load every picture whose stem is not held out, and make the procedural ones."""
-    sources = [package_pictures(), *(folder_pictures(folder) for folder in folders)]
-    groups = [[load(p) for p in source if p.stem not in without] for source in sources]
-    groups.append([torch.from_numpy(p.copy()).permute(2, 0, 1) for p in pictures(procedural, seed)])
-    # The fourth root keeps a handful of paintings from being drowned, and from being learnt by heart.
-    return Pool([(len(group) ** 0.25, group) for group in groups], seed)
+def collect(folders: list[Path], *, procedural: int, seed: int, without: set[str]) -> list[list[Tensor]]:
+    """Load every picture that is not held out, a group for each source, and make the procedural ones."""
+    sources = [package_pictures(), *(folder_pictures(folder, without) for folder in folders)]
+    groups = [[load(p) for p in source] for source in sources]
+    groups.append([torch.from_numpy(p.copy()).permute(2, 0, 1).contiguous() for p in pictures(procedural, seed)])
+    return groups
+
+
+def kept(cache: Path, folders: list[Path], *, procedural: int, seed: int, without: set[str]) -> list[list[Tensor]]:
+    """Collect the pictures, or read what an earlier run collected: drawing takes longer than loading."""
+    if not cache.exists():
+        torch.save(collect(folders, procedural=procedural, seed=seed, without=without), cache)
+    groups: list[list[Tensor]] = torch.load(cache, weights_only=True)
+    return groups

@@ -6,8 +6,9 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from torchvision.models import squeezenet1_1, vgg19
+from torchvision.models import squeezenet1_1
 from torchvision.models.feature_extraction import create_feature_extractor
+from torchvision.models.vgg import cfgs, make_layers
 
 
 @dataclass(frozen=True)
@@ -21,21 +22,16 @@ class Target:
 
 VGG = {"vgg1": Target("1a", 64, 2), "vgg2": Target("2b", 128, 2), "vgg3": Target("3b", 256, 2)}
 SQUEEZE = {
-    "fire2": Target("3a", 128, 1),
     "fire3": Target("3b", 128, 1),
     "fire4": Target("4a", 256, 1),
     "fire5": Target("4b", 256, 1),
-    "fire6": Target("5a", 384, 1),
     "fire7": Target("5b", 384, 1),
-    "fire9": Target("5b", 512, 1),
 }
 # At full size a window is plenty to learn from, and a head on all of it the slowest part of a step.
 VGG1_WINDOW = 64
 TARGETS = VGG | SQUEEZE
 VGG_NODES = {"1": "vgg1", "6": "vgg2", "11": "vgg3"}
-SQUEEZE_NODES = {
-    str(index): f"fire{n}" for n, index in zip((2, 3, 4, 5, 6, 7, 9), (3, 4, 6, 7, 9, 10, 12), strict=True)
-}
+SQUEEZE_NODES = {"4": "fire3", "6": "fire4", "7": "fire5", "10": "fire7"}
 MEAN, STD = (torch.tensor(v).view(1, 3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
 
 
@@ -47,11 +43,10 @@ class Teachers:
     """VGG-19 to relu3_1 and SqueezeNet 1.1, from files in torchvision's key layout."""
 
     def __init__(self, folder: Path) -> None:
-        squeeze, vgg = squeezenet1_1(weights=None), vgg19(weights=None)
-        squeeze.load_state_dict(load_file(folder / "squeezenet1_1_features.safetensors"), strict=False)
-        vgg.load_state_dict(load_file(folder / "vgg19_to_conv3_1.safetensors"), strict=False)
-        self.squeeze = frozen(squeeze.features, SQUEEZE_NODES)
-        self.vgg = frozen(vgg.features[:12], VGG_NODES)
+        squeeze = squeezenet1_1(weights=None).features
+        vgg = make_layers(cfgs["E"][:7])
+        self.squeeze = frozen(squeeze, folder / "squeezenet1_1_features.safetensors", SQUEEZE_NODES)
+        self.vgg = frozen(vgg, folder / "vgg19_to_conv3_1.safetensors", VGG_NODES)
 
     @torch.no_grad()
     def features(self, images: Tensor, seen_by_vgg: int) -> dict[str, Tensor]:
@@ -64,7 +59,9 @@ class Teachers:
         return found | self.vgg(images[:seen_by_vgg, :, 1:, 1:])
 
 
-def frozen(features: nn.Module, nodes: dict[str, str]) -> nn.Module:
+def frozen(features: nn.Module, weights: Path, nodes: dict[str, str]) -> nn.Module:
+    """Load the weights, which torchvision keys as `features.…`, and cut the network at the nodes."""
+    features.load_state_dict({key.removeprefix("features."): t for key, t in load_file(weights).items()})
     for module in features.modules():
         if isinstance(module, nn.ReLU):
             module.inplace = False

@@ -1,0 +1,183 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torchvision.models import squeezenet1_1
+from torchvision.models.vgg import cfgs, make_layers
+
+from nst_engine.lite import HEADS, Lite
+from tools.distill import HELD_OUT, export, summary, train
+from tools.distill_data import Pool, folder_pictures, load
+from tools.distill_policy import stylised
+from tools.distill_procedural import KINDS, pictures
+from tools.distill_student import Student
+from tools.distill_teachers import TARGETS, Teachers, inner, style_distance, unexplained
+from tools.distill_training import Recipe, Training
+
+
+@pytest.fixture(scope="module")
+def teachers(tmp_path_factory: pytest.TempPathFactory) -> Teachers:
+    """Teachers of the right shape, with random weights."""
+    folder = tmp_path_factory.mktemp("weights")
+    torch.manual_seed(0)
+    for file, network in (
+        ("squeezenet1_1_features", squeezenet1_1(weights=None).features),
+        ("vgg19_to_conv3_1", make_layers(cfgs["E"][:7])),
+    ):
+        tensors = {f"features.{name}": tensor for name, tensor in network.state_dict().items()}
+        save_file(tensors, folder / f"{file}.safetensors")
+    return Teachers(folder)
+
+
+@pytest.fixture
+def recipe() -> Recipe:
+    return Recipe(batch=2, size=96)
+
+
+def noise_pool(seed: int = 0) -> Pool:
+    rng = np.random.default_rng(0)
+    return Pool([[torch.from_numpy(rng.integers(0, 255, (3, 200, 160), dtype=np.uint8)) for _ in range(3)]], seed)
+
+
+def differ(a: dict[str, Tensor], b: dict[str, Tensor]) -> set[str]:
+    return {name for name in a if not torch.equal(a[name], b[name])}
+
+
+def test_the_teachers_cells_lie_on_the_students(teachers: Teachers) -> None:
+    images = torch.rand(2, 3, 97, 97)
+    wanted = teachers.features(images, 1)
+    found = Student()(images[..., :-1, :-1], 1, "1a")
+    assert set(found) == set(wanted) == set(TARGETS)
+    for name in TARGETS:
+        prediction, target = inner(name, found[name], wanted[name])
+        assert prediction.shape == target.shape
+        assert target.shape[0] == (1 if name.startswith("vgg") else 2)
+
+
+def test_folding_keeps_what_the_student_computes() -> None:
+    torch.manual_seed(0)
+    student = Student()
+    with torch.no_grad():
+        student(torch.randn(2, 3, 96, 96), 2, "1a")  # moves the batch statistics
+        student.eval()
+        images = torch.randn(1, 3, 96, 96)
+        found, folded = student(images, 1, "1a"), student.folded()(images)
+    for name in HEADS:
+        kept = folded[name][..., :64, :64] if name == "vgg1" else folded[name]
+        torch.testing.assert_close(kept, found[name], rtol=1e-3, atol=1e-4)
+
+
+def test_while_the_deep_part_learns_the_upper_one_rests(teachers: Teachers, recipe: Recipe) -> None:
+    training, pool = Training(recipe), noise_pool()
+    training.measure(pool, teachers)
+    training.seconds = 0.5 * recipe.minutes * 60
+    training.steps = 200
+    before = {name: tensor.clone() for name, tensor in training.student.state_dict().items()}
+    report = training.step(pool, teachers)
+    changed = differ(training.student.state_dict(), before)
+    assert "vgg2" not in report
+    assert "fire7" in report
+    assert "lite.conv3a.0.weight" in changed
+    assert not any(name.startswith(("lite.conv1", "lite.conv2", "lite.predict_vgg2")) for name in changed)
+
+
+def test_a_restored_training_goes_on_as_the_first_would_have(
+    teachers: Teachers, recipe: Recipe, tmp_path: Path
+) -> None:
+    first = Training(recipe)
+    first.measure(noise_pool(), teachers)
+    first.step(noise_pool(), teachers)
+    first.save(tmp_path / "lite.pt")
+    second = Training(recipe)
+    second.restore(torch.load(tmp_path / "lite.pt", weights_only=True))
+    assert first.step(noise_pool(7), teachers) == second.step(noise_pool(7), teachers)
+    assert not differ(first.student.state_dict(), second.student.state_dict())
+
+
+def test_training_ends_with_its_time_and_leaves_a_checkpoint(teachers: Teachers, tmp_path: Path) -> None:
+    training = Training(Recipe(batch=2, size=96, minutes=1e-6))
+    train(training, noise_pool(), teachers, tmp_path / "lite.pt")
+    assert training.done == 1
+    assert (tmp_path / "lite.pt").exists()
+
+
+def test_the_rate_warms_up_and_falls_to_almost_nothing() -> None:
+    training = Training(Recipe())
+    training.steps = 100
+    half_warm = training.rate
+    training.steps = 200
+    assert half_warm == pytest.approx(training.rate / 2)
+    training.seconds = training.recipe.minutes * 60
+    assert training.rate == pytest.approx(0.004 * training.recipe.rate)
+
+
+def test_the_exported_file_is_what_the_package_loads(tmp_path: Path, recipe: Recipe) -> None:
+    export(Training(recipe), tmp_path / "lite.safetensors")
+    tensors = load_file(tmp_path / "lite.safetensors")
+    Lite().load_state_dict(tensors)
+    assert {tensor.dtype for tensor in tensors.values()} == {torch.float16}
+
+
+def test_equal_features_have_no_distance() -> None:
+    features = torch.rand(2, 8, 5, 5)
+    assert unexplained(features, features) == 0
+    assert style_distance(features, features) == 0
+    assert style_distance(torch.zeros_like(features), features).item() == pytest.approx(1, abs=0.05)
+
+
+def test_batches_repeat_with_their_seed() -> None:
+    batch = noise_pool(3).batch(6, 65)
+    assert batch.shape == (6, 3, 65, 65)
+    assert batch.isfinite().all()
+    assert torch.equal(batch, noise_pool(3).batch(6, 65))
+    assert not torch.equal(batch, noise_pool(4).batch(6, 65))
+
+
+def test_an_empty_group_is_never_drawn_from_and_a_full_one_forgets_its_oldest() -> None:
+    pool = Pool([[torch.zeros(3, 64, 64, dtype=torch.uint8)], []], 0)
+    pool.batch(4, 33)
+    for value in range(5):
+        pool.add(torch.full((3, 64, 64), value, dtype=torch.uint8), group=1, most=3)
+    assert [int(levels[0].max()) for levels in pool.groups[1]] == [2, 3, 4]
+
+
+@pytest.mark.parametrize("number", range(len(KINDS)))
+def test_procedural_pictures_repeat_and_are_not_flat(number: int) -> None:
+    kind = KINDS[number]
+    first, second = kind(np.random.default_rng(5)), kind(np.random.default_rng(5))
+    assert first.shape[2] == 3
+    assert first.dtype == np.uint8
+    assert np.array_equal(first, second)
+    assert first.std() > 1
+
+
+def test_as_many_procedural_pictures_as_wanted() -> None:
+    assert len(pictures(3, 0)) == 3
+
+
+def test_pictures_held_out_are_not_collected(tmp_path: Path) -> None:
+    for name in ("tahiti.png", "olive_trees.JPG", "notes.txt"):
+        (tmp_path / name).touch()
+    assert [path.name for path in folder_pictures(tmp_path, HELD_OUT)] == ["olive_trees.JPG"]
+
+
+def test_a_picture_is_loaded_no_larger_than_needed(tmp_path: Path) -> None:
+    Image.new("L", (2560, 100)).save(tmp_path / "wide.png")
+    assert load(tmp_path / "wide.png").shape == (3, 50, 1280)
+
+
+def test_the_students_own_pictures_move_towards_the_style() -> None:
+    torch.manual_seed(0)
+    lite = Student().folded().requires_grad_(False)
+    content, style = torch.rand(1, 3, 48, 48), torch.zeros(1, 3, 48, 48)
+    half, last = stylised(lite, content=content, style=style, layers=("relu1a",))
+    assert last.shape == content.shape
+    assert content.mean() > half.mean() > last.mean()
+
+
+def test_a_summary_names_each_target_with_its_means() -> None:
+    assert summary([{"fire3": (1.0, 0.5)}, {"fire3": (2.0, 1.5)}]) == "fire3 1.500/1.000"

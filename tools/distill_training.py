@@ -1,0 +1,113 @@
+"""One training: its recipe, its state, its step, its checkpoint."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nst_engine.lite import HEADS
+from tools.distill_data import Pool
+from tools.distill_student import Student
+from tools.distill_teachers import Teachers, inner, normalise, style_distance, unexplained
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """The numbers of a training; shares are of its time."""
+
+    minutes: float = 100
+    rate: float = 2e-3
+    batch: int = 4
+    size: int = 192
+    seen_by_vgg: int = 1  # pictures of a batch: VGG is the slow teacher
+    gram: float = 1.0
+    average: float = 0.998
+    deep: tuple[float, float] = (0.25, 0.7)  # while only `deep_start` and below learn, at twice the speed
+    deep_start: str = "3a"
+    own_from: float = 0.3  # from then on, pictures that the student makes join the pool
+    own_every: int = 80  # steps
+    seed: int = 0
+
+
+class Training:
+    """Everything that a checkpoint holds, and one step of it."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        torch.manual_seed(recipe.seed)
+        self.recipe = recipe
+        self.student = Student().to(memory_format=torch.channels_last)
+        self.mean = torch.optim.swa_utils.AveragedModel(self.student, avg_fn=self.averaged, use_buffers=True)
+        self.optimiser = torch.optim.AdamW(self.student.parameters(), lr=recipe.rate, weight_decay=1e-4)
+        self.variance: dict[str, Tensor] = {}
+        self.seconds, self.steps = 0.0, 0
+
+    def averaged(self, mean: Tensor, new: Tensor, _: Tensor | int) -> Tensor:
+        """Average exponentially, over a window that starts short: the first weights are not worth keeping."""
+        share = max(1 - self.recipe.average, 9 / (10 + self.steps))
+        return mean + share * (new - mean) if mean.is_floating_point() else new
+
+    @property
+    def done(self) -> float:
+        return min(self.seconds / 60 / self.recipe.minutes, 1)
+
+    @property
+    def rate(self) -> float:
+        """Warm up for 200 steps, then fall as a cosine of the time."""
+        return self.recipe.rate * min(self.steps / 200, 1) * (0.004 + 0.996 * (1 + math.cos(math.pi * self.done)) / 2)
+
+    @property
+    def start(self) -> str:
+        """Name the first layer that learns at present."""
+        begin, end = self.recipe.deep
+        return self.recipe.deep_start if begin <= self.done < end else "1a"
+
+    def measure(self, pool: Pool, teachers: Teachers) -> None:
+        """Fix each target's scale: its variance over a first draw."""
+        found = teachers.features(normalise(pool.batch(48, self.recipe.size + 1)), 16)
+        self.variance = {name: f.var() for name, f in found.items()}
+
+    def step(self, pool: Pool, teachers: Teachers) -> dict[str, tuple[float, float]]:
+        """Learn from one batch; return each target's unexplained share of variance and distance of Gram matrices."""
+        recipe = self.recipe
+        images = normalise(pool.batch(recipe.batch, recipe.size + 1)).contiguous(memory_format=torch.channels_last)
+        wanted = teachers.features(images, recipe.seen_by_vgg)
+        # Once the upper layers have rested, their batch statistics stay fixed: the deep ones have grown used to them.
+        self.student.hold("1a" if self.done < recipe.deep[0] else recipe.deep_start)
+        found = self.student(images[..., :-1, :-1], recipe.seen_by_vgg, self.start)
+        total, report = torch.zeros(()), {}
+        for name, prediction in found.items():
+            pair = inner(name, prediction, wanted[name] / self.variance[name].sqrt())
+            feature = unexplained(*pair)
+            style = style_distance(*pair) if name in HEADS else torch.zeros(())
+            total = total + feature + recipe.gram * style
+            report[name] = (feature.item(), style.item())
+        self.descend(total)
+        return report
+
+    def descend(self, loss: Tensor) -> None:
+        self.optimiser.param_groups[0]["lr"] = self.rate
+        self.optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.student.parameters(), 5.0)
+        self.optimiser.step()
+        self.mean.update_parameters(self.student)
+        self.steps += 1
+
+    def state(self) -> dict[str, object]:
+        parts = {name: getattr(self, name).state_dict() for name in ("student", "mean", "optimiser")}
+        return parts | {"variance": self.variance, "seconds": self.seconds, "steps": self.steps}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        for name in ("student", "mean", "optimiser"):
+            getattr(self, name).load_state_dict(state[name])
+        self.variance, self.seconds, self.steps = state["variance"], state["seconds"], state["steps"]
+
+    def save(self, checkpoint: Path) -> None:
+        """Write beside and rename, so that an interruption leaves the last good one."""
+        fresh = checkpoint.with_suffix(".new")
+        torch.save(self.state(), fresh)
+        fresh.replace(checkpoint)
