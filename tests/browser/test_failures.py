@@ -1,0 +1,114 @@
+"""What the page says when something is wrong, and what it keeps."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+
+import pytest
+from PIL import Image
+from playwright.sync_api import FilePayload, Page, expect
+
+from tests.browser import studio
+from tests.browser.conftest import OpenPage
+from tests.browser.stack import Stack, running
+
+
+def offer(page: Page, name: str, media_type: str, content: bytes) -> None:
+    """Choose a file as the photo."""
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Choose a photo").click()
+    chooser.value.set_files(FilePayload(name=name, mimeType=media_type, buffer=content))
+
+
+def animation() -> bytes:
+    """Return what browsers show but the service does not take."""
+    file = io.BytesIO()
+    frames = [Image.new("RGB", (64, 64), colour) for colour in ("red", "blue")]
+    frames[0].save(file, "WEBP", save_all=True, append_images=frames[1:])
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "media_type", "content", "words"),
+    [
+        ("notes.txt", "text/plain", b"not a picture", "notes.txt is not a picture"),
+        ("cat.png", "image/png", b"<svg onload=alert(1)>", "cat.png cannot be read as a picture"),
+        ("empty.png", "image/png", b"", "empty.png is empty"),
+    ],
+)
+def test_a_wrong_file_is_refused_with_a_reason(
+    page: Page, name: str, media_type: str, content: bytes, words: str
+) -> None:
+    offer(page, name, media_type, content)
+    expect(page.locator(".toast")).to_contain_text(words)
+    expect(studio.stage(page)).to_have_attribute("data-view", "welcome")
+
+
+def test_a_refusal_of_the_service_is_shown_and_nothing_is_lost(page: Page) -> None:
+    offer(page, "dance.webp", "image/webp", animation())
+    studio.wait_for(page, "photo")
+    page.get_by_role("button", name="Paint", exact=True).click()
+    expect(page.locator("#recipe-problem")).to_contain_text(re.compile("frame|animat", re.IGNORECASE))
+    expect(page.locator("#photo-row")).to_contain_text("dance.webp")
+    expect(page.get_by_role("button", name="Paint", exact=True)).to_be_enabled()
+
+
+def test_a_number_out_of_bounds_is_pointed_at(page: Page) -> None:
+    page.get_by_role("button", name="Use the example photo: Cat").click()
+    size = page.get_by_label("Longest side, pixels, exactly")
+    size.fill("3")
+    page.get_by_role("button", name="Paint", exact=True).click()
+    expect(page.locator("#recipe-problem")).to_contain_text("from 16 to 8192")
+    expect(size).to_be_focused()
+
+
+def test_without_a_photo_the_page_says_what_is_missing(page: Page) -> None:
+    page.get_by_role("button", name="Paint", exact=True).click()
+    expect(page.locator("#recipe-problem")).to_contain_text("Choose a photo first")
+
+
+def test_an_address_of_an_unknown_job_is_explained(open_page: OpenPage, stack: Stack) -> None:
+    page = open_page(f"{stack.url}/#job=01a1fbeb-f6f9-738d-976c-5b52559fde4e")
+    expect(page.locator(".toast")).to_contain_text("no such job")
+    expect(studio.stage(page)).to_have_attribute("data-view", "welcome")
+
+
+def test_a_service_that_goes_and_comes_back_is_waited_for(page: Page, stack: Stack) -> None:
+    studio.choose_photo(page)
+    studio.paint(page, steps=studio.ENDLESS)
+    before = studio.wait_for_steps(page)
+    stack.kill("api")
+    expect(page.locator("#banner")).to_contain_text("The service does not answer")
+    expect(page.locator("#photo-row")).to_contain_text("cat.jpg")
+    stack.start("api")
+    expect(page.locator("#banner")).to_be_hidden()
+    expect(page.get_by_text(re.compile(rf"^step {before} of"))).to_have_count(0)
+    studio.cancel(page)
+
+
+@pytest.fixture
+def locked() -> Iterator[Stack]:
+    """Run a service without a worker, for its own key."""
+    with running("api") as stack:
+        yield stack
+
+
+def test_a_key_is_asked_for_and_pictures_are_shown_with_it(locked: Stack, open_page: OpenPage) -> None:
+    secret = locked.make_key()
+    page = open_page(locked.url, ready=False)
+    page.get_by_label("Key", exact=True).fill("nst_wrong")
+    page.get_by_role("button", name="Use this key").click()
+    expect(page.get_by_text("does not accept this key")).to_be_visible()
+    page.get_by_label("Key", exact=True).fill(secret)
+    page.get_by_role("button", name="Use this key").click()
+    expect(page.get_by_text("No worker is running")).to_be_visible()
+    page.get_by_role("button", name="Use the example photo: Rocket").click()
+    studio.paint(page)
+    expect(page.get_by_text("Waiting, next in line")).to_be_visible()
+    photo = page.locator("#stage .frame img")
+    expect(photo).to_have_attribute("src", re.compile("signature="))
+    assert photo.evaluate("(image) => image.naturalWidth") == 640
+    page.reload()
+    expect(page.get_by_text("Waiting, next in line")).to_be_visible()
