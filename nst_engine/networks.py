@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -128,7 +128,7 @@ def load_body(spec: NetworkSpec, weights_dir: Path | None) -> tuple[GraphModule,
         lacking = _fill(body, state)
         if not lacking:
             return body.eval().requires_grad_(False), "caffe" in path.stem
-        if lacking == "shape":
+        if lacking == "shape" or stranger(spec.model, state):
             raise weights.damaged(path, spec.model, "belongs to another network")
         detail = f" ({path.name} does not reach {spec.layers[-1]})"
     raise weights.missing(spec.model, detail)
@@ -152,12 +152,17 @@ def parameters(model: str) -> dict[str, torch.Size]:
     """Return names and shapes of all that a network of ours can load, shallow to deep; the classifier is not."""
     with torch.device("meta"):
         state = _BUILDERS[model]().state_dict()
-    heads = ("classifier.", "fc.", "AuxLogits.")
-    return {
-        name: value.shape
-        for name, value in state.items()
-        if not name.startswith(heads) and not name.endswith("num_batches_tracked")
-    }
+    return {name: value.shape for name, value in state.items() if not _is_unused(name)}
+
+
+def stranger(model: str, names: Iterable[str]) -> str | None:
+    """Return a name among a file's that the network does not have, or None."""
+    own = parameters(model)
+    return next((name for name in names if name not in own and not _is_unused(name)), None)
+
+
+def _is_unused(name: str) -> bool:
+    return name.startswith(("classifier.", "fc.", "AuxLogits.")) or name.endswith("num_batches_tracked")
 
 
 def _fill(body: GraphModule, state: Mapping[str, Tensor]) -> str:

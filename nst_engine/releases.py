@@ -9,7 +9,7 @@ from pathlib import Path
 from nst_engine import weights
 from nst_engine.config import Model
 from nst_engine.layers import NETWORKS, resolve_layers
-from nst_engine.networks import NetworkSpec, build_body, parameters
+from nst_engine.networks import NetworkSpec, build_body, parameters, stranger
 from nst_engine.presets import PRESETS
 
 SOURCE = "https://download.pytorch.org/models"
@@ -57,6 +57,9 @@ def keep(source: Path, target: Path, release: Release, *, all_layers: bool = Fal
     last = list(info.layers)[-1] if all_layers else deepest_needed(release.model)
     state = weights.read(source, release.model)
     body = build_body(NetworkSpec(model=Model(release.model), layers=(last,))).state_dict()
+    counters = [name for name in body if name.endswith("num_batches_tracked")]  # which old files lack
+    for name in counters:
+        del body[name]
     for name, value in body.items():
         if name not in state or state[name].shape != value.shape:
             raise weights.damaged(source, release.model, f"has no {name} {tuple(value.shape)}")
@@ -72,7 +75,7 @@ def verify(path: Path, model: str) -> str:
         if name in wanted and value.shape != wanted[name]:
             raise weights.damaged(path, model, f"belongs to another network ({name} is {tuple(value.shape)})")
     found = reached(model, state)
-    if found is None:
+    if found is None or stranger(model, state):
         raise weights.damaged(path, model, "belongs to another network")
     return found
 

@@ -210,6 +210,18 @@ def test_weights_of_another_network_are_named_and_not_used(random_weights: Path,
         load_network(vgg("conv1_1"), weights_dir=tmp_path)
 
 
+def test_a_file_of_another_network_under_its_name_is_named_and_not_used(tmp_path: Path) -> None:
+    """The first convolutions of SqueezeNet and VGG have one shape; the next ones' names tell them apart."""
+    state = seeded(
+        build_body(NetworkSpec(model=Model.SQUEEZENET, layers=("fire5",))).to_empty(device="cpu")
+    ).state_dict()
+    save_file(dict(state), tmp_path / "vgg19.safetensors")
+    with pytest.raises(
+        WeightsError, match=r"vgg19\.safetensors of vgg19 belongs to another network: .* SHA-256 dcbb9e9d"
+    ):
+        load_network(vgg("conv1_1,conv2_1"), weights_dir=tmp_path)
+
+
 @pytest.mark.shared
 def test_weights_that_end_too_early_are_refused_with_the_layer(
     shared_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
