@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api.problems import Problem
-from api.request_body import new_job_schemas
+from api.request_body import new_job_schemas, without_null
 from api.views import example_job
 
 DESCRIPTION = """Neural style transfer as a service: send a photo and a painting, get the photo painted.
@@ -50,6 +50,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
     schemas |= {**problem.pop("$defs"), "Problem": problem}
     schemas["JobView"]["example"] = example_job()
     _add_links(document["paths"])
+    _drop_nulls(document["paths"])
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     return document
@@ -81,3 +82,13 @@ def _add_links(paths: dict[str, Any]) -> None:
     retried = paths["/v1/jobs/{job_id}/retry"]["post"]["responses"]
     for answer in (created["200"], created["202"], retried["202"]):
         answer["links"] = links
+
+
+def _drop_nulls(paths: dict[str, Any]) -> None:
+    """A parameter that is left out is left out; `null` in a header or a query would be a word."""
+    for item in paths.values():
+        for operation in item.values():
+            for parameter in operation.get("parameters", ()):
+                if not parameter.get("required"):
+                    default = {"default": parameter["schema"]["default"]} if "default" in parameter["schema"] else {}
+                    parameter["schema"] = without_null(parameter["schema"]) | default

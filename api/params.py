@@ -17,6 +17,7 @@ from nst_engine.paintings import STYLES
 from nst_engine.presets import resolve
 
 JSON_PART = "params"
+LISTS = ("style_blend", "scale_shares")
 
 
 class JobOptions(BaseModel):
@@ -98,16 +99,21 @@ def _config(values: dict[str, Any]) -> StyleConfig:
 
 
 def _values(form: Form) -> dict[str, Any]:
-    """Join the JSON part and the plain fields; a name may be given once."""
-    values: dict[str, Any] = {}
+    """Join the JSON part and the plain fields; a name may be given once, but a list field by field."""
+    plain: dict[str, list[str]] = {}
     for name, text in form.fields:
-        more = _json_object(text) if name == JSON_PART else {name: _plain(text)}
-        for key, value in more.items():
-            if key in values or (key == name == JSON_PART):
-                raise invalid(InvalidField(pointer=pointer(_shown(key)), detail="given more than once"))
-            if key in FILE_PARTS:
-                raise invalid(InvalidField(pointer=pointer(key), detail="is a file, not a parameter"))
-            values[key] = value
+        plain.setdefault(name, []).append(text)
+    parts = plain.pop(JSON_PART, [])
+    if len(parts) > 1:
+        raise invalid(InvalidField(pointer="#/params", detail="given more than once"))
+    values = dict(_json_object(parts[0])) if parts else {}
+    for name, texts in plain.items():
+        if name in values or (len(texts) > 1 and name not in LISTS):
+            raise invalid(InvalidField(pointer=pointer(name[:80]), detail="given more than once"))
+        values[name] = texts if len(texts) > 1 else _plain(texts[0])
+    for name in FILE_PARTS:
+        if name in values:
+            raise invalid(InvalidField(pointer=f"#/{name}", detail="is a file, not a parameter"))
     return values
 
 
@@ -152,7 +158,3 @@ def _refuse_constant(name: str) -> Any:
 def _invalid(place: tuple[str | int, ...], message: str) -> InvalidField:
     name = ".".join(str(part) for part in place)
     return InvalidField(pointer=pointer(name), detail=message.removeprefix("Value error, "))
-
-
-def _shown(name: str) -> str:
-    return name[:80]

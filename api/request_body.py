@@ -39,7 +39,7 @@ def job_params_schema() -> dict[str, Any]:
     """Return the schema of the parameters: those of the run and those of the job."""
     run = StyleConfig.model_json_schema(ref_template="#/components/schemas/{model}")
     job = JobOptions.model_json_schema(ref_template="#/components/schemas/{model}")
-    properties = {name: _optional(field) for name, field in {**run["properties"], **job["properties"]}.items()}
+    properties = {name: without_null(field) for name, field in {**run["properties"], **job["properties"]}.items()}
     # Closed sets that the models check by themselves.
     properties["preset"]["enum"] = list(PRESETS)
     properties["style_name"]["enum"] = list(STYLES)
@@ -54,8 +54,8 @@ def job_params_schema() -> dict[str, Any]:
     }
 
 
-def _optional(field: dict[str, Any]) -> dict[str, Any]:
-    """Leave out the default, which the preset decides, and null, which a form cannot send."""
+def without_null(field: dict[str, Any]) -> dict[str, Any]:
+    """Leave out the default, which the preset decides, and null, which forms, headers and queries cannot send."""
     field = {name: value for name, value in field.items() if name != "default"}
     choices = [choice for choice in field.get("anyOf", ()) if choice != {"type": "null"}]
     if len(choices) == 1:

@@ -3,7 +3,6 @@
 import asyncio
 import re
 import time
-from collections.abc import Sequence
 
 from api.callers import Caller
 from api.services import Services
@@ -13,9 +12,9 @@ WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})\"?(?:$|[,;\s])", re.IGNO
 LOOK_SECONDS = 5.0
 
 
-def wanted_seconds(prefer: Sequence[str], *, most: int) -> int:
+def wanted_seconds(prefer: str | None, *, most: int) -> int:
     """Read the wait preference; what is not understood is no preference (RFC 7240)."""
-    found = WAIT.search(", ".join(prefer))
+    found = WAIT.search(prefer or "")
     return min(int(found.group(1)), most) if found else 0
 
 

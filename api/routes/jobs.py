@@ -51,14 +51,14 @@ async def create_job(
         str | None,
         Header(description="The same key and request give the same job again, for 24 h.", max_length=255),
     ] = None,
-    prefer: Annotated[list[str] | None, Header(description="`wait=N`: answer when the job has ended, ≤ 60 s.")] = None,
+    prefer: Annotated[str | None, Header(description="`wait=N`: answer when the job has ended, ≤ 60 s.")] = None,
 ) -> Response:
     """Send a photo, one or more style pictures (or the name of a built-in style) and parameters."""
     await services.rates.count_create(caller.owner)
     if idempotency_key is not None and not IDEMPOTENCY_KEY.fullmatch(idempotency_key):
         raise ProblemError(422, "idempotency_key_invalid", "an Idempotency-Key has 1 to 255 printable characters")
     job = await _created(request, services, caller, idempotency_key)
-    seconds = waiting.wanted_seconds(prefer or (), most=services.settings.max_wait_seconds)
+    seconds = waiting.wanted_seconds(prefer, most=services.settings.max_wait_seconds)
     job = await waiting.until_ended(services, caller, job, seconds)
     status = 200 if seconds and job.status.is_terminal else 202
     return job_response(request, services, caller, job, status)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
-from collections.abc import AsyncIterator, Callable
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -25,6 +27,7 @@ from jobs.model import OwnerLimits, Preview, Progress, ResultInfo
 from jobs.settings import JobSettings
 from jobs.status import Priority
 from nst_engine.pictures import PictureLimits
+from tests.api.service import Service, running_service
 
 pytestmark = pytest.mark.anyio
 
@@ -157,3 +160,24 @@ async def api(make_api: MakeApi) -> Api:
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def service() -> Iterator[Service]:
+    """Run the whole service in processes of its own, with an engine that only pretends."""
+    settings = {
+        "creates_per_minute": 10**6,
+        "bad_keys_per_minute": 10**6,
+        "fake_step_seconds": 0.0005,
+        "upload_idle_seconds": 1.0,
+        "webhook_hosts": "127.0.0.1",
+        "webhook_delays": "0.1,0.1,0.1",
+        "webhook_poll_seconds": 0.1,
+        "models": "lite,vgg19,vgg16,squeezenet1_1,resnet50,inception_v3",
+    }
+    # Not tmp_path: a socket's path must be short.
+    with (
+        tempfile.TemporaryDirectory(prefix="nst-") as folder,
+        running_service(Path(folder), worker=True, **settings) as found,
+    ):
+        yield found

@@ -4,7 +4,7 @@ import { h } from "./dom.js";
 
 const STEP = 0.05;
 const REST = 0.35;
-const MOST = 8;
+const MOST = 8; // screen pixels for one of the picture, or times the whole picture's size for small ones
 
 /** Build the comparison of a photo and a painting of `width` × `height` pixels. */
 export function compareView({ before, after, width, height }) {
@@ -45,7 +45,7 @@ export function compareView({ before, after, width, height }) {
   }
 
   function setZoom(factor, at = { x: element.clientWidth / 2, y: element.clientHeight / 2 }) {
-    const next = Math.min(Math.max(1, factor), Math.max(MOST / state.fit, 1));
+    const next = Math.min(Math.max(1, factor), Math.max(MOST / state.fit, MOST));
     const ratio = next / state.zoom;
     state.x = (at.x - element.clientWidth / 2) * (1 - ratio) + state.x * ratio;
     state.y = (at.y - element.clientHeight / 2) * (1 - ratio) + state.y * ratio;
