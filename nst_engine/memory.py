@@ -23,6 +23,7 @@ TILE_BUDGET = 0.75 * GIB  # activations of one tile; larger tiles waste less on 
 WHOLE_BUDGET_CPU = 1.5 * GIB  # above it `auto` computes in tiles on the CPU, where several workers share the memory
 BACKWARD = 1.6  # peak of forward and backward over the activations kept, measured by bench/memory.py
 PROBE_SIDE = 128
+SMALLEST = 16  # what max_size may be at least
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,11 +76,10 @@ def _refuse_too_large(config: StyleConfig, need: Need, scale: Scale, free: int) 
     room = 0.9 * free - (need.features * at_once if tile is not None else 0)
     per_pixel = need.vectors + (0 if tile is not None else need.features)
     side = int(max(scale.height, scale.width) * max(room / per_pixel / pixels, 0) ** 0.5) // 16 * 16
-    message = (
-        f"{scale.width} x {scale.height} px needs about {wanted / GIB:.1f} GiB, {free / GIB:.1f} GiB are free: "
-        f"max_size={side} would fit"
-    )
-    raise MemoryLimitError(message, would_fit=side)
+    fitting = side if side >= SMALLEST else None
+    advice = f"max_size={side} would fit" if fitting else "no size would fit"
+    message = f"{scale.width} x {scale.height} px needs about {wanted / GIB:.1f} GiB, {free / GIB:.1f} GiB are free"
+    raise MemoryLimitError(f"{message}: {advice}", would_fit=fitting)
 
 
 def _tile_side(config: StyleConfig, need: Need) -> int:

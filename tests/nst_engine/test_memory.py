@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from nst_engine import memory, stylize
+from nst_engine.config import StyleConfig
+from nst_engine.errors import MemoryLimitError
+from nst_engine.layers import NETWORKS
+from nst_engine.memory import BACKWARD, GIB, available, measure, plan_tiles
+from nst_engine.networks import Network, NetworkSpec, build_body
+from nst_engine.schedule import Scale
+from tests.nst_engine.tiny import SHALLOW, config, network, photo, picture, seeded
+
+
+class OneLayer(nn.Module):
+    """Eight channels at full size, kept once: 32 bytes a pixel."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(inplace=True))
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        return {SHALLOW: self.layer(x)}
+
+
+def machine(monkeypatch: pytest.MonkeyPatch, free: float) -> None:
+    """Let the machine have so many bytes free."""
+    monkeypatch.setattr(memory, "available", lambda _device: int(free))
+
+
+def plan(values: StyleConfig, *sides: int) -> tuple[int | None, ...]:
+    """Return the tiles of square scales on a network that keeps 32 bytes a pixel."""
+    scales = [Scale(height=side, width=side, steps=1) for side in sides]
+    return plan_tiles(values, Network(seeded(OneLayer())), scales)
+
+
+def test_what_a_pixel_takes_is_measured_on_the_network() -> None:
+    assert measure(config(), Network(seeded(OneLayer()))).features == pytest.approx(BACKWARD * 32)
+
+
+def test_lbfgs_takes_more_than_adam_and_more_with_its_history() -> None:
+    adam, short, long = (
+        measure(values, network()).vectors
+        for values in (
+            config(optimizer="adam"),
+            config(optimizer="lbfgs", lbfgs_history=5),
+            config(optimizer="lbfgs", lbfgs_history=20),
+        )
+    )
+    assert adam < short < long
+
+
+def test_a_picture_that_fits_is_computed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine(monkeypatch, 64 * GIB)
+    assert plan(config(memory="auto"), 256, 512) == (None, None)
+
+
+def test_auto_computes_in_tiles_only_the_scales_that_are_too_large_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine(monkeypatch, 64 * GIB)
+    small, large = plan(config(memory="auto"), 512, 8192)
+    assert small is None
+    assert large is not None
+    assert large < 8192
+
+
+def test_normal_computes_at_once_whatever_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine(monkeypatch, 640 * GIB)
+    assert plan(config(memory="normal"), 8192) == (None,)
+
+
+def test_low_computes_in_tiles_whatever_is_tile_sized_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine(monkeypatch, 64 * GIB)
+    small, large = plan(config(memory="low"), 128, 4096)
+    assert small is None
+    assert large is not None
+
+
+@pytest.mark.parametrize("how", ["auto", "normal", "low"])
+@pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
+@pytest.mark.parametrize("free", [0.5, 1, 4])
+def test_a_size_that_does_not_fit_is_refused_with_one_that_does(
+    how: str, optimizer: str, free: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine(monkeypatch, free * GIB)
+    values = config(memory=how, optimizer=optimizer)
+    with pytest.raises(MemoryLimitError) as caught:
+        plan(values, 40_000)
+    side = caught.value.would_fit
+    assert side is not None
+    assert f"max_size={side} would fit" in caught.value.message
+    assert 16 <= side < 40_000
+    plan(values, side)
+
+
+def test_where_nothing_fits_no_size_is_recommended(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine(monkeypatch, 1000)
+    with pytest.raises(MemoryLimitError) as caught:
+        plan(config(), 512)
+    assert caught.value.would_fit is None
+    assert caught.value.message.endswith("no size would fit")
+
+
+def test_a_run_that_does_not_fit_is_refused_at_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine(monkeypatch, 100_000)
+    with pytest.raises(MemoryLimitError):
+        stylize(photo(48, 44), [picture(40, 40, 2)], config(), network=network())
+
+
+def test_what_is_free_on_this_machine_is_known() -> None:
+    assert 0 < available(torch.device("cpu")) < 2**50
+
+
+def test_a_run_in_tiles_gives_the_picture_of_a_run_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "TILE_SIDES", (64,))
+    width = NETWORKS["lite"].reach + 64 + 41
+    content, style = photo(45, width, 1), picture(60, 70, 2)
+    layers = {role: 1.0 for role in NETWORKS["lite"].roles if role != "content"}
+    images = []
+    for how in ("normal", "low"):
+        values = config(
+            style_layers=layers,
+            content_layers={"content": 1.0},
+            content_loss="normalised",
+            style_loss="normalised",
+            max_size=width,
+            steps=3,
+            memory=how,
+        )
+        body = build_body(NetworkSpec.of(values)).to_empty(device="cpu")
+        *_, step = stylize(content, [style], values, network=Network(seeded(body)))
+        images.append(step.image())
+    assert float((images[0] - images[1]).abs().mean()) < 1e-4
+    assert float((images[0] - content).abs().mean()) > 1e-3
