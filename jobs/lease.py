@@ -66,7 +66,8 @@ class WorkerStore:
     def claim(
         self, model: str, *, worker: str, token: str, priorities: Sequence[Priority] = tuple(Priority)
     ) -> Lease | None:
-        """Take the next job of a network, or None; `token` must be new and not guessable.
+        """Take the next job of a network, or None; `token` must be new and not guessable, but may be used again after
+        a StoreUnavailable: a job that was taken with it then is returned.
 
         A claimed job whose record cannot be read is failed here, and the next one is taken.
         """

@@ -67,6 +67,7 @@ class Runner:
 
     def __init__(self, around: Surroundings) -> None:
         self._around = around
+        self._token = secrets.token_hex(12)
 
     def run_next(self, model: str) -> Outcome:
         """Run the next waiting job of a network, whichever that is; raise StoreUnavailable if none can be claimed."""
@@ -76,9 +77,11 @@ class Runner:
         lease = around.store.claim(
             model,
             worker=around.presence.info.id,
-            token=secrets.token_hex(12),
+            token=self._token,
             priorities=around.settings.priorities,
         )
+        # Not if the claim failed: then a job may have been taken all the same, and the next claim finds it.
+        self._token = secrets.token_hex(12)
         if lease is None:
             return Outcome.NOTHING
         around.presence.say(state="busy", job=lease.job.id)

@@ -39,6 +39,7 @@ local function take(job)
   job.attempt = redis.call('HINCRBY', record, 'attempt', 1)
   redis.call('HSETNX', record, 'started', now)
   redis.call('HSET', record, 'token', arg.token, 'worker', arg.worker, 'claimed', now, 'deadline', now + arg.max_run)
+  redis.call('SET', key('claim', arg.token), job.id, 'PX', arg.lease)
   redis.call('HDEL', record, 'progress')
   redis.call('ZADD', key('leases'), now + arg.lease, job.id)
   count('claimed')
@@ -47,9 +48,19 @@ local function take(job)
   return view(job.id)
 end
 
+-- A repeated call (the answer to the first was lost) finds the job it took.
+local function taken_before()
+  local id = redis.call('GET', key('claim', arg.token))
+  local job = id and load(id)
+  return job and job.status == 'running' and job.token == arg.token and view(id)
+end
+
 local function readable(job)
   return tonumber(job.v) == RECORD_VERSION
 end
+
+local before = taken_before()
+if before then return before end
 
 local turns = key('turns', arg.model)
 local at = 0

@@ -37,6 +37,20 @@ async def test_a_job_is_claimed_once(store: Store) -> None:
     assert store.claim() is None
 
 
+async def test_a_repeated_claim_finds_the_job_it_took(store: Store) -> None:
+    job = await store.create()
+    await store.create()
+    store.must_claim(token="same")
+    again = store.must_claim(token="same")
+    assert (again.job.id, again.job.attempt) == (job.id, 1)
+
+
+async def test_a_token_whose_job_was_taken_back_claims_anew(store: Store) -> None:
+    await store.create()
+    store.must_claim(token="same").release("drained")
+    assert store.must_claim(token="same").job.attempt == 1
+
+
 async def test_a_claim_takes_only_jobs_of_its_network(store: Store) -> None:
     await store.create(model="vgg19")
     assert store.claim("lite") is None

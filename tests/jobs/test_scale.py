@@ -71,4 +71,3 @@ async def test_a_finished_job_takes_no_more_than_eight_kibibytes_of_redis(store:
         await finish_one()
     each = (store.redis.info("memory")["used_memory_dataset"] - before) / FINISHED
     assert 500 < each <= MOST_BYTES, f"{each:.0f} bytes"
-    print(f"\nredis bytes of a finished job: {each:.0f}")

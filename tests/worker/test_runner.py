@@ -312,6 +312,23 @@ async def test_a_store_that_is_down_at_the_end_is_waited_for(bench: Bench, monke
     assert (await bench.look(job)).status is Status.SUCCEEDED
 
 
+async def test_a_claim_whose_answer_was_lost_is_found_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = await bench.create()
+    claim = bench.store.claim
+
+    def lose_the_answer(*values: Any, **named: Any) -> Any:
+        claim(*values, **named)
+        raise StoreUnavailable()
+
+    runner = bench.runner()
+    with monkeypatch.context() as patch:
+        patch.setattr(bench.store, "claim", lose_the_answer)
+        with pytest.raises(StoreUnavailable):
+            runner.run_next("lite")
+    assert runner.run_next("lite") is Outcome.SUCCEEDED
+    assert (await bench.look(job)).attempt == 1
+
+
 async def test_the_worker_says_what_it_is_doing(bench: Bench) -> None:
     said: list[tuple[str, str | None]] = []
     bench.engine = Interrupted(lambda at: said.append((bench.presence.info.state, bench.presence.info.job)))
