@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +55,9 @@ def browser() -> Iterator[Browser]:
 OpenPage = Callable[..., Page]
 
 
-@pytest.fixture
-def open_page(browser: Browser) -> Iterator[OpenPage]:
-    """Return what opens the page of a service in a fresh profile; its errors fail the test."""
+@contextmanager
+def pages(browser: Browser) -> Iterator[OpenPage]:
+    """Open pages in fresh profiles; their errors fail the test."""
     contexts: list[BrowserContext] = []
     errors: list[str] = []
 
@@ -84,6 +85,20 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
 
 
 @pytest.fixture
+def open_page(browser: Browser) -> Iterator[OpenPage]:
+    """Return what opens the page of a service."""
+    with pages(browser) as opened:
+        yield opened
+
+
+@pytest.fixture
 def page(open_page: OpenPage, stack: Stack) -> Page:
     """Open the page on a wide screen."""
     return open_page(stack.url)
+
+
+@pytest.fixture(scope="module")
+def kept_page(browser: Browser, stack: Stack) -> Iterator[Page]:
+    """Open the page once for tests that leave it as it was."""
+    with pages(browser) as opened:
+        yield opened(stack.url)

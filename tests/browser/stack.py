@@ -33,6 +33,7 @@ class Stack:
         self._environment, self._log = environment, log
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self.url = f"http://127.0.0.1:{environment['NST_PORT']}"
+        self.paintings = Path(environment["NST_DATA_DIR"]) / "paintings"
         self.http = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
 
     def start(self, role: str) -> None:
@@ -127,6 +128,7 @@ def running(*roles: str) -> Iterator[Stack]:
             "NST_DEVICE": "cpu",
             "NST_MODELS": "lite",
             "NST_WORKER_NICE": "0",
+            "NST_WORKER_THREADS": "1",
             "NST_PREVIEW_SECONDS": "0.1",
             "NST_STORAGE_MIN_FREE_BYTES": "0",
         }

@@ -77,8 +77,7 @@ async function begin() {
   let loaded = false;
   const load = async () => {
     const recent = await studio.attempt(async () => {
-      const found = await jobs.refresh();
-      await studio.load();
+      const [found] = await Promise.all([jobs.refresh(), studio.load()]);
       if (!loaded) await studio.findJob(found);
     });
     loaded ||= recent;
