@@ -244,6 +244,13 @@ class StyleConfig(BaseModel):
         (3.0, 2.0, 1.0), "schedule", "Shares of the steps from the coarsest scale on; the last one repeats."
     )
     carry_state: bool = _field(True, "schedule", "Carry the optimiser's state over to the next scale.")
+    detail: float = _field(
+        1.0,
+        "schedule",
+        "Share of the content's fine detail that is added whenever the picture is enlarged (Kolkin et al. 2019).",
+        ge=0,
+        le=1,
+    )
     size_by: SizeBy = _field(SizeBy.LONGEST, "schedule", "Which side max_size measures.")
 
     precision: Precision = _field(

@@ -220,10 +220,14 @@ class _Run:
         return self._recent[-1] > (1 - self._config.plateau) * self._recent[0]
 
     def _next_scale(self) -> None:
-        """Enlarge the picture so far; it is the start of the next scale."""
+        """Enlarge the picture so far, adding the content's detail that was too fine before: the next scale's start."""
+        picture, before = self._picture(), self._scales[self._index]
         self._index, self._done, self._recent = self._index + 1, 0, []
         scale = self._scales[self._index]
-        self._x = resize(self._picture(), scale.height, scale.width).contiguous()
+        self._x = resize(picture, scale.height, scale.width).contiguous()
+        if self._config.detail:
+            fine = self._content(scale) - resize(self._content(before), scale.height, scale.width)
+            self._x += fine * (self._config.detail * self._network.pixel_scale)
         self._average = None if self._average is None else torch.zeros_like(self._x)
         self._average_before = None
         if self._config.carry_state:
