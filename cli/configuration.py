@@ -72,10 +72,11 @@ def settings(environment: Mapping[str, str]) -> Iterator[Setting]:
 def kinds() -> dict[str, type[BaseSettings]]:
     """Return the settings classes by the part of the service that reads them."""
     from api.settings import ApiSettings
+    from cli.downloads import WeightsSettings
     from jobs.settings import JobSettings
     from worker.settings import WorkerSettings
 
-    return {"everywhere": JobSettings, "api": ApiSettings, "worker": WorkerSettings}
+    return {"everywhere": JobSettings, "api": ApiSettings, "worker": WorkerSettings, "weights": WeightsSettings}
 
 
 def checked(kind: type[Kind], given: Mapping[str, object] = MappingProxyType({})) -> Kind:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
     from nst_engine.config import StyleConfig
+    from nst_engine.errors import ConfigError
 
 GIVEN = "parameters"  # where the given ones stand in a context's meta
 
@@ -50,8 +51,13 @@ def configured(given: dict[str, str]) -> StyleConfig:
     try:
         return resolve(overrides.pop("preset", "default"), overrides)
     except ConfigError as error:
-        told = [f"{flag(problem.field.split('.')[0])}: {problem.message}" for problem in error.problems]
-        raise InputError("; ".join(told) or str(error)) from None
+        raise refusal(error) from None
+
+
+def refusal(error: ConfigError) -> InputError:
+    """Name the options instead of the parameters."""
+    told = [f"{flag(problem.field.split('.')[0])}: {problem.message}" for problem in error.problems]
+    return InputError("; ".join(told) or error.message)
 
 
 def options() -> list[TyperOption]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from cli.errors import InputError
-from cli.parameters import GIVEN, configured
+from cli.parameters import GIVEN, configured, refusal
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -34,14 +34,18 @@ def stylize(
 
     Every parameter that is not given has the value that the preset gives it.
     """
+    from nst_engine.errors import ConfigError
+
     config = configured(context.meta[GIVEN])
     kind = written_as(output)
     pictures = [read(content), *(read_style(style, config.max_size) for style in styles)]
     if len(mask) not in (0, len(styles)):
         raise InputError(f"--mask: give none, or one for each of the {len(styles)} styles")
     started = time.monotonic()
-    steps = run(pictures, [read(path) for path in mask], init_image, config, device)
-    last = watched(steps, quiet=quiet)
+    try:
+        last = watched(run(pictures, [read(path) for path in mask], init_image, config, device), quiet=quiet)
+    except ConfigError as error:
+        raise refusal(error) from None
     write(last, output, kind, quality=quality, config=config)
     if not quiet:
         typer.echo(f"{output}: {last.width} x {last.height} pixels, {time.monotonic() - started:.1f} s", err=True)

@@ -1,8 +1,12 @@
+import os
+import pty
+import signal
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from nst_engine.paintings import paint
 from tests.acceptance.service import all_processes, belongs, nst
 
 pytestmark = pytest.mark.acceptance
@@ -19,3 +23,20 @@ def test_the_demo_leaves_two_pictures_and_no_process(tmp_path: Path) -> None:
         assert sheet.height == picture.height
         assert sheet.width > 2 * picture.width
     assert not {pid for pid in all_processes() if belongs(pid, str(tmp_path))}
+
+
+def test_ctrl_c_during_a_run_is_tidy(tmp_path: Path) -> None:
+    """On a terminal, because only there a bar is drawn while it runs."""
+    paint("waves", 64).save(tmp_path / "photo.png")
+    ours, theirs = pty.openpty()
+    with os.fdopen(theirs, "w") as screen:
+        arguments = ["stylize", str(tmp_path / "photo.png"), "waves", "-o", str(tmp_path / "out.png")]
+        run = nst(*arguments, "--steps", "20000", output=screen)
+    shown = b""
+    while b"/20000" not in shown:
+        shown += os.read(ours, 4096)
+    run.send_signal(signal.SIGINT)
+    assert run.wait(60) == 130
+    os.close(ours)
+    assert b"Traceback" not in shown
+    assert {path.name for path in tmp_path.iterdir()} == {"photo.png"}

@@ -1,0 +1,90 @@
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from cli.main import main
+from nst_engine.paintings import paint
+from nst_engine.pictures import read_metadata
+
+QUICK = ["--max-size", "48", "--steps", "2", "--quiet"]
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    path = tmp_path / "photo.png"
+    paint("pointillism", 64).crop((0, 0, 64, 48)).save(path)
+    return path
+
+
+def test_it_writes_the_picture_with_its_parameters(photo: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.png"
+    assert main(["stylize", str(photo), "waves", "-o", str(output), "--seed", "5", *QUICK]) == 0
+    with Image.open(output) as picture:
+        assert (picture.format, picture.size) == ("PNG", (48, 36))
+    parameters = read_metadata(output.read_bytes())
+    assert parameters is not None
+    assert (parameters["seed"], parameters["steps"], parameters["model"]) == (5, 2, "lite")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("o.jpg", "JPEG"), ("o.JPEG", "JPEG"), ("o.webp", "WEBP"), ("o.tif", "TIFF")]
+)
+def test_the_ending_decides_the_format(photo: Path, tmp_path: Path, name: str, kind: str) -> None:
+    assert main(["stylize", str(photo), "waves", "-o", str(tmp_path / name), *QUICK]) == 0
+    with Image.open(tmp_path / name) as picture:
+        assert picture.format == kind
+
+
+def test_several_styles_and_masks_are_blended(photo: Path, tmp_path: Path) -> None:
+    for name, box in (("left", (0, 0, 32, 48)), ("right", (32, 0, 64, 48))):
+        mask = Image.new("L", (64, 48))
+        mask.paste(255, box)
+        mask.save(tmp_path / f"{name}.png")
+    given = ["--style-blend", "3,1", "--mask", str(tmp_path / "left.png"), "--mask", str(tmp_path / "right.png")]
+    output = tmp_path / "out.png"
+    assert main(["stylize", str(photo), "waves", "mosaic", "-o", str(output), *given, *QUICK]) == 0
+    assert output.is_file()
+
+
+REFUSED = {
+    "no such photo": (["none.png", "waves", "-o", "out.png"], "none.png: no such file"),
+    "no picture": (["words.png", "waves", "-o", "out.png"], "words.png: the file is not a picture"),
+    "an empty file": (["empty.png", "waves", "-o", "out.png"], "empty.png: the file is empty"),
+    "no such style": (["photo.png", "fresco", "-o", "out.png"], "no built-in style of that name (see `nst styles`)"),
+    "no format": (["photo.png", "waves", "-o", "out.gif"], "--output: out.gif has none of the endings"),
+    "no folder": (["photo.png", "waves", "-o", "nowhere/out.png"], "--output: there is no folder nowhere"),
+    "no size": (["photo.png", "waves", "-o", "out.png", "--max-size", "0"], "--max-size: "),
+    "a negative size": (["photo.png", "waves", "-o", "out.png", "--max-size", "-1"], "--max-size: "),
+    "an unknown model": (["photo.png", "waves", "-o", "out.png", "--model", "vgg99"], "--model: "),
+    "an unknown layer": (["photo.png", "waves", "-o", "out.png", "--content-layers", "conv9_9"], "--content-layers: "),
+    "no weights": (["photo.png", "waves", "-o", "out.png", "--model", "vgg16"], "`nst weights pull vgg16`"),
+    "an unknown device": (
+        ["photo.png", "waves", "-o", "out.png", "--device", "abacus"],
+        "--device: 'abacus' is none of",
+    ),
+    "no such device": (["photo.png", "waves", "-o", "out.png", "--device", "cuda:77"], "--device: there is no cuda:77"),
+    "one mask for two styles": (
+        ["photo.png", "waves", "discs", "-o", "out.png", "--mask", "photo.png"],
+        "--mask: give none, or one for each of the 2 styles",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_bad_input_is_one_line_and_code_2_and_leaves_no_file(
+    what: str, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments, message = REFUSED[what]
+    (tmp_path / "words.png").write_text("only words")
+    (tmp_path / "empty.png").write_bytes(b"")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    before = set(tmp_path.iterdir())
+
+    assert main(["stylize", *arguments]) == 2
+
+    told = capsys.readouterr().err
+    assert message in told
+    assert told.count("\n") == 1
+    assert set(tmp_path.iterdir()) == before
