@@ -5,6 +5,7 @@ import struct
 import zlib
 
 import numpy as np
+import pillow_heif
 import pytest
 from PIL import Image
 
@@ -15,6 +16,7 @@ RED, GREEN = (200, 30, 30), (20, 180, 40)
 
 
 def saved(image: Image.Image, name: str, **options: object) -> bytes:
+    pillow_heif.register_heif_opener()
     file = io.BytesIO()
     image.save(file, name, **options)  # type: ignore[arg-type]
     return file.getvalue()
