@@ -30,7 +30,9 @@ export function compareView({ before, after, width, height }) {
     const [from, to] = [Math.max(0, left), Math.min(w, left + wide)];
     const line = from + state.share * (to - from);
     Object.assign(divider.style, { left: `${line}px`, top: `${Math.max(0, top)}px`, height: `${Math.min(t, top + high) - Math.max(0, top)}px` });
-    photo.style.clipPath = `inset(0 ${Math.max(0, 100 - ((line - left) / wide) * 100)}% 0 0)`;
+    const cut = ((line - left) / wide) * 100;
+    photo.style.clipPath = `inset(0 ${100 - cut}% 0 0)`;
+    painting.style.clipPath = `inset(0 0 0 ${cut}%)`;
     sheet.classList.toggle("pixels", state.zoom > 1 && scale > 2);
     element.classList.toggle("zoomed", state.zoom > 1);
     divider.setAttribute("aria-valuenow", String(Math.round(state.share * 100)));

@@ -16,8 +16,8 @@ export function makeCurve() {
   function show(losses) {
     const points = losses.filter(({ loss }) => loss > 0);
     if (points.length < 2) return;
-    const total = points.at(-1).total;
-    const x = ({ iteration }) => (iteration / total) * WIDTH;
+    const [first, last] = [points[0].iteration, points.at(-1).iteration];
+    const x = ({ iteration }) => ((iteration - first) / Math.max(1, last - first)) * WIDTH;
     const y = heights(points);
     LINES.forEach(([, field], index) => paths[index].setAttribute("d", lineOf(points, field, x, y)));
     scales.replaceChildren(...boundaries(points).map((point) => svg("line", { x1: String(x(point)), x2: String(x(point)), y1: "0", y2: String(HEIGHT) })));

@@ -14,7 +14,7 @@ export function hasEnded(job) {
 /** Follow a job; `view` is { job, progress, losses, preview } and changes as the job goes on. */
 export function follow(studio, first) {
   const stopped = new AbortController();
-  const view = observable({ job: first, progress: first.progress, losses: [], preview: first.urls.preview });
+  const view = observable({ job: first, progress: first.progress, losses: [], preview: previewOf(first) });
   const change = (parts) => { if (!stopped.signal.aborted) view.set({ ...view.get(), ...parts }); };
   const url = first.urls.self;
 
@@ -46,7 +46,12 @@ export function follow(studio, first) {
   return { watch: view.watch, get: view.get, look, finished, stop: () => stopped.abort() };
 }
 
-/** Make the URL of a preview one that the browser has not kept. */
-export function fresh(url, version) {
+/** Return the URL of a job's latest preview, or null. */
+export function previewOf({ urls, progress }) {
+  return urls.preview && fresh(urls.preview, progress?.iteration ?? 0);
+}
+
+// Previews change behind the same URL, and browsers keep pictures.
+function fresh(url, version) {
   return `${url}${url.includes("?") ? "&" : "?"}v=${version}`;
 }

@@ -49,10 +49,11 @@ function tile(style, checked, { studio, mix, choose }) {
     name: "style",
     "data-style": style.id,
     "aria-label": style.title,
+    title: style.title,
     checked,
     onchange: (event) => choose(style, event.target.checked),
   });
-  const face = h("span.face", { title: style.title }, style.thumb ? h("img", { src: style.thumb, alt: "" }) : style.title);
+  const face = h("span.face", {}, style.thumb ? h("img", { src: style.thumb, alt: "" }) : style.title);
   const remove = style.name === null && h("button.remove", {
     type: "button", "aria-label": `Remove ${style.title}`, onclick: () => removeStyle(studio, style),
   }, "×");
@@ -75,8 +76,12 @@ function removeStyle(studio, style) {
 
 function describe(chosen) {
   const [only] = chosen;
-  const words = chosen.length > 1 ? chosen.map(({ title }) => title).join(" + ") : only ? `${only.title}. ${only.summary}` : "";
+  const words = chosen.length > 1 ? chosen.map(({ title }) => title).join(" + ") : only ? summaryOf(only) : "";
   byId("style-words").textContent = words;
+}
+
+function summaryOf({ title, summary }) {
+  return summary.startsWith(title) ? summary : `${title}. ${summary}`;
 }
 
 function showBlend(studio, chosen) {

@@ -1,7 +1,7 @@
 // Own jobs, newest first.
 
 import { byId, h } from "./dom.js";
-import { hasEnded } from "./follow.js";
+import { hasEnded, previewOf } from "./follow.js";
 import { STATUS, ago } from "./words.js";
 
 const PAGE = 12;
@@ -52,7 +52,7 @@ export function makeHistory(studio) {
 function card(job, actions, isOpen) {
   const when = ago(job.created_at);
   const name = `${STATUS[job.status]} ${when}${job.style_names.length ? `, ${job.style_names[0]}` : ""}`;
-  const picture = job.urls.result ?? job.urls.preview ?? job.urls.content;
+  const picture = job.urls.result ?? previewOf(job) ?? job.urls.content;
   const face = picture ? h("img", { src: picture, alt: "", loading: "lazy" }) : job.expired ? "Expired" : STATUS[job.status];
   const button = (label, symbol, run) => h("button.quiet", { type: "button", title: label, "aria-label": `${label}: ${name}`, onclick: () => run(job) }, symbol);
   const words = job.status === "succeeded" ? (job.expired ? "Expired" : when) : STATUS[job.status];

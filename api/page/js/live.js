@@ -45,23 +45,32 @@ async function cancelJob(studio, job, button) {
   }
 }
 
+/** Show previews one after the other; of those that come while one is loaded only the newest is. */
 function makePreview(frame) {
-  let wanted = null;
-  return async (url) => {
-    if (!url || url === wanted) return;
-    wanted = url;
-    const image = h("img.fresh", { alt: "The painting so far" });
-    image.src = url;
-    try {
-      await image.decode();
-    } catch {
-      return; // the next one will come
+  let [wanted, shown, busy] = [null, null, false];
+
+  async function load() {
+    busy = true;
+    while (wanted !== shown) {
+      shown = wanted;
+      await hang(frame, shown).catch(() => {}); // the next one will come
     }
-    if (wanted !== url) return;
-    frame.append(image);
-    frame.dataset.shown = String(Number(frame.dataset.shown ?? 0) + 1);
-    while (frame.children.length > 2) frame.firstChild.remove();
+    busy = false;
+  }
+
+  return (url) => {
+    wanted = url ?? wanted;
+    if (!busy) load();
   };
+}
+
+async function hang(frame, url) {
+  const image = h("img.fresh", { alt: "The painting so far" });
+  image.src = url;
+  await image.decode();
+  frame.append(image);
+  frame.dataset.shown = String(Number(frame.dataset.shown ?? 0) + 1);
+  while (frame.children.length > 2) frame.firstChild.remove();
 }
 
 function makeBar() {

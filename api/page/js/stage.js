@@ -7,6 +7,7 @@ import { follow, hasEnded } from "./follow.js";
 import { liveView } from "./live.js";
 import { say } from "./notices.js";
 import { resultView } from "./result.js";
+import { STATUS } from "./words.js";
 
 /** Make the stage; it shows the job that is open, else the photo, else a welcome. */
 export function makeStage(studio) {
@@ -35,6 +36,7 @@ export function makeStage(studio) {
   function close() {
     followed?.stop();
     followed = null;
+    showTitle(null);
     showEasel();
   }
 
@@ -46,7 +48,11 @@ export function makeStage(studio) {
     show(live, "live");
     studio.colours.then((colours) => colours && live.fillBar(colours));
     const mine = (followed = follow(studio, job));
-    mine.watch((state) => live.update(state));
+    const draw = eachFrame(() => live.update(mine.get()));
+    mine.watch((state) => {
+      draw();
+      showTitle(state);
+    });
     return mine.finished.then(() => end(mine), (error) => { if (followed === mine) studio.failed(error); });
   }
 
@@ -54,6 +60,7 @@ export function makeStage(studio) {
     if (followed !== mine) return;
     const { job } = mine.get();
     followed = null;
+    showTitle({ job });
     showEnd(job);
     say(job.status === "succeeded" ? "The picture is finished." : `The job has ended: ${job.status}.`);
     studio.ended(job);
@@ -61,4 +68,25 @@ export function makeStage(studio) {
 
   studio.photo.watch(() => { if (!followed && !["result", "ended"].includes(box.dataset.view)) showEasel(); });
   return { open, close, showEasel };
+}
+
+/** Do something at most once for each picture that the screen shows. */
+function eachFrame(work) {
+  let waiting = false;
+  return () => {
+    if (waiting) return;
+    waiting = true;
+    requestAnimationFrame(() => {
+      waiting = false;
+      work();
+    });
+  };
+}
+
+/** Tell of the job in the title, for those who went to another tab. */
+function showTitle(state) {
+  const progress = state?.progress;
+  const share = progress?.total ? `${Math.floor((100 * progress.iteration) / progress.total)} %` : null;
+  const words = state && (hasEnded(state.job) ? STATUS[state.job.status] : (share ?? STATUS[state.job.status]));
+  document.title = words ? `${words} · nst studio` : "nst studio";
 }
