@@ -31,7 +31,7 @@ def demo(
     steps: int = typer.Option(150, min=1, max=5000, help="Iterations."),
 ) -> None:
     """Start the service, paint a photo over HTTP, and leave demo.png and demo-compare.png."""
-    from cli.stylize import read_style
+    from cli.inputs import read_style
 
     painting = read_style(style, max_size)
     asyncio.run(show(output, painting, {"max_size": str(max_size), "steps": str(steps)}))

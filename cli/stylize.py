@@ -1,80 +1,150 @@
-"""`nst stylize`: one picture, here, without a server."""
+"""`nst stylize`: pictures here, without a server."""
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
-from cli.errors import InputError
+from cli.errors import CommandError, InputError, one_line
 from cli.parameters import GIVEN, configured, refusal
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from nst_engine import Step
+    from cli.outputs import Album
+    from nst_engine import Network, Step
     from nst_engine.config import StyleConfig
 
 
 def stylize(
     context: typer.Context,
-    content: Path = typer.Argument(..., metavar="CONTENT", help="The photo."),
+    content: str = typer.Argument(..., metavar="CONTENT", help="The photo; or a folder or a quoted pattern of photos."),
     styles: list[str] = typer.Argument(..., metavar="STYLE...", help="Paintings, or names of built-in styles."),
-    output: Path = typer.Option(..., "--output", "-o", help="Where to write: .png, .jpg, .webp or .tif."),
+    output: Path | None = typer.Option(
+        None, "--output", "-o", help="Where to write: a file (.png, .jpg, .webp, .tif) or a folder [CONTENT-STYLE.png]."
+    ),
+    overwrite: bool = typer.Option(False, "--overwrite", help="Of many photos, paint again those that are there."),
     mask: list[Path] = typer.Option([], help="Where each style applies (white), one per style, in their order."),
     init_image: Path | None = typer.Option(None, help="Picture to start from, for --init image."),
     device: str = typer.Option("auto", help="auto, cpu, cuda, cuda:1 or mps."),
     quality: int | None = typer.Option(None, min=1, max=100, help="Quality of JPEG and WebP."),
+    preview_every: int | None = typer.Option(None, min=1, metavar="N", help="Also write the picture every N steps."),
+    timelapse: bool = typer.Option(False, "--timelapse", help="Also write an animated WebP of the run."),
+    as_json: bool = typer.Option(False, "--json", help="Print a line of JSON for each picture."),
     quiet: bool = typer.Option(False, "--quiet", "-q", help="No progress bar."),
 ) -> None:
     """Paint CONTENT in the manner of STYLE, here, without a server.
 
     Every parameter that is not given has the value that the preset gives it.
     """
-    from nst_engine.errors import ConfigError
+    from cli.inputs import contents, read, read_style
+    from cli.outputs import Album, targets
 
     config = configured(context.meta[GIVEN])
-    kind = written_as(output)
-    pictures = [read(content), *(read_style(style, config.max_size) for style in styles)]
+    photos = contents(content)
     if len(mask) not in (0, len(styles)):
         raise InputError(f"--mask: give none, or one for each of the {len(styles)} styles")
+    outputs = targets(output, photos, styles)
+    easel = Easel(
+        config=config,
+        styles=[read_style(style, config.max_size) for style in styles],
+        masks=[read(path) for path in mask],
+        init_image=read(init_image) if init_image else None,
+        device=device,
+    )
+    many = len(photos) > 1
+    jobs = [pair for pair in zip(photos, outputs, strict=True) if overwrite or not (many and pair[1].exists())]
+    failed = 0
+    for photo, target in jobs:
+        album = Album(output=target, every=preview_every, timelapse=timelapse)
+        try:
+            paint(easel, photo, album, quality=quality, as_json=as_json, quiet=quiet)
+        except InputError as error:
+            if not many:
+                raise
+            failed += 1
+            typer.echo(f"nst: {one_line(error)}", err=True)
+    if failed:
+        raise CommandError(f"{failed} of {len(jobs)} pictures could not be painted", exit_code=2)
+
+
+@dataclass(kw_only=True)
+class Easel:
+    """Everything but the photo; the network is loaded once, when it is first needed."""
+
+    config: StyleConfig
+    styles: Sequence[Image]
+    masks: Sequence[Image]
+    init_image: Image | None
+    device: str
+    network: Network | None = None
+
+    def steps(self, photo: Image) -> Iterator[Step]:
+        """Start the engine on a photo."""
+        from cli.devices import chosen
+        from cli.weights import folder
+        from nst_engine import load_network
+        from nst_engine import stylize as engine
+        from nst_engine.images import to_tensor
+
+        where = chosen(self.device)
+        self.network = self.network or load_network(self.config, device=where, weights_dir=folder())
+        return engine(
+            to_tensor(photo),
+            [to_tensor(style) for style in self.styles],
+            self.config,
+            masks=[to_tensor(mask).mean(0) for mask in self.masks] or None,
+            init_image=to_tensor(self.init_image) if self.init_image else None,
+            device=where,
+            network=self.network,
+        )
+
+
+def paint(easel: Easel, photo: Path, album: Album, *, quality: int | None, as_json: bool, quiet: bool) -> None:
+    """Paint one photo, write it, and say so; raises InputError naming the option that is wrong."""
+    from cli.inputs import read
+    from cli.outputs import write
+    from nst_engine.errors import ConfigError
+
     started = time.monotonic()
     try:
-        last = watched(run(pictures, [read(path) for path in mask], init_image, config, device), quiet=quiet)
+        last = watched(easel.steps(read(photo)), quiet=quiet, see=album.see)
     except ConfigError as error:
         raise refusal(error) from None
-    write(last, output, kind, quality=quality, config=config)
-    if not quiet:
-        typer.echo(f"{output}: {last.width} x {last.height} pixels, {time.monotonic() - started:.1f} s", err=True)
+    parameters = easel.config.model_dump(mode="json")
+    write(last, album.output, quality=quality, parameters=parameters)
+    seconds, lapse = time.monotonic() - started, album.close()
+    told = {
+        "output": str(album.output),
+        "timelapse": str(lapse) if lapse else None,
+        "width": last.width,
+        "height": last.height,
+        "iterations": last.iteration,
+        "loss": last.loss,
+        "seconds": round(seconds, 2),
+        "parameters": parameters,
+    }
+    if as_json:
+        typer.echo(json.dumps(told))
+    elif not quiet:
+        typer.echo(f"{album.output}: {last.width} x {last.height} pixels, {seconds:.1f} s", err=True)
 
 
 def run(
-    pictures: Sequence[Image], masks: Sequence[Image], init_image: Path | None, config: StyleConfig, device: str
+    pictures: Sequence[Image], masks: Sequence[Image], init_image: Image | None, config: StyleConfig, device: str
 ) -> Iterator[Step]:
     """Start the engine on pictures, the content first."""
-    from cli.devices import chosen
-    from cli.weights import folder
-    from nst_engine import load_network
-    from nst_engine import stylize as engine
-    from nst_engine.images import to_tensor
-
-    where = chosen(device)
-    network = load_network(config, device=where, weights_dir=folder())
-    return engine(
-        to_tensor(pictures[0]),
-        [to_tensor(picture) for picture in pictures[1:]],
-        config,
-        masks=[to_tensor(mask).mean(0) for mask in masks] or None,
-        init_image=to_tensor(read(init_image)) if init_image else None,
-        device=where,
-        network=network,
-    )
+    easel = Easel(config=config, styles=pictures[1:], masks=masks, init_image=init_image, device=device)
+    return easel.steps(pictures[0])
 
 
-def watched(steps: Iterator[Step], *, quiet: bool) -> Step:
+def watched(steps: Iterator[Step], *, quiet: bool, see: Callable[[Step], None] = lambda _: None) -> Step:
     """Run to the end behind a progress bar and return the last step."""
     from cli.terminal import progress_bar
 
@@ -84,59 +154,7 @@ def watched(steps: Iterator[Step], *, quiet: bool) -> Step:
         for last in steps:
             note = f"{last.width} x {last.height}"
             bar.update(task, total=last.total, completed=last.iteration, loss=f"{last.loss:.4g}", note=note)
+            see(last)
     if last is None:
         raise InputError("--steps: nothing to do")
     return last
-
-
-def written_as(output: Path) -> str:
-    """Return the format that a file's name asks for; raises InputError before any work is done."""
-    from nst_engine.pictures import WRITABLE
-
-    suffixes = {".jpeg": "jpeg", ".tiff": "tiff"} | {form.suffix: name for name, form in WRITABLE.items()}
-    kind = suffixes.get(output.suffix.lower())
-    if kind is None:
-        raise InputError(f"--output: {output.name} has none of the endings {', '.join(sorted(suffixes))}")
-    if not output.parent.is_dir():
-        raise InputError(f"--output: there is no folder {output.parent}")
-    return kind
-
-
-def read(path: Path) -> Image:
-    """Read a picture; raises InputError naming the file."""
-    from nst_engine.errors import PictureError
-    from nst_engine.pictures import read_picture
-
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    try:
-        return read_picture(path)
-    except PictureError as error:
-        raise InputError(f"{path}: {error.message}") from None
-
-
-def read_style(style: str, size: int) -> Image:
-    """Read a style's file, or paint the built-in style of that name."""
-    from nst_engine.paintings import LARGEST, STYLES, paint
-
-    if style in STYLES and not Path(style).exists():
-        return paint(style, min(size, LARGEST))
-    if not Path(style).is_file():
-        raise InputError(f"{style}: no such file, and no built-in style of that name (see `nst styles`)")
-    return read(Path(style))
-
-
-def write(step: Step, output: Path, kind: str, *, quality: int | None, config: StyleConfig) -> None:
-    """Write the picture with its parameters in the file; an error leaves no half file behind."""
-    from nst_engine.images import to_picture
-    from nst_engine.pictures import encode
-
-    parameters: dict[str, Any] = config.model_dump(mode="json")
-    data = encode(to_picture(step.image()), kind, quality=quality, metadata=parameters)
-    unfinished = output.with_name(f".{output.name}.part")
-    try:
-        unfinished.write_bytes(data)
-        unfinished.replace(output)
-    except OSError as error:
-        unfinished.unlink(missing_ok=True)
-        raise InputError(f"{output}: {error.strerror}") from None

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import typer
 
 from cli.errors import InputError
+from cli.inputs import read, read_style
+from cli.outputs import written_as
 from cli.parameters import GIVEN, configured
-from cli.stylize import read, read_style, run, watched, written_as
+from cli.stylize import run, watched
 
 if TYPE_CHECKING:
     from PIL.Image import Image

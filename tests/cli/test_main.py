@@ -37,7 +37,7 @@ def test_the_version_is_the_engines(capsys: pytest.CaptureFixture[str]) -> None:
     ("arguments", "message"),
     [
         (["stylise"], "No such command 'stylise'. Did you mean 'stylize', 'styles'?"),
-        (["stylize", "a.png", "b.png"], "Missing option '--output' / '-o'."),
+        (["stylize", "a.png"], "Missing argument 'STYLE...'."),
         (["up", "--port", "0"], "Invalid value for '--port': 0 is not in the range 1<=x<=65535."),
     ],
 )

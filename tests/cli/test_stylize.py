@@ -1,6 +1,8 @@
+import json
 from pathlib import Path
 
 import pytest
+import tifffile
 from PIL import Image
 
 from cli.main import main
@@ -47,12 +49,77 @@ def test_several_styles_and_masks_are_blended(photo: Path, tmp_path: Path) -> No
     assert output.is_file()
 
 
+def test_without_a_name_it_is_made_from_both_inputs(
+    photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["stylize", "photo.png", "waves", *QUICK]) == 0
+    assert (tmp_path / "photo-waves.png").is_file()
+
+
+def test_a_tiff_has_16_bits(photo: Path, tmp_path: Path) -> None:
+    assert main(["stylize", str(photo), "waves", "-o", str(tmp_path / "o.tif"), *QUICK]) == 0
+    assert tifffile.imread(tmp_path / "o.tif").dtype == "uint16"
+
+
+def test_json_tells_where_the_picture_is(photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["stylize", str(photo), "waves", "-o", str(tmp_path / "o.png"), "--json", *QUICK]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["output"], told["width"], told["iterations"]) == (str(tmp_path / "o.png"), 48, 2)
+
+
+def test_previews_and_a_time_lapse_lie_beside_the_picture(photo: Path, tmp_path: Path) -> None:
+    more = ["--preview-every", "1", "--timelapse"]
+    assert main(["stylize", str(photo), "waves", "-o", str(tmp_path / "o.png"), *more, *QUICK]) == 0
+    made = {path.name for path in tmp_path.iterdir()} - {"photo.png"}
+    assert made == {"o.png", "o.00001.png", "o.00002.png", "o-timelapse.webp"}
+    with Image.open(tmp_path / "o-timelapse.webp") as lapse:
+        assert lapse.n_frames == 2
+
+
+@pytest.fixture
+def album(photo: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name in ("a.png", "b.png"):
+        (folder / name).write_bytes(photo.read_bytes())
+    (folder / "notes.txt").write_text("no picture")
+    return folder
+
+
+@pytest.mark.parametrize("pattern", ["", "/*.png"])
+def test_a_folder_or_a_pattern_is_painted_photo_by_photo(album: Path, tmp_path: Path, pattern: str) -> None:
+    assert main(["stylize", f"{album}{pattern}", "waves", "-o", str(tmp_path / "out"), *QUICK]) == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"a-waves.png", "b-waves.png"}
+
+
+def test_what_is_there_is_not_painted_again(album: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "a-waves.png").write_text("there")
+    assert main(["stylize", str(album), "waves", "-o", str(out), *QUICK]) == 0
+    assert (out / "a-waves.png").read_text() == "there"
+    assert (out / "b-waves.png").is_file()
+
+
+def test_one_bad_photo_does_not_stop_the_others(
+    album: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (album / "a.png").write_text("only words")
+    assert main(["stylize", str(album), "waves", "-o", str(tmp_path / "out"), *QUICK]) == 2
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"b-waves.png"}
+    assert "nst: 1 of 2 pictures could not be painted" in capsys.readouterr().err
+
+
 REFUSED = {
     "no such photo": (["none.png", "waves", "-o", "out.png"], "none.png: no such file"),
     "no picture": (["words.png", "waves", "-o", "out.png"], "words.png: the file is not a picture"),
     "an empty file": (["empty.png", "waves", "-o", "out.png"], "empty.png: the file is empty"),
     "no such style": (["photo.png", "fresco", "-o", "out.png"], "no built-in style of that name (see `nst styles`)"),
     "no format": (["photo.png", "waves", "-o", "out.gif"], "--output: out.gif has none of the endings"),
+    "nothing in the folder": (["nothing", "waves", "-o", "out.png"], "nothing: no picture there"),
+    "a pattern of nothing": (["*.heic", "waves", "-o", "out.png"], "*.heic: no picture there"),
+    "one file for many": (["*.png", "waves", "-o", "out.png"], "--output: out.png is one file, but there are"),
     "no folder": (["photo.png", "waves", "-o", "nowhere/out.png"], "--output: there is no folder nowhere"),
     "no size": (["photo.png", "waves", "-o", "out.png", "--max-size", "0"], "--max-size: "),
     "a negative size": (["photo.png", "waves", "-o", "out.png", "--max-size", "-1"], "--max-size: "),
@@ -76,6 +143,7 @@ def test_bad_input_is_one_line_and_code_2_and_leaves_no_file(
     what: str, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments, message = REFUSED[what]
+    (tmp_path / "nothing").mkdir()
     (tmp_path / "words.png").write_text("only words")
     (tmp_path / "empty.png").write_bytes(b"")
     monkeypatch.chdir(tmp_path)
