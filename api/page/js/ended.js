@@ -18,8 +18,13 @@ export function endedView(studio, job) {
   const changes = h("button", { type: "button", id: "again", onclick: () => studio.reopen(job) }, "Again with changes");
   const anew = h("button", { type: "button", id: "new", onclick: () => studio.startAnew() }, "New picture");
   const actions = job.expired ? [anew] : [again, changes, anew];
-  const mat = h("div.mat", {}, h("div.ended", {}, h("h2", {}, title), words.map((line) => h("p", {}, line)), h("div.actions", {}, actions)));
+  const mat = h("div.mat", {}, h("div.ended", {}, ingredients(job), h("h2", {}, title), words.map((line) => h("p", {}, line)), h("div.actions", {}, actions)));
   return { elements: [mat], update() {} };
+}
+
+function ingredients(job) {
+  const urls = [job.urls.content, ...job.urls.style].filter(Boolean);
+  return h("div.ingredients", { "aria-hidden": "true" }, urls.map((src) => h("img", { src, alt: "" })));
 }
 
 function wordsOf(job) {
