@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,9 @@ import redis
 
 from cli.redis_server import running_redis
 from jobs.settings import JobSettings
+
+# Before torch is loaded: threads that spin while they wait make a busy machine ten times slower.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 @pytest.fixture(scope="session")
@@ -40,3 +44,9 @@ def job_settings(redis_url: str, tmp_path: Path) -> JobSettings:
         heartbeat_seconds=0.2,
         reaper_seconds=0.5,
     )
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Run asynchronous tests (`pytest.mark.anyio`) on asyncio."""
+    return "asyncio"
