@@ -186,6 +186,12 @@ def test_tensors_that_want_a_gradient_or_are_double_are_taken_as_they_are() -> N
     assert torch.equal(image, last(run(config()))[1])
 
 
+def test_convolutions_in_bfloat16_give_nearly_the_losses_of_float32() -> None:
+    half, whole = (next(run(config(precision=precision))).loss for precision in ("bfloat16", "float32"))
+    assert half == pytest.approx(whole, rel=0.1)
+    assert half != whole
+
+
 # Initial images
 
 
@@ -216,11 +222,13 @@ def test_the_first_iterate_is_the_content_the_style_or_the_image_asked_for() -> 
 # Masks, blends, style size, colour
 
 
-def test_a_style_applies_where_its_mask_is() -> None:
+@pytest.mark.parametrize("scales", [1, 2])
+def test_a_style_applies_where_its_mask_is(scales: int) -> None:
     """Two styles, one dark and one bright: each half of the picture goes its own way."""
     dark, bright = STYLE * 0.2, STYLE * 0.2 + 0.8
     left = (torch.arange(44) < 22).float().expand(48, 44)
-    values = config(content_weight=0.0, optimizer="lbfgs", learning_rate=1.0, steps=30, max_size=48)
+    several = {"scales": scales, "min_size": 32, "scale_factor": 1.25}
+    values = config(content_weight=0.0, optimizer="lbfgs", learning_rate=1.0, steps=30, max_size=48, **several)
     _, image = last(run(values, styles=[dark, bright], masks=[left, 1 - left]))
     assert float(image[..., :15].mean()) < 0.35
     assert float(image[..., 29:].mean()) > 0.65
