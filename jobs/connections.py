@@ -26,9 +26,19 @@ def connect(settings: JobSettings) -> redis.Redis:
 
 
 def connect_async(settings: JobSettings) -> redis.asyncio.Redis:
-    """Make an asynchronous client; it connects when first used."""
+    """Make an asynchronous client; it connects when first used.
+
+    Whoever finds all connections in use waits for one: the pool's own way is to fail.
+    """
     retry = redis.asyncio.retry.Retry(ExponentialBackoff(cap=0.5, base=0.05), RETRIES)
-    client: redis.asyncio.Redis = redis.asyncio.Redis.from_url(settings.redis_url, retry=retry, **_options(settings))
+    pool = redis.asyncio.BlockingConnectionPool.from_url(
+        settings.redis_url,
+        max_connections=settings.redis_connections,
+        timeout=2 * settings.redis_timeout_seconds,
+        retry=retry,
+        **_options(settings),
+    )
+    client: redis.asyncio.Redis = redis.asyncio.Redis.from_pool(pool)
     return client
 
 

@@ -18,6 +18,9 @@ class JobSettings(BaseSettings):
         description="Where Redis is: redis://, rediss:// or unix://; holds the records and the queue.",
     )
     redis_timeout_seconds: float = Field(default=5.0, gt=0, description="Longest wait for one answer of Redis.")
+    redis_connections: int = Field(
+        default=64, ge=2, description="Most connections of one API process to Redis; requests wait for a free one."
+    )
     data_dir: Path = Field(default=Path(".nst"), description="Folder for pictures (and for the embedded Redis).")
     storage: str = Field(
         default="disk",

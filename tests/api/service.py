@@ -53,6 +53,20 @@ class Service:
 
         return asyncio.run(make())
 
+    def owner_of(self, secret: str) -> str:
+        """Return the id of a key."""
+
+        async def find() -> str:
+            redis = connect_async(self.settings)
+            try:
+                key = await ApiKeys(redis).find(secret)
+                assert key is not None
+                return key.id
+            finally:
+                await redis.aclose()
+
+        return asyncio.run(find())
+
     def stored(self) -> list[Path]:
         """Name every file that the service keeps."""
         return [path for path in self.settings.data_dir.rglob("*") if path.is_file()]
