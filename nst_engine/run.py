@@ -225,7 +225,7 @@ class _Run:
         self._index, self._done, self._recent = self._index + 1, 0, []
         scale = self._scales[self._index]
         self._x = resize(picture, scale.height, scale.width).contiguous()
-        if self._config.detail:
+        if self._config.init is Init.CONTENT and self._config.content_weight:
             fine = self._content(scale) - resize(self._content(before), scale.height, scale.width)
             self._x += fine * (self._config.detail * self._network.pixel_scale)
         self._average = None if self._average is None else torch.zeros_like(self._x)
