@@ -5,7 +5,7 @@ SHELL := bash
 .DELETE_ON_ERROR:
 
 BIN := .venv/bin
-CODE := nst_engine jobs api worker cli
+CODE := nst_engine nst_client jobs api worker cli
 ARGS ?=
 
 # uv on PATH, else one of our own from the package index.

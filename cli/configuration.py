@@ -74,9 +74,16 @@ def kinds() -> dict[str, type[BaseSettings]]:
     from api.settings import ApiSettings
     from cli.downloads import WeightsSettings
     from jobs.settings import JobSettings
+    from jobs.webhooks import WebhookSettings
     from worker.settings import WorkerSettings
 
-    return {"everywhere": JobSettings, "api": ApiSettings, "worker": WorkerSettings, "weights": WeightsSettings}
+    return {
+        "everywhere": JobSettings,
+        "api": ApiSettings,
+        "worker": WorkerSettings,
+        "webhooks": WebhookSettings,
+        "weights": WeightsSettings,
+    }
 
 
 def checked(kind: type[Kind], given: Mapping[str, object] = MappingProxyType({})) -> Kind:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
-from cli import catalogue, configuration, keys, roles, weights
+from cli import catalogue, configuration, jobs, keys, roles, weights
 from cli.demo import demo
 from cli.errors import CommandError, one_line
 from cli.parameters import ParameterCommand
@@ -59,6 +59,7 @@ def application() -> typer.Typer:
     app.command(rich_help_panel="Service")(up)
     app.command(rich_help_panel="Service")(roles.api)
     app.command(rich_help_panel="Service")(roles.worker)
+    app.add_typer(jobs.commands(), name="jobs", rich_help_panel="Service")
     app.command(rich_help_panel="Service")(workers)
     app.add_typer(keys.commands(), name="keys", rich_help_panel="Service")
     app.command(name="config", rich_help_panel="Service")(configuration.config)

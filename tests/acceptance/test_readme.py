@@ -25,6 +25,12 @@ def block(word: str) -> str:
     return found
 
 
+def python(word: str) -> str:
+    """Return the one block of Python that has this word."""
+    (found,) = [block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if word in block]
+    return found
+
+
 def run(commands: str, folder: Path) -> None:
     """Run commands in a folder with a photo, as a user with `nst` on PATH would."""
     paint("pointillism", 256).save(folder / "photo.jpg")
@@ -59,9 +65,17 @@ def test_the_commands_without_a_server_paint_the_photo(tmp_path: Path) -> None:
 
 
 def test_the_library_example_yields_steps(tmp_path: Path) -> None:
-    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    example = python("nst_engine")
     prepared = "import torch\ncontent = style = torch.rand(3, 32, 32)\n" + example.replace(
         "[style])", "[style], config)"
     )
     config = "from nst_engine import resolve\nconfig = resolve('default', {'steps': 2, 'max_size': 32})\n"
     run(f"{sys.executable} - <<'END'\n{config}{prepared}\nassert picture.shape == (3, 32, 32)\nEND", tmp_path)
+
+
+def test_the_client_example_paints_the_photo(service: Service, tmp_path: Path) -> None:
+    """As written, but for the port and size and steps, for time."""
+    example = python("nst_client").replace("http://127.0.0.1:8000", service.url)
+    run(f"{sys.executable} - <<'END'\n{example.replace('max_size=256', 'max_size=64, steps=4')}END", tmp_path)
+    with Image.open(tmp_path / "painted.png") as picture:
+        assert picture.size == (64, 64)

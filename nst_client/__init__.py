@@ -1,0 +1,35 @@
+"""A client of the nst service: `from nst_client import Client`. It needs httpx and nothing else of nst."""
+
+from nst_client.asynchronous import AsyncClient
+from nst_client.errors import (
+    ClientError,
+    JobEndedError,
+    NotReachableError,
+    ServiceError,
+    WaitedTooLongError,
+    WebhookError,
+)
+from nst_client.events import Event
+from nst_client.job import Job, Page, Progress, Result
+from nst_client.retries import Retries
+from nst_client.synchronous import Client, Painted
+from nst_client.webhooks import verify_webhook
+
+__all__ = [
+    "AsyncClient",
+    "Client",
+    "ClientError",
+    "Event",
+    "Job",
+    "JobEndedError",
+    "NotReachableError",
+    "Page",
+    "Painted",
+    "Progress",
+    "Result",
+    "Retries",
+    "ServiceError",
+    "WaitedTooLongError",
+    "WebhookError",
+    "verify_webhook",
+]

@@ -1,0 +1,167 @@
+"""The client for programs that do other things meanwhile (asyncio)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from nst_client import calls
+from nst_client.calls import Call, Picture
+from nst_client.errors import JobEndedError, NotReachableError, WaitedTooLongError
+from nst_client.events import Event, EventParser
+from nst_client.job import Job, Page
+from nst_client.retries import AGAIN, Retries
+from nst_client.synchronous import LOCAL, LOOK_SECONDS, Painted
+
+
+class AsyncClient:
+    """Talk to a service, by the same methods as Client, to be awaited."""
+
+    def __init__(
+        self,
+        server: str = LOCAL,
+        *,
+        key: str | None = None,
+        timeout: float = 60.0,
+        retries: Retries | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._http = httpx.AsyncClient(
+            base_url=server, headers=calls.headers(key), timeout=timeout, transport=transport, follow_redirects=False
+        )
+        self._retries, self._sleep = retries or Retries(), sleep
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def stylize(
+        self,
+        content: Picture,
+        style: Picture | Sequence[Picture] = (),
+        *,
+        style_name: str | None = None,
+        timeout: float | None = None,
+        **parameters: Any,
+    ) -> Painted:
+        """Paint `content` in the manner of `style` and wait for the picture; raises JobEndedError if there is none."""
+        job = await self.submit(content, style, style_name=style_name, **parameters)
+        job = await self.wait(job.id, timeout=timeout)
+        if job.status != "succeeded":
+            raise JobEndedError(job)
+        return Painted(data=await self.result(job.id), job=job)
+
+    async def submit(
+        self,
+        content: Picture,
+        style: Picture | Sequence[Picture] = (),
+        *,
+        style_name: str | None = None,
+        masks: Sequence[Picture] = (),
+        **parameters: Any,
+    ) -> Job:
+        """Create a job and return it, queued; files go by path or as bytes, parameters by the service's names."""
+        styles = [style] if isinstance(style, bytes | str | Path) else style
+        call = calls.create(content, styles, style_name=style_name, masks=masks, parameters=parameters)
+        return Job.of((await self._ask(call)).json())
+
+    async def get(self, job_id: str) -> Job:
+        """Look at a job."""
+        return Job.of((await self._ask(calls.look(job_id))).json())
+
+    async def jobs(self, *, status: str | None = None, limit: int = 50) -> AsyncIterator[Job]:
+        """Yield own jobs, newest first, page by page of `limit`."""
+        cursor = None
+        while True:
+            page = Page.of((await self._ask(calls.jobs(status=status, cursor=cursor, limit=limit))).json())
+            for job in page.jobs:
+                yield job
+            if (cursor := page.next_cursor) is None:
+                return
+
+    async def wait(self, job_id: str, *, timeout: float | None = None) -> Job:
+        """Return the job once it has ended; raises WaitedTooLongError after `timeout` seconds."""
+        waited = 0.0
+        while not (job := await self.get(job_id)).has_ended:
+            if timeout is not None and waited >= timeout:
+                raise WaitedTooLongError(job, timeout)
+            await self._sleep(LOOK_SECONDS)
+            waited += LOOK_SECONDS
+        return job
+
+    async def cancel(self, job_id: str) -> Job:
+        """Ask a job to stop."""
+        return Job.of((await self._ask(calls.act(job_id, "cancel"))).json())
+
+    async def retry(self, job_id: str) -> Job:
+        """Make a new job of an ended one's pictures and parameters."""
+        return Job.of((await self._ask(calls.act(job_id, "retry"))).json())
+
+    async def delete(self, job_id: str) -> None:
+        """Remove a job and its pictures."""
+        await self._ask(calls.delete(job_id))
+
+    async def result(self, job_id: str, form: str | None = None) -> bytes:
+        """Return the picture's file, as it is or as png, jpeg, webp or tiff."""
+        return (await self._ask(calls.picture(job_id, "result", form))).content
+
+    async def preview(self, job_id: str) -> bytes:
+        """Return the picture as far as it has come."""
+        return (await self._ask(calls.picture(job_id, "preview"))).content
+
+    async def events(self, job_id: str) -> AsyncIterator[Event]:
+        """Yield what happens to a job until it is completed; a stream that breaks is taken up where it was."""
+        parser, failures = EventParser(), 0
+        while True:
+            headers = {"Accept": "text/event-stream", "Last-Event-ID": parser.last_id or "0"}
+            error: httpx.TransportError | None = None
+            try:
+                async with self._http.stream("GET", f"/v1/jobs/{job_id}/events", headers=headers) as answer:
+                    if answer.is_error:
+                        await answer.aread()
+                        raise calls.refusal(answer)
+                    async for line in answer.aiter_lines():
+                        if event := parser.feed(line):
+                            failures = 0
+                            yield event
+                            if event.type == "completed":
+                                return
+            except httpx.TransportError as problem:
+                error = problem
+            failures += 1
+            await self._rest(self._retries.pause(failures), error)
+
+    async def _ask(self, call: Call) -> httpx.Response:
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                answer = await self._http.send(call.sent_by(self._http))
+            except httpx.TransportError as error:
+                await self._rest(self._retries.pause(attempt), error)
+                continue
+            if not answer.is_error:
+                return answer
+            pause = self._retries.pause(attempt, answer.headers.get("Retry-After"))
+            if answer.status_code not in AGAIN or pause is None:
+                raise calls.refusal(answer)
+            await self._sleep(pause)
+
+    async def _rest(self, pause: float | None, error: httpx.TransportError | None) -> None:
+        if pause is None:
+            raise NotReachableError(f"{self._http.base_url} does not answer: {error or 'the stream ended'}") from error
+        await self._sleep(pause)
