@@ -25,6 +25,7 @@ from jobs.status import Priority
 log = logging.getLogger(__name__)
 BATCH = 100
 PERMITS_AT_ONCE = 200
+SCRIPTS = ("lock", "unlock", "reap", "expire")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,12 +58,23 @@ class Reaper:
         self._clock = clock
         self._me = secrets.token_hex(8)
         self._swept = float("-inf")
-        self._scripts = {name: redis.register_script(source(name, settings)) for name in ("lock", "reap", "expire")}
+        self._scripts = {name: redis.register_script(source(name, settings)) for name in SCRIPTS}
 
     def round(self) -> Reaped | None:
-        """Do all there is to do once; None if another reaper is at it. Raise StoreUnavailable."""
-        if not self._run("lock", me=self._me, ttl=milliseconds(3 * self._settings.reaper_seconds)):
+        """Do all there is to do once; None if another reaper is at it, or just was. Raise StoreUnavailable.
+
+        The lock of one that dies in its round falls free after two rounds' time; its work is such that a second
+        reaper at the same time would do no harm.
+        """
+        seconds = self._settings.reaper_seconds
+        if not self._run("lock", me=self._me, ttl=milliseconds(2 * seconds)):
             return None
+        try:
+            return self._round()
+        finally:
+            self._run("unlock", me=self._me, pause=milliseconds(seconds / 2))
+
+    def _round(self) -> Reaped:
         message = FAILURE_CODES["worker_lost"]
         recovered = self._run("reap", limit=BATCH, max_attempts=self._settings.max_attempts, message=message)
         for job_id, status in recovered:

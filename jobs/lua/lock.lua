@@ -1,4 +1,5 @@
--- Take or keep the lock of the reaper; it falls free when its holder dies.
+-- Begin a round of the reaper: not while another is at it, nor just after one has ended.
+if redis.call('EXISTS', key('reaped')) == 1 then return 0 end
 local holder = redis.call('GET', key('reaper'))
 if holder and holder ~= arg.me then return 0 end
 redis.call('SET', key('reaper'), arg.me, 'PX', arg.ttl)

@@ -17,9 +17,10 @@ from typing import Any
 from jobs.broker import CeleryPermits, make_celery
 from jobs.client import JobClient
 from jobs.connections import connect_async
-from tests.chaos.account import Account, recoveries, settle
+from tests.chaos.account import Account, settle
 from tests.chaos.client import Customer
 from tests.chaos.mischief import Mischief
+from tests.chaos.recovery import recoveries
 from tests.chaos.system import Pace, System
 from tests.chaos.watch import Watch, seconds
 
@@ -89,7 +90,7 @@ async def run(folder: Path, *, kills: int, seed: int, pace: Pace, say: Say) -> R
         await on.watch.until_all_ended(patience=10 * pace.lease)
         say("counting")
         await settle(account, on.system, on.client, on.customer, on.watch)
-        took = recoveries(list(on.watch.lives.values()), on.mischief.deeds)
+        took = recoveries(list(on.watch.lives.values()), on.mischief.deeds, on.watch.ready, pace.lease)
         account.recoveries, account.longest_recovery_seconds = len(took), max(took, default=0.0)
         return Report(
             seed=seed,
@@ -155,7 +156,7 @@ async def _watch(customer: Customer, watch: Watch) -> None:
                 watch.add(job_id)
             await asyncio.sleep(0.05)
 
-    await asyncio.gather(tell(), watch.run())
+    await asyncio.gather(tell(), watch.run(), watch.run_roster())
 
 
 async def _cancel_some(on: Scene, account: Account) -> None:

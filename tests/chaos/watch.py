@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -30,6 +31,7 @@ class Watch:
     def __init__(self, client: JobClient) -> None:
         self._client = client
         self.lives: dict[str, Life] = {}
+        self.ready: dict[str, float] = {}  # when each worker was first seen
 
     def add(self, job_id: str) -> None:
         self.lives.setdefault(job_id, Life())
@@ -46,6 +48,14 @@ class Watch:
                 self.lives[job_id].events.extend(events)  # type: ignore[arg-type]
             if not found:
                 await asyncio.sleep(IDLE_SECONDS)
+
+    async def run_roster(self) -> None:
+        """Note when each worker turns up."""
+        while True:
+            with contextlib.suppress(JobsError):
+                for worker in await self._client.workers():
+                    self.ready.setdefault(worker.id, worker.seen_at)
+            await asyncio.sleep(IDLE_SECONDS)
 
     async def until_all_ended(self, patience: float) -> bool:
         """Wait until every job has ended; False if that takes too long."""

@@ -31,6 +31,12 @@ def reaper(store: Store, blobs: DiskBlobs) -> Reaper:
     return Reaper(connect(store.settings), blobs=blobs, permits=store.permits, settings=store.settings)
 
 
+def round_again(store: Store, reaper: Reaper) -> None:
+    """Do a round although one has just ended."""
+    store.redis.delete("nst:reaped")
+    assert reaper.round() is not None
+
+
 def age(blobs: DiskBlobs, name: str) -> None:
     path = blobs.local_path(name)
     assert path is not None
@@ -61,7 +67,7 @@ async def test_the_third_lost_worker_fails_the_job(store: Store, reaper: Reaper)
     for _ in range(3):
         store.must_claim()
         store.end_lease(job.id)
-        reaper.round()
+        round_again(store, reaper)
     ended = await store.client.get(job.id, "ann")
     assert ended.status is Status.FAILED
     assert ended.failure is not None
@@ -117,12 +123,27 @@ async def test_permits_that_wait_at_the_broker_are_not_doubled(store: Store, rea
     assert store.permits.published == []
 
 
-async def test_only_one_reaper_works_at_a_time(store: Store, reaper: Reaper, blobs: DiskBlobs) -> None:
-    other = Reaper(connect(store.settings), blobs=blobs, permits=store.permits, settings=store.settings)
-    assert reaper.round() is not None
-    assert other.round() is None
+async def test_only_one_reaper_works_at_a_time(store: Store, reaper: Reaper) -> None:
+    store.redis.set("nst:reaper", "another", px=10_000)
+    assert reaper.round() is None
     store.redis.delete("nst:reaper")
-    assert other.round() is not None
+    assert reaper.round() is not None
+
+
+async def test_reapers_do_not_work_one_right_after_the_other(store: Store, reaper: Reaper) -> None:
+    assert reaper.round() is not None
+    assert reaper.round() is None
+    store.redis.delete("nst:reaped")  # half a round's time goes by
+    assert reaper.round() is not None
+
+
+async def test_a_reaper_that_fails_leaves_the_lock_open(
+    store: Store, reaper: Reaper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reaper, "_republish", lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        reaper.round()
+    assert store.redis.get("nst:reaper") is None
 
 
 async def test_pictures_go_when_their_time_is_over_and_a_tombstone_stays(
@@ -144,7 +165,7 @@ async def test_a_tombstone_goes_without_a_trace(store: Store, reaper: Reaper) ->
     store.redis.zadd("nst:expiry", {job.id: 1})
     reaper.round()
     store.redis.zadd("nst:tombs", {job.id: 1})
-    reaper.round()
+    round_again(store, reaper)
     with pytest.raises(JobNotFound):
         await store.client.get(job.id, "ann")
     assert [name for name in store.redis.scan_iter("*") if job.id in name] == []
