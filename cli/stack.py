@@ -86,7 +86,8 @@ class Stack:
     async def _start_redis(self) -> str:
         try:
             files = prepare(self.settings.data_dir / "redis")
-            command = redis_command(find_redis(), files)
+            fsync = self.settings.environment.get("NST_REDIS_APPENDFSYNC", "everysec")
+            command = redis_command(find_redis(), files, appendfsync=fsync)
         except NoRedisError as error:
             raise CommandError(str(error)) from None
         files.socket.unlink(missing_ok=True)

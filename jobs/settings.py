@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -20,6 +21,10 @@ class JobSettings(BaseSettings):
     redis_timeout_seconds: float = Field(default=5.0, gt=0, description="Longest wait for one answer of Redis.")
     redis_connections: int = Field(
         default=64, ge=2, description="Most connections of one API process to Redis; requests wait for a free one."
+    )
+    redis_appendfsync: Literal["everysec", "always"] = Field(
+        default="everysec",
+        description="How often the Redis of `nst up` syncs its file: everysec, or always (slower, loses nothing).",
     )
     data_dir: Path = Field(default=Path(".nst"), description="Folder for pictures (and for the embedded Redis).")
     storage: str = Field(
