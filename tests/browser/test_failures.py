@@ -108,9 +108,9 @@ def test_a_key_is_asked_for_and_pictures_are_shown_with_it(locked: Stack, open_p
     expect(page.get_by_text("No worker is running")).to_be_visible()
     page.get_by_role("button", name="Use the example photo: Rocket").click()
     studio.paint(page)
-    expect(page.get_by_text("Waiting, next in line")).to_be_visible()
+    expect(studio.stage(page)).to_contain_text("Waiting, next in line")
     photo = page.locator("#stage .frame img")
     expect(photo).to_have_attribute("src", re.compile("signature="))
     assert photo.evaluate("(image) => image.naturalWidth") == 640
     page.reload()
-    expect(page.get_by_text("Waiting, next in line")).to_be_visible()
+    expect(studio.stage(page)).to_contain_text("Waiting, next in line")

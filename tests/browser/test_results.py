@@ -3,51 +3,61 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser import studio
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import OpenPage, pages
 from tests.browser.stack import Stack
 
 
 @pytest.fixture
 def result(open_page: OpenPage, stack: Stack, finished_job: str) -> Page:
     """Open the page at a finished job."""
-    page = open_page(f"{stack.url}/#job={finished_job}", permissions=["clipboard-read", "clipboard-write"])
+    page = open_page(f"{stack.url}/#job={finished_job}")
     studio.wait_for(page, "result")
     return page
+
+
+@pytest.fixture(scope="module")
+def kept_result(browser: Browser, stack: Stack, finished_job: str) -> Iterator[Page]:
+    """Open a finished job once for tests that leave the page as it was."""
+    with pages(browser) as opened:
+        page = opened(f"{stack.url}/#job={finished_job}", permissions=["clipboard-read", "clipboard-write"])
+        studio.wait_for(page, "result")
+        yield page
 
 
 def divider(page: Page) -> Locator:
     return page.get_by_role("slider", name="Share that shows the photo")
 
 
-def test_the_line_between_photo_and_painting_moves_by_mouse(result: Page) -> None:
-    box = result.locator(".sheet").bounding_box()
+def test_the_line_between_photo_and_painting_moves_by_mouse(kept_result: Page) -> None:
+    box = kept_result.locator(".sheet").bounding_box()
     assert box is not None
-    result.mouse.move(box["x"] + 0.8 * box["width"], box["y"] + 20)
-    result.mouse.down()
-    result.mouse.up()
-    expect(divider(result)).to_have_attribute("aria-valuenow", "80")
+    kept_result.mouse.move(box["x"] + 0.8 * box["width"], box["y"] + 20)
+    kept_result.mouse.down()
+    kept_result.mouse.up()
+    expect(divider(kept_result)).to_have_attribute("aria-valuenow", "80")
 
 
-def test_a_closer_look_is_taken_and_left_by_keyboard(result: Page) -> None:
-    whole = result.get_by_role("button", name=re.compile("^Zoom .* whole picture"))
+def test_a_closer_look_is_taken_and_left_by_keyboard(kept_result: Page) -> None:
+    whole = kept_result.get_by_role("button", name=re.compile("^Zoom .* whole picture"))
     before = whole.inner_text()
-    divider(result).focus()
-    result.keyboard.press("+")
+    divider(kept_result).focus()
+    kept_result.keyboard.press("+")
     expect(whole).not_to_have_text(before)
-    result.keyboard.press("0")
+    kept_result.keyboard.press("0")
     expect(whole).to_have_text(before)
 
 
-def test_the_time_lapse_plays(result: Page) -> None:
-    result.get_by_role("button", name="Play the time-lapse").click()
-    expect(result.get_by_role("img", name="The painting as it was made")).to_be_visible()
-    result.get_by_role("button", name="Close the time-lapse").click()
-    expect(result.get_by_role("img", name="The painting as it was made")).to_have_count(0)
+def test_the_time_lapse_plays(kept_result: Page) -> None:
+    kept_result.get_by_role("button", name="Play the time-lapse").click()
+    expect(kept_result.get_by_role("img", name="The painting as it was made")).to_be_visible()
+    kept_result.get_by_role("button", name="Close the time-lapse").click()
+    expect(kept_result.get_by_role("img", name="The painting as it was made")).to_have_count(0)
 
 
 def test_the_painting_can_become_a_painting_to_learn_from(result: Page) -> None:
@@ -72,10 +82,10 @@ def test_again_with_changes_takes_up_pictures_and_parameters(result: Page) -> No
     expect(result.locator("#photo-row")).to_contain_text("451 × 300")
 
 
-def test_the_job_can_be_copied_as_a_command(result: Page, stack: Stack) -> None:
-    result.get_by_role("button", name="Copy as curl").click()
-    expect(result.locator(".toast")).to_contain_text("The command is copied")
-    command = result.evaluate("navigator.clipboard.readText()")
+def test_the_job_can_be_copied_as_a_command(kept_result: Page, stack: Stack) -> None:
+    kept_result.get_by_role("button", name="Copy as curl").click()
+    expect(kept_result.locator(".toast")).to_contain_text("The command is copied")
+    command = kept_result.evaluate("navigator.clipboard.readText()")
     assert command.startswith(f"curl -sS '{stack.url}/v1/jobs'")
     assert "-F content=@photo.jpg" in command
     for part in ('"max_size":64', '"steps":12', '"style_name":"waves"', '"timelapse":true'):
