@@ -11,6 +11,7 @@ from typer.exceptions import TyperException
 
 from cli import catalogue, configuration, jobs, keys, roles, weights
 from cli.demo import demo
+from cli.doctor import doctor
 from cli.errors import CommandError, one_line
 from cli.parameters import ParameterCommand
 from cli.stylize import stylize
@@ -62,6 +63,7 @@ def application() -> typer.Typer:
     app.add_typer(jobs.commands(), name="jobs", rich_help_panel="Service")
     app.command(rich_help_panel="Service")(workers)
     app.add_typer(keys.commands(), name="keys", rich_help_panel="Service")
+    app.command(rich_help_panel="Service")(doctor)
     app.command(name="config", rich_help_panel="Service")(configuration.config)
     return app
 
