@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 from starlette.middleware.cors import CORSMiddleware
 
 import nst_engine
-from api import openapi, problems
+from api import openapi, problems, reference
 from api.callers import OpenDoor, is_loopback
 from api.darkroom import Darkroom
 from api.hub import EventHub
@@ -85,18 +85,17 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        root_path=settings.root_path,
         openapi_tags=openapi.TAGS,
         separate_input_output_schemas=False,
     )
     problems.register(app)
-    for module in (jobs, events, results, catalogue, workers, health):
+    for module in (jobs, events, results, catalogue, workers, health, reference):
         app.include_router(module.router)
     openapi.install(app)
     mount_page(app)
     if settings.cors_origins:
         app.add_middleware(CORSMiddleware, **_cors(settings))
-    app.add_middleware(Observation, metrics=metrics, shared_with=settings.cors_origins)
+    app.add_middleware(Observation, metrics=metrics, root_path=settings.root_path, shared_with=settings.cors_origins)
     return app
 
 

@@ -29,8 +29,8 @@ log = structlog.get_logger("api.requests")
 class Observation:
     """Wrap an app; what it raises becomes a 500 that says nothing of what is inside."""
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics, shared_with: Iterable[str] = ()) -> None:
-        self._app, self._metrics = app, metrics
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, root_path: str = "", shared_with: Iterable[str] = ()) -> None:
+        self._app, self._metrics, self._root_path = app, metrics, root_path.rstrip("/")
         self._resource_policy = "cross-origin" if tuple(shared_with) else "same-origin"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -38,6 +38,8 @@ class Observation:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if self._root_path:  # paths are understood with and without it: proxies differ in whether they take it off
+            scope["root_path"] = self._root_path
         request_id = scope["nst.request_id"] = _request_id(scope)
         began, status = time.perf_counter(), 0
         structlog.contextvars.clear_contextvars()

@@ -49,14 +49,14 @@ def json_response(value: Any, status: int = 200, headers: Mapping[str, str] | No
     return Response(content, status_code=status, media_type="application/json", headers=dict(headers or {}))
 
 
-def conditional(
+async def conditional(
     if_none_match: Annotated[str | None, Header(description="ETag of what is known; 304 if it still holds.")] = None,
 ) -> str | None:
     """Document If-None-Match."""
     return if_none_match
 
 
-def ranged(
+async def ranged(
     range_: Annotated[str | None, Header(alias="Range", description="`bytes=first-last`.")] = None,
     if_range: Annotated[str | None, Header(description="ETag that the range belongs to.")] = None,
 ) -> tuple[str | None, str | None]:

@@ -43,8 +43,8 @@ class Services:
         return self.job_settings.data_dir / "incoming"
 
 
-def services(request: Request) -> Services:
-    """Return the parts of the running API."""
+async def services(request: Request) -> Services:
+    """Return the parts of the running API; asynchronous, because others would be called in a thread."""
     found = request.app.state.services
     assert isinstance(found, Services)
     return found

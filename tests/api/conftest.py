@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 import redis
+import structlog
 from anyio import to_thread
 from fastapi import FastAPI
 from PIL import Image
@@ -128,6 +129,14 @@ def direct_darkroom(settings: ApiSettings) -> Darkroom:
 
 
 MakeApi = Callable[..., Any]
+
+
+@pytest.fixture(autouse=True)
+def quiet_logs() -> Iterator[None]:
+    """Leave structlog's way for terminals aside: it takes seconds to paint a traceback."""
+    structlog.configure(processors=[structlog.processors.JSONRenderer(default=repr)])
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture
