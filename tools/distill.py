@@ -10,6 +10,7 @@ schedule follows the time trained, not steps, so that a busy machine cannot star
 import argparse
 import time
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -19,7 +20,7 @@ from tools.distill_data import Pool, kept
 from tools.distill_policy import own_pictures
 from tools.distill_student import Student
 from tools.distill_teachers import Teachers
-from tools.distill_training import Recipe, Training
+from tools.distill_training import Lesson, Recipe, Training
 
 # These judge the result, so it must not have seen them.
 HELD_OUT = {"starry_night", "great_wave", "tahiti", "edtaonisl"}
@@ -34,8 +35,8 @@ def train(training: Training, pool: Pool, teachers: Teachers, checkpoint: Path) 
         training.measure(pool, teachers)
     reports = []
     began = saved = time.monotonic()
-    while training.done < 1:
-        reports.append(training.step(pool, teachers))
+    for lesson in lessons(training, pool, teachers):
+        reports.append(training.step(lesson))
         if training.done > training.recipe.own_from and training.steps % training.recipe.own_every == 0:
             add_own_pictures(training, pool)
         now = time.monotonic()
@@ -46,7 +47,19 @@ def train(training: Training, pool: Pool, teachers: Teachers, checkpoint: Path) 
         if now - saved > SAVE_EVERY:
             training.save(checkpoint)
             saved = now
+        if training.done >= 1:
+            break
     training.save(checkpoint)
+
+
+def lessons(training: Training, pool: Pool, teachers: Teachers) -> Iterator[Lesson]:
+    """Give each batch twice, with another in between: to ask the teachers takes half as long as to learn."""
+    earlier = training.lesson(pool, teachers)
+    while True:
+        latest = training.lesson(pool, teachers)
+        yield latest
+        yield earlier
+        earlier = latest
 
 
 def add_own_pictures(training: Training, pool: Pool) -> None:

@@ -84,7 +84,7 @@ class Pool:
 
     def tinted(self, patch: Tensor) -> Tensor:
         """Vary brightness, contrast, colour cast and saturation; now and then swap the channels or invert."""
-        if self.rng.random() < 0.3:
+        if self.rng.random() < 0.5:
             return patch
         gain, cast = float(np.exp(self.rng.normal(0, 0.25))), torch.from_numpy(self.rng.normal(0, 0.06, (1, 3, 1, 1)))
         grey, colour = patch.mean(1, keepdim=True), float(np.exp(self.rng.normal(0, 0.35)))
@@ -100,18 +100,18 @@ class Pool:
 
     def spoilt(self, patch: Tensor, size: int) -> Tensor:
         dice = self.rng.random()
-        if dice < 0.12:
+        if dice < 0.06:
             return torch.lerp(patch, self.crop(size), float(self.rng.uniform(0.2, 0.8)))
-        if dice < 0.2:
+        if dice < 0.12:
             return self.quilted(patch, self.crop(size))
-        if dice < 0.28:
+        if dice < 0.18:
             mask = F.interpolate(torch.from_numpy(self.rng.random((1, 1, 5, 5))).float(), (size, size), mode="bicubic")
             return torch.where(mask > 0.5, patch, self.crop(size))
-        if dice < 0.4:
+        if dice < 0.24:
             coarse = size >> int(self.rng.integers(0, 4))
             noise = torch.from_numpy(self.rng.normal(0, self.rng.uniform(0.01, 0.2), (1, 3, coarse, coarse))).float()
             return patch + F.interpolate(noise, (size, size), mode="bilinear", align_corners=False)
-        if dice < 0.45:
+        if dice < 0.28:
             small = F.interpolate(patch, scale_factor=float(self.rng.uniform(0.25, 0.8)), mode="bilinear")
             return F.interpolate(small, (size, size), mode="bicubic", align_corners=False)
         return patch

@@ -41,11 +41,15 @@ class Student(nn.Module):
         }
 
     def predict(self, name: str, features: Tensor, seen_by_vgg: int) -> Tensor:
+        """Return a head's output before its ReLU."""
         if name in self.extra:
-            return self.extra[name](features).relu()
+            return self.extra[name](features)
         if name in VGG:
             features = features[:seen_by_vgg]
-        return self.lite.head(name, features[..., :VGG1_WINDOW, :VGG1_WINDOW] if name == "vgg1" else features)
+        if name == "vgg1":
+            features = features[..., :VGG1_WINDOW, :VGG1_WINDOW]
+        prediction: Tensor = getattr(self.lite, f"predict_{name}")(features)
+        return prediction
 
     def hold(self, start: str) -> None:
         """Keep the batch statistics above `start` as they are."""
@@ -53,6 +57,11 @@ class Student(nn.Module):
         names = tuple(TRUNK)
         for name in names[: names.index(start)]:
             getattr(self.lite, f"conv{name}").eval()
+
+    def parts(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+        """Return the kernels of the trunk's 3x3 convolutions, and everything else that learns."""
+        convolutions = [p for p in self.parameters() if p.dim() == 4 and p.shape[2] == 3]
+        return convolutions, [p for p in self.parameters() if p.dim() != 4 or p.shape[2] != 3]
 
     def folded(self) -> Lite:
         """Return the network as it ships, batch normalisation folded into the convolutions."""
