@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import socket
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from celery.exceptions import SecurityWarning
+from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
 import nst_engine
 from jobs.broker import CeleryPermits, make_celery
@@ -26,6 +28,7 @@ from jobs.settings import JobSettings
 from jobs.storage import open_blobs
 from jobs.webhooks import WebhookSettings, webhook_chores
 from jobs.workers import Roster
+from worker.devices import DeviceError, check_device, choose_device
 from worker.drain import DrainFlag
 from worker.engine import Engine
 from worker.keeper import Keeper
@@ -53,7 +56,7 @@ def torch_plan(settings: WorkerSettings) -> Plan:
     # Threads that spin while they wait take the cores from everything else: ten times slower on a busy machine.
     # Read when torch is loaded, so it cannot be a setting of torch.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from worker.torch_engine import TorchEngine, choose_device, installed_models
+    from worker.torch_engine import TorchEngine, installed_models
 
     installed = installed_models(settings.weights_dir)
     missing = sorted(set(settings.models) - set(installed))
@@ -61,6 +64,10 @@ def torch_plan(settings: WorkerSettings) -> Plan:
         raise SystemExit(
             f"nst worker: no weights for {', '.join(missing)}: get them with `nst weights pull {missing[0]}`"
         )
+    try:
+        check_device(settings.device)
+    except DeviceError as error:
+        raise SystemExit(f"nst worker: {error}") from None
     models = settings.models or installed
     if not models:
         raise SystemExit("nst worker: no weights of any network here: get some with `nst weights pull`")
@@ -81,6 +88,7 @@ def run(jobs: JobSettings, settings: WorkerSettings, make_plan: Callable[[Worker
             blobs.check()
     except JobsError as error:
         raise SystemExit(f"nst worker: {error}") from None
+    _check_password(jobs)
     # Celery warns of root because of pickle; the messages here are JSON.
     warnings.simplefilter("ignore", SecurityWarning)
     plan, flag = make_plan(settings), DrainFlag()
@@ -105,6 +113,19 @@ def run(jobs: JobSettings, settings: WorkerSettings, make_plan: Callable[[Worker
     worker.start()
     del kept
     raise SystemExit(worker.exitcode)
+
+
+def _check_password(jobs: JobSettings) -> None:
+    """End the process if Redis is there and refuses us; one that is not there yet may come."""
+    redis = connect(jobs)
+    try:
+        redis.ping()
+    except (AuthenticationError, ResponseError) as error:
+        raise SystemExit(f"nst worker: Redis refuses the user or password of NST_REDIS_URL ({error})") from None
+    except (RedisError, OSError):
+        logging.getLogger(__name__).warning("Redis does not answer yet (NST_REDIS_URL)")
+    finally:
+        redis.close()
 
 
 def build_runner(

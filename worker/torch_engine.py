@@ -34,15 +34,6 @@ def installed_models(weights_dir: Path | None) -> tuple[str, ...]:
     return tuple(name for name in NETWORKS if any(path.is_file() for path in candidates(name, weights_dir)))
 
 
-def choose_device(name: str) -> str:
-    """Return torch's name of a device; `auto` is the first of cuda, mps and cpu. Not for a process that forks later."""
-    if name != "auto":
-        return name
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
 class TorchEngine:
     """Style transfer on one device. Its loaded networks are the one thing a worker process keeps from job to job."""
 

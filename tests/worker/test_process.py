@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 
 from cli.redis_server import running_redis
 from jobs.blobs import Blobs
@@ -183,3 +184,24 @@ async def test_a_worker_without_storage_ends_with_one_line(tmp_path: Path, redis
     assert ended.returncode == 1
     reason = "NST_STORAGE=ftp://there is neither disk, file://, nor redis://"
     assert ended.stderr.splitlines() == [f"nst worker: The picture storage is not available: {reason}."]
+
+
+async def test_a_worker_with_a_wrong_password_ends_with_one_line(running: Any, redis_url: str) -> None:
+    client = redis.Redis.from_url(redis_url, protocol=2)
+    client.config_set("requirepass", "secret")
+    try:
+        environment: dict[str, Any] = {**os.environ, "NST_REDIS_URL": redis_url}
+        ended = await asyncio.to_thread(
+            subprocess.run,
+            [sys.executable, "-m", "tests.fakes.worker"],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    finally:
+        client.execute_command("AUTH", "secret")
+        client.config_set("requirepass", "")
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("nst worker: Redis refuses the user or password of NST_REDIS_URL")
+    assert len(ended.stderr.splitlines()) == 1

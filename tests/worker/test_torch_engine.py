@@ -19,7 +19,7 @@ from nst_engine.paintings import paint
 from nst_engine.presets import resolve
 from worker import torch_engine
 from worker.engine import BadCheckpointError, OutOfMemoryRunError, RunError, RunRequest
-from worker.torch_engine import TorchEngine, choose_device, installed_models
+from worker.torch_engine import TorchEngine, installed_models
 
 PARAMS = resolve("default", {"model": "lite", "steps": 4, "max_size": 32, "seed": 3}).model_dump(mode="json")
 
@@ -144,7 +144,3 @@ def test_the_memory_saving_mode_reaches_the_engine(
 def test_only_networks_with_weights_are_served(tmp_path: Path) -> None:
     (tmp_path / "vgg19-dcbb9e9d.pth").touch()
     assert {"lite", "vgg19"} <= set(installed_models(tmp_path))
-
-
-def test_a_named_device_is_taken_as_it_is() -> None:
-    assert choose_device("cuda:1") == "cuda:1"
