@@ -58,6 +58,7 @@ def test_a_refusal_of_the_service_is_shown_and_nothing_is_lost(page: Page) -> No
 
 def test_a_number_out_of_bounds_is_pointed_at(page: Page) -> None:
     page.get_by_role("button", name="Use the example photo: Cat").click()
+    studio.wait_for(page, "photo")
     size = page.get_by_label("Longest side, pixels, exactly")
     size.fill("3")
     page.get_by_role("button", name="Paint", exact=True).click()
@@ -107,6 +108,7 @@ def test_a_key_is_asked_for_and_pictures_are_shown_with_it(locked: Stack, open_p
     page.get_by_role("button", name="Use this key").click()
     expect(page.get_by_text("No worker is running")).to_be_visible()
     page.get_by_role("button", name="Use the example photo: Rocket").click()
+    studio.wait_for(page, "photo")
     studio.paint(page)
     expect(studio.stage(page)).to_contain_text("Waiting, next in line")
     photo = page.locator("#stage .frame img")

@@ -81,6 +81,7 @@ def test_coming_back_without_an_address_finds_the_running_job(page: Page, open_p
 def test_a_phone_can_do_it_all(open_page: OpenPage, stack: Stack) -> None:
     page = open_page(stack.url, viewport=PHONE, has_touch=True, is_mobile=True)
     page.get_by_role("button", name="Use the example photo: Coffee").tap()
+    studio.wait_for(page, "photo")
     studio.paint(page)
     studio.wait_for(page, "result")
     expect(page.locator("#result")).to_be_in_viewport()
