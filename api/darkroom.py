@@ -1,8 +1,10 @@
 """Turning uploads into clean pictures, in processes of their own."""
 
 import asyncio
+import contextlib
 import json
 import os
+import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator
@@ -10,6 +12,8 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from anyio import CancelScope
 
 from nst_engine.errors import PictureError
 from nst_engine.pictures import PictureLimits
@@ -63,9 +67,13 @@ class Darkroom:
         return answer
 
     async def develop(self, task: dict[str, Any]) -> dict[str, Any]:
-        """Have a task done in one of the processes and return its answer."""
-        async with self._borrowed() as process:
-            return await self._exchange(process, task)
+        """Have a task done in one of the processes and return its answer; one that was lost is asked again."""
+        try:
+            async with self._borrowed() as process:
+                return await self._exchange(process, task)
+        except ConnectionError:
+            async with self._borrowed() as process:
+                return await self._exchange(process, task)
 
     async def _exchange(self, process: Process, task: dict[str, Any]) -> dict[str, Any]:
         assert process.stdin is not None
@@ -73,7 +81,7 @@ class Darkroom:
         process.stdin.write(json.dumps(task).encode() + b"\n")
         line = await asyncio.wait_for(process.stdout.readline(), self._seconds + GRACE_SECONDS)
         if not line:
-            raise RuntimeError("the intake process ended")
+            raise ConnectionResetError("the intake process ended")
         return dict(json.loads(line))
 
     @asynccontextmanager
@@ -81,14 +89,16 @@ class Darkroom:
         process = await self._free.get()
         kept: Process | None = None
         try:
-            if process is None or process.returncode is not None:
-                process = await _start()
+            if process is not None and process.returncode is not None:
+                await _kill(process)
+                process = None
+            process = process or await _start()
             yield process
             kept = process
         finally:
             # A process that was left in the middle of an answer would give it to the next one who asks.
             if kept is None and process is not None:
-                process.kill()
+                await _kill(process)
             self._free.put_nowait(kept)
 
 
@@ -96,7 +106,18 @@ async def _start() -> Process:
     # A clean environment: decoders need none of the service's settings and secrets.
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "PYTHONPATH") if name in os.environ}
     command = (sys.executable, "-m", "api.intake")
-    return await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env=kept)
+    # In a session of its own it does not get the service's Ctrl-C; it ends when its input does.
+    return await asyncio.create_subprocess_exec(
+        *command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env=kept, start_new_session=True
+    )
+
+
+async def _kill(process: Process) -> None:
+    """End a process and the child it may have, also when the request was cancelled."""
+    with CancelScope(shield=True):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
 
 
 async def _end(process: Process) -> None:
@@ -105,5 +126,4 @@ async def _end(process: Process) -> None:
     try:
         await asyncio.wait_for(process.wait(), GRACE_SECONDS)
     except TimeoutError:
-        process.kill()
-        await process.wait()
+        await _kill(process)

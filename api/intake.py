@@ -103,6 +103,5 @@ def serve(tasks: TextIO, answers: TextIO) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the service; it closes our input when it ends
     _warm_up()
     serve(sys.stdin, sys.stdout)

@@ -177,14 +177,15 @@ def serve(settings: ApiSettings, job_settings: JobSettings) -> int:
             "without keys the API binds to loopback only, unless --insecure-no-auth is given"
         )
         return 2
-    server = uvicorn.Server(_uvicorn(settings, job_settings))
+    server = uvicorn.Server(server_config(create_app(settings, job_settings), settings))
     server.run()
     return 0 if server.started else 1
 
 
-def _uvicorn(settings: ApiSettings, job_settings: JobSettings) -> uvicorn.Config:
+def server_config(app: FastAPI, settings: ApiSettings) -> uvicorn.Config:
+    """Say how the app is served; forwarded headers are believed from listed proxies only."""
     return uvicorn.Config(
-        create_app(settings, job_settings),
+        app,
         host=settings.host,
         port=settings.port,
         log_config=None,
