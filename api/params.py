@@ -61,7 +61,7 @@ class Params:
     options: JobOptions
 
 
-def parse(form: Form, *, webhook_hosts: Sequence[str] = ()) -> Params:
+def parse(form: Form, *, webhook_hosts: Sequence[str] = (), default_model: str = "lite") -> Params:
     """Check everything in a form but its files; raises ProblemError naming each wrong field."""
     values = _values(form)
     chosen = {name: values.pop(name) for name in list(values) if name in JobOptions.model_fields}
@@ -72,7 +72,7 @@ def parse(form: Form, *, webhook_hosts: Sequence[str] = ()) -> Params:
     except ValidationError as error:
         problems += [_invalid(item["loc"], item["msg"]) for item in error.errors(include_url=False)]
     try:
-        config = _config(values)
+        config = _config(values, default_model)
     except ConfigError as error:
         problems += [InvalidField(pointer=pointer(p.field), detail=p.message) for p in error.problems] or [
             InvalidField(pointer="#", detail=error.message)
@@ -88,10 +88,12 @@ def invalid(*problems: InvalidField) -> ProblemError:
     return ProblemError(422, "invalid_parameters", detail or "the parameters are not valid", errors=problems)
 
 
-def _config(values: dict[str, Any]) -> StyleConfig:
+def _config(values: dict[str, Any], default_model: str) -> StyleConfig:
     preset = values.pop("preset", "default")
     if not isinstance(preset, str):
         raise invalid(InvalidField(pointer="#/preset", detail="not a name"))
+    if preset == "default":
+        values.setdefault("model", default_model)  # the other presets were made for a network of their own
     config = resolve(preset, values)
     if config.init == "image":
         raise invalid(InvalidField(pointer="#/init", detail="a job starts from its content, its style or noise"))

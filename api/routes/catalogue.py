@@ -91,7 +91,7 @@ class StylesView(BaseModel):
 async def list_models(services: ServicesDep) -> ModelsView:
     """Return the networks, their layers, and whether a live worker has them."""
     available = await services.client.available_models()
-    default = StyleConfig().model
+    default = services.job_settings.default_model
     return ModelsView(
         models=[
             ModelView(

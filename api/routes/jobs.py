@@ -14,7 +14,7 @@ from api.problems import ProblemError
 from api.request_body import CREATE_BODY
 from api.responses import conditional, job_response, json_response, links, refusals
 from api.services import Services, ServicesDep
-from api.uploads import received
+from api.uploads import Form, received
 from api.views import JobPageView, JobView, job_view
 from jobs.errors import JobNotFound, KeyReused
 from jobs.idempotency import Idempotency, Known
@@ -70,12 +70,7 @@ async def _created(request: Request, services: Services, caller: Caller, key: st
     try:
         seconds = services.job_settings.upload_timeout_seconds
         async with received(request, services.settings, folder=services.incoming, seconds=seconds) as form:
-            wish = creation.Wish(
-                form=form,
-                params=parse(form, webhook_hosts=services.settings.webhook_hosts),
-                request_id=request.scope["nst.request_id"],
-            )
-            creation.check_files(wish)
+            wish = _wish(request, services, form)
             if known is not None:
                 return await _known_job(services, caller, known, creation.fingerprint(wish))
             await creation.check_model(services, wish.params.config.model)
@@ -87,6 +82,14 @@ async def _created(request: Request, services: Services, caller: Caller, key: st
         if key is not None and known is None:
             await creation.give_up_key(services, caller, key)
         raise
+
+
+def _wish(request: Request, services: Services, form: Form) -> creation.Wish:
+    hosts, model = services.settings.webhook_hosts, services.job_settings.default_model
+    params = parse(form, webhook_hosts=hosts, default_model=model)
+    wish = creation.Wish(form=form, params=params, request_id=request.scope["nst.request_id"])
+    creation.check_files(wish)
+    return wish
 
 
 async def _known_job(services: Services, caller: Caller, known: Known, fingerprint: str) -> Job:

@@ -44,6 +44,15 @@ def test_a_preset_is_the_ground_for_what_is_given() -> None:
     assert (config.preset, config.steps, config.scales) == ("classic-lbfgs", 7, 1)
 
 
+def test_the_operators_network_is_that_of_the_default_preset_alone() -> None:
+    def model(*fields: tuple[str, str]) -> str:
+        return parse(Form(fields=list(fields)), default_model="squeezenet1_1").config.model.value
+
+    assert model() == "squeezenet1_1"
+    assert model(("model", "lite")) == "lite"
+    assert model(("preset", "classic-lbfgs")) == "vgg19"
+
+
 def test_json_and_fields_may_be_mixed() -> None:
     config = parsed(params='{"steps": 7}', seed="5").config
     assert (config.steps, config.seed) == (7, 5)

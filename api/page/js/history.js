@@ -46,7 +46,12 @@ export function makeHistory(studio) {
 
   const actions = { open: (job) => studio.openJob(job.id), retry: (job) => studio.retry(job), remove };
   more.addEventListener("click", () => studio.attempt(() => load(cursor)));
-  return { refresh: () => load(), put, mark: (id) => { open = id; draw(); } };
+  /** Look again at jobs that go on elsewhere, unless older ones were asked for. */
+  async function glance() {
+    if (jobs.length <= PAGE && jobs.some((job) => !hasEnded(job))) await load();
+  }
+
+  return { refresh: () => load(), glance, put, mark: (id) => { open = id; draw(); } };
 }
 
 function card(job, actions, isOpen) {

@@ -23,7 +23,7 @@ export function showLook(studio) {
 function strength(recipe) {
   const output = h("output", { for: "strength" });
   const input = h("input", {
-    type: "range", id: "strength", min: "0", max: "1", step: "0.05", "aria-describedby": "strength-ends",
+    type: "range", id: "strength", "data-field": "strength", min: "0", max: "1", step: "0.05", "aria-describedby": "strength-ends",
     oninput: () => recipe.set("strength", Number(input.value)),
   });
   recipe.watch(() => {

@@ -18,7 +18,7 @@ import { makeStage } from "./stage.js";
 import { makeStudio } from "./studio.js";
 import { showTheme } from "./theme.js";
 
-const WORKER_LOOK_MILLISECONDS = 15000;
+const LOOK_MILLISECONDS = 15000;
 
 const connection = makeConnection();
 const key = makeKey();
@@ -89,7 +89,13 @@ async function begin() {
     if (online && !wasOnline) load();
     wasOnline = online;
   });
-  setInterval(() => { if (!document.hidden && connection.state.get().online) studio.loadModels().catch(() => {}); }, WORKER_LOOK_MILLISECONDS);
+  setInterval(lookAround, LOOK_MILLISECONDS);
+}
+
+/** See whether workers came or went, and how jobs do that are not open. */
+function lookAround() {
+  if (document.hidden || !connection.state.get().online) return;
+  Promise.all([studio.loadModels(), jobs.glance()]).catch(() => {});
 }
 
 /** Leave out the call with which watching begins. */

@@ -26,7 +26,7 @@ function tools(studio, job, mat) {
   const button = (label, run, id = null) => h("button", { type: "button", id, onclick: run }, label);
   return h(
     "div.strip", {},
-    downloads(job),
+    downloads(studio, job),
     job.urls.timelapse && timelapseButton(studio, job, mat),
     button("Use as photo", () => reuse(studio, job, "photo"), "use-as-photo"),
     button("Use as painting", () => reuse(studio, job, "style"), "use-as-style"),
@@ -37,10 +37,15 @@ function tools(studio, job, mat) {
   );
 }
 
-function downloads(job) {
-  const link = ([words_, format]) => h("li", {}, h("a.item", { href: withFormat(job.urls.result, format), download: `painting.${format === "jpeg" ? "jpg" : format}` }, words_));
-  const details = h("details.downloads", {}, h("summary.button.primary", { id: "download" }, "Download"), h("ul", {}, FORMATS.map(link)));
+function downloads(studio, job) {
+  const links = FORMATS.map(([label, format]) => h("a.item", { download: `painting.${format === "jpeg" ? "jpg" : format}`, "data-format": format }, label));
+  const aim = (url) => links.forEach((link) => link.setAttribute("href", withFormat(url, link.dataset.format)));
+  // Signed URLs are good for a while only, and the page may have been open for longer.
+  const renew = () => studio.client.json(job.urls.self).then(({ urls }) => urls.result && aim(urls.result), () => {});
+  const details = h("details.downloads", {}, h("summary.button.primary", { id: "download" }, "Download"), h("ul", {}, links.map((link) => h("li", {}, link))));
+  aim(job.urls.result);
   const close = (event) => { if (!details.contains(event.target)) details.open = false; };
+  details.addEventListener("toggle", () => { if (details.open) renew(); });
   details.addEventListener("toggle", () => document[details.open ? "addEventListener" : "removeEventListener"]("click", close));
   details.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || !details.open) return;

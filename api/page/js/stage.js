@@ -19,7 +19,9 @@ export function makeStage(studio) {
     view.stop?.();
     view = next;
     box.dataset.view = name;
+    const focused = box.contains(document.activeElement);
     box.replaceChildren(...view.elements);
+    if (focused) box.focus({ preventScroll: true });
   }
 
   function showEasel() {
@@ -53,7 +55,12 @@ export function makeStage(studio) {
       draw();
       showTitle(state);
     });
-    return mine.finished.then(() => end(mine), (error) => { if (followed === mine) studio.failed(error); });
+    return mine.finished.then(() => end(mine), (error) => { if (followed === mine) lose(error); });
+  }
+
+  function lose(error) {
+    studio.failed(error);
+    if (error.status === 404) studio.startAnew(); // it was deleted elsewhere
   }
 
   function end(mine) {

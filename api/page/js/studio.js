@@ -126,7 +126,14 @@ function jobs(studio) {
   }
 
   async function openJob(id) {
-    await studio.attempt(async () => show(await studio.client.json(`v1/jobs/${encodeURIComponent(id)}`)));
+    await studio.attempt(async () => {
+      try {
+        show(await studio.client.json(`v1/jobs/${encodeURIComponent(id)}`));
+      } catch (error) {
+        if (error.status === 404) setAddress(null);
+        throw error;
+      }
+    });
   }
 
   /** Take a job's pictures and parameters up again, to be changed. */
