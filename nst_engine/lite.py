@@ -8,6 +8,8 @@ Roles: style1 relu1a, style2 vgg2, style3 vgg3, style4 fire5, style5 fire7, cont
 Input: (B, 3, H, W), RGB normalised with ImageNet's mean and standard deviation. At least 32 x 32 pixels.
 """
 
+from typing import Literal
+
 from torch import Tensor, nn
 
 # name: (channels in, channels out, stride, padding); a pool stands before the first layer of stages 3, 4 and 5.
@@ -44,7 +46,7 @@ class Lite(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         for name, (inputs, outputs, stride, padding) in TRUNK.items():
-            mode = "replicate" if name in ("1a", "2b") else "zeros"
+            mode: Literal["replicate", "zeros"] = "replicate" if name in ("1a", "2b") else "zeros"
             if name in ("3a", "4a", "5a"):
                 setattr(self, f"pool{name[0]}", nn.MaxPool2d(3, 2, ceil_mode=True))
             setattr(self, f"conv{name}", nn.Conv2d(inputs, outputs, 3, stride, padding, padding_mode=mode))
