@@ -131,8 +131,8 @@ def test_every_parameter_of_the_service_has_a_field(page: Page, stack: Stack) ->
     page.locator("#advanced fieldset").first.wait_for()
     fields = set(page.locator("[data-field]").evaluate_all("(all) => all.map((one) => one.dataset.field)"))
     params = stack.http.get("/v1/presets").json()["presets"][0]["params"]
-    # Strength and colours are controls of their own; a blend belongs to the paintings.
-    assert set(params) - fields == {"strength", "preserve_color", "style_blend"}
+    # Colours are a control of their own; a blend belongs to the paintings.
+    assert set(params) - fields == {"preserve_color", "style_blend"}
     page.get_by_label("Content weight").fill("-1")
     page.keyboard.press("Tab")
     expect(page.get_by_text(re.compile("Takes a number from 0 to"))).to_be_visible()
