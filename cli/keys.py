@@ -11,12 +11,13 @@ def commands() -> typer.Typer:
     app.command()(create)
     app.command("list")(show)
     app.command()(revoke)
+    app.command("webhook-secret")(show_webhook_secret)
     return app
 
 
 def create(
     name: str = typer.Argument(..., help="What the key is for."),
-    operator: bool = typer.Option(False, "--operator", help="May see the workers and everybody's jobs."),
+    operator: bool = typer.Option(False, "--operator", help="May see the workers and the metrics."),
     batch: bool = typer.Option(False, "--batch", help="Its jobs yield to interactive ones."),
     queued: int | None = typer.Option(None, min=0, help="Most jobs that may wait."),
     running: int | None = typer.Option(None, min=0, help="Most jobs that may run at a time."),
@@ -61,3 +62,18 @@ def revoke(key_id: str = typer.Argument(..., metavar="ID", help="Its id, as `nst
 
     key = asked(lambda redis: ApiKeys(redis).revoke(key_id))
     typer.echo(f"{key.id} ({key.name}) revoked")
+
+
+def show_webhook_secret(
+    key_id: str = typer.Argument("local", metavar="[ID]", help="Id of the key; none while the service has no keys."),
+) -> None:
+    """Print the secret that webhooks of a key's jobs are signed with (Standard Webhooks)."""
+    from jobs.api_keys import ApiKeys
+    from jobs.service_secret import service_secret, webhook_secret
+    from jobs.webhooks import WebhookSettings
+
+    if key_id != "local":
+        asked(lambda redis: ApiKeys(redis).get(key_id))
+    given = WebhookSettings().secret
+    secret = given.get_secret_value().encode() if given else asked(service_secret)
+    typer.echo(webhook_secret(secret, key_id))

@@ -43,3 +43,15 @@ def test_no_redis_is_one_line(
     monkeypatch.setenv("NST_REDIS_URL", f"unix://{tmp_path}/none.sock")
     assert main(["keys", "list"]) == 1
     assert capsys.readouterr().err == "nst: Redis does not answer: start `nst up`, or set NST_REDIS_URL\n"
+
+
+def test_each_key_has_a_webhook_secret_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = []
+    for name in ("phone", "tablet"):
+        main(["keys", "create", name])
+        key_id = capsys.readouterr().err.split()[0]
+        assert main(["keys", "webhook-secret", key_id]) == 0
+        shown.append(capsys.readouterr().out.strip())
+    assert all(secret.startswith("whsec_") for secret in shown)
+    assert len(set(shown)) == 2
+    assert main(["keys", "webhook-secret", "k1"]) == 1
