@@ -132,14 +132,19 @@ class Reaper:
             yield from (name for name in names if name not in kept)
 
     def run(self, stopped: Callable[[float], bool]) -> None:
-        """Do rounds until `stopped(seconds)`, which waits, says so; outlives every failure of store and storage."""
-        while not stopped(self._settings.reaper_seconds):
+        """Do rounds until `stopped(seconds)`, which waits, says so; outlives every failure of store and storage.
+
+        Each reaper looks twice in a round's time, so that the next round is in time also when the last reaper died.
+        """
+        while True:
             try:
                 self.round()
             except (StoreUnavailable, BlobError) as error:
                 log.warning("the reaper could not work: %s", error)
             except Exception:
                 log.exception("the reaper met an unexpected error")
+            if stopped(self._settings.reaper_seconds / 2):
+                return
 
     def _run(self, name: str, **arguments: object) -> list[list[str]]:
         with store_errors():

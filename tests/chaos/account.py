@@ -20,6 +20,7 @@ from jobs.scripts import key
 from jobs.storage import open_blobs
 from tests.chaos.client import Customer
 from tests.chaos.journal import read, repeated_work
+from tests.chaos.recovery import Recovery
 from tests.chaos.system import System
 from tests.chaos.watch import Life, Watch
 
@@ -50,6 +51,7 @@ class Account:
     requeued: dict[str, int] = field(default_factory=dict)
     recoveries: int = 0
     longest_recovery_seconds: float = 0.0
+    slowest_recoveries: list[Recovery] = field(default_factory=list)
     longest_repeated_work_seconds: float = 0.0
     running_cancel_seconds: list[float] = field(default_factory=list)
     queued_cancel_seconds: list[float] = field(default_factory=list)

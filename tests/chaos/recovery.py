@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from jobs.model import Event
 from tests.chaos.mischief import Deed
@@ -12,8 +13,25 @@ from tests.chaos.watch import Life, seconds
 BLAMELESS = "storage_full"  # such a job waits for room, not for a worker
 
 
-def recoveries(lives: Sequence[Life], deeds: Sequence[Deed], ready: Mapping[str, float], lease: float) -> list[float]:
-    """Return, for each run taken back, the seconds from the kill to the next claim, less those without an idle worker.
+@dataclass(frozen=True, kw_only=True)
+class Recovery:
+    """A run that was taken back: until it was, until it was claimed again, and how much of that nobody was idle."""
+
+    deed: str
+    until_taken_back: float
+    until_claimed: float
+    nobody_idle: float
+
+    @property
+    def seconds(self) -> float:
+        """Return the time from the deed to the next claim, less that without an idle worker."""
+        return self.until_taken_back + self.until_claimed - self.nobody_idle
+
+
+def recoveries(
+    lives: Sequence[Life], deeds: Sequence[Deed], ready: Mapping[str, float], lease: float
+) -> list[Recovery]:
+    """Return how each run that was taken back came to be claimed again, the slowest first.
 
     `ready` says when each worker was first seen. A run that was lost without a kill of its worker (Redis was away)
     counts from the last moment at which its lease can have been renewed.
@@ -22,12 +40,19 @@ def recoveries(lives: Sequence[Life], deeds: Sequence[Deed], ready: Mapping[str,
     found = []
     for claim, back, again in (moves for life in lives for moves in _returns(life)):
         pid = _pid(claim.data["worker"])
-        blame = [deed.at for deed in deeds if deed.pid == pid and seconds(claim) <= deed.at <= seconds(back)]
-        began = max(blame, default=seconds(back) - lease)
+        blame = [deed for deed in deeds if deed.pid == pid and seconds(claim) <= deed.at <= seconds(back)]
+        deed = max(blame, key=lambda deed: deed.at, default=Deed(seconds(back) - lease, "none", pid))
         claimed, claimer = seconds(again), again.data["worker"]
         idle_since = max([at for at in (*free.get(claimer, ()), ready.get(claimer, 0.0)) if at < claimed], default=0.0)
-        found.append(claimed - began - max(0.0, idle_since - seconds(back)))
-    return found
+        found.append(
+            Recovery(
+                deed=deed.what,
+                until_taken_back=seconds(back) - deed.at,
+                until_claimed=claimed - seconds(back),
+                nobody_idle=max(0.0, idle_since - seconds(back)),
+            )
+        )
+    return sorted(found, key=lambda recovery: -recovery.seconds)
 
 
 def _returns(life: Life) -> Iterator[tuple[Event, Event, Event]]:

@@ -91,7 +91,9 @@ async def run(folder: Path, *, kills: int, seed: int, pace: Pace, say: Say) -> R
         say("counting")
         await settle(account, on.system, on.client, on.customer, on.watch)
         took = recoveries(list(on.watch.lives.values()), on.mischief.deeds, on.watch.ready, pace.lease)
-        account.recoveries, account.longest_recovery_seconds = len(took), max(took, default=0.0)
+        account.recoveries = len(took)
+        account.longest_recovery_seconds = took[0].seconds if took else 0.0
+        account.slowest_recoveries = took[:3]
         return Report(
             seed=seed,
             kills=done,
