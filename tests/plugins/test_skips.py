@@ -1,0 +1,59 @@
+"""The rule about skipping, tried on a project of its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SKIPPED = "import pytest\n\ndef test_it():\n    pytest.skip('no mood')\n"
+NOT_COLLECTED = "import pytest\n\npytest.importorskip('no_such_package')\n"
+FOR_A_BROWSER = "import pytest\n\n@pytest.mark.browser\ndef test_it():\n    raise AssertionError\n"
+FOR_THE_SAMPLES = "import pytest\n\n@pytest.mark.shared\ndef test_it():\n    raise AssertionError\n"
+
+
+def run(folder: Path, test: str, **environment: str) -> tuple[int, str]:
+    """Run one test file in a project without browser and sample data, and return the code and what was said."""
+    (folder / "test_one.py").write_text(test)
+    (folder / "pytest.ini").write_text("[pytest]\nmarkers =\n    browser\n    shared\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "tests.plugins.skips", "-rs", str(folder)],
+        cwd=folder,
+        env={"PYTHONPATH": str(ROOT), "PATH": os.devnull, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return done.returncode, done.stdout
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a project with nothing beside it."""
+    (tmp_path / "project").mkdir()
+    return tmp_path / "project"
+
+
+@pytest.mark.parametrize("test", [SKIPPED, NOT_COLLECTED])
+def test_a_skip_is_a_failure_in_ci(folder: Path, test: str) -> None:
+    code, told = run(folder, test, CI="true")
+    assert code != 0
+    assert "skipped in CI without a stated reason" in told
+
+
+@pytest.mark.parametrize("test", [SKIPPED, NOT_COLLECTED])
+def test_elsewhere_it_is_a_skip(folder: Path, test: str) -> None:
+    assert "1 skipped" in run(folder, test)[1]
+
+
+@pytest.mark.parametrize(
+    ("test", "reason"),
+    [(FOR_A_BROWSER, "no Chromium on PATH"), (FOR_THE_SAMPLES, "no ../shared folder with sample data")],
+)
+def test_what_the_machine_lacks_excuses_in_ci_too(folder: Path, test: str, reason: str) -> None:
+    code, told = run(folder, test, CI="true")
+    assert code == 0
+    assert reason in told
