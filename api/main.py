@@ -6,7 +6,7 @@ import shutil
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -69,10 +69,12 @@ def create_app(
         redis = connect_async(job_settings)
         services = await _services(settings, job_settings, redis, metrics, make_darkroom(settings))
         app.state.services, app.state.door = services, OpenDoor()
+        sweeping = asyncio.create_task(_keep_swept(services))
         try:
             yield
         finally:
             services.draining = True
+            sweeping.cancel()
             await services.hub.close()
             await services.darkroom.close()
             await services.client.aclose()
@@ -122,17 +124,25 @@ async def _services(
         darkroom=darkroom,
         metrics=metrics,
     )
-    await to_thread.run_sync(_sweep, services.incoming, job_settings.upload_timeout_seconds)
     return services
 
 
+async def _keep_swept(services: Services) -> None:
+    """Remove, now and then, what an API that was killed left of the bodies it was receiving."""
+    settings = services.job_settings
+    while True:
+        await to_thread.run_sync(_sweep, services.incoming, settings.upload_timeout_seconds)
+        await asyncio.sleep(settings.sweep_seconds)
+
+
 def _sweep(folder: Path, seconds: float) -> None:
-    """Remove what an API that was killed left of the bodies it was receiving."""
+    """Remove what is older than an upload may take."""
     if not folder.is_dir():
         return
     for left in folder.iterdir():
-        if time.time() - left.stat().st_mtime > seconds:
-            shutil.rmtree(left, ignore_errors=True)
+        with suppress(FileNotFoundError):  # an upload that just ended
+            if time.time() - left.stat().st_mtime > seconds:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _cors(settings: ApiSettings) -> dict[str, Any]:

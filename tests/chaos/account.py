@@ -148,6 +148,8 @@ async def _count_files(account: Account, system: System) -> None:
     settings = system.settings
     await asyncio.sleep(settings.upload_timeout_seconds + system.pace.reaper + 3)
     blobs, oldest = open_blobs(settings), time.time() - settings.upload_timeout_seconds
+    incoming = settings.data_dir / "incoming"
+    account.files_without_record += sum(left.stat().st_mtime < oldest for left in incoming.rglob("*"))
     redis: Any = connect(settings)
     for info in list(blobs.list()):
         record = redis.hgetall(key("job", owner_of(info.name)))
