@@ -112,7 +112,7 @@ async def _services(
     )
     client = JobClient(redis, CeleryPermits(make_celery(job_settings)), job_settings)
     secret = settings.secret.get_secret_value().encode() if settings.secret else await service_secret(redis)
-    services = Services(
+    return Services(
         settings=settings,
         job_settings=job_settings,
         client=client,
@@ -124,7 +124,6 @@ async def _services(
         darkroom=darkroom,
         metrics=metrics,
     )
-    return services
 
 
 async def _keep_swept(services: Services) -> None:
