@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -36,27 +37,31 @@ class Stack:
         self.paintings = Path(environment["NST_DATA_DIR"]) / "paintings"
         self.http = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
 
-    def start(self, role: str) -> None:
-        """Start `nst api` or `nst worker`; return when it is ready."""
-        command = [sys.executable, "-m", "cli", role]
-        self._children[role] = subprocess.Popen(
-            command, env=self._environment, stdout=self._log, stderr=subprocess.STDOUT, start_new_session=True
-        )
-        until(self._is_ready if role == "api" else self._has_worker, f"the {role} did not become ready")
+    def start(self, *roles: str) -> None:
+        """Start `api`, `worker` or both; return when they are ready."""
+        for role in roles:
+            self._children[role] = subprocess.Popen(
+                [sys.executable, "-m", "cli", role],
+                env=self._environment,
+                stdout=self._log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        looks = {"api": self._is_ready, "worker": self._has_worker}
+        for role in sorted(roles):
+            until(looks[role], f"the {role} did not become ready")
 
     def kill(self, role: str) -> None:
-        """Take a process away without warning."""
+        """Take a process and its children away without warning."""
         child = self._children.pop(role)
-        child.kill()
+        os.killpg(child.pid, signal.SIGKILL)
         child.wait()
 
     def close(self) -> None:
-        """End everything."""
+        """End everything at once: nothing of it is kept."""
         self.http.close()
-        for child in self._children.values():
-            child.terminate()
-        for child in self._children.values():
-            child.wait(30)
+        for role in list(self._children):
+            self.kill(role)
 
     def make_key(self) -> str:
         """Make an API key and return its secret; from then on the service asks for one."""
@@ -135,8 +140,7 @@ def running(*roles: str) -> Iterator[Stack]:
         with (Path(folder) / "log").open("wb") as log:
             stack = Stack({**inherited, **told}, log)
             try:
-                for role in roles:
-                    stack.start(role)
+                stack.start(*roles)
                 yield stack
             finally:
                 stack.close()
