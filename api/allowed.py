@@ -13,6 +13,8 @@ def allowed_methods(app: FastAPI, path: str) -> str:
     for pattern, methods in _table(app):
         if pattern.fullmatch(path):
             found |= methods
+    if not found or ("GET" in found and not path.endswith("/events")):
+        found |= {"GET", "HEAD"}  # the page's files, and every answer without its body
     return ", ".join(sorted(found))
 
 

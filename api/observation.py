@@ -45,6 +45,9 @@ class Observation:
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
 
+        if scope["method"] == "HEAD" and not scope["path"].endswith("/events"):
+            scope, send = {**scope, "method": "GET"}, _without_body(send)
+
         async def send_on(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
@@ -85,6 +88,17 @@ class Observation:
             client=(scope.get("client") or ("-",))[0],
             owner=scope.get("nst.owner"),
         )
+
+
+def _without_body(send: Send) -> Send:
+    """Let an answer's headers through and end it there: what HEAD asks for."""
+
+    async def send_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            await send(message)
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    return send_headers
 
 
 def _request_id(scope: Scope) -> str:

@@ -37,6 +37,14 @@ async def test_the_result_is_the_file_that_was_stored(api: Api) -> None:
     assert answer.headers["content-length"] == str(len(data))
 
 
+async def test_head_tells_everything_but_the_picture(api: Api) -> None:
+    path, _ = await finished(api)
+    whole, head = await api.http.get(path), await api.http.head(path)
+    assert (head.status_code, head.content) == (200, b"")
+    for name in ("content-length", "etag", "content-type", "accept-ranges"):
+        assert head.headers[name] == whole.headers[name]
+
+
 async def test_browsers_are_told_to_save_it_and_to_believe_its_type(api: Api) -> None:
     path, _ = await finished(api)
     headers = (await api.http.get(path)).headers

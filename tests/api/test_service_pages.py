@@ -139,8 +139,8 @@ async def test_the_frameworks_own_refusals_are_problems_too(
 
 
 async def test_a_refused_method_names_those_that_are_taken(api: Api) -> None:
-    assert (await api.http.put("/v1/jobs")).headers["allow"] == "GET, POST"
-    assert (await api.http.put("/v1/jobs/x")).headers["allow"] == "DELETE, GET"
+    assert (await api.http.put("/v1/jobs")).headers["allow"] == "GET, HEAD, POST"
+    assert (await api.http.put("/v1/jobs/x")).headers["allow"] == "DELETE, GET, HEAD"
 
 
 async def test_an_unexpected_error_says_nothing_of_the_inside(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
