@@ -65,6 +65,7 @@ class EventHub:
         self._source = source
         self._channels: dict[str, _Channel] = {}
         self._reader: asyncio.Task[None] | None = None
+        self._stopping = False
         self.listeners = 0
 
     async def batches(self, job_id: str, after: str, *, idle_seconds: float) -> AsyncGenerator[Sequence[Event], None]:
@@ -72,7 +73,7 @@ class EventHub:
         self.listeners += 1
         channel = self._join(job_id, after)
         try:
-            while True:
+            while not self._stopping:
                 changed = channel.changed
                 events: Sequence[Event] | None = channel.after(position(after))
                 if events is None:
@@ -88,8 +89,15 @@ class EventHub:
             self.listeners -= 1
             self._leave(job_id, channel)
 
+    def stop(self) -> None:
+        """Let every listener go, to come back to another process."""
+        self._stopping = True
+        for channel in self._channels.values():
+            channel.changed.set()
+
     async def close(self) -> None:
         """Stop reading."""
+        self.stop()
         if self._reader is not None:
             self._reader.cancel()
             with contextlib.suppress(asyncio.CancelledError):

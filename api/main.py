@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -186,9 +187,26 @@ def serve(settings: ApiSettings, job_settings: JobSettings) -> int:
             "without keys the API binds to loopback only, unless --insecure-no-auth is given"
         )
         return 2
-    server = uvicorn.Server(server_config(create_app(settings, job_settings), settings))
+    app = create_app(settings, job_settings)
+    server = _Server(server_config(app, settings), app)
     server.run()
     return 0 if server.started else 1
+
+
+class _Server(uvicorn.Server):
+    """A server that, once told to end, takes no more jobs and lets its event streams go at once."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+        super().__init__(config)
+        self._app = app
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to end."""
+        services: Services | None = getattr(self._app.state, "services", None)
+        if services is not None:
+            services.draining = True
+            asyncio.get_running_loop().call_soon_threadsafe(services.hub.stop)
+        super().handle_exit(sig, frame)
 
 
 def server_config(app: FastAPI, settings: ApiSettings) -> uvicorn.Config:

@@ -7,6 +7,7 @@ from fastapi.openapi.utils import get_openapi
 
 from api.problems import Problem
 from api.request_body import new_job_schemas, without_null
+from api.samples import SAMPLES
 from api.views import example_job
 
 DESCRIPTION = """Neural style transfer as a service: send a photo and a painting, get the photo painted.
@@ -49,11 +50,18 @@ def _document(app: FastAPI) -> dict[str, Any]:
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas |= {**problem.pop("$defs"), "Problem": problem}
     schemas["JobView"]["example"] = example_job()
+    _add_samples(document["paths"])
     _add_links(document["paths"])
     _drop_nulls(document["paths"])
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     return document
+
+
+def _add_samples(paths: dict[str, Any]) -> None:
+    for item in paths.values():
+        for operation in item.values():
+            operation["x-codeSamples"] = [{"lang": "Shell", "source": SAMPLES[operation["operationId"]]}]
 
 
 # Where the id in an answer can be used next.

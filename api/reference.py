@@ -15,6 +15,7 @@ body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
 h2 { margin-top: 3rem; text-transform: capitalize; }
 section { border-top: 1px solid #8886; padding-block: .75rem; }
 h3 { margin: .25rem 0; font-size: 1rem; }
+pre { overflow-x: auto; margin: .5rem 0; }
 code { font: .9em ui-monospace, monospace; overflow-wrap: anywhere; }
 .method { font-weight: 700; }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; }
@@ -63,7 +64,8 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> Iterator[st
     yield f"{_text(operation['description'])}"
     if "requestBody" in operation:
         yield " <a href='#parameters'>Its parameters</a>."
-    yield "</p><details><summary>Parameters and answers</summary><table>"
+    yield f"</p><pre><code>{escape(operation['x-codeSamples'][0]['source'])}</code></pre>"
+    yield "<details><summary>Parameters and answers</summary><table>"
     for item in operation.get("parameters", ()):
         yield _row(item["name"], f"{item['in']}", item.get("description", ""))
     for status, answer in operation["responses"].items():

@@ -122,6 +122,15 @@ async def test_silence_is_an_empty_batch() -> None:
     await found.close()
 
 
+async def test_listeners_are_let_go_when_the_service_ends() -> None:
+    found = EventHub(Stream())
+    listeners = [asyncio.create_task(take(found, 1)) for _ in range(3)]
+    await asyncio.sleep(0.02)
+    found.stop()
+    assert await asyncio.gather(*listeners) == [[], [], []]
+    await found.close()
+
+
 async def test_a_store_that_was_away_is_read_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub, "RETRY_SECONDS", 0.001)
     stream = Stream()

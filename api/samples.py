@@ -1,0 +1,30 @@
+"""A command for each operation, shown in the reference and run by the tests.
+
+`$NST` is the service's address, `$NST_KEY` an API key (leave the header out while there is none), `$JOB` a job's id.
+"""
+
+from collections.abc import Mapping
+
+KEY = '-H "Authorization: Bearer $NST_KEY"'
+SAMPLES: Mapping[str, str] = {
+    "create_job": f'curl -sS "$NST/v1/jobs" {KEY} -F content=@photo.jpg -F style_name=waves -F max_size=512',
+    "list_jobs": f'curl -sS "$NST/v1/jobs?status=succeeded&limit=10" {KEY}',
+    "get_job": f'curl -sS "$NST/v1/jobs/$JOB" {KEY}',
+    "cancel_job": f'curl -sS -X POST "$NST/v1/jobs/$JOB/cancel" {KEY}',
+    "retry_job": f'curl -sS -X POST "$NST/v1/jobs/$JOB/retry" {KEY}',
+    "delete_job": f'curl -sS -X DELETE "$NST/v1/jobs/$JOB" {KEY}',
+    "get_events": f'curl -sSN "$NST/v1/jobs/$JOB/events" {KEY}',
+    "get_result": f'curl -sS -o painting.jpg "$NST/v1/jobs/$JOB/result?format=jpeg" {KEY}',
+    "get_preview": f'curl -sS -o preview.webp "$NST/v1/jobs/$JOB/preview?format=webp" {KEY}',
+    "get_timelapse": f'curl -sS -o timelapse.webp "$NST/v1/jobs/$JOB/timelapse" {KEY}',
+    "get_content": f'curl -sS -o content.png "$NST/v1/jobs/$JOB/content" {KEY}',
+    "get_style": f'curl -sS -o style.png "$NST/v1/jobs/$JOB/style/0" {KEY}',
+    "list_models": f'curl -sS "$NST/v1/models" {KEY}',
+    "list_presets": f'curl -sS "$NST/v1/presets" {KEY}',
+    "list_styles": f'curl -sS "$NST/v1/styles" {KEY}',
+    "get_style_picture": f'curl -sS -o waves.png "$NST/v1/styles/waves/picture" {KEY}',
+    "list_workers": f'curl -sS "$NST/v1/workers" {KEY}',
+    "get_metrics": f'curl -sS "$NST/metrics" {KEY}',
+    "get_health": 'curl -sS "$NST/healthz"',
+    "get_readiness": 'curl -sS "$NST/readyz"',
+}
