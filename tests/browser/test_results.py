@@ -54,9 +54,10 @@ def test_a_closer_look_is_taken_and_left_by_keyboard(kept_result: Page) -> None:
 
 
 def test_the_time_lapse_plays(kept_result: Page) -> None:
-    kept_result.get_by_role("button", name="Play the time-lapse").click()
+    button = kept_result.get_by_role("button", name="Time-lapse")
+    button.click()
     expect(kept_result.get_by_role("img", name="The painting as it was made")).to_be_visible()
-    kept_result.get_by_role("button", name="Close the time-lapse").click()
+    button.click()
     expect(kept_result.get_by_role("img", name="The painting as it was made")).to_have_count(0)
 
 

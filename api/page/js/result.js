@@ -61,11 +61,8 @@ function withFormat(url, format) {
 
 function timelapseButton(studio, job, mat) {
   let shown = null;
-  const button = h("button", { type: "button", id: "play", "aria-pressed": "false" }, "Play the time-lapse");
-  const mark = () => {
-    button.setAttribute("aria-pressed", String(shown !== null));
-    button.textContent = shown ? "Close the time-lapse" : "Play the time-lapse";
-  };
+  const button = h("button", { type: "button", id: "play", "aria-pressed": "false" }, "Time-lapse");
+  const mark = () => button.setAttribute("aria-pressed", String(shown !== null));
   button.addEventListener("click", async () => {
     if (shown) {
       shown.remove();
