@@ -5,17 +5,26 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from redis.asyncio import Redis
 
 from jobs.connections import store_errors
-from jobs.errors import JobNotFound, KeyInUse, KeyReused, QueueFull, QuotaExceeded, StoreUnavailable, WrongState
+from jobs.errors import (
+    JobNotFound,
+    KeyInUse,
+    KeyReused,
+    QueueFull,
+    QuotaExceeded,
+    StoreUnavailable,
+    UnreadableRecord,
+    WrongState,
+)
 from jobs.idempotency import Idempotency, Known, key_digest
 from jobs.model import Event, Job, JobPage, NewJob, OwnerLimits, Stats, WorkerInfo
 from jobs.permits import Permits
-from jobs.record import decode_view, encode_spec
+from jobs.record import View, decode_view, encode_spec
 from jobs.scripts import key, milliseconds, pack, source
 from jobs.settings import JobSettings
 from jobs.status import Priority, Status
@@ -116,9 +125,12 @@ class JobClient:
     async def list(
         self, owner: str, *, status: Status | None = None, cursor: str | None = None, limit: int = 20
     ) -> JobPage:
-        """Return the jobs of an owner, newest first; `cursor` is the one of the page before."""
+        """Return the jobs of an owner, newest first; `cursor` is the one of the page before.
+
+        A record that cannot be read is left out, so that it does not hide the others.
+        """
         views, more = await self._run("list", owner=owner, status=status and str(status), cursor=cursor, limit=limit)
-        return JobPage(jobs=tuple(decode_view(view) for view in views), cursor=more)
+        return JobPage(jobs=tuple(_readable(views)), cursor=more)
 
     async def cancel(self, job_id: str, owner: str | None) -> Job:
         """Cancel a job and return it: `canceled` at once if it was waiting (or was canceled before), else still
@@ -194,3 +206,11 @@ class JobClient:
     async def _run(self, name: str, **arguments: Any) -> Any:
         with store_errors():
             return await self._scripts[name](args=[pack(arguments)])
+
+
+def _readable(views: Sequence[View]) -> Iterator[Job]:
+    for view in views:
+        try:
+            yield decode_view(view)
+        except UnreadableRecord as error:
+            log.warning("job %s is left out of a list: %s", error.job_id, error)

@@ -63,11 +63,11 @@ class Reaper:
     def round(self) -> Reaped | None:
         """Do all there is to do once; None if another reaper is at it, or just was. Raise StoreUnavailable.
 
-        The lock of one that dies in its round falls free after two rounds' time; its work is such that a second
-        reaper at the same time would do no harm.
+        The lock of one that dies in its round falls free after half a round's time; its work is such that a second
+        reaper at the same time does no harm.
         """
         seconds = self._settings.reaper_seconds
-        if not self._run("lock", me=self._me, ttl=milliseconds(2 * seconds)):
+        if not self._run("lock", me=self._me, ttl=milliseconds(seconds / 2)):
             return None
         try:
             return self._round()

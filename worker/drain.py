@@ -7,9 +7,13 @@ import mmap
 import os
 import signal
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 PR_SET_PDEATHSIG = 1
+SAME_MOMENT = 1.0
 
 
 class DrainFlag:
@@ -27,19 +31,30 @@ class DrainFlag:
         return self._memory[0] == 1
 
 
-def drain_on_sigterm(flag: DrainFlag) -> None:
-    """In a child: take the first SIGTERM as the wish to hand the job back, the second as an order to end."""
+@contextmanager
+def draining_on_sigterm(flag: DrainFlag) -> Iterator[None]:
+    """In a child at work: take the first SIGTERM as the wish to hand the job back, a later one as an order to end.
 
-    heard_before = False  # not the flag: the parent sets that too, when a whole process group is told to end
+    Set for each job, because the pool puts its own handler in place after the child was set up; that one, which ends
+    the process, is right while there is no job.
+    """
+    # Not the flag: the parent sets that too, when a whole process group is told to end.
+    first: float | None = None
 
     def heard(number: int, _: FrameType | None) -> None:
-        nonlocal heard_before
-        if heard_before:
-            os._exit(128 + number)
-        heard_before = True
+        nonlocal first
         flag.set()
+        if first is None:
+            first = time.monotonic()
+        # A parent that dies sends one for each of its threads, at the same moment.
+        elif time.monotonic() - first > SAME_MOMENT:
+            os._exit(128 + number)
 
-    signal.signal(signal.SIGTERM, heard)
+    before = signal.signal(signal.SIGTERM, heard)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def end_with_parent() -> None:

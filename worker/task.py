@@ -12,7 +12,7 @@ from celery import Celery, signals
 
 from jobs.broker import RUN_TASK
 from jobs.errors import StoreUnavailable
-from worker.drain import DrainFlag, drain_on_sigterm, end_with_parent
+from worker.drain import DrainFlag, draining_on_sigterm, end_with_parent
 from worker.keeper import Keeper
 from worker.presence import Presence
 from worker.runner import Outcome, Runner
@@ -33,7 +33,6 @@ class Process:
 
     def begin(self, **_: Any) -> None:
         """Set up a child that was just forked; devices are touched here for the first time."""
-        drain_on_sigterm(self._flag)
         end_with_parent()
         os.nice(self._nice)
         self._runner, self._presence = self._build()
@@ -49,7 +48,8 @@ class Process:
         if self._runner is None:
             raise RuntimeError("the process was not set up")
         try:
-            outcome = self._runner.run_next(model)
+            with draining_on_sigterm(self._flag):
+                outcome = self._runner.run_next(model)
         except StoreUnavailable as error:
             log.warning("a permit for %s was lost, the reaper will make it up: %s", model, error)
             return

@@ -8,7 +8,7 @@ import random
 import signal
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tests.chaos.client import Customer
@@ -17,15 +17,17 @@ from tests.chaos.system import QUOTA, Child, System
 
 PATIENCE = 10.0  # for the moment to come; if it does not, the kill happens anyway
 RESTART_SECONDS = (0.2, 1.5)
+EVERYONE = 0  # the process id of a deed that concerns all workers
 
 
 @dataclass(frozen=True)
 class Deed:
-    """One thing done: when, what, and to which process."""
+    """One thing done: when, what, to which process (0: to all), and when a process that lived on was free again."""
 
     at: float
     what: str
     pid: int
+    until: float = 0.0
 
 
 @dataclass
@@ -58,8 +60,12 @@ class Mischief:
             "broker connection cut": self._cut_broker,
         }
 
-    def _note(self, what: str, pid: int = 0) -> None:
+    def _note(self, what: str, pid: int) -> None:
         self.deeds.append(Deed(time.time(), what, pid))
+
+    def _note_over(self) -> None:
+        """Note that what the last deed did is over."""
+        self.deeds[-1] = replace(self.deeds[-1], until=time.time())
 
     async def _some_time(self) -> None:
         await asyncio.sleep(self.random.uniform(*RESTART_SECONDS))
@@ -86,6 +92,7 @@ class Mischief:
         self._note("kill child", worker.pid)
         for pid in _children(worker.pid):
             os.kill(pid, signal.SIGKILL)
+        self._note_over()
 
     async def _term_worker(self) -> None:
         worker = await self._worker_at("step")
@@ -113,9 +120,10 @@ class Mischief:
 
     async def _kill_redis(self) -> None:
         self.system.kill_redis()
-        self._note("kill redis")
+        self._note("kill redis", EVERYONE)
         await self._some_time()
         await asyncio.to_thread(self.system.start_redis)
+        self._note_over()
 
     async def _stop_worker(self) -> None:
         worker = await self._worker_at("step")
@@ -124,19 +132,22 @@ class Mischief:
         pace = self.system.pace
         await asyncio.sleep(pace.lease + pace.reaper + 2)
         worker.signal_group(signal.SIGCONT)
+        self._note_over()
 
     async def _fill_disk(self) -> None:
-        self._note("disk full")
+        self._note("disk full", EVERYONE)
         ballast = self.system.folder / "data" / "blobs" / "ballast" / "ballast"
         ballast.parent.mkdir(parents=True, exist_ok=True)
         with ballast.open("wb") as file:
             file.truncate(QUOTA + 1)
         await asyncio.sleep(self.system.pace.upload_timeout / 2)
         ballast.unlink(missing_ok=True)
+        self._note_over()
 
     async def _cut_broker(self) -> None:
         self._note("cut", self.system.workers[1].pid)
         await self.system.relay.cut(self.system.pace.cut)
+        self._note_over()
 
 
 def _children(pid: int) -> set[int]:

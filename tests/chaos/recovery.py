@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from jobs.model import Event
-from tests.chaos.mischief import Deed
+from tests.chaos.mischief import EVERYONE, Deed
 from tests.chaos.watch import Life, seconds
 
 BLAMELESS = "storage_full"  # such a job waits for room, not for a worker
+
+Span = tuple[float, float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,25 +35,59 @@ def recoveries(
     """Return how each run that was taken back came to be claimed again, the slowest first.
 
     `ready` says when each worker was first seen. A run that was lost without a kill of its worker (Redis was away)
-    counts from the last moment at which its lease can have been renewed.
+    counts from the last moment at which its lease can have been renewed. Time without an idle worker is taken off
+    only after the lease has run out: until then no worker could help.
     """
-    free = _free_times(lives)
+    idle = idle_spans(lives, deeds, ready)
     found = []
     for claim, back, again in (moves for life in lives for moves in _returns(life)):
         pid = _pid(claim.data["worker"])
         blame = [deed for deed in deeds if deed.pid == pid and seconds(claim) <= deed.at <= seconds(back)]
         deed = max(blame, key=lambda deed: deed.at, default=Deed(seconds(back) - lease, "none", pid))
-        claimed, claimer = seconds(again), again.data["worker"]
-        idle_since = max([at for at in (*free.get(claimer, ()), ready.get(claimer, 0.0)) if at < claimed], default=0.0)
+        since, until = min(seconds(back), deed.at + lease), seconds(again)
         found.append(
             Recovery(
                 deed=deed.what,
                 until_taken_back=seconds(back) - deed.at,
-                until_claimed=claimed - seconds(back),
-                nobody_idle=max(0.0, idle_since - seconds(back)),
+                until_claimed=until - seconds(back),
+                nobody_idle=(until - since) - _covered(idle, (since, until)),
             )
         )
     return sorted(found, key=lambda recovery: -recovery.seconds)
+
+
+def idle_spans(lives: Sequence[Life], deeds: Sequence[Deed], ready: Mapping[str, float]) -> list[Span]:
+    """Return when which worker was up, in touch and without a job."""
+    spans = []
+    for worker, first_seen in ready.items():
+        claims, frees = _work_of(worker, lives)
+        disturbed = [deed for deed in deeds if deed.pid in (EVERYONE, _pid(worker))]
+        begins = [first_seen, *frees, *(deed.until for deed in disturbed if deed.until)]
+        ends = sorted([*claims, *(deed.at for deed in disturbed)])
+        spans += [(begin, next((end for end in ends if end > begin), float("inf"))) for begin in begins]
+    return spans
+
+
+def _work_of(worker: str, lives: Sequence[Life]) -> tuple[list[float], list[float]]:
+    """Return when a worker claimed jobs, and when those runs ended."""
+    claims, frees = [], []
+    for life in lives:
+        moves = [event for event in life.events if event.type in ("status", "completed")]
+        for index, move in enumerate(moves):
+            if move.data.get("worker") == worker:
+                claims.append(seconds(move))
+                frees += [seconds(end) for end in moves[index + 1 : index + 2]]
+    return claims, frees
+
+
+def _covered(spans: Sequence[Span], window: Span) -> float:
+    """Return how much of a window at least one of the spans covers."""
+    total, reached = 0.0, window[0]
+    for begin, end in sorted(spans):
+        begin, end = max(begin, reached), min(end, window[1])
+        if end > begin:
+            total, reached = total + end - begin, end
+    return total
 
 
 def _returns(life: Life) -> Iterator[tuple[Event, Event, Event]]:
@@ -62,17 +97,6 @@ def _returns(life: Life) -> Iterator[tuple[Event, Event, Event]]:
         claim, again = moves[index - 1], moves[index + 1]
         if back.data.get("reason", BLAMELESS) != BLAMELESS and "worker" in claim.data and "worker" in again.data:
             yield claim, back, again
-
-
-def _free_times(lives: Sequence[Life]) -> dict[str, list[float]]:
-    """Return when each worker ended or gave back a job."""
-    times: dict[str, list[float]] = {}
-    for life in lives:
-        moves = [event for event in life.events if event.type in ("status", "completed")]
-        for claim, end in itertools.pairwise(moves):
-            if "worker" in claim.data:
-                times.setdefault(claim.data["worker"], []).append(seconds(end))
-    return times
 
 
 def _pid(worker: str) -> int:

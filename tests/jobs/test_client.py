@@ -237,6 +237,12 @@ async def test_a_record_of_an_unknown_version_is_unreadable(store: Store) -> Non
         await store.client.get(job.id, "ann")
 
 
+async def test_a_record_that_cannot_be_read_does_not_hide_the_others_in_a_list(store: Store) -> None:
+    odd, good = await store.create(), await store.create()
+    store.redis.hset(f"nst:job:{odd.id}", "spec", "{torn")
+    assert [job.id for job in (await store.client.list("ann")).jobs] == [good.id]
+
+
 async def test_unknown_fields_of_a_newer_release_are_passed_over(store: Store) -> None:
     job = await store.create()
     store.redis.hset(f"nst:job:{job.id}", "mood", "good")

@@ -43,13 +43,13 @@ class Site:
     blobs: Blobs
     process: subprocess.Popen[bytes]
 
-    async def create(self, *, seed: int = 0, steps: int = 10) -> Job:
+    async def create(self, *, seed: int = 0, steps: int = 10, model: str = "lite") -> Job:
         job_id = new_job_id()
         content = self.blobs.put(f"{job_id}/content", picture_bytes(), "image/png")
         style = self.blobs.put(f"{job_id}/style-0", picture_bytes((0, 0, 250)), "image/png")
         inputs = Inputs(content=content, styles=(style,))
         return await self.client.create(
-            NewJob(id=job_id, owner="ann", model="lite", params={"steps": steps, "seed": seed}, inputs=inputs)
+            NewJob(id=job_id, owner="ann", model=model, params={"steps": steps, "seed": seed}, inputs=inputs)
         )
 
     async def until(self, job: Job, is_so: Callable[[Job], bool]) -> Job:
@@ -62,7 +62,7 @@ class Site:
         return await self.until(job, lambda now: now.status.is_terminal)
 
 
-def start_worker(settings: JobSettings, journal: Path) -> subprocess.Popen[bytes]:
+def start_worker(settings: JobSettings, journal: Path, models: str = "lite") -> subprocess.Popen[bytes]:
     told = {
         "NST_REDIS_URL": settings.redis_url,
         "NST_DATA_DIR": str(settings.data_dir),
@@ -71,6 +71,7 @@ def start_worker(settings: JobSettings, journal: Path) -> subprocess.Popen[bytes
         "NST_HEARTBEAT_SECONDS": "0.2",
         "NST_REAPER_SECONDS": "0.3",
         "NST_FAKE_JOURNAL": str(journal),
+        "NST_MODELS": models,
     }
     return subprocess.Popen(
         [sys.executable, "-m", "tests.fakes.worker"], env={**os.environ, **told}, start_new_session=True
@@ -157,6 +158,19 @@ async def test_a_stopped_worker_that_comes_back_publishes_nothing(site: Site) ->
     results = [info.name for info in site.blobs.list() if info.name.startswith(f"{job.id}/result")]
     assert ended.result is not None
     assert results == [ended.result.blob]
+
+
+async def test_a_child_whose_parent_is_killed_hands_its_job_back_and_ends(site: Site) -> None:
+    alone = start_worker(site.settings, site.journal, models="vgg19")
+    job = await site.create(seed=9, steps=10_000, model="vgg19")
+    await site.until(job, lambda now: now.progress is not None)
+    (child,) = pids(site, 9)
+    alone.kill()
+    alone.wait()
+    assert (await site.until(job, lambda now: now.status is Status.QUEUED)).attempt == 0
+    async with asyncio.timeout(PATIENCE):
+        while Path(f"/proc/{child}").exists():
+            await asyncio.sleep(0.05)
 
 
 async def test_sigterm_hands_the_job_back_uncounted_with_its_state(site: Site) -> None:

@@ -1,0 +1,51 @@
+"""The arithmetic of recoveries, by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from jobs.model import Event
+from tests.chaos.mischief import Deed
+from tests.chaos.recovery import recoveries
+from tests.chaos.watch import Life
+
+
+def event(second: float, **data: Any) -> Event:
+    return Event(id=f"{int(second * 1000)}-0", type="status", data=data)
+
+
+def lost(*, again: float) -> Life:
+    """Return the life of a job claimed at 10, taken back at 45, claimed again by another worker."""
+    return Life(
+        [
+            event(10, status="running", worker="host-1-x"),
+            event(45, status="queued", reason="worker_lost"),
+            event(again, status="running", worker="host-2-x"),
+        ]
+    )
+
+
+def test_a_recovery_counts_from_the_kill_to_the_next_claim() -> None:
+    (found,) = recoveries([lost(again=46)], [Deed(12, "kill", 1)], {"host-2-x": 5.0}, lease=30)
+    assert found.seconds == pytest.approx(34)
+
+
+def test_time_without_an_idle_worker_is_taken_off_after_the_lease() -> None:
+    (found,) = recoveries([lost(again=60)], [Deed(12, "kill", 1)], {"host-2-x": 58.0}, lease=30)
+    assert found.nobody_idle == pytest.approx(58 - 42)
+    assert found.seconds == pytest.approx(48 - 16)
+
+
+def test_a_worker_that_was_cut_off_was_not_idle_meanwhile() -> None:
+    deeds = [Deed(12, "kill", 1), Deed(44, "cut", 2, until=54)]
+    (found,) = recoveries([lost(again=60)], deeds, {"host-2-x": 5.0}, lease=30)
+    assert found.seconds == pytest.approx(48 - 10)
+
+
+def test_a_run_that_waited_for_room_is_no_recovery() -> None:
+    life = Life(
+        [event(1, worker="host-1-x"), event(2, reason="storage_full"), event(30, worker="host-1-x")],
+    )
+    assert recoveries([life], [], {"host-1-x": 0.0}, lease=30) == []
