@@ -61,6 +61,13 @@ def test_the_time_lapse_plays(kept_result: Page) -> None:
     expect(kept_result.get_by_role("img", name="The painting as it was made")).to_have_count(0)
 
 
+def test_a_jump_within_the_page_leaves_the_picture_open(kept_result: Page, finished_job: str) -> None:
+    kept_result.get_by_role("link", name="Your pictures").click()
+    expect(kept_result.locator("#history")).to_be_focused()
+    expect(kept_result).to_have_url(re.compile(finished_job))
+    studio.wait_for(kept_result, "result")
+
+
 def test_the_painting_can_become_a_painting_to_learn_from(result: Page) -> None:
     result.get_by_role("button", name="Use as painting").click()
     expect(result.get_by_role("radio", name="Your painting")).to_be_checked()

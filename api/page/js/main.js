@@ -13,7 +13,7 @@ import { showConnection } from "./notices.js";
 import { showPaint } from "./paint.js";
 import { showPhoto } from "./photo.js";
 import { usePigments } from "./pigments.js";
-import { onAddress } from "./route.js";
+import { keepAddress, onAddress } from "./route.js";
 import { makeStage } from "./stage.js";
 import { makeStudio } from "./studio.js";
 import { showTheme } from "./theme.js";
@@ -67,6 +67,7 @@ function watchJob() {
 }
 
 function goHome() {
+  keepAddress();
   byId("home").addEventListener("click", (event) => {
     event.preventDefault();
     studio.startAnew();

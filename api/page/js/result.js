@@ -69,6 +69,7 @@ function timelapseButton(studio, job, mat) {
       shown = null;
       return mark();
     }
+    button.disabled = true;
     await studio.attempt(async () => {
       // A blob of its own each time: an animation that is kept would begin where it stopped.
       const url = URL.createObjectURL(await studio.client.blob(job.urls.timelapse));
@@ -76,6 +77,7 @@ function timelapseButton(studio, job, mat) {
       shown = h("div.lapse", {}, h("div.frame", {}, image));
       mat.append(shown);
     });
+    button.disabled = false;
     return mark();
   });
   return button;

@@ -11,6 +11,18 @@ export function setAddress(id) {
   history.pushState(null, "", id ? `#job=${id}` : location.pathname + location.search);
 }
 
+/** Let links within the page lead there without changing the address. */
+export function keepAddress() {
+  document.addEventListener("click", (event) => {
+    const place = event.target.closest('a[href^="#"]')?.getAttribute("href").slice(1);
+    const target = place && document.getElementById(place);
+    if (!target) return;
+    event.preventDefault();
+    target.scrollIntoView();
+    target.focus({ preventScroll: true });
+  });
+}
+
 /** Call back when the visitor goes to another address, by history or by link. */
 export function onAddress(change) {
   window.addEventListener("popstate", () => change(jobInAddress()));
