@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
+import resource
+import signal
 from pathlib import Path
 
 import pytest
@@ -108,6 +111,20 @@ def test_a_writer_that_fails_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(StorageFull):
         blobs.put("job/content", torn())  # type: ignore[arg-type]
     assert list(blobs.list()) == []
+
+
+def test_a_kernel_that_refuses_to_write_is_a_full_storage_and_leaves_nothing(tmp_path: Path) -> None:
+    child = os.fork()
+    if child == 0:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+        try:
+            DiskBlobs(tmp_path).put("job/content", b"x" * 5000)
+        except StorageFull:
+            os._exit(0)
+        os._exit(1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert list(DiskBlobs(tmp_path).list()) == []
 
 
 def test_a_full_disk_refuses(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from PIL import Image
 
 from jobs.errors import BlobTooLarge, StorageFull, StoreUnavailable
 from jobs.model import BlobRef
+from jobs.redis_blobs import RedisBlobs
 from jobs.status import Status
 from nst_engine.pictures import read_metadata
 from tests.fakes.engine import BROKEN, DIVERGES, TOO_BIG, TOO_BIG_FOR_NOW, FakeEngine
@@ -78,6 +79,15 @@ async def test_a_job_ends_with_a_picture_of_the_right_size(bench: Bench) -> None
     assert (ended.result.width, ended.result.height, ended.result.bytes) == (40, 30, len(data))
     assert ended.progress is not None
     assert (ended.progress.iteration, ended.progress.total) == (5, 5)
+
+
+async def test_pictures_can_live_in_redis(bench: Bench, redis_url: str) -> None:
+    bench.blobs = RedisBlobs(redis.Redis.from_url(redis_url, protocol=2), limit_bytes=1 << 20)
+    job = await bench.create(timelapse=True)
+    assert bench.run() is Outcome.SUCCEEDED
+    result = (await bench.look(job)).result
+    assert result is not None
+    assert len(bench.blobs.read(result.blob)) == result.bytes
 
 
 async def test_the_picture_carries_its_parameters(bench: Bench) -> None:
