@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
+from structlog.contextvars import bound_contextvars
+
 from jobs.blobs import Blobs
 from jobs.errors import BlobError, StorageFull, StorageUnavailable, StoreUnavailable
 from jobs.lease import Finished, Lease, Verdict, WorkerStore
@@ -85,11 +87,12 @@ class Runner:
         if lease is None:
             return Outcome.NOTHING
         around.presence.say(state="busy", job=lease.job.id)
-        try:
-            outcome = Run(around, lease).run()
-        finally:
-            around.presence.say(state="idle", memory_bytes=around.engine.memory_bytes())
-        log.info("job %s: %s", lease.job.id, outcome)
+        with bound_contextvars(job_id=lease.job.id, request_id=lease.job.request_id):
+            try:
+                outcome = Run(around, lease).run()
+            finally:
+                around.presence.say(state="idle", memory_bytes=around.engine.memory_bytes())
+            log.info("job %s: %s", lease.job.id, outcome)
         return outcome
 
     def _room(self) -> bool:
@@ -137,7 +140,7 @@ class Run:
 
     def run(self) -> Outcome:
         """Run the engine to the end, or until told to stop."""
-        log.info("job %s: attempt %d", self._job.id, self._job.attempt, extra={"request_id": self._job.request_id})
+        log.info("job %s: attempt %d", self._job.id, self._job.attempt)
         with self._heart:
             try:
                 return self._to_the_end()

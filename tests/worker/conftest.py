@@ -54,6 +54,7 @@ class Bench:
             params={"steps": steps, "seed": seed},
             inputs=Inputs(content=content, styles=(style,)),
             options=Options(**options),
+            request_id="req-7",
         )
         return await self.client.create(new)
 

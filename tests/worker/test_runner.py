@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import redis
 from PIL import Image
+from structlog.contextvars import get_contextvars
 
 from jobs.errors import BlobTooLarge, StorageFull, StoreUnavailable
 from jobs.model import BlobRef
@@ -337,6 +338,15 @@ async def test_a_claim_whose_answer_was_lost_is_found_again(bench: Bench, monkey
             runner.run_next("lite")
     assert runner.run_next("lite") is Outcome.SUCCEEDED
     assert (await bench.look(job)).attempt == 1
+
+
+async def test_what_is_logged_during_a_run_names_job_and_request(bench: Bench) -> None:
+    seen: list[dict[str, Any]] = []
+    bench.engine = Interrupted(lambda at: seen.append(get_contextvars()))
+    job = await bench.create()
+    bench.run()
+    assert seen[0] == {"job_id": job.id, "request_id": "req-7"}
+    assert get_contextvars() == {}
 
 
 async def test_the_worker_says_what_it_is_doing(bench: Bench) -> None:
