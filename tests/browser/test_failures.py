@@ -6,10 +6,11 @@ import io
 import re
 import shutil
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import FilePayload, Page, expect
+from playwright.sync_api import FilePayload, Page, Route, expect
 
 from tests.browser import studio
 from tests.browser.conftest import OpenPage
@@ -77,6 +78,35 @@ def test_an_address_of_an_unknown_job_is_explained(open_page: OpenPage, stack: S
     expect(studio.stage(page)).to_have_attribute("data-view", "welcome")
 
 
+def ended_otherwise(page: Page, job_id: str, **changes: Any) -> None:
+    """Let the page see a job with another end than the one it had."""
+
+    def answer(route: Route) -> None:
+        response = route.fetch()
+        route.fulfill(response=response, json={**response.json(), **changes})
+
+    page.route(f"**/v1/jobs/{job_id}", answer)
+    page.goto(f"{page.url}#job={job_id}")
+    page.reload()
+    studio.wait_for(page, "ended")
+
+
+def test_a_failed_job_says_why_and_what_to_do(page: Page, finished_job: str) -> None:
+    error = {"code": "out_of_memory", "message": "The picture does not fit in the memory of the device."}
+    ended_otherwise(page, finished_job, status="failed", error=error, result=None)
+    expect(studio.stage(page)).to_contain_text(error["message"])
+    expect(studio.stage(page)).to_contain_text("Choose a smaller size")
+    expect(page.locator("#retry")).to_be_visible()
+
+
+def test_an_expired_picture_is_explained(page: Page, finished_job: str) -> None:
+    gone = {"content": None, "style": [], "preview": None, "result": None, "timelapse": None}
+    urls = dict.fromkeys(("self", "cancel", "retry", "events"), f"/v1/jobs/{finished_job}")
+    ended_otherwise(page, finished_job, expired=True, urls={**urls, **gone})
+    expect(studio.stage(page)).to_contain_text("This picture has expired")
+    expect(page.locator("#retry")).to_have_count(0)
+
+
 def test_a_service_that_goes_and_comes_back_is_waited_for(page: Page, stack: Stack) -> None:
     studio.choose_photo(page)
     studio.paint(page, steps=studio.ENDLESS)
@@ -84,7 +114,8 @@ def test_a_service_that_goes_and_comes_back_is_waited_for(page: Page, stack: Sta
     stack.kill("api")
     expect(page.locator("#banner")).to_contain_text("The service does not answer")
     expect(page.locator("#photo-row")).to_contain_text("cat.jpg")
-    stack.start("api")
+    with page.expect_request(lambda request: "last-event-id" in request.headers):
+        stack.start("api")
     expect(page.locator("#banner")).to_be_hidden()
     expect(page.get_by_text(re.compile(rf"^step {before} of"))).to_have_count(0)
     studio.cancel(page)
