@@ -34,7 +34,8 @@ from worker.engine import Engine
 from worker.keeper import Keeper
 from worker.logs import set_up_logs
 from worker.presence import Presence
-from worker.runner import Runner, Surroundings
+from worker.run import Surroundings
+from worker.runner import Runner
 from worker.settings import WorkerSettings
 from worker.task import Process, attach
 

@@ -15,7 +15,8 @@ from jobs.errors import StoreUnavailable
 from worker.drain import DrainFlag, draining_on_sigterm, end_with_parent
 from worker.keeper import Keeper
 from worker.presence import Presence
-from worker.runner import Outcome, Runner
+from worker.run import Outcome
+from worker.runner import Runner
 
 log = logging.getLogger(__name__)
 Build = Callable[[], tuple[Runner, Presence]]

@@ -21,7 +21,8 @@ from tests.fakes.engine import FakeEngine, picture_bytes
 from tests.jobs.conftest import ListedPermits
 from worker.engine import Engine
 from worker.presence import Presence
-from worker.runner import Outcome, Runner, Surroundings
+from worker.run import Outcome, Surroundings
+from worker.runner import Runner
 from worker.settings import WorkerSettings
 
 INFO = WorkerInfo(id="w1", host="here", device="fake", models=("lite",), priorities=tuple(Priority))

@@ -20,7 +20,7 @@ from nst_engine.pictures import read_metadata
 from tests.fakes.engine import BROKEN, DIVERGES, TOO_BIG, TOO_BIG_FOR_NOW, FakeEngine
 from tests.worker.conftest import Bench
 from worker.engine import RunRequest, RunStep
-from worker.runner import Outcome
+from worker.run import Outcome
 
 pytestmark = pytest.mark.anyio
 
