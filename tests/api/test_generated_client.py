@@ -28,12 +28,12 @@ def client(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     (folder / "openapi.json").write_bytes(httpx.get(f"{service.url}/openapi.json").content)
     (folder / "config.json").write_text(json.dumps({"content_type_overrides": OVERRIDES, "post_hooks": []}))
     command = [str(Path(sys.executable).with_name("openapi-python-client")), "generate", "--fail-on-warning"]
-    command += ["--path", "openapi.json", "--meta", "none", "--config", "config.json", "--output-path", "generated_client"]
+    command += ["--path", "openapi.json", "--meta", "none", "--config", "config.json", "--output-path", "generated"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     sys.path.insert(0, str(folder))
     try:
-        yield importlib.import_module("generated_client")
+        yield importlib.import_module("generated")
     finally:
         sys.path.remove(str(folder))
 
