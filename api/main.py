@@ -22,6 +22,7 @@ import nst_engine
 from api import openapi, problems, reference
 from api.callers import OpenDoor, is_loopback
 from api.darkroom import Darkroom
+from api.http_protocol import bounded
 from api.hub import EventHub
 from api.logs import configure_logging
 from api.metrics import Metrics
@@ -222,7 +223,8 @@ def server_config(app: FastAPI, settings: ApiSettings) -> uvicorn.Config:
         forwarded_allow_ips=list(settings.trusted_proxies),
         timeout_keep_alive=30,
         timeout_graceful_shutdown=10,
-        h11_max_incomplete_event_size=32 * 1024,
+        http=bounded(seconds=settings.head_seconds, most_bytes=settings.max_head_bytes),
+        ws="none",
         backlog=1024,
     )
 

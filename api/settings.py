@@ -31,6 +31,8 @@ class ApiSettings(BaseSettings):
     log_level: str = Field("info", description="Lowest level that is logged.")
     secret: SecretStr | None = Field(None, description="Signs picture URLs; made and kept in Redis when not set.")
 
+    max_head_bytes: int = Field(32 * 1024, description="Largest request line and headers together.", ge=4096)
+    head_seconds: float = Field(20, description="Longest time a request line and headers may take.", gt=0)
     max_body_bytes: int = Field(48 * MIB, description="Largest request body.", ge=1024)
     max_file_bytes: int = Field(20 * MIB, description="Largest uploaded file.", ge=1024)
     max_params_bytes: int = Field(64 * 1024, description="Largest parameters of a job, all fields together.", ge=256)

@@ -179,6 +179,7 @@ def service() -> Iterator[Service]:
         "bad_keys_per_minute": 10**6,
         "fake_step_seconds": 0.0005,
         "upload_idle_seconds": 1.0,
+        "head_seconds": 3.0,
         "webhook_hosts": "127.0.0.1",
         "webhook_delays": "0.1,0.1,0.1",
         "webhook_poll_seconds": 0.1,

@@ -195,6 +195,25 @@ def test_a_client_that_goes_away_leaves_nothing(service: Service, http: httpx.Cl
     exchange(service, http, b"Content-Length: 5000", leave)
 
 
+def test_endless_headers_are_cut_off(service: Service) -> None:
+    place, sent = urlsplit(service.url), 0
+    with socket.create_connection((str(place.hostname), int(place.port or 0)), timeout=30) as wire:
+        wire.sendall(b"GET /healthz HTTP/1.1\r\nX-Long: ")
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            while sent < 64 * MIB:
+                wire.sendall(b"x" * 65536)
+                sent += 65536
+    assert sent < 64 * MIB
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET /heal", b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: "])
+def test_headers_that_do_not_come_are_not_waited_for(service: Service, begun: bytes) -> None:
+    place = urlsplit(service.url)
+    with socket.create_connection((str(place.hostname), int(place.port or 0)), timeout=30) as wire:
+        wire.sendall(begun)
+        assert wire.recv(10) == b""
+
+
 def test_two_lengths_or_length_and_chunks_are_refused(service: Service, http: httpx.Client) -> None:
     """What a proxy in front might read differently."""
     for head in (b"Content-Length: 5\r\nContent-Length: 6", b"Content-Length: 5\r\nTransfer-Encoding: chunked"):

@@ -1,5 +1,6 @@
 """The API as a process: how it starts, whom it believes, and a webhook on its whole way."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -64,6 +65,19 @@ async def test_forwarded_addresses_are_believed_from_listed_proxies_only(
             headers = {"Authorization": "Bearer nst_wrong", "X-Forwarded-For": address}
             statuses.append((await http.get("/v1/jobs", headers=headers)).status_code)
     assert statuses == expected
+
+
+@pytest.mark.anyio
+async def test_what_a_killed_api_left_of_a_body_is_removed(make_api: MakeApi, job_settings: JobSettings) -> None:
+    incoming = job_settings.data_dir / "incoming"
+    for name, age in (("upload-old", 1000), ("upload-new", 0)):
+        (incoming / name).mkdir(parents=True)
+        os.utime(incoming / name, (time.time() - age,) * 2)
+    await make_api(jobs={"upload_timeout_seconds": 300.0})
+    deadline = time.monotonic() + 10
+    while (incoming / "upload-old").exists() and time.monotonic() < deadline:
+        await asyncio.sleep(0.01)
+    assert [path.name for path in incoming.iterdir()] == ["upload-new"]
 
 
 def test_an_app_can_be_made_without_any_service() -> None:
