@@ -190,9 +190,9 @@ class StyleConfig(BaseModel):
         "Layers (or roles) whose statistics are compared with the style, each with its weight: relu1_1:1,relu2_1:0.5.",
     )
 
-    content_weight: float = _field(1.0, "losses", "Weight of the content loss; 0 leaves it out.", ge=0, le=1e12)
+    content_weight: float = _field(0.25, "losses", "Weight of the content loss; 0 leaves it out.", ge=0, le=1e12)
     style_weight: float = _field(1.0, "losses", "Weight of the style loss; 0 leaves it out.", ge=0, le=1e12)
-    tv_weight: float = _field(0.0, "losses", "Weight of the total variation loss; more is smoother.", ge=0, le=1e9)
+    tv_weight: float = _field(2.0, "losses", "Weight of the total variation loss; more is smoother.", ge=0, le=1e9)
     range_weight: float = _field(0.0, "losses", "Weight of the penalty on pixel values outside [0, 1].", ge=0, le=1e9)
     content_loss: ContentLoss = _field(ContentLoss.NORMALISED, "losses", "How content features are compared.")
     style_statistic: StyleStatistic = _field(
