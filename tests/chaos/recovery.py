@@ -62,9 +62,10 @@ def idle_spans(lives: Sequence[Life], deeds: Sequence[Deed], ready: Mapping[str,
     for worker, first_seen in ready.items():
         claims, frees = _work_of(worker, lives)
         disturbed = [deed for deed in deeds if deed.pid in (EVERYONE, _pid(worker))]
+        death = min((deed.at for deed in disturbed if not deed.until), default=float("inf"))
         begins = [first_seen, *frees, *(deed.until for deed in disturbed if deed.until)]
-        ends = sorted([*claims, *(deed.at for deed in disturbed)])
-        spans += [(begin, next((end for end in ends if end > begin), float("inf"))) for begin in begins]
+        ends = sorted([*claims, *(deed.at for deed in disturbed), death])
+        spans += [(begin, next(end for end in ends if end > begin)) for begin in begins if begin < death]
     return spans
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import json
 import random
 import time
 from collections import Counter
@@ -91,6 +92,7 @@ async def run(folder: Path, *, kills: int, seed: int, pace: Pace, say: Say) -> R
         say("counting")
         await settle(account, on.system, on.client, on.customer, on.watch)
         took = recoveries(list(on.watch.lives.values()), on.mischief.deeds, on.watch.ready, pace.lease)
+        _keep_trace(folder, on)
         account.recoveries = len(took)
         account.longest_recovery_seconds = took[0].seconds if took else 0.0
         account.slowest_recoveries = took[:3]
@@ -103,6 +105,13 @@ async def run(folder: Path, *, kills: int, seed: int, pace: Pace, say: Say) -> R
             seconds=time.monotonic() - began,
             pace=asdict(pace),
         )
+
+
+def _keep_trace(folder: Path, on: Scene) -> None:
+    """Write down what the account was made of, for whoever looks into a run."""
+    lives = {job_id: [[e.id, e.type, dict(e.data)] for e in life.events] for job_id, life in on.watch.lives.items()}
+    deeds = [asdict(deed) for deed in on.mischief.deeds]
+    (folder / "trace.json").write_text(json.dumps({"lives": lives, "deeds": deeds, "ready": on.watch.ready}))
 
 
 async def _havoc(on: Scene, kills: int, say: Say) -> tuple[dict[str, int], dict[str, int]]:

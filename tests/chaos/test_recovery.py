@@ -44,6 +44,12 @@ def test_a_worker_that_was_cut_off_was_not_idle_meanwhile() -> None:
     assert found.seconds == pytest.approx(48 - 10)
 
 
+def test_a_dead_worker_is_not_idle_when_its_job_is_taken_back() -> None:
+    ready = {"host-1-x": 5.0, "host-2-x": 58.0}
+    (found,) = recoveries([lost(again=60)], [Deed(12, "kill", 1)], ready, lease=30)
+    assert found.seconds == pytest.approx(48 - 16)
+
+
 def test_a_run_that_waited_for_room_is_no_recovery() -> None:
     life = Life(
         [event(1, worker="host-1-x"), event(2, reason="storage_full"), event(30, worker="host-1-x")],
