@@ -5,6 +5,10 @@ local ids = redis.call('ZREVRANGEBYLEX', index, from, '-', 'LIMIT', 0, arg.limit
 local page = {}
 for i = 1, math.min(#ids, arg.limit) do
   local found = view(ids[i])
-  if found then page[#page + 1] = found end
+  if found then
+    page[#page + 1] = found
+  else
+    redis.call('ZREM', index, ids[i]) -- its record went in an unusual way
+  end
 end
 return {page, #ids > arg.limit and ids[arg.limit] or false}

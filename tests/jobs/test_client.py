@@ -243,6 +243,13 @@ async def test_a_record_that_cannot_be_read_does_not_hide_the_others_in_a_list(s
     assert [job.id for job in (await store.client.list("ann")).jobs] == [good.id]
 
 
+async def test_an_entry_without_a_record_leaves_the_list(store: Store) -> None:
+    gone, good = await store.create(), await store.create()
+    store.redis.delete(f"nst:job:{gone.id}")
+    assert [job.id for job in (await store.client.list("ann")).jobs] == [good.id]
+    assert store.redis.zrange("nst:owned:ann", 0, -1) == [good.id]
+
+
 async def test_unknown_fields_of_a_newer_release_are_passed_over(store: Store) -> None:
     job = await store.create()
     store.redis.hset(f"nst:job:{job.id}", "mood", "good")
