@@ -94,6 +94,7 @@ def run(jobs: JobSettings, settings: WorkerSettings, make_plan: Callable[[Worker
     warnings.simplefilter("ignore", SecurityWarning)
     plan, flag = make_plan(settings), DrainFlag()
     app = make_celery(jobs)
+    app.conf.worker_consumer = "worker.consumer:QuickConsumer"
     worker_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
     process = Process(partial(build_runner, jobs, settings, plan, flag, worker_id), flag, settings.worker_nice)
     reaper = Reaper(connect(jobs), blobs=blobs, permits=CeleryPermits(make_celery(jobs)), settings=jobs)
