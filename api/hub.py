@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections import deque
+from bisect import bisect_right
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Protocol
 
@@ -32,21 +32,24 @@ def position(event_id: str) -> Position:
 
 
 class _Channel:
-    """The latest events of one job. `start` is the position before the oldest one held."""
+    """The latest events of one job. `start` is the place before the oldest one held."""
 
     def __init__(self, last_id: str) -> None:
         self.last_id = last_id
         self.start = position(last_id)
-        self.events: deque[Event] = deque()
         self.listeners = 0
         self.changed = asyncio.Event()
+        self._events: list[Event] = []
+        self._places: list[Position] = []
 
     def append(self, events: Sequence[Event]) -> None:
-        for event in events:
-            self.events.append(event)
-            self.last_id = event.id
-            if len(self.events) > KEPT:
-                self.start = position(self.events.popleft().id)
+        self._events += events
+        self._places += [position(event.id) for event in events]
+        self.last_id = events[-1].id
+        surplus = len(self._events) - KEPT
+        if surplus > 0:
+            self.start = self._places[surplus - 1]
+            del self._events[:surplus], self._places[:surplus]
         # Whoever waits holds the old event; the next wait is for the next change.
         self.changed.set()
         self.changed = asyncio.Event()
@@ -55,7 +58,7 @@ class _Channel:
         """Return the events after a place, or None if some of them are no longer held."""
         if place < self.start:
             return None
-        return [event for event in self.events if position(event.id) > place]
+        return self._events[bisect_right(self._places, place) :]
 
 
 class EventHub:
