@@ -73,7 +73,9 @@ def pages(browser: Browser) -> Iterator[OpenPage]:
         page.set_default_timeout(PATIENCE_MILLISECONDS)
         page.on("console", note)
         page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(url)
+        page.goto(
+            url, wait_until="domcontentloaded"
+        )  # the first visitor waits for paintings that are yet to be painted
         if ready:
             page.locator(".tile input").first.wait_for(state="attached")
         return page
@@ -85,10 +87,11 @@ def pages(browser: Browser) -> Iterator[OpenPage]:
 
 
 @pytest.fixture
-def open_page(browser: Browser) -> Iterator[OpenPage]:
+def open_page(browser: Browser, stack: Stack) -> Iterator[OpenPage]:
     """Return what opens the page of a service."""
     with pages(browser) as opened:
         yield opened
+    stack.cancel_all()
 
 
 @pytest.fixture

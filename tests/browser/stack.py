@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 import httpx
 
 from cli.redis_server import running_redis
-from cli.stack import free_port
 from jobs.api_keys import ApiKeys
 from jobs.connections import connect_async
 from jobs.settings import JobSettings
 
 PATIENCE_SECONDS = 120.0  # a loaded machine takes its time to import torch
 LOOK_SECONDS = 0.05
+PORTS = range(20_000, 30_000)  # below those that outgoing connections get
 
 
 class Stack:
@@ -88,6 +90,12 @@ class Stack:
         assert answer.status_code == httpx.codes.ACCEPTED, answer.text
         return str(answer.json()["id"])
 
+    def cancel_all(self) -> None:
+        """Cancel what a test left running."""
+        for status in ("queued", "running"):
+            for job in self.http.get("/v1/jobs", params={"status": status}).json()["jobs"]:
+                self.http.post(job["urls"]["cancel"])
+
     def finished(self, job_id: str) -> dict[str, Any]:
         """Return a job once it has ended."""
         ended: dict[str, Any] = until(lambda: self._ended(job_id), "the job did not end")
@@ -120,6 +128,15 @@ def until(look: Callable[[], Any], otherwise: str) -> Any:
     raise AssertionError(otherwise)
 
 
+def lasting_port() -> int:
+    """Return a free port that the system gives to nobody else while the API is away."""
+    for port in random.sample(PORTS, len(PORTS)):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no free port")
+
+
 @contextmanager
 def running(*roles: str) -> Iterator[Stack]:
     """Run Redis and some roles of the service for as long as the block lasts."""
@@ -129,7 +146,7 @@ def running(*roles: str) -> Iterator[Stack]:
         told = {
             "NST_REDIS_URL": redis.url,
             "NST_DATA_DIR": f"{folder}/data",
-            "NST_PORT": str(free_port()),
+            "NST_PORT": str(lasting_port()),
             "NST_DEVICE": "cpu",
             "NST_MODELS": "lite",
             "NST_WORKER_NICE": "0",

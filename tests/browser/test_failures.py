@@ -17,6 +17,9 @@ from tests.browser.conftest import OpenPage
 from tests.browser.stack import Stack, running
 
 
+MOST_MILLISECONDS = 120_000  # for an API to start on a loaded machine
+
+
 def offer(page: Page, name: str, media_type: str, content: bytes) -> None:
     """Choose a file as the photo."""
     with page.expect_file_chooser() as chooser:
@@ -114,7 +117,7 @@ def test_a_service_that_goes_and_comes_back_is_waited_for(page: Page, stack: Sta
     stack.kill("api")
     expect(page.locator("#banner")).to_contain_text("The service does not answer")
     expect(page.locator("#photo-row")).to_contain_text("cat.jpg")
-    with page.expect_request(lambda request: "last-event-id" in request.headers):
+    with page.expect_request(lambda request: "last-event-id" in request.headers, timeout=MOST_MILLISECONDS):
         stack.start("api")
     expect(page.locator("#banner")).to_be_hidden()
     expect(page.get_by_text(re.compile(rf"^step {before} of"))).to_have_count(0)
