@@ -1,6 +1,7 @@
 """What the routes work with: made once at the composition root, handed to each request."""
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -36,6 +37,7 @@ class Services:
     painting: asyncio.Lock = field(default_factory=asyncio.Lock)
     draining: bool = False
     waiting: int = 0
+    listening: Counter[str] = field(default_factory=Counter)
 
     @property
     def incoming(self) -> Path:

@@ -52,6 +52,7 @@ class ApiSettings(BaseSettings):
     max_wait_seconds: int = Field(60, description="Longest `Prefer: wait`.", ge=0)
     max_waiting_requests: int = Field(200, description="Requests that may wait for a job at a time.", ge=0)
     max_listeners: int = Field(2000, description="Event streams open at a time.", ge=1)
+    max_listeners_per_key: int = Field(1000, description="Event streams that one key may have open.", ge=1)
     event_heartbeat_seconds: float = Field(15, description="Pause after which an event stream sends a comment.", gt=0)
     picture_url_seconds: int = Field(900, description="How long a signed picture URL is good for, at least.", ge=30)
     webhook_hosts: Names = Field((), description="Hosts that webhooks may reach although they are not public.")

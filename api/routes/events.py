@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import aclosing
 from typing import Annotated, Any
@@ -27,7 +28,8 @@ router = APIRouter(prefix="/v1/jobs", tags=["events"])
 
 async def listened(services: ServicesDep, caller: CallerDep, job_id: JobId) -> Job:
     """Find the job before the stream begins, while a refusal can still be sent."""
-    if services.hub.listeners >= services.settings.max_listeners:
+    full = services.hub.listeners >= services.settings.max_listeners
+    if full or services.listening[caller.owner] >= services.settings.max_listeners_per_key:
         raise too_many("too_many_listeners", "too many event streams are open", seconds=10)
     return await services.client.get(job_id, caller.owner)
 
@@ -64,16 +66,20 @@ async def _events(services: Services, caller: Caller, job: Job, after: str) -> A
         yield _completed(job)  # the stream may be gone, or the client may have seen all of it
         return
     idle = services.settings.event_heartbeat_seconds
-    async with aclosing(services.hub.batches(job.id, after, idle_seconds=idle)) as batches:
-        async for events in batches:
-            for event in events:
-                yield event
-            if events:
-                continue
-            ended = await _ended(services, caller, job.id)
-            if ended is not None:
-                yield ended
-                return
+    services.listening[caller.owner] += 1
+    try:
+        async with aclosing(services.hub.batches(job.id, after, idle_seconds=idle)) as batches:
+            async for events in batches:
+                for event in events:
+                    yield event
+                if events:
+                    continue
+                ended = await _ended(services, caller, job.id)
+                if ended is not None:
+                    yield ended
+                    return
+    finally:
+        services.listening -= Counter((caller.owner,))  # names that come to nothing are dropped
 
 
 async def _ended(services: Services, caller: Caller, job_id: str) -> Event | None:

@@ -151,6 +151,21 @@ async def test_there_are_only_so_many_listeners(make_api: MakeApi) -> None:
     await heard
 
 
+async def test_one_key_cannot_take_every_stream(make_api: MakeApi) -> None:
+    api = await make_api(max_listeners_per_key=1)
+    ann, bob = await api.key("ann"), await api.key("bob")
+    jobs = [await api.create(header) for header in (ann, bob)]
+    heard = [asyncio.create_task(api.http.get(jobs[0]["urls"]["events"], headers=ann))]
+    await listening(api)
+    assert (await api.http.get(jobs[0]["urls"]["events"], headers=ann)).status_code == 429
+    heard.append(asyncio.create_task(api.http.get(jobs[1]["urls"]["events"], headers=bob)))
+    await listening(api, 2)
+    for job, header in zip(jobs, (ann, bob), strict=True):
+        await api.http.post(job["urls"]["cancel"], headers=header)
+    assert [answer.status_code for answer in await asyncio.gather(*heard)] == [200, 200]
+    assert not api.services.listening
+
+
 async def test_nothing_is_kept_for_listeners_that_went(api: Api) -> None:
     job = await api.create()
     heard = asyncio.create_task(listen(api, job["id"]))
