@@ -81,7 +81,8 @@ async def create(services: Services, caller: Caller, wish: Wish, idempotency: Id
     """Store the pictures, then write the record; what was stored for nothing is removed again."""
     job_id = new_job_id()
     try:
-        inputs = await _store_inputs(services, job_id, wish)
+        async with services.turn(caller.owner):
+            inputs = await _store_inputs(services, job_id, wish)
         job = await services.client.create(
             _new_job(job_id, caller, wish, inputs), limits=caller.limits, idempotency=idempotency
         )

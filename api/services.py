@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
+from weakref import WeakValueDictionary
 
 from fastapi import Depends, Request
 
@@ -37,7 +38,15 @@ class Services:
     painting: asyncio.Lock = field(default_factory=asyncio.Lock)
     draining: bool = False
     waiting: int = 0
+    turns: WeakValueDictionary[str, asyncio.Semaphore] = field(default_factory=WeakValueDictionary)
     listening: Counter[str] = field(default_factory=Counter)
+
+    def turn(self, owner: str) -> asyncio.Semaphore:
+        """Return what an owner holds while its pictures are decoded: nobody can take all of the decoders."""
+        found = self.turns.get(owner)
+        if found is None:
+            found = self.turns[owner] = asyncio.Semaphore(max(1, self.settings.picture_processes - 1))
+        return found
 
     @property
     def incoming(self) -> Path:

@@ -1,5 +1,6 @@
 """Keys: who may ask, and that one key sees nothing of another's jobs, over every route."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -151,6 +152,17 @@ async def test_too_many_requests_are_a_429(make_api: Any) -> None:
     answer = await api.http.post("/v1/jobs", files=form(), headers=ann)
     assert (answer.status_code, answer.json()["code"]) == (429, "rate_limited")
     await api.create(bob)
+
+
+async def test_one_keys_uploads_leave_a_decoder_to_others(api: Api) -> None:
+    ann, bob = await api.key("ann"), await api.key("bob")
+    found = await api.services.keys.find(ann["Authorization"].removeprefix("Bearer "))
+    assert found is not None
+    async with api.services.turn(found.id):  # as if a slow picture of hers were being decoded
+        held = asyncio.create_task(api.create(ann))
+        await api.create(bob)
+        assert not held.done()
+    await held
 
 
 async def test_a_batch_key_makes_batch_jobs_only(api: Api) -> None:
