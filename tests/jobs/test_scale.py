@@ -13,7 +13,7 @@ from tests.jobs.conftest import Store
 
 pytestmark = pytest.mark.anyio
 MANY = 1000
-FINISHED = 150
+FINISHED = 60
 MOST_BYTES = 8 * 1024
 
 
@@ -57,7 +57,7 @@ async def test_a_finished_job_takes_no_more_than_eight_kibibytes_of_redis(store:
     async def finish_one() -> None:
         job = await store.create(params=params)
         lease = store.must_claim()
-        for iteration in range(1, 30):
+        for iteration in range(1, 16):
             lease.heartbeat(Progress(iteration=iteration, total=30, loss=1 / 3, style_loss=1 / 7, eta_seconds=1 / 9))
         name = f"{job.id}/result-0123456789abcdef01234567.png"
         lease.complete(ResultInfo(blob=name, width=512, height=512, bytes=9, sha256="2" * 64, media_type="image/png"))
