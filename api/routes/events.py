@@ -53,12 +53,16 @@ async def get_events(
     _, picture = links(request, services, caller)
     yield ServerSentEvent(retry=RETRY_MILLISECONDS)
     async for event in _events(services, caller, job, after):
+        if event is None:
+            yield ServerSentEvent(comment="nothing new")
+            continue
         yield _frame(event, job.id, picture)
         if event.type == "completed":
             return
 
 
-async def _events(services: Services, caller: Caller, job: Job, after: str) -> AsyncIterator[Event]:
+async def _events(services: Services, caller: Caller, job: Job, after: str) -> AsyncIterator[Event | None]:
+    """Yield the events of a job; None says that none came for a while."""
     if job.status.is_terminal:
         kept = (await services.client.events({job.id: after})).get(job.id, ())
         for event in kept:
@@ -75,8 +79,8 @@ async def _events(services: Services, caller: Caller, job: Job, after: str) -> A
                 if events:
                     continue
                 ended = await _ended(services, caller, job.id)
+                yield ended
                 if ended is not None:
-                    yield ended
                     return
     finally:
         services.listening -= Counter((caller.owner,))  # names that come to nothing are dropped

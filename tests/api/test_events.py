@@ -107,14 +107,14 @@ async def test_a_strange_event_id_replays_everything(api: Api, strange: str) -> 
     assert kinds == ["status", "completed"]
 
 
-async def test_silence_is_broken_by_comments(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fastapi.routing._PING_INTERVAL", 0.05)
+async def test_silence_is_broken_by_comments(make_api: MakeApi) -> None:
+    api = await make_api(event_heartbeat_seconds=0.02)
     job = await api.create()
     answer = asyncio.create_task(api.http.get(job["urls"]["events"]))
     await listening(api)
     await asyncio.sleep(0.3)
     await api.http.post(job["urls"]["cancel"])
-    assert ": ping\n\n" in (await answer).text
+    assert ": nothing new\n\n" in (await answer).text
 
 
 async def test_listeners_of_a_deleted_job_are_let_go(make_api: MakeApi) -> None:
