@@ -16,7 +16,6 @@ from tests.browser import studio
 from tests.browser.conftest import OpenPage
 from tests.browser.stack import Stack, running
 
-
 MOST_MILLISECONDS = 120_000  # for an API to start on a loaded machine
 
 
