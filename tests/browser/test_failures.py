@@ -59,6 +59,15 @@ def test_a_refusal_of_the_service_is_shown_and_nothing_is_lost(page: Page) -> No
     expect(page.get_by_role("button", name="Paint", exact=True)).to_be_enabled()
 
 
+def test_a_picture_that_browsers_cannot_show_can_still_be_painted(page: Page) -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (64, 64), "olive").save(file, "TIFF")
+    offer(page, "scan.tif", "image/tiff", file.getvalue())
+    expect(studio.stage(page)).to_contain_text("cannot be shown by this browser, but it can be painted")
+    studio.paint(page)
+    studio.wait_for(page, "result")
+
+
 def test_a_number_out_of_bounds_is_pointed_at(page: Page) -> None:
     page.get_by_role("button", name="Use the example photo: Cat").click()
     studio.wait_for(page, "photo")

@@ -23,8 +23,8 @@ export async function readPicture(blob, { name = blob.name || "Pasted picture", 
   }
   const url = URL.createObjectURL(blob);
   const size = await measured(url);
+  if (size === null) URL.revokeObjectURL(url);
   if (size === null && READ[type]) {
-    URL.revokeObjectURL(url);
     throw new PictureProblem(`${name} cannot be read as a picture. The file may be damaged.`);
   }
   if (size) checkSize(name, size, limits);
