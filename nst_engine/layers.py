@@ -112,18 +112,21 @@ def _inception() -> NetworkInfo:
 
 
 def _lite() -> NetworkInfo:
-    order = _names("relu1a relu2a relu2b relu3a relu3b relu4a relu4b relu5a relu5b vgg1 vgg2 vgg3 fire3 fire5 fire7")
+    order = _names(
+        "relu1a relu2a relu2b relu3a relu3b vgg1 vgg2 vgg3 "
+        "relu2s relu3c fire2 relu3d fire3 relu4a fire4 relu4b fire5 relu5a fire6 relu5b fire7"
+    )
     return NetworkInfo(
         name="lite",
         summary="Small network distilled by this project and shipped in the package: works offline, quick on a CPU",
         layers={layer: layer for layer in order},
         roles={
-            "content": "relu3b",
+            "content": "fire3",
             "style1": "relu1a",
-            "style2": "relu2b",
-            "style3": "relu3b",
-            "style4": "relu4b",
-            "style5": "relu5b",
+            "style2": "fire2",
+            "style3": "fire3",
+            "style4": "fire5",
+            "style5": "fire7",
         },
     )
 

@@ -96,6 +96,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--folder", type=Path, default=Path("train"), help="where checkpoint and pictures are kept")
     parser.add_argument("--output", type=Path, default=Path("nst_engine/weights/lite.safetensors"))
     parser.add_argument("--minutes", type=float, default=100)
+    parser.add_argument("--seen-by-vgg", type=int, default=Recipe.seen_by_vgg, help="of a batch of 4; 0: leave VGG out")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     return parser.parse_args()
@@ -105,7 +106,7 @@ def main() -> None:
     given = arguments()
     torch.set_num_threads(given.threads)
     torch.set_flush_denormal(True)
-    training = Training(Recipe(minutes=given.minutes, seed=given.seed))
+    training = Training(Recipe(minutes=given.minutes, seen_by_vgg=given.seen_by_vgg, seed=given.seed))
     checkpoint = given.folder / "lite.pt"
     if checkpoint.exists():
         training.restore(torch.load(checkpoint, weights_only=True))

@@ -7,10 +7,10 @@ from nst_engine.lite import Lite
 from tools.distill_data import Pool
 from tools.distill_teachers import gram, normalise
 
-# In turn: style on the heads, on the trunk, and on the deep heads alone, where there is most to cheat.
+# In turn: style on both branches, on the second, and on the deep layers alone, where there is most to cheat.
 SETS = (
     ("relu1a", "vgg2", "vgg3", "fire3", "fire5", "fire7"),
-    ("relu1a", "relu2b", "relu3b", "relu4b", "relu5b"),
+    ("relu1a", "fire2", "fire3", "fire5", "fire7"),
     ("vgg3", "fire5", "fire7"),
 )
 CONTENT = "fire3"

@@ -1,75 +1,73 @@
 """The student: `lite` as it is while it learns."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from nst_engine.lite import HEADS, TRUNK, Lite
-from tools.distill_teachers import TARGETS, VGG, VGG1_WINDOW
+from nst_engine.lite import BLOCKS, HEADS, POOLED, TRUNK, Lite
+from tools.distill_teachers import VGG1_WINDOW
+
+NORMALISED = (*(f"conv{name}" for name in TRUNK), *(f"conv{narrow}" for narrow, *_ in BLOCKS.values()))
 
 
 class Student(nn.Module):
-    """The network in training: `Lite` with batch normalisation, and a head for every target."""
+    """`Lite` with batch normalisation behind every convolution that does not predict a target itself."""
 
     def __init__(self) -> None:
         super().__init__()
         self.lite = Lite()
-        for name, (inputs, outputs, stride, padding) in TRUNK.items():
-            mode = getattr(self.lite, f"conv{name}").padding_mode
-            conv = nn.Conv2d(inputs, outputs, 3, stride, padding, padding_mode=mode, bias=False)
+        for name in NORMALISED:
+            conv = getattr(self.lite, name)
+            conv.bias = None
             nn.init.kaiming_normal_(conv.weight)
-            setattr(self.lite, f"conv{name}", nn.Sequential(conv, nn.BatchNorm2d(outputs)))
-        extra = [name for name in TARGETS if name not in HEADS]
-        self.extra = nn.ModuleDict(
-            {name: nn.Conv2d(TRUNK[TARGETS[name].source][1], TARGETS[name].channels, 1) for name in extra}
-        )
+            setattr(self.lite, name, nn.Sequential(conv, nn.BatchNorm2d(conv.out_channels)))
 
-    def forward(self, images: Tensor, seen_by_vgg: int, start: str) -> dict[str, Tensor]:
-        """Return the predictions of every target that reads layer `start` or a deeper one.
+    def forward(self, images: Tensor, seen_by_vgg: int, taught: Mapping[str, Tensor] | None) -> dict[str, Tensor]:
+        """Return every target's prediction, before its ReLU.
 
-        What lies above `start` stays as it is: no gradient, no moving of the batch statistics.
+        With `taught`, each block starts from what the teacher says that the block before should have said.
         """
-        names = tuple(TRUNK)
-        cut = names.index(start)
-        with torch.no_grad():
-            kept = self.lite.trunk(images, names[:cut])
-        layers = self.lite.trunk(kept[f"relu{names[cut - 1]}"] if cut else images, names[cut:])
-        return {
-            name: self.predict(name, layers[f"relu{target.source}"], seen_by_vgg)
-            for name, target in TARGETS.items()
-            if f"relu{target.source}" in layers
-        }
+        found = self.blocks(images, taught)
+        return found | self.heads(images[:seen_by_vgg]) if seen_by_vgg else found
 
-    def predict(self, name: str, features: Tensor, seen_by_vgg: int) -> Tensor:
-        """Return a head's output before its ReLU."""
-        if name in self.extra:
-            return self.extra[name](features)
-        if name in VGG:
-            features = features[:seen_by_vgg]
-        if name == "vgg1":
-            features = features[..., :VGG1_WINDOW, :VGG1_WINDOW]
-        prediction: Tensor = getattr(self.lite, f"predict_{name}")(features)
-        return prediction
+    def heads(self, images: Tensor) -> dict[str, Tensor]:
+        layers = self.lite.trunk(images)
+        found = {}
+        for head, (source, _) in HEADS.items():
+            features = layers[f"relu{source}"]
+            if head == "vgg1":
+                features = features[..., :VGG1_WINDOW, :VGG1_WINDOW]
+            found[head] = getattr(self.lite, f"predict_{head}")(features)
+        return found
 
-    def hold(self, start: str) -> None:
-        """Keep the batch statistics above `start` as they are."""
-        self.train()
-        names = tuple(TRUNK)
-        for name in names[: names.index(start)]:
+    def blocks(self, images: Tensor, taught: Mapping[str, Tensor] | None) -> dict[str, Tensor]:
+        last = "relu2s"
+        found = {last: self.lite.conv2s(images)}
+        for block, (narrow, *_) in BLOCKS.items():
+            x = found[last].relu() if taught is None else taught[last]
+            if narrow in POOLED:
+                x = getattr(self.lite, f"pool{narrow}")(x)
+            found[block] = getattr(self.lite, f"predict_{block}")(getattr(self.lite, f"conv{narrow}")(x).relu())
+            last = block
+        return found
+
+    def hold_trunk(self) -> None:
+        """Keep the first branch's batch statistics as they are: few pictures make them noisy."""
+        for name in TRUNK:
             getattr(self.lite, f"conv{name}").eval()
 
     def parts(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-        """Return the kernels of the trunk's 3x3 convolutions, and everything else that learns."""
-        convolutions = [p for p in self.parameters() if p.dim() == 4 and p.shape[2] == 3]
-        return convolutions, [p for p in self.parameters() if p.dim() != 4 or p.shape[2] != 3]
+        """Return the kernels, and everything else that learns."""
+        kernels = [p for p in self.parameters() if p.dim() == 4]
+        return kernels, [p for p in self.parameters() if p.dim() != 4]
 
     def folded(self) -> Lite:
         """Return the network as it ships, batch normalisation folded into the convolutions."""
         lite = Lite().eval()
         self.eval()
-        for name in TRUNK:
-            conv, norm = getattr(self.lite, f"conv{name}")
-            setattr(lite, f"conv{name}", fuse_conv_bn_eval(conv, norm))
-        for head in HEADS:
-            setattr(lite, f"predict_{head}", getattr(self.lite, f"predict_{head}"))
+        with torch.no_grad():
+            for name, module in self.lite.named_children():
+                setattr(lite, name, fuse_conv_bn_eval(*module) if name in NORMALISED else module)
         return lite

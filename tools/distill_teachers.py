@@ -1,6 +1,5 @@
 """The teachers, and the losses of a student against their layers."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -10,28 +9,15 @@ from torchvision.models import squeezenet1_1
 from torchvision.models.feature_extraction import create_feature_extractor
 from torchvision.models.vgg import cfgs, make_layers
 
-
-@dataclass(frozen=True)
-class Target:
-    """One teacher layer: the student's layer that must predict it, and the cells at the border left out."""
-
-    source: str
-    channels: int
-    margin: int
-
-
-VGG = {"vgg1": Target("1a", 64, 2), "vgg2": Target("2b", 128, 2), "vgg3": Target("3b", 256, 2)}
-SQUEEZE = {
-    "fire3": Target("3b", 128, 1),
-    "fire4": Target("4a", 256, 1),
-    "fire5": Target("4b", 256, 1),
-    "fire7": Target("5b", 384, 1),
-}
+# What each teacher's layers are called here, and the cells at the border that are not compared: VGG sees the picture
+# moved, so its border is not the student's.
+VGG_NODES = {"1": "vgg1", "6": "vgg2", "11": "vgg3"}
+SQUEEZE_NODES = {"1": "relu2s", "3": "fire2", "4": "fire3", "6": "fire4", "7": "fire5", "9": "fire6", "10": "fire7"}
+TARGETS = (*VGG_NODES.values(), *SQUEEZE_NODES.values())
+JUDGED = ("vgg1", "vgg2", "vgg3", "fire3", "fire5", "fire7")
+VGG_MARGIN = 2
 # At full size a window is plenty to learn from, and a head on all of it the slowest part of a step.
 VGG1_WINDOW = 64
-TARGETS = VGG | SQUEEZE
-VGG_NODES = {"1": "vgg1", "6": "vgg2", "11": "vgg3"}
-SQUEEZE_NODES = {"4": "fire3", "6": "fire4", "7": "fire5", "10": "fire7"}
 MEAN, STD = (torch.tensor(v).view(1, 3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
 
 
@@ -56,7 +42,7 @@ class Teachers:
         a half.
         """
         found: dict[str, Tensor] = self.squeeze(images[..., :-1, :-1])
-        return found | self.vgg(images[:seen_by_vgg, :, 1:, 1:])
+        return found | self.vgg(images[:seen_by_vgg, :, 1:, 1:]) if seen_by_vgg else found
 
 
 def frozen(features: nn.Module, weights: Path, nodes: dict[str, str]) -> nn.Module:
@@ -70,14 +56,13 @@ def frozen(features: nn.Module, weights: Path, nodes: dict[str, str]) -> nn.Modu
 
 
 def inner(name: str, prediction: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
-    """Cut both to the cells that lie on each other and have no padding in sight."""
-    prediction = prediction[: len(wanted)]
+    """Cut both to the cells that lie on each other."""
+    if name in SQUEEZE_NODES.values():
+        return prediction, wanted
     if name == "vgg1":
-        wanted = wanted[..., : VGG1_WINDOW - 1, : VGG1_WINDOW - 1]
-        prediction = prediction[..., 1:, 1:]
+        prediction, wanted = prediction[..., 1:, 1:], wanted[..., : VGG1_WINDOW - 1, : VGG1_WINDOW - 1]
     height, width = (min(a, b) for a, b in zip(prediction.shape[2:], wanted.shape[2:], strict=True))
-    m = TARGETS[name].margin
-    cut = (..., slice(m, height - m), slice(m, width - m))
+    cut = (..., slice(VGG_MARGIN, height - VGG_MARGIN), slice(VGG_MARGIN, width - VGG_MARGIN))
     return prediction[cut], wanted[cut]
 
 

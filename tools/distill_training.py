@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from nst_engine.lite import HEADS
 from tools.distill_data import Pool
 from tools.distill_muon import Muon
 from tools.distill_student import Student
-from tools.distill_teachers import Teachers, inner, normalise, style_distance, unexplained
+from tools.distill_teachers import JUDGED, Teachers, inner, normalise, style_distance, unexplained
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,17 +20,16 @@ class Recipe:
     """The numbers of a training; shares are of its time."""
 
     minutes: float = 100
-    rate: float = 2e-3  # of AdamW, for all but the 3x3 convolutions
-    muon_rate: float = 0.03
+    muon_rate: float = 0.02  # of the kernels
+    rate: float = 3e-3  # of all else, by Adam
     batch: int = 4
     size: int = 192
-    seen_by_vgg: int = 1  # pictures of a batch: VGG is the slow teacher
+    seen_by_vgg: int = 2  # pictures of a batch: VGG is the slow teacher
     gram: float = 1.0
-    average: float = 0.998
-    deep: tuple[float, float] = (0.25, 0.85)  # while only `deep_start` and below learn, at twice the speed
-    deep_start: str = "3a"
-    own_from: float = 0.3  # from then on, pictures that the student makes join the pool
-    own_every: int = 80  # steps
+    average: float = 0.996
+    taught: float = 0.5  # share of the time in which each block starts from the teacher's features, not the student's
+    own_from: float = 0.5  # from then on, pictures that the student makes join the pool
+    own_every: int = 120  # steps
     seed: int = 0
 
 
@@ -54,9 +52,10 @@ class Training:
         self.recipe = recipe
         self.student = Student().to(memory_format=torch.channels_last)
         self.mean = torch.optim.swa_utils.AveragedModel(self.student, avg_fn=self.averaged, use_buffers=True)
-        convolutions, rest = self.student.parts()
-        self.muon = Muon(convolutions, lr=recipe.muon_rate)
-        self.adam = torch.optim.AdamW(rest, lr=recipe.rate, weight_decay=1e-4)
+        kernels, rest = self.student.parts()
+        self.muon = Muon(kernels, lr=recipe.muon_rate)
+        self.adam = torch.optim.Adam(rest, lr=recipe.rate)
+        self.student.train()
         self.variance: dict[str, Tensor] = {}
         self.seconds, self.steps = 0.0, 0
 
@@ -71,14 +70,12 @@ class Training:
 
     @property
     def pace(self) -> float:
-        """Warm up for 200 steps, then fall from 1 as a cosine of the time."""
-        return min(self.steps / 200, 1) * (0.004 + 0.996 * (1 + math.cos(math.pi * self.done)) / 2)
+        """Warm up for 100 steps, then fall from 1 as a cosine of the time."""
+        return min(self.steps / 100, 1) * (0.004 + 0.996 * (1 + math.cos(math.pi * self.done)) / 2)
 
     @property
-    def start(self) -> str:
-        """Name the first layer that learns at present."""
-        begin, end = self.recipe.deep
-        return self.recipe.deep_start if begin <= self.done < end else "1a"
+    def is_taught(self) -> bool:
+        return self.done < self.recipe.taught
 
     def measure(self, pool: Pool, teachers: Teachers) -> None:
         """Fix each target's scale: its variance over a first draw."""
@@ -94,15 +91,16 @@ class Training:
 
     def step(self, lesson: Lesson) -> dict[str, tuple[float, float]]:
         """Learn from one batch; return each target's unexplained share of variance and distance of Gram matrices."""
-        recipe = self.recipe
-        # Once the upper layers have rested, their batch statistics stay fixed: the deep ones have grown used to them.
-        self.student.hold("1a" if self.done < recipe.deep[0] else recipe.deep_start)
-        found = self.student(lesson.images[..., :-1, :-1], recipe.seen_by_vgg, self.start)
+        recipe, wanted = self.recipe, lesson.wanted
+        if not self.is_taught:
+            self.student.hold_trunk()
+        found = self.student(lesson.images[..., :-1, :-1], recipe.seen_by_vgg, wanted if self.is_taught else None)
         total, report = torch.zeros(()), {}
         for name, prediction in found.items():
-            predicted, wanted = inner(name, prediction, lesson.wanted[name])
-            feature = unexplained(predicted, wanted)
-            style = style_distance(predicted.relu(), wanted) if name in HEADS else torch.zeros(())
+            predicted, target = inner(name, prediction, wanted[name])
+            feature, style = unexplained(predicted, target), torch.zeros(())
+            if name in JUDGED and not self.is_taught:
+                style = style_distance(predicted.relu(), target)
             total = total + feature + recipe.gram * style
             report[name] = (feature.item(), style.item())
         self.descend(total)
@@ -114,7 +112,6 @@ class Training:
         self.muon.zero_grad()
         self.adam.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(self.student.parameters(), 5.0)
         self.muon.step()
         self.adam.step()
         self.mean.update_parameters(self.student)

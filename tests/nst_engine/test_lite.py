@@ -6,7 +6,8 @@ from safetensors.torch import load_file
 from torchvision.models.feature_extraction import create_feature_extractor
 
 import nst_engine
-from nst_engine.lite import HEADS, LAYERS, TRUNK, Lite
+from nst_engine.layers import NETWORKS
+from nst_engine.lite import LAYERS, Lite
 
 WEIGHTS = Path(nst_engine.__file__).parent / "weights" / "lite.safetensors"
 
@@ -16,6 +17,10 @@ def lite() -> Lite:
     network = Lite()
     network.load_state_dict({name: tensor.float() for name, tensor in load_file(WEIGHTS).items()})
     return network.eval().requires_grad_(False)
+
+
+def test_the_table_of_networks_names_layers_that_exist() -> None:
+    assert set(NETWORKS["lite"].layers.values()) <= set(LAYERS)
 
 
 def test_every_layer_can_be_cut_out_by_its_name(lite: Lite) -> None:
@@ -31,6 +36,7 @@ def test_a_stage_has_the_cells_that_squeezenet_has(lite: Lite) -> None:
     found = lite(torch.rand(1, 3, 128, 96))
     assert found["relu1a"].shape == (1, 24, 128, 96)
     assert found["relu2b"].shape == (1, 64, 63, 47)
+    assert found["vgg3"].shape == (1, 256, 31, 23)
     assert found["fire3"].shape == (1, 128, 31, 23)
     assert found["fire5"].shape == (1, 256, 15, 11)
     assert found["fire7"].shape == (1, 384, 7, 5)
@@ -63,7 +69,3 @@ def test_the_shipped_file_is_small_and_half_precision() -> None:
 
 def test_no_relu_overwrites_its_input(lite: Lite) -> None:
     assert not any(module.inplace for module in lite.modules() if isinstance(module, torch.nn.ReLU))
-
-
-def test_heads_read_layers_of_the_trunk() -> None:
-    assert {source for source, _ in HEADS.values()} <= set(TRUNK)
