@@ -33,12 +33,12 @@ class File:
         return cls(file=io.BytesIO(data), size=len(data), etag=etag, media_type=media_type, name=name)
 
 
-def headers_of(etag: str, name: str, *, inline: bool) -> dict[str, str]:
+def headers_of(etag: str, name: str, *, inline: bool, changing: bool = False) -> dict[str, str]:
     """Return what is said of a file whether or not it is sent; browsers are not to show it as a page."""
     disposition = "inline" if inline else "attachment"
     return {
         "ETag": etag,
-        "Cache-Control": "private, max-age=3600" if inline else "private, no-cache",
+        "Cache-Control": "private, max-age=3600" if inline and not changing else "private, no-cache",
         "Content-Disposition": f'{disposition}; filename="{name}"',
         "X-Content-Type-Options": "nosniff",
         "Accept-Ranges": "bytes",

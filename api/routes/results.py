@@ -88,7 +88,8 @@ async def get_preview(
         raise ProblemError(409, "no_preview", "there is no preview yet", headers={"Retry-After": "1"})
     stored = BY_TYPE[media_type]
     name = chosen_format(stored, query=wanted, accept=request.headers.get("accept"))
-    return await _picture(request, services, _Stored(blob, stored, f'"{tag}'), name, f"nst-{job_id}-preview")
+    latest = _Stored(blob, stored, f'"{tag}', changing=True)
+    return await _picture(request, services, latest, name, f"nst-{job_id}-preview")
 
 
 @router.get(
@@ -149,10 +150,10 @@ async def get_style(
 
 
 class _Stored:
-    """A picture in the storage; `tag` is its ETag without the closing quote."""
+    """A picture in the storage; `tag` is its ETag without the closing quote; a `changing` one is asked for anew."""
 
-    def __init__(self, blob: str, form: str, tag: str) -> None:
-        self.blob, self.form, self.tag = blob, form, tag
+    def __init__(self, blob: str, form: str, tag: str, *, changing: bool = False) -> None:
+        self.blob, self.form, self.tag, self.changing = blob, form, tag, changing
 
 
 async def _kept(services: Services, owner: str, job_id: str) -> Job:
@@ -175,7 +176,7 @@ async def _picture(request: Request, services: Services, stored: _Stored, name: 
     etag = f'{stored.tag}"' if name == stored.form else f'{stored.tag}-{name}"'
     form = WRITABLE[name]
     inline = request.headers.get("sec-fetch-dest") == "image"
-    headers = headers_of(etag, title + form.suffix, inline=inline)
+    headers = headers_of(etag, title + form.suffix, inline=inline, changing=stored.changing)
     answer = not_modified(request, etag, headers)
     if answer is not None:
         return answer

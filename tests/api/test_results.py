@@ -187,6 +187,16 @@ async def test_previews_show_the_latest_picture_and_then_the_result(api: Api) ->
     assert (await api.http.get(path)).content == data
 
 
+async def test_browsers_may_keep_a_result_but_ask_for_a_preview_anew(api: Api) -> None:
+    path, _ = await finished(api)
+    shown = {"Sec-Fetch-Dest": "image"}
+    result = await api.http.get(path, headers=shown)
+    preview = await api.http.get(path.replace("result", "preview"), headers=shown)
+    assert result.headers["content-disposition"].startswith("inline")
+    assert "max-age" in result.headers["cache-control"]
+    assert preview.headers["cache-control"] == "private, no-cache"
+
+
 async def test_a_timelapse_is_there_if_it_was_asked_for(api: Api) -> None:
     without, _ = await finished(api)
     assert (await api.http.get(without.replace("result", "timelapse"))).json()["code"] == "no_timelapse"
