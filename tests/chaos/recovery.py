@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,9 @@ from tests.chaos.mischief import EVERYONE, Deed
 from tests.chaos.watch import Life, seconds
 
 BLAMELESS = "storage_full"  # such a job waits for room, not for a worker
+
+RUN_ENDING = frozenset({"kill child", "stop"})  # these end a run, but not its worker
+FOREVER = float("inf")
 
 Span = tuple[float, float]
 
@@ -43,7 +47,9 @@ def recoveries(
     for claim, back, again in (moves for life in lives for moves in _returns(life)):
         pid = _pid(claim.data["worker"])
         blame = [deed for deed in deeds if deed.pid == pid and seconds(claim) <= deed.at <= seconds(back)]
-        deed = max(blame, key=lambda deed: deed.at, default=Deed(seconds(back) - lease, "none", pid))
+        deed = min(
+            blame, key=lambda deed: (deed.what == "cut", deed.at), default=Deed(seconds(back) - lease, "none", pid)
+        )
         since, until = min(seconds(back), deed.at + lease), seconds(again)
         found.append(
             Recovery(
@@ -58,27 +64,36 @@ def recoveries(
 
 def idle_spans(lives: Sequence[Life], deeds: Sequence[Deed], ready: Mapping[str, float]) -> list[Span]:
     """Return when which worker was up, in touch and without a job."""
-    spans = []
+    spans: list[Span] = []
     for worker, first_seen in ready.items():
-        claims, frees = _work_of(worker, lives)
         disturbed = [deed for deed in deeds if deed.pid in (EVERYONE, _pid(worker))]
-        death = min((deed.at for deed in disturbed if not deed.until), default=float("inf"))
-        begins = [first_seen, *frees, *(deed.until for deed in disturbed if deed.until)]
-        ends = sorted([*claims, *(deed.at for deed in disturbed), death])
-        spans += [(begin, next(end for end in ends if end > begin)) for begin in begins if begin < death]
+        runs = _runs(worker, lives, [deed.at for deed in disturbed if deed.what in RUN_ENDING])
+        up = min([first_seen, *(begin for begin, _ in runs)])  # one that has claimed was there, seen or not
+        death = min((deed.at for deed in disturbed if not deed.until), default=FOREVER)
+        spans += _gaps((up, death), [*runs, *((deed.at, deed.until or FOREVER) for deed in disturbed)])
     return spans
 
 
-def _work_of(worker: str, lives: Sequence[Life]) -> tuple[list[float], list[float]]:
-    """Return when a worker claimed jobs, and when those runs ended."""
-    claims, frees = [], []
+def _runs(worker: str, lives: Sequence[Life], cut_short: Sequence[float]) -> list[Span]:
+    """Return when a worker was running a job: to its end, or to what ended the run but not the worker."""
+    runs = []
     for life in lives:
         moves = [event for event in life.events if event.type in ("status", "completed")]
-        for index, move in enumerate(moves):
-            if move.data.get("worker") == worker:
-                claims.append(seconds(move))
-                frees += [seconds(end) for end in moves[index + 1 : index + 2]]
-    return claims, frees
+        for claim, end in itertools.pairwise(moves):
+            if claim.data.get("worker") == worker:
+                begin = seconds(claim)
+                runs.append((begin, min([seconds(end), *(at for at in cut_short if at > begin)])))
+    return runs
+
+
+def _gaps(window: Span, taken: Sequence[Span]) -> list[Span]:
+    """Return what of a window none of the spans takes."""
+    gaps, reached = [], window[0]
+    for begin, end in sorted(taken):
+        if begin > reached:
+            gaps.append((reached, min(begin, window[1])))
+        reached = max(reached, end)
+    return [*gaps, (reached, window[1])] if reached < window[1] else gaps
 
 
 def _covered(spans: Sequence[Span], window: Span) -> float:

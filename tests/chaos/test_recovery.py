@@ -50,6 +50,33 @@ def test_a_dead_worker_is_not_idle_when_its_job_is_taken_back() -> None:
     assert found.seconds == pytest.approx(48 - 16)
 
 
+def test_a_worker_that_claimed_before_it_was_seen_is_busy_when_it_is_seen() -> None:
+    other = Life([event(39, worker="host-3-x"), event(57, status="succeeded")])
+    ready = {"host-2-x": 59.0, "host-3-x": 40.0}
+    found = recoveries([lost(again=60), other], [Deed(12, "kill", 1)], ready, lease=30)
+    assert found[0].nobody_idle == pytest.approx(57 - 42)
+
+
+def test_a_worker_was_not_idle_before_it_was_up() -> None:
+    deeds = [Deed(12, "kill", 1), Deed(43, "kill redis", 0, until=44)]
+    (found,) = recoveries([lost(again=60)], deeds, {"host-2-x": 58.0}, lease=30)
+    assert found.nobody_idle == pytest.approx(58 - 42)
+
+
+def test_a_worker_at_work_is_not_idle_when_redis_is_back() -> None:
+    other = Life([event(39, status="running", worker="host-2-x"), event(58, status="succeeded")])
+    deeds = [Deed(12, "kill", 1), Deed(43, "kill redis", 0, until=44)]
+    found = recoveries([lost(again=60), other], deeds, {"host-2-x": 5.0}, lease=30)
+    assert found[0].nobody_idle == pytest.approx(58 - 42)
+
+
+def test_a_worker_whose_child_was_killed_is_idle_again() -> None:
+    other = Life([event(39, status="running", worker="host-2-x"), event(75, reason="worker_lost")])
+    deeds = [Deed(12, "kill", 1), Deed(50, "kill child", 2, until=50.1)]
+    found = recoveries([lost(again=60), other], deeds, {"host-2-x": 5.0}, lease=30)
+    assert found[0].nobody_idle == pytest.approx(50.1 - 42)
+
+
 def test_a_run_that_waited_for_room_is_no_recovery() -> None:
     life = Life(
         [event(1, worker="host-1-x"), event(2, reason="storage_full"), event(30, worker="host-1-x")],
