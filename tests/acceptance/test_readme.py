@@ -64,13 +64,14 @@ def test_the_commands_without_a_server_paint_the_photo(tmp_path: Path) -> None:
     assert (tmp_path / "gallery" / "waves.png").is_file()
 
 
-def test_the_library_example_yields_steps(tmp_path: Path) -> None:
-    example = python("nst_engine")
-    prepared = "import torch\ncontent = style = torch.rand(3, 32, 32)\n" + example.replace(
-        "[style])", "[style], config)"
-    )
-    config = "from nst_engine import resolve\nconfig = resolve('default', {'steps': 2, 'max_size': 32})\n"
-    run(f"{sys.executable} - <<'END'\n{config}{prepared}\nassert picture.shape == (3, 32, 32)\nEND", tmp_path)
+def test_the_library_example_paints_the_photo(tmp_path: Path) -> None:
+    example = python("import stylize")
+    config = "resolve('default', {'steps': 2, 'max_size': 64})"
+    quick = example.replace('paint("waves"))]', f'paint("waves"))], {config}')
+    quick = f"from nst_engine import resolve\n{quick}"
+    run(f"{sys.executable} - <<'END'\n{quick}END", tmp_path)
+    with Image.open(tmp_path / "painted.png") as picture:
+        assert picture.size == (64, 64)
 
 
 def test_the_client_example_paints_the_photo(service: Service, tmp_path: Path) -> None:
