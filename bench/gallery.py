@@ -83,15 +83,15 @@ SHEETS = (
         name="content-layer",
         title="Content layer",
         text="The deeper the layer, the freer the style is to bend forms.",
-        arguments="{cat} flow-strokes --over content_layers=relu1a,relu2b,relu3b,relu4b,relu5b",
+        arguments="{cat} flow-strokes --over content_layers=relu1a,fire2,fire3,fire5,fire7",
     ),
     Sheet(
         name="style-layers",
         title="Style layers up to k",
         text="Colours first, then strokes, then larger forms.",
         arguments="{cat} flow-strokes --over "
-        '"style_layers=relu1a;relu1a,relu2b;relu1a,relu2b,relu3b;relu1a,relu2b,relu3b,relu4b;'
-        'relu1a,relu2b,relu3b,relu4b,relu5b"',
+        '"style_layers=relu1a;relu1a,fire2;relu1a,fire2,fire3;relu1a,fire2,fire3,fire5;'
+        'relu1a,fire2,fire3,fire5,fire7"',
     ),
 )
 
