@@ -8,6 +8,8 @@ docs/lite.md.
 Input: (B, 3, H, W), RGB normalised with ImageNet's mean and standard deviation. At least 32 x 32 pixels.
 """
 
+from typing import Literal
+
 from torch import Tensor, nn
 
 # name: (channels in, channels out, stride, padding)
@@ -49,7 +51,7 @@ class Lite(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         for name, (inputs, outputs, stride, padding) in TRUNK.items():
-            mode = "replicate" if name in ("1a", "2b") else "zeros"
+            mode: Literal["replicate", "zeros"] = "replicate" if name in ("1a", "2b") else "zeros"
             setattr(self, f"conv{name}", nn.Conv2d(inputs, outputs, 3, stride, padding, padding_mode=mode))
             setattr(self, f"relu{name}", nn.ReLU())
         for head, (source, outputs) in HEADS.items():
