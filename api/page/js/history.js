@@ -4,7 +4,7 @@ import { byId, h } from "./dom.js";
 import { hasEnded, previewOf } from "./follow.js";
 import { STATUS, ago } from "./words.js";
 
-const PAGE = 12;
+const PAGE = 8;
 
 /** Make the history; `refresh` loads the newest jobs again, `put` shows a job that changed. */
 export function makeHistory(studio) {
