@@ -12,7 +12,7 @@ from jobs.settings import JobSettings
 from jobs.status import TRANSITIONS
 
 PREFIX = "nst:"
-ENDED_EVENTS = 12  # what is kept of the events of an ended job, for listeners that are behind
+ENDED_EVENTS = 64  # kept of an ended job for a minute: a busy API with hundreds of listeners may be seconds behind
 
 
 def key(*parts: str) -> str:

@@ -312,8 +312,8 @@ async def test_the_guess_of_the_wait_comes_from_measured_run_times(store: Store)
 async def test_an_ended_job_keeps_only_its_last_events_for_a_while(store: Store) -> None:
     job = await store.create()
     lease = store.must_claim()
-    for iteration in range(1, 20):
-        lease.heartbeat(Progress(iteration=iteration, total=20))
+    for iteration in range(1, 100):
+        lease.heartbeat(Progress(iteration=iteration, total=100))
     lease.fail(FAILURE)
     assert store.redis.xlen(f"nst:events:{job.id}") == ENDED_EVENTS
     assert store.redis.pttl(f"nst:events:{job.id}") > 0
