@@ -135,6 +135,7 @@ def test_a_service_that_goes_and_comes_back_is_waited_for(page: Page, stack: Sta
 @pytest.fixture
 def locked(stack: Stack) -> Iterator[Stack]:
     """Run a service of its own, without a worker, for a key; what the other one painted is painted already."""
+    stack.http.get("/v1/styles/flow-strokes/thumbnail")
     with running("api") as locked:
         shutil.copytree(stack.paintings, locked.paintings)
         yield locked

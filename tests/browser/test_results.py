@@ -100,11 +100,14 @@ def test_the_job_can_be_copied_as_a_command(kept_result: Page, stack: Stack) -> 
         assert part in command
 
 
-def test_a_picture_made_before_is_opened_repeated_and_deleted(page: Page, stack: Stack, finished_job: str) -> None:
-    page.locator(f'[data-job="{finished_job}"]').get_by_role("button", name="Open:").click()
+def test_a_picture_made_before_is_opened_repeated_and_deleted(open_page: OpenPage, stack: Stack) -> None:
+    before = stack.job(max_size=64, steps=4)
+    stack.finished(before)
+    page = open_page(stack.url)
+    page.locator(f'[data-job="{before}"]').get_by_role("button", name="Open:").click()
     studio.wait_for(page, "result")
-    page.locator(f'[data-job="{finished_job}"]').get_by_role("button", name="Paint again").click()
-    expect(page).not_to_have_url(re.compile(finished_job))
+    page.locator(f'[data-job="{before}"]').get_by_role("button", name="Paint again").click()
+    expect(page).not_to_have_url(re.compile(before))
     studio.wait_for(page, "result")
     again = studio.job_of(page)
     page.locator(f'[data-job="{again}"]').get_by_role("button", name="Delete").click()
