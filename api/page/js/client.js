@@ -33,7 +33,9 @@ export function makeClient({ key, connection }) {
     }
     connection.found();
     if (response.ok || response.status === 304) return response;
-    throw await refusal(response, key);
+    const error = await refusal(response);
+    if (error.status === 401) key.refused(secret);
+    throw error;
   }
 
   return {
@@ -43,14 +45,12 @@ export function makeClient({ key, connection }) {
   };
 }
 
-async function refusal(response, key) {
+async function refusal(response) {
   let problem = {};
   try {
     problem = await response.json();
   } catch {
     // A proxy in between answers with pages of its own.
   }
-  const error = new Refusal(response.status, problem, Number(response.headers.get("Retry-After")) || null);
-  if (response.status === 401) key.refused(error.message);
-  return error;
+  return new Refusal(response.status, problem, Number(response.headers.get("Retry-After")) || null);
 }

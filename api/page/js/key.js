@@ -46,6 +46,9 @@ export function makeKey() {
   return {
     get: secret.get,
     watch: secret.watch,
-    refused: () => open(secret.get() === null ? "" : "The service does not accept this key."),
+    /** Ask for another key; several requests may be refused at once, some for a key that was changed meanwhile. */
+    refused(used) {
+      if (used === secret.get() && !dialog.open) open(used === null ? "" : "The service does not accept this key.");
+    },
   };
 }
