@@ -46,10 +46,10 @@ def main() -> None:
     parser.add_argument("--content", type=Path, help="folder of photos; else scikit-image's")
     parser.add_argument("--styles", type=Path, help="folder of paintings; else the built-in styles")
     parser.add_argument("--only", help="names of the paintings to take, with commas")
-    parser.add_argument("--pairs", type=int, default=12)
+    parser.add_argument("--pairs", type=int, default=9)
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--networks", default=",".join(NETWORKS))
-    parser.add_argument("--shown", type=int, default=6, help="pairs on the sheet")
+    parser.add_argument("--shown", type=int, default=6, help="pairs on the sheet; the random network makes no others")
     parser.add_argument("--folder", type=Path, default=Path("out/lite"), help="where pictures are kept and found again")
     parser.add_argument("--out", type=Path, default=Path("docs"))
     asked = parser.parse_args()
@@ -57,8 +57,8 @@ def main() -> None:
     asked.folder.mkdir(parents=True, exist_ok=True)
     judge = Judge(asked.weights)
     made = []
-    for pair in chosen:
-        for name in asked.networks.split(","):
+    for index, pair in enumerate(chosen):
+        for name in asked.networks.split(",")[: None if index < asked.shown else 2]:
             picture = kept(name, pair, size=asked.size, weights=asked.weights, folder=asked.folder)
             score = judge.score(picture, pair.content, pair.style)
             made.append(Made(network=name, pair=pair.name, style=score.style, content=score.content))
@@ -98,17 +98,8 @@ def report(made: list[Made], chosen: list[Pair], asked: argparse.Namespace) -> N
     """Write the table and the sheet."""
     names = asked.networks.split(",")
     found = {(m.network, m.pair): m for m in made}
-    rows = [[pair.name, *_figures([found[name, pair.name] for name in names])] for pair in chosen]
-    means = [
-        Made(
-            network=name,
-            pair="mean",
-            style=sum(m.style for m in made if m.network == name) / len(chosen),
-            content=sum(m.content for m in made if m.network == name) / len(chosen),
-        )
-        for name in names
-    ]
-    rows.append(["**mean**", *_figures(means)])
+    rows = [[pair.name, *(_figures(found.get((name, pair.name))) for name in names)] for pair in chosen]
+    rows.append(["**mean**", *(_figures(mean([m for m in made if m.network == name])) for name in names)])
     head = ["pair", *(f"`{name}` style / content" for name in names)]
     (asked.out / "lite-quality.md").write_text(
         _PAGE.format(table=markdown(head, rows), size=asked.size, machine=machine(), threads=torch.get_num_threads())
@@ -122,8 +113,15 @@ def report(made: list[Made], chosen: list[Pair], asked: argparse.Namespace) -> N
     page.save(asked.out / "images" / "lite.jpg", quality=80)
 
 
-def _figures(made: list[Made]) -> list[str]:
-    return [f"{m.style:.3f} / {m.content:.2f}" for m in made]
+def mean(made: list[Made]) -> Made:
+    """Return the mean of one network's figures."""
+    count = len(made)
+    style, content = sum(m.style for m in made) / count, sum(m.content for m in made) / count
+    return Made(network=made[0].network, pair="mean", style=style, content=content)
+
+
+def _figures(made: Made | None) -> str:
+    return f"{made.style:.3f} / {made.content:.2f}" if made else "–"
 
 
 def _thumbnail(image: Image.Image, size: int) -> Image.Image:

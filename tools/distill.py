@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 
+from nst_engine.weights import write
 from tools.distill_data import Pool, kept
 from tools.distill_policy import own_pictures
 from tools.distill_student import Student
@@ -24,6 +24,11 @@ from tools.distill_training import Lesson, Recipe, Training
 
 # These judge the result, so it must not have seen them.
 HELD_OUT = {"starry_night", "great_wave", "tahiti", "edtaonisl"}
+ABOUT = {
+    "model": "lite",
+    "teachers": "VGG-19 to conv3_1, normalised (Simonyan and Zisserman; Gatys et al.; CC BY 4.0); "
+    "SqueezeNet 1.1 (Iandola et al.; BSD-2-Clause)",
+}
 OWN_PICTURES = 160
 SAVE_EVERY = 90  # seconds
 REPORT_EVERY = 50  # steps
@@ -81,11 +86,10 @@ def summary(reports: list[dict[str, tuple[float, float]]]) -> str:
 
 
 def export(training: Training, path: Path) -> None:
-    """Write the averaged network as it ships: folded, float16."""
+    """Write the averaged network as it ships: folded, float16, with its hash and its teachers."""
     student = training.mean.module
     assert isinstance(student, Student)
-    tensors = student.folded().state_dict()
-    save_file({name: tensor.half().contiguous() for name, tensor in tensors.items()}, path)
+    write(path, {name: tensor.half() for name, tensor in student.folded().state_dict().items()}, ABOUT)
 
 
 def arguments() -> argparse.Namespace:

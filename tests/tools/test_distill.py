@@ -11,6 +11,7 @@ from torchvision.models import squeezenet1_1
 from torchvision.models.vgg import cfgs, make_layers
 
 from nst_engine.lite import Lite
+from nst_engine.weights import expected_hash, found_hash
 from tools.distill import HELD_OUT, export, lessons, summary, train
 from tools.distill_data import Pool, folder_pictures, load
 from tools.distill_muon import Muon
@@ -131,6 +132,7 @@ def test_the_exported_file_is_what_the_package_loads(tmp_path: Path, recipe: Rec
     export(Training(recipe), tmp_path / "lite.safetensors")
     tensors = load_file(tmp_path / "lite.safetensors")
     Lite().load_state_dict(tensors)
+    assert expected_hash(tmp_path / "lite.safetensors") == found_hash(tmp_path / "lite.safetensors")
     assert {tensor.dtype for tensor in tensors.values()} == {torch.float16}
 
 
