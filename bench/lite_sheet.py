@@ -2,8 +2,11 @@
 
     python -m bench.lite_sheet --weights DIR --content DIR --styles DIR --only starry_night,great_wave,tahiti,edtaonisl
 
-Makes each pair with the preset `default` on three networks that differ in nothing else, judges the pictures
-(bench/judge.py), and writes the figures to docs/lite-quality.md and the pictures to docs/images/lite.jpg.
+    python -m bench.lite_sheet --weights DIR --pairs 3
+
+Makes each pair with the preset `default` on three networks that differ in nothing else and judges the pictures
+(bench/judge.py). With folders, writes the figures to docs/lite-quality.md; without, on pictures that may be passed on,
+the sheet docs/images/lite.jpg.
 """
 
 from __future__ import annotations
@@ -63,7 +66,10 @@ def main() -> None:
             score = judge.score(picture, pair.content, pair.style)
             made.append(Made(network=name, pair=pair.name, style=score.style, content=score.content))
             print(json.dumps(asdict(made[-1])), flush=True)
-    report(made, chosen, asked)
+    if asked.content:
+        report(made, chosen, asked)
+    else:
+        show(chosen, asked)
 
 
 def kept(name: str, pair: Pair, *, size: int, weights: Path, folder: Path) -> Image.Image:
@@ -95,7 +101,7 @@ def untrained(config: StyleConfig) -> Network:
 
 
 def report(made: list[Made], chosen: list[Pair], asked: argparse.Namespace) -> None:
-    """Write the table and the sheet."""
+    """Write the table."""
     names = asked.networks.split(",")
     found = {(m.network, m.pair): m for m in made}
     rows = [[pair.name, *(_figures(found.get((name, pair.name))) for name in names)] for pair in chosen]
@@ -104,7 +110,11 @@ def report(made: list[Made], chosen: list[Pair], asked: argparse.Namespace) -> N
     (asked.out / "lite-quality.md").write_text(
         _PAGE.format(table=markdown(head, rows), size=asked.size, machine=machine(), threads=torch.get_num_threads())
     )
-    pictures = []
+
+
+def show(chosen: list[Pair], asked: argparse.Namespace) -> None:
+    """Write the sheet."""
+    names, pictures = asked.networks.split(","), []
     for pair in chosen[: asked.shown]:
         images = [kept(name, pair, size=asked.size, weights=asked.weights, folder=asked.folder) for name in names]
         pictures.append([_thumbnail(pair.content, asked.size), _thumbnail(pair.style, asked.size), *images])
@@ -133,12 +143,11 @@ def _thumbnail(image: Image.Image, size: int) -> Image.Image:
 _PAGE = """# `lite` next to SqueezeNet's features and random ones
 
 Preset `default`, {size} px longest side, same seed; judged by VGG-19's and SqueezeNet's layers (bench/judge.py), lower
-is closer. None of these paintings or photos was used in training. Made by `python -m bench.lite_sheet` on {machine},
-{threads} threads.
+is closer. None of these paintings or photos was used in training. Made by `python -m bench.lite_sheet` on
+{machine}, threads: {threads}. The random network made only the first pairs.
 
 {table}
 
-![content, style, and the three networks' pictures](images/lite.jpg)
 """
 
 
