@@ -104,7 +104,7 @@ def start_redis(
         if process.poll() is not None or time.monotonic() > deadline:
             stop_redis(process)
             raise NoRedisError(f"{program} did not start; see {files.folder / 'redis.log'}")
-        time.sleep(0.02)
+        time.sleep(0.02)  # the server says nowhere else that it is up
     return process, files
 
 

@@ -7,18 +7,19 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 import httpx
 
 from cli.stack import free_port
+from tests import waiting
 
 PATIENCE = 150.0  # seconds; a loaded machine takes its time to import torch
-LOOK_SECONDS = 0.1
+until = partial(waiting.until, seconds=PATIENCE)
 # Small pictures gain nothing from more threads, and lose much where tests share the cores.
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "NST_WORKER_THREADS": "1"}
 
@@ -46,19 +47,6 @@ class Service:
 def ended(job: dict[str, Any]) -> dict[str, Any] | None:
     """Return the job if it has ended."""
     return job if job["status"] in ("succeeded", "failed", "canceled") else None
-
-
-def until(look: Any, otherwise: str) -> Any:
-    """Look until there is something; fail after a while."""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        try:
-            if found := look():
-                return found
-        except httpx.TransportError:
-            pass
-        time.sleep(LOOK_SECONDS)  # real processes: there is no clock to inject
-    raise AssertionError(otherwise)
 
 
 def all_processes() -> set[int]:

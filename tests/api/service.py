@@ -122,5 +122,5 @@ def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
         with contextlib.suppress(httpx.HTTPError):
             if httpx.get(f"{url}/readyz", timeout=2).status_code == 200:
                 return
-        time.sleep(0.05)
+        time.sleep(0.05)  # real processes: there is no clock to inject
     raise RuntimeError(f"the API did not start: {log.read_text()[-2000:]}")

@@ -245,7 +245,7 @@ def test_afterwards_the_service_is_as_it_was(service: Service, http: httpx.Clien
     incoming = service.settings.data_dir / "incoming"
     deadline = time.monotonic() + 10
     while list(incoming.iterdir()) and time.monotonic() < deadline:
-        time.sleep(0.05)
+        time.sleep(0.05)  # real processes: there is no clock to inject
     assert list(incoming.iterdir()) == []
     grown = service.resident() - http.before  # type: ignore[attr-defined]
     assert grown < 64 * MIB

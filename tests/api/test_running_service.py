@@ -108,7 +108,7 @@ def test_a_webhook_arrives_signed_and_is_tried_until_it_is_taken(service: Servic
         ).json()
         deadline = time.monotonic() + 30
         while len(seen) < 3 and time.monotonic() < deadline:
-            time.sleep(0.05)
+            time.sleep(0.05)  # real processes: there is no clock to inject
     finally:
         server.shutdown()
         server.server_close()

@@ -11,9 +11,9 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,9 +23,10 @@ from cli.redis_server import running_redis
 from jobs.api_keys import ApiKeys
 from jobs.connections import connect_async
 from jobs.settings import JobSettings
+from tests import waiting
 
 PATIENCE_SECONDS = 120.0  # a loaded machine takes its time to import torch
-LOOK_SECONDS = 0.05
+until = partial(waiting.until, seconds=PATIENCE_SECONDS)
 PORTS = range(20_000, 30_000)  # below those that outgoing connections get
 
 
@@ -113,19 +114,6 @@ class Stack:
 
 
 CAT = Path(__file__).parents[2] / "api" / "page" / "examples" / "cat.jpg"
-
-
-def until(look: Callable[[], Any], otherwise: str) -> Any:
-    """Look until there is something; fail after a while."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < deadline:
-        try:
-            if found := look():
-                return found
-        except httpx.TransportError:
-            pass
-        time.sleep(LOOK_SECONDS)  # real processes: there is no clock to inject
-    raise AssertionError(otherwise)
 
 
 def lasting_port() -> int:

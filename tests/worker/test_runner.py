@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -62,9 +63,7 @@ def told(bench: Bench, iteration: int, tell: Callable[[], Any]) -> Interrupted:
 
 
 def _beat() -> None:
-    """Give the heart, which beats every 10 ms here, the time to."""
-    import time
-
+    """Give the heart, a real thread that beats every 10 ms here, the time to."""
     time.sleep(0.05)
 
 
