@@ -1,4 +1,4 @@
-"""The storage of pictures: one small interface, kept on disk or in Redis.
+"""The storage of pictures: one small interface, kept on disk, in Redis or in S3.
 
 A blob has a name such as `<job id>/content` and bytes. A name is written once or replaced as a whole; a reader never
 sees half a blob. All methods block, so asynchronous code calls them in a thread.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from jobs.errors import BlobNotFound
@@ -44,9 +43,6 @@ class Blobs(Protocol):
 
     def stat(self, name: str) -> BlobInfo:
         """Return size and age of a blob; raise BlobNotFound."""
-
-    def local_path(self, name: str) -> Path | None:
-        """Return the file of a blob where there is one, so that it can be served by path; None otherwise."""
 
     def copy(self, source: str, target: str) -> None:
         """Copy a blob without reading it here, where the storage can."""

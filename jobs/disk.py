@@ -67,11 +67,6 @@ class DiskBlobs:
             raise BlobNotFound(name) from error
         return BlobInfo(name=name, bytes=status.st_size, modified=status.st_mtime)
 
-    def local_path(self, name: str) -> Path | None:
-        """Return the file of a blob."""
-        path = self._path(name)
-        return path if path.is_file() else None
-
     def copy(self, source: str, target: str) -> None:
         """Give a blob a second name; no bytes are copied, and either can be deleted without the other."""
         path = self._path(target)

@@ -6,7 +6,6 @@ import hashlib
 import io
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from redis import Redis
@@ -62,11 +61,6 @@ class RedisBlobs:
         if stored is None:
             raise BlobNotFound(name)
         return BlobInfo(name=name, bytes=size, modified=stored)
-
-    def local_path(self, name: str) -> Path | None:
-        """Return None: there is no file."""
-        _ = name
-        return None
 
     def copy(self, source: str, target: str) -> None:
         """Copy a blob."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -29,14 +29,26 @@ class JobSettings(BaseSettings):
     data_dir: Path = Field(default=Path(".nst"), description="Folder for pictures (and for the embedded Redis).")
     storage: str = Field(
         default="disk",
-        description="Where pictures are kept: `disk` (in the data folder), file://FOLDER or redis:// (the same Redis).",
+        description="Where pictures are kept: `disk` (in the data folder), file://FOLDER, redis:// (the same Redis) "
+        "or s3://BUCKET/PREFIX (PREFIX is `nst` when left out; all that is under it belongs to this service).",
     )
     storage_min_free_bytes: int = Field(
         default=64 * 1024 * 1024, ge=0, description="Pictures are refused when less than this is free on the disk."
     )
     storage_quota_bytes: int = Field(
-        default=0, ge=0, description="Pictures are refused when they would take more than this together; 0: no limit."
+        default=0,
+        ge=0,
+        description="Pictures are refused when they would take more than this of the disk together; 0: no limit.",
     )
+    s3_endpoint: str | None = Field(
+        default=None, description="Address of an S3-compatible storage, as http://minio:9000; AWS when empty."
+    )
+    s3_region: str | None = Field(default=None, description="Region of the bucket; AWS_REGION when empty.")
+    s3_access_key: str | None = Field(
+        default=None, description="Key id for s3://; when empty, what AWS' own variables or the machine's role say."
+    )
+    s3_secret_key: SecretStr | None = Field(default=None, description="Secret that belongs to NST_S3_ACCESS_KEY.")
+    s3_timeout_seconds: float = Field(default=30.0, gt=0, description="Longest time for one request to S3.")
     redis_blob_limit_bytes: int = Field(
         default=8 * 1024 * 1024, ge=1, description="Largest single picture that `redis://` storage takes."
     )

@@ -13,6 +13,7 @@ import redis
 
 from cli.redis_server import running_redis
 from jobs.settings import JobSettings
+from tests.fakes.s3 import FakeS3, running_s3
 
 # Before torch is loaded: threads that spin while they wait make a busy machine ten times slower.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -49,6 +50,13 @@ def job_settings(redis_url: str, tmp_path: Path) -> JobSettings:
         heartbeat_seconds=0.2,
         reaper_seconds=0.5,
     )
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[FakeS3]:
+    """Run one S3 server for the whole session."""
+    with running_s3() as server:
+        yield server
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The storage of pictures, on disk and in Redis."""
+"""The storage of pictures: on disk, in Redis, in S3."""
 
 from __future__ import annotations
 
@@ -18,12 +18,15 @@ from jobs.errors import BlobNotFound, BlobTooLarge, StorageFull, StorageUnavaila
 from jobs.redis_blobs import RedisBlobs
 from jobs.settings import JobSettings
 from jobs.storage import open_blobs
+from tests.fakes.s3 import FakeS3
 
 DATA = b"picture" * 1000
 
 
-@pytest.fixture(params=["disk", "redis"])
-def blobs(request: pytest.FixtureRequest, tmp_path: Path, redis_url: str) -> Blobs:
+@pytest.fixture(params=["disk", "redis", "s3"])
+def blobs(request: pytest.FixtureRequest, tmp_path: Path, redis_url: str, s3: FakeS3) -> Blobs:
+    if request.param == "s3":
+        return open_blobs(s3.settings(s3.bucket()))
     settings = JobSettings(redis_url=redis_url, data_dir=tmp_path, storage=f"{request.param}://")
     return open_blobs(settings)
 

@@ -196,7 +196,7 @@ async def test_a_worker_without_storage_ends_with_one_line(tmp_path: Path, redis
         timeout=60,
     )
     assert ended.returncode == 1
-    reason = "NST_STORAGE=ftp://there is neither disk, file://, nor redis://"
+    reason = "NST_STORAGE=ftp://there is none of disk, file://, redis:// and s3://"
     assert ended.stderr.splitlines() == [f"nst worker: The picture storage is not available: {reason}."]
 
 
