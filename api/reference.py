@@ -76,12 +76,15 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> Iterator[st
 def _fields(properties: dict[str, Any], document: dict[str, Any]) -> Iterator[str]:
     yield "<table>"
     for name, field in properties.items():
-        yield _row(name, _kind(field, document), field.get("description", ""))
+        yield _row(name, kind_of(field, document), field.get("description", ""))
     yield "</table>"
 
 
-def _kind(field: dict[str, Any], document: dict[str, Any]) -> str:
-    """Say in a few words what a field may be."""
+def kind_of(field: dict[str, Any], document: dict[str, Any]) -> str:
+    """Say in a few words what a field of an OpenAPI document may be."""
+    options = [option for option in field.get("anyOf", ()) if option.get("type") != "null"]
+    if len(options) == 1:
+        return f"{kind_of(options[0], document)} or null"
     if "$ref" in field:
         field = document["components"]["schemas"][field["$ref"].rpartition("/")[2]]
     if "enum" in field:

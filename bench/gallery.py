@@ -110,13 +110,13 @@ def main() -> None:
     (asked.out / "gallery.md").write_text(page())
 
 
-def make(sheet: Sheet, output: Path) -> None:
-    """Make one sheet with `nst sweep`."""
+def make(sheet: Sheet, output: Path, *, size: int = SIZE, steps: int = STEPS) -> None:
+    """Make one sheet with `nst sweep`, cells of `size` px; `steps` unless its arguments name theirs."""
     with tempfile.TemporaryDirectory() as folder:
         files = pictures(Path(folder))
         words = [word.format(**files) for word in shlex.split(sheet.arguments)]
-        fixed = [] if "steps" in sheet.arguments else ["--steps", str(STEPS)]
-        code = nst(["sweep", *words, "--max-size", str(SIZE), *fixed, "-o", str(output), "-q"])
+        fixed = [] if "steps" in sheet.arguments else ["--steps", str(steps)]
+        code = nst(["sweep", *words, "--max-size", str(size), *fixed, "-o", str(output), "-q"])
     if code:
         raise SystemExit(f"{sheet.name}: nst sweep ended with {code}")
 

@@ -1,4 +1,4 @@
-"""`nst presets`, `nst models` and `nst styles`: what there is to choose from."""
+"""`nst models` and `nst styles`: what there is to choose from."""
 
 import json
 from pathlib import Path
@@ -8,28 +8,6 @@ import typer
 from cli.errors import InputError
 
 AS_JSON = typer.Option(False, "--json", help="Print JSON, with every value.")
-
-
-def presets(as_json: bool = AS_JSON) -> None:
-    """List the presets: whole systems by name, each with its source."""
-    from cli.terminal import console, table
-    from nst_engine.presets import PRESETS
-
-    if as_json:
-        rows = [
-            {
-                "name": preset.name,
-                "summary": preset.summary,
-                "source": preset.source,
-                "exactness": preset.exactness,
-                "config": preset.config.model_dump(mode="json"),
-            }
-            for preset in PRESETS.values()
-        ]
-        typer.echo(json.dumps(rows, indent=2))
-        return
-    lines = [(preset.name, str(preset.config.model), preset.summary) for preset in PRESETS.values()]
-    console().print(table(("PRESET", "MODEL", "WHAT IT IS"), lines))
 
 
 def models(as_json: bool = AS_JSON) -> None:

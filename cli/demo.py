@@ -109,7 +109,7 @@ def photograph() -> Image:
     try:
         from skimage import data
     except ModuleNotFoundError:
-        raise CommandError("the demo's photo comes with the extra: pip install 'nst[embedded]'") from None
+        raise CommandError("the demo's photo comes with the extra `embedded`: install nst[embedded]") from None
     return Image.fromarray(getattr(data, PHOTO)())
 
 

