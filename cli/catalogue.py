@@ -5,6 +5,7 @@ from pathlib import Path
 
 import typer
 
+from cli import completion
 from cli.errors import InputError
 
 AS_JSON = typer.Option(False, "--json", help="Print JSON, with every value.")
@@ -28,7 +29,7 @@ def models(as_json: bool = AS_JSON) -> None:
 
 def styles(
     folder: Path | None = typer.Argument(None, metavar="[FOLDER]", help="Write the pictures here."),
-    only: str | None = typer.Option(None, "--style", help="Write this one alone."),
+    only: str | None = typer.Option(None, "--style", help="Write this one alone.", autocompletion=completion.styles),
     size: int = typer.Option(512, min=16, max=4096, help="Side of a picture in pixels."),
     seed: int = typer.Option(0, min=0, max=2**31 - 1, help="Another seed, another picture in the same manner."),
 ) -> None:

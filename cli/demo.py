@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from cli import completion
 from cli.errors import CommandError
 
 if TYPE_CHECKING:
@@ -26,7 +27,9 @@ LOOK_SECONDS = 0.25
 
 def demo(
     output: Path = typer.Option(Path("out"), "--output", "-o", help="Folder for demo.png and demo-compare.png."),
-    style: str = typer.Option("flow-strokes", help="Built-in style, as `nst styles` names it."),
+    style: str = typer.Option(
+        "flow-strokes", help="Built-in style, as `nst styles` names it.", autocompletion=completion.styles
+    ),
     max_size: int = typer.Option(384, min=64, max=2048, help="Longest side of the picture in pixels."),
     steps: int = typer.Option(150, min=1, max=5000, help="Iterations."),
 ) -> None:

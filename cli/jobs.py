@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from cli import completion
 from cli.errors import CommandError, InputError
 from cli.parameters import GIVEN, ParameterCommand
 
@@ -35,7 +36,9 @@ def commands() -> typer.Typer:
 def submit(
     context: typer.Context,
     content: Path = typer.Argument(..., metavar="CONTENT", help="The photo."),
-    styles: list[str] = typer.Argument(..., metavar="STYLE...", help="Paintings, or the name of a built-in style."),
+    styles: list[str] = typer.Argument(
+        ..., metavar="STYLE...", help="Paintings, or the name of a built-in style.", autocompletion=completion.styles
+    ),
     mask: list[Path] = typer.Option([], help="Where each style applies (white), one per style, in their order."),
     output: Path | None = typer.Option(None, "--output", "-o", help="Wait, and write the picture here."),
     server: str = SERVER,

@@ -79,7 +79,20 @@ def _option(name: str, field: FieldInfo) -> TyperOption:
         metavar=metavar(field),
         help=f"{field.description} [dim]\\[{shown(field.default)}][/]",
         rich_help_panel=f"Parameters: {group_of(field)}",
+        autocompletion=lambda _context, _words, begun: [
+            word for word in _choices(name, field) if word.startswith(begun)
+        ],
     )
+
+
+def _choices(name: str, field: FieldInfo) -> list[str]:
+    """Return the words that a parameter may be, where they can be counted."""
+    from nst_engine.presets import PRESETS
+
+    if name == "preset":
+        return list(PRESETS)
+    words = metavar(field).split("|")
+    return words if len(words) > 1 else []
 
 
 def group_of(field: FieldInfo) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from cli import completion
 from cli.errors import InputError
 from cli.parameters import group_of, metavar, shown
 
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 
 
 def presets(
-    name: str | None = typer.Argument(None, metavar="[PRESET]", help="Show this one with all its values."),
+    name: str | None = typer.Argument(
+        None, metavar="[PRESET]", help="Show this one with all its values.", autocompletion=completion.presets
+    ),
     as_json: bool = typer.Option(False, "--json", help="Print JSON, with every value."),
     as_markdown: bool = typer.Option(False, "--markdown", help="Print the page docs/presets.md."),
 ) -> None:

@@ -21,10 +21,13 @@ def api(
 
 def worker(
     device: str | None = typer.Option(None, help="auto, cpu, cuda, cuda:1 or mps [NST_DEVICE, auto]."),
+    per_device: int | None = typer.Option(
+        None, min=1, help="Most workers that may share a CUDA device [NST_PER_DEVICE, 1]."
+    ),
 ) -> None:
-    """Run one worker."""
+    """Run one worker, on a device that it has for its own; waits for one if all are taken."""
     from jobs.settings import JobSettings
     from worker.main import run
     from worker.settings import WorkerSettings
 
-    run(checked(JobSettings), checked(WorkerSettings, {"device": device}))
+    run(checked(JobSettings), checked(WorkerSettings, {"device": device, "per_device": per_device}))

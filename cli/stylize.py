@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from cli import completion
 from cli.errors import CommandError, InputError, one_line
 from cli.parameters import GIVEN, configured, refusal
 
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
 def stylize(
     context: typer.Context,
     content: str = typer.Argument(..., metavar="CONTENT", help="The photo; or a folder or a quoted pattern of photos."),
-    styles: list[str] = typer.Argument(..., metavar="STYLE...", help="Paintings, or names of built-in styles."),
+    styles: list[str] = typer.Argument(
+        ..., metavar="STYLE...", help="Paintings, or names of built-in styles.", autocompletion=completion.styles
+    ),
     output: Path | None = typer.Option(
         None, "--output", "-o", help="Where to write: a file (.png, .jpg, .webp, .tif) or a folder [CONTENT-STYLE.png]."
     ),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from cli import completion
 from cli.errors import InputError
 from cli.inputs import read, read_style
 from cli.outputs import written_as
@@ -24,7 +25,9 @@ Axis = tuple[str, list[str]]
 def sweep(
     context: typer.Context,
     content: Path = typer.Argument(..., metavar="CONTENT", help="The photo."),
-    styles: list[str] = typer.Argument(..., metavar="STYLE...", help="Paintings, or names of built-in styles."),
+    styles: list[str] = typer.Argument(
+        ..., metavar="STYLE...", help="Paintings, or names of built-in styles.", autocompletion=completion.styles
+    ),
     over: list[str] = typer.Option(
         ...,
         help="Parameter and values, `style_weight=1,10,100`; values that hold commas are parted by `;`. "

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from cli import completion
 from cli.errors import CommandError, InputError
 
 if TYPE_CHECKING:
@@ -71,7 +72,9 @@ def show(as_json: bool = typer.Option(False, "--json", help="Print JSON.")) -> N
 
 
 def inspect(
-    models: list[str] = typer.Argument(None, metavar="[MODEL]...", help="These alone; else all whose files are here."),
+    models: list[str] = typer.Argument(
+        None, metavar="[MODEL]...", help="These alone; else all whose files are here.", autocompletion=completion.models
+    ),
 ) -> None:
     """Check the weights files: hash, names, shapes. Exit code 1 if one of them must not be used."""
     from nst_engine.layers import NETWORKS
@@ -92,7 +95,9 @@ def inspect(
 
 
 def pull(
-    models: list[str] = typer.Argument(..., metavar="MODEL...", help="Networks, as `nst models` names them."),
+    models: list[str] = typer.Argument(
+        ..., metavar="MODEL...", help="Networks, as `nst models` names them.", autocompletion=completion.models
+    ),
     all_layers: bool = typer.Option(False, help="Keep every layer, not only those that a preset needs."),
     quiet: bool = typer.Option(False, "--quiet", "-q", help="No progress bar."),
 ) -> None:
