@@ -142,9 +142,7 @@ class Objective:
         image = image.detach().requires_grad_()
         features = self._network.features(image, self._precision)
         content = self._content_of(features, whole=self._content_targets)
-        style = self._style_of(
-            lambda name, mask: normalised(sums(features[name], mask, first=self._wants_first)), zero=image.new_zeros(())
-        )
+        style = self._style_of(lambda name, mask: normalised(sums(features[name], mask, first=self._wants_first)))
         tv, outside = self._pixel_losses(image)
         loss = content + style + tv + outside
         (gradient,) = torch.autograd.grad(loss, image)
@@ -153,7 +151,7 @@ class Objective:
     def _tiled(self, image: Tensor) -> Evaluation:
         """Take the statistics of all tiles first, then each tile's part of the gradient; features are made twice."""
         totals = self._totals(image)
-        style = self._style_of(lambda name, mask: normalised(totals[name, id(mask)]), zero=image.new_zeros(()))
+        style = self._style_of(lambda name, mask: normalised(totals[name, id(mask)]))
         wanted = [t for part in totals.values() for t in (part.outer, part.total)]
         grads = iter(torch.autograd.grad(style, wanted, allow_unused=True) if wanted else ())
         pulls = {key: (next(grads), next(grads)) for key in totals}
@@ -216,8 +214,8 @@ class Objective:
             )
         return total
 
-    def _style_of(self, moments: Callable[[str, Tensor | None], Moments], *, zero: Tensor) -> Tensor:
-        total = zero
+    def _style_of(self, moments: Callable[[str, Tensor | None], Moments]) -> Tensor:
+        total = self._network.zero
         config = self._config
         for name, asked in self._targets.items():
             height, width = self._positions[name]
