@@ -6,6 +6,8 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,6 +19,14 @@ if TYPE_CHECKING:
     from pydantic_settings import BaseSettings
 
 PREFIX = "NST_"
+# A container image holds the API or the worker.
+PARTS = {
+    "everywhere": ("jobs.settings", "JobSettings"),
+    "api": ("api.settings", "ApiSettings"),
+    "worker": ("worker.settings", "WorkerSettings"),
+    "webhooks": ("jobs.webhooks", "WebhookSettings"),
+    "weights": ("cli.downloads", "WeightsSettings"),
+}
 Kind = TypeVar("Kind", bound="BaseSettings")
 
 
@@ -70,19 +80,11 @@ def settings(environment: Mapping[str, str]) -> Iterator[Setting]:
 
 
 def kinds() -> dict[str, type[BaseSettings]]:
-    """Return the settings classes by the part of the service that reads them."""
-    from api.settings import ApiSettings
-    from cli.downloads import WeightsSettings
-    from jobs.settings import JobSettings
-    from jobs.webhooks import WebhookSettings
-    from worker.settings import WorkerSettings
-
+    """Return the settings classes by the part of the service that reads them, of the parts that are installed."""
     return {
-        "everywhere": JobSettings,
-        "api": ApiSettings,
-        "worker": WorkerSettings,
-        "webhooks": WebhookSettings,
-        "weights": WeightsSettings,
+        part: getattr(import_module(module), name)
+        for part, (module, name) in PARTS.items()
+        if find_spec(module.partition(".")[0]) is not None
     }
 
 

@@ -79,6 +79,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (TyperException, CommandError, EngineError) as error:
         typer.echo(f"nst: {one_line(error)}", err=True)
         return exit_code(error)
+    except ModuleNotFoundError as error:  # an installation or a container image that holds a part of nst
+        typer.echo(f"nst: {error.name} is not installed here; the extra nst[embedded] brings everything", err=True)
+        return 1
     except typer.Abort:
         return 130
     return code if isinstance(code, int) else 0

@@ -1,4 +1,5 @@
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,12 @@ def test_a_bad_value_names_its_variable(monkeypatch: pytest.MonkeyPatch, capsys:
     monkeypatch.setenv("NST_PORT", "eighty")
     assert main(["config"]) == 2
     assert capsys.readouterr().err.startswith("nst: NST_PORT: ")
+
+
+def test_a_part_that_is_not_installed_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The image of the API holds no worker."""
+    monkeypatch.setitem(sys.modules, "worker", None)
+    assert {setting.part for setting in settings({})} == {"everywhere", "api", "webhooks", "weights"}
 
 
 def test_the_documentation_lists_the_settings_there_are() -> None:

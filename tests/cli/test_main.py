@@ -47,6 +47,16 @@ def test_bad_use_is_one_line_and_code_2(arguments: list[str], message: str, caps
     assert (shown.out, shown.err) == ("", f"nst: {message}\n")
 
 
+def test_a_part_that_is_not_installed_is_named_on_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The image of the API holds no worker."""
+    monkeypatch.setitem(sys.modules, "worker.main", None)
+    assert main(["worker"]) == 1
+    told = "nst: worker.main is not installed here; the extra nst[embedded] brings everything\n"
+    assert capsys.readouterr().err == told
+
+
 def test_help_loads_nothing_heavy() -> None:
     """What makes a start slow stays out: `nst --help` answers at once."""
     heavy = ["torch", "numpy", "PIL", "pydantic", "httpx", "celery", "redis", "fastapi"]
