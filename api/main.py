@@ -36,8 +36,8 @@ from api.studio import mount_page
 from jobs.api_keys import ApiKeys
 from jobs.broker import CeleryPermits, make_celery
 from jobs.client import JobClient
-from jobs.connections import connect_async
-from jobs.errors import StoreUnavailable
+from jobs.connections import connect_async, refusal
+from jobs.errors import JobsError, StorageFull, StoreUnavailable
 from jobs.service_secret import service_secret
 from jobs.settings import JobSettings
 from jobs.storage import open_blobs
@@ -174,15 +174,28 @@ async def _may_serve(settings: ApiSettings, job_settings: JobSettings) -> bool:
         await redis.aclose()
 
 
+def trouble(job_settings: JobSettings) -> str | None:
+    """Say why jobs could not be taken at all; a storage that is full may have room again."""
+    try:
+        if reason := refusal(job_settings):
+            return reason
+        open_blobs(job_settings).check()
+    except StoreUnavailable:
+        return "Redis is not reachable (NST_REDIS_URL)"
+    except StorageFull:
+        return None
+    except JobsError as error:
+        return str(error)
+    return None
+
+
 def serve(settings: ApiSettings, job_settings: JobSettings) -> int:
     """Serve until a signal says otherwise; returns the exit code."""
     configure_logging(settings.log_level)
-    try:
-        allowed = asyncio.run(_may_serve(settings, job_settings))
-    except StoreUnavailable:
-        log.error("Redis is not reachable (NST_REDIS_URL)")
+    if reason := trouble(job_settings):
+        log.error(reason)
         return 1
-    if not allowed:
+    if not asyncio.run(_may_serve(settings, job_settings)):
         log.error(
             "no API key exists: `nst keys create NAME` makes one; "
             "without keys the API binds to loopback only, unless --insecure-no-auth is given"

@@ -9,7 +9,7 @@ from typing import Any
 import redis
 import redis.asyncio
 from redis.backoff import ExponentialBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import AuthenticationError, RedisError, ResponseError
 from redis.retry import Retry
 
 from jobs.errors import StoreUnavailable
@@ -40,6 +40,16 @@ def connect_async(settings: JobSettings) -> redis.asyncio.Redis:
     )
     client: redis.asyncio.Redis = redis.asyncio.Redis.from_pool(pool)
     return client
+
+
+def refusal(settings: JobSettings) -> str | None:
+    """Say so if Redis answers but will not have us, None if all is well; raise StoreUnavailable if it is not there."""
+    with store_errors(), connect(settings) as client:
+        try:
+            client.ping()
+        except (AuthenticationError, ResponseError) as error:
+            return f"Redis refuses the user or password of NST_REDIS_URL ({error})"
+    return None
 
 
 def _options(settings: JobSettings) -> dict[str, Any]:

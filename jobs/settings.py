@@ -53,7 +53,7 @@ class JobSettings(BaseSettings):
         default=8 * 1024 * 1024, ge=1, description="Largest single picture that `redis://` storage takes."
     )
     lease_seconds: float = Field(
-        default=30.0, gt=0, description="A worker not heard of for this long has lost its job."
+        default=30.0, gt=0, description="A worker not heard of for this long has lost its job and its device."
     )
     heartbeat_seconds: float = Field(default=1.0, gt=0, description="How often a worker renews the lease of its job.")
     reaper_seconds: float = Field(

@@ -1,9 +1,11 @@
-"""Which device runs compute on: chosen in the child, looked for before in a process that ends at once."""
+"""Which devices there are and which of them a worker may choose from."""
 
 from __future__ import annotations
 
-import os
 import re
+from dataclasses import dataclass
+
+from worker.apart import apart
 
 KNOWN = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 
@@ -12,38 +14,42 @@ class DeviceError(Exception):
     """The device that was asked for is not there."""
 
 
-def choose_device(name: str) -> str:
-    """Return torch's name of a device; `auto` is the first of cuda, mps and cpu. Not for a process that forks later."""
-    import torch
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Device:
+    """A device by torch's name; `slot` is its name among all machines if only so many workers may share it."""
 
-    if name != "auto":
-        return name
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
+    name: str
+    slot: str | None = None
 
 
-def check_device(name: str) -> None:
-    """Raise DeviceError for a device that is not there; the looking is done in a forked process.
+def find_devices(wanted: str) -> tuple[Device, ...]:
+    """Return the devices that fit a wish, the first to be tried first; raise DeviceError if there are none.
 
-    A process that has looked for CUDA cannot fork children that use it.
+    `auto` means every CUDA device, else mps, else the CPU; `cuda` means every CUDA device.
     """
-    if not KNOWN.fullmatch(name):
-        raise DeviceError(f"NST_DEVICE={name} is none of auto, cpu, mps, cuda and cuda:N")
-    child = os.fork()
-    if child == 0:
-        found = False
-        try:
-            found = _is_there(name)
-        finally:
-            os._exit(0 if found else 1)
-    if os.waitpid(child, 0)[1] != 0:
-        raise DeviceError(f"there is no device {name} on this machine (NST_DEVICE)")
+    if not KNOWN.fullmatch(wanted):
+        raise DeviceError(f"NST_DEVICE={wanted} is none of auto, cpu, mps, cuda and cuda:N")
+    found = fitting(wanted, apart(_present))
+    if not found:
+        raise DeviceError(f"there is no device {wanted} on this machine (NST_DEVICE)")
+    return found
 
 
-def _is_there(name: str) -> bool:
+def fitting(wanted: str, present: tuple[Device, ...]) -> tuple[Device, ...]:
+    """Choose from the devices that are present, listed from fast to slow."""
+    if wanted == "auto":
+        wanted = present[0].name.partition(":")[0]
+    return tuple(device for device in present if wanted in (device.name, device.name.partition(":")[0]))
+
+
+def _present() -> tuple[Device, ...]:
+    """List the devices of this machine; not for a process that forks later."""
     import torch
 
-    if name.startswith("cuda"):
-        return int(name.partition(":")[2] or 0) < torch.cuda.device_count()
-    return name != "mps" or torch.backends.mps.is_available()
+    cuda = [
+        # By its serial number: containers count the same devices differently.
+        Device(name=f"cuda:{index}", slot=str(torch.cuda.get_device_properties(index).uuid))
+        for index in range(torch.cuda.device_count())
+    ]
+    mps = [Device(name="mps")] if torch.backends.mps.is_available() else []
+    return (*cuda, *mps, Device(name="cpu"))

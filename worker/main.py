@@ -5,37 +5,39 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import signal
 import socket
 import time
 import warnings
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from celery.exceptions import SecurityWarning
-from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
 import nst_engine
 from jobs.broker import CeleryPermits, make_celery
-from jobs.connections import connect
-from jobs.errors import JobsError, StorageFull
+from jobs.connections import connect, refusal
+from jobs.errors import JobsError, StorageFull, StoreUnavailable
 from jobs.lease import WorkerStore
 from jobs.model import WorkerInfo
 from jobs.permits import queue_name
 from jobs.reaper import Reaper
 from jobs.settings import JobSettings
+from jobs.slots import Slots
 from jobs.storage import open_blobs
 from jobs.webhooks import WebhookSettings, webhook_chores
 from jobs.workers import Roster
-from worker.devices import DeviceError, check_device, choose_device
+from worker.apart import apart
+from worker.devices import Device, DeviceError, find_devices
 from worker.drain import DrainFlag
 from worker.engine import Engine
-from worker.keeper import Keeper
+from worker.keeper import Chore, Keeper
 from worker.logs import set_up_logs
 from worker.presence import Presence
 from worker.run import Surroundings
 from worker.runner import Runner
+from worker.seat import Seat, ending_on_sigterm, wait_for_seat
 from worker.settings import WorkerSettings
 from worker.task import Process, attach
 
@@ -46,10 +48,11 @@ EXIT_ABORTED = 70
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Which networks a worker serves, and how a child builds its engine."""
+    """Which networks a worker serves, where it may compute, and how a child builds its engine for a device."""
 
     models: tuple[str, ...]
-    make_engine: Callable[[], Engine]
+    devices: tuple[Device, ...]
+    make_engine: Callable[[str], Engine]
 
 
 def torch_plan(settings: WorkerSettings) -> Plan:
@@ -65,45 +68,53 @@ def torch_plan(settings: WorkerSettings) -> Plan:
         raise SystemExit(
             f"nst worker: no weights for {', '.join(missing)}: get them with `nst weights pull {missing[0]}`"
         )
-    try:
-        check_device(settings.device)
-    except DeviceError as error:
-        raise SystemExit(f"nst worker: {error}") from None
     models = settings.models or installed
     if not models:
         raise SystemExit("nst worker: no weights of any network here: get some with `nst weights pull`")
+    try:
+        devices = find_devices(settings.device)
+    except DeviceError as error:
+        raise SystemExit(f"nst worker: {error}") from None
 
-    def make_engine() -> Engine:
-        device = choose_device(settings.device)
+    def make_engine(device: str) -> Engine:
         return TorchEngine(device, weights_dir=settings.weights_dir, models=models, threads=settings.worker_threads)
 
-    return Plan(models=models, make_engine=make_engine)
+    return Plan(models=models, devices=devices, make_engine=make_engine)
 
 
 def run(jobs: JobSettings, settings: WorkerSettings, make_plan: Callable[[WorkerSettings], Plan] = torch_plan) -> None:
     """Run a worker until it is told to end."""
     set_up_logs(settings.log_level)
-    try:
-        blobs = open_blobs(jobs)
-        with suppress(StorageFull):  # that passes; the runner waits for it
-            blobs.check()
-    except JobsError as error:
-        raise SystemExit(f"nst worker: {error}") from None
+    if trouble := apart(_storage_trouble, jobs):
+        raise SystemExit(f"nst worker: {trouble}")
     _check_password(jobs)
     # Celery warns of root because of pickle; the messages here are JSON.
     warnings.simplefilter("ignore", SecurityWarning)
     plan, flag = make_plan(settings), DrainFlag()
+    worker_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+    seat = _seat(jobs, settings, plan, worker_id)
+    keeper = Keeper(partial(_chores, jobs))
+    try:
+        keeper.start()
+        seat.keep(seconds=jobs.lease_seconds / 3, on_lost=partial(os.kill, os.getpid(), signal.SIGTERM))
+        code = _serve(jobs, settings, plan, flag, worker_id, seat.device)
+    finally:
+        keeper.stop()
+        seat.leave()
+    raise SystemExit(EXIT_ABORTED if seat.lost else code)
+
+
+def _serve(
+    jobs: JobSettings, settings: WorkerSettings, plan: Plan, flag: DrainFlag, worker_id: str, device: Device
+) -> int:
+    """Take jobs until told to end, and return the exit code."""
     app = make_celery(jobs)
     app.conf.worker_consumer = "worker.consumer:QuickConsumer"
-    worker_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
-    process = Process(partial(build_runner, jobs, settings, plan, flag, worker_id), flag, settings.worker_nice)
-    reaper = Reaper(connect(jobs), blobs=blobs, permits=CeleryPermits(make_celery(jobs)), settings=jobs)
-    keeper = Keeper([reaper.run, *webhook_chores(connect(jobs), jobs, WebhookSettings())])
-    kept = attach(app, process, keeper, flag)
-    queues = [queue_name(model, priority) for model in plan.models for priority in settings.priorities]
+    build = partial(build_runner, jobs, settings, plan, flag, worker_id, device)
+    kept = attach(app, Process(build, flag, settings.worker_nice), flag)
     worker = app.Worker(
         hostname=worker_id,
-        queues=queues,
+        queues=[queue_name(model, priority) for model in plan.models for priority in settings.priorities],
         pool="prefork",
         concurrency=1,
         loglevel="WARNING",
@@ -114,27 +125,54 @@ def run(jobs: JobSettings, settings: WorkerSettings, make_plan: Callable[[Worker
     )
     worker.start()
     del kept
-    raise SystemExit(worker.exitcode)
+    code: int | None = worker.exitcode
+    return code or 0
+
+
+def _seat(jobs: JobSettings, settings: WorkerSettings, plan: Plan, worker_id: str) -> Seat:
+    """Take a device, or end the process if none falls free in time."""
+    slots = Slots(connect(jobs), jobs, worker=worker_id)
+    patience = settings.device_wait_seconds
+    try:
+        with ending_on_sigterm():
+            return wait_for_seat(plan.devices, slots, per_device=settings.per_device, patience=patience)
+    except DeviceError as error:
+        raise SystemExit(f"nst worker: {error}") from None
+
+
+def _storage_trouble(jobs: JobSettings) -> str | None:
+    """Say what is wrong with the storage; one that is full is well: that passes, the runner waits for it."""
+    try:
+        open_blobs(jobs).check()
+    except StorageFull:
+        return None
+    except JobsError as error:
+        return str(error)
+    return None
+
+
+def _chores(jobs: JobSettings) -> Sequence[Chore]:
+    """Build what the keeper does, with connections of its own."""
+    reaper = Reaper(connect(jobs), blobs=open_blobs(jobs), permits=CeleryPermits(make_celery(jobs)), settings=jobs)
+    return [reaper.run, *webhook_chores(connect(jobs), jobs, WebhookSettings())]
 
 
 def _check_password(jobs: JobSettings) -> None:
     """End the process if Redis is there and refuses us; one that is not there yet may come."""
-    redis = connect(jobs)
     try:
-        redis.ping()
-    except (AuthenticationError, ResponseError) as error:
-        raise SystemExit(f"nst worker: Redis refuses the user or password of NST_REDIS_URL ({error})") from None
-    except (RedisError, OSError):
+        reason = refusal(jobs)
+    except StoreUnavailable:
         logging.getLogger(__name__).warning("Redis does not answer yet (NST_REDIS_URL)")
-    finally:
-        redis.close()
+        return
+    if reason is not None:
+        raise SystemExit(f"nst worker: {reason}")
 
 
 def build_runner(
-    jobs: JobSettings, settings: WorkerSettings, plan: Plan, flag: DrainFlag, worker_id: str
+    jobs: JobSettings, settings: WorkerSettings, plan: Plan, flag: DrainFlag, worker_id: str, device: Device
 ) -> tuple[Runner, Presence]:
     """Build what a child process works with; every connection is its own."""
-    engine, redis = plan.make_engine(), connect(jobs)
+    engine, redis = plan.make_engine(device.name), connect(jobs)
     info = WorkerInfo(
         id=worker_id,
         host=socket.gethostname(),

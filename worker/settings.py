@@ -21,7 +21,16 @@ class WorkerSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="NST_", frozen=True, extra="ignore")
 
-    device: str = Field("auto", description="Where runs compute: auto, cpu, mps, cuda or cuda:N.")
+    device: str = Field(
+        "auto",
+        description="Where runs compute: cpu, mps, cuda:N, cuda (any CUDA device) or auto (the same, else mps or cpu).",
+    )
+    per_device: int = Field(1, ge=1, description="Most workers that may share a CUDA device.")
+    device_wait_seconds: float | None = Field(
+        None,
+        ge=0,
+        description="How long a worker waits for a free device before it ends; as long as it takes when empty.",
+    )
     models: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)] = Field(
         (), description="Networks this worker serves, separated by commas; all whose weights it has when empty."
     )

@@ -13,7 +13,6 @@ from celery import Celery, signals
 from jobs.broker import RUN_TASK
 from jobs.errors import StoreUnavailable
 from worker.drain import DrainFlag, draining_on_sigterm, end_with_parent
-from worker.keeper import Keeper
 from worker.presence import Presence
 from worker.run import Outcome
 from worker.runner import Runner
@@ -60,7 +59,7 @@ class Process:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def attach(app: Celery, process: Process, keeper: Keeper, flag: DrainFlag) -> list[Callable[..., Any]]:
+def attach(app: Celery, process: Process, flag: DrainFlag) -> list[Callable[..., Any]]:
     """Connect task and signals to an application; the caller keeps what is returned, for signals hold it weakly."""
 
     @app.task(name=RUN_TASK, ignore_result=True)
@@ -71,15 +70,7 @@ def attach(app: Celery, process: Process, keeper: Keeper, flag: DrainFlag) -> li
     def shutting_down(**_: Any) -> None:
         flag.set()
 
-    def ready(**_: Any) -> None:
-        keeper.start()
-
-    def shut_down(**_: Any) -> None:
-        keeper.stop()
-
     signals.worker_process_init.connect(process.begin)
     signals.worker_process_shutdown.connect(process.end)
     signals.worker_shutting_down.connect(shutting_down)
-    signals.worker_ready.connect(ready)
-    signals.worker_shutdown.connect(shut_down)
-    return [run, shutting_down, ready, shut_down]
+    return [run, shutting_down]

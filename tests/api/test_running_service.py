@@ -13,15 +13,19 @@ from typing import Any
 
 import httpx
 import pytest
+from redis import Redis
 from standardwebhooks.webhooks import Webhook
 
-from api.main import create_app, server_config
+from api.main import create_app, server_config, trouble
 from api.settings import ApiSettings
 from jobs.connections import connect
 from jobs.service_secret import service_secret_now, webhook_secret
 from jobs.settings import JobSettings
 from tests.api.conftest import MakeApi, form
 from tests.api.service import Service
+from tests.fakes.s3 import FakeS3
+
+S3 = {"s3_endpoint", "s3_region", "s3_access_key", "s3_secret_key", "s3_timeout_seconds"}
 
 
 def start(job_settings: JobSettings, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -45,6 +49,37 @@ def test_a_redis_that_is_not_there_is_said(job_settings: JobSettings, tmp_path: 
     away = job_settings.model_copy(update={"redis_url": f"unix://{tmp_path}/none.sock"})
     done = start(away, host="0.0.0.0", port="0")
     assert (done.returncode, "NST_REDIS_URL" in done.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"storage": "s3://no-such-bucket"}, "there is no such bucket"),
+        ({"storage": "s3://b", "s3_endpoint": "http://127.0.0.1:1"}, "it cannot be reached"),
+        ({"storage": "file:///proc/nst"}, "The picture storage is not available"),
+        ({"redis_url": "redis://127.0.0.1:1"}, "Redis is not reachable (NST_REDIS_URL)"),
+    ],
+)
+def test_what_cannot_be_used_is_said(
+    job_settings: JobSettings, s3: FakeS3, settings: dict[str, str], told: str
+) -> None:
+    reason = trouble(job_settings.model_copy(update=s3.settings("b").model_dump(include=S3) | settings))
+    assert reason is not None and told in reason
+
+
+def test_a_wrong_password_is_said(job_settings: JobSettings) -> None:
+    with Redis.from_url(job_settings.redis_url, protocol=2) as client:
+        client.config_set("requirepass", "secret")
+        try:
+            reason = trouble(job_settings)
+        finally:
+            client.execute_command("AUTH", "secret")
+            client.config_set("requirepass", "")
+    assert reason is not None and reason.startswith("Redis refuses the user or password of NST_REDIS_URL")
+
+
+def test_a_full_disk_is_no_reason_not_to_start(job_settings: JobSettings) -> None:
+    assert trouble(job_settings.model_copy(update={"storage_min_free_bytes": 1 << 62})) is None
 
 
 @pytest.mark.parametrize(

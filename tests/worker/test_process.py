@@ -110,7 +110,7 @@ async def test_a_permit_makes_a_worker_run_a_job(site: Site) -> None:
 
 async def test_the_worker_announces_itself(site: Site) -> None:
     (worker,) = await site.client.workers()
-    assert (worker.device, worker.models) == ("fake", ("lite",))
+    assert (worker.device, worker.models) == ("cpu", ("lite",))
     assert f"-{site.process.pid}-" in worker.id
 
 
