@@ -53,7 +53,15 @@ types: .venv/.dev  ## check types
 imports: .venv/.dev  ## check who may import whom
 	@$(BIN)/lint-imports --no-cache --no-logo
 
-check: lint types imports  ## lint, types and import contracts
+docs: .venv/.dev  ## build the documentation site into site/; a warning is an error
+	@$(BIN)/zensical build --clean --strict
+
+reference: .venv/.dev  ## write the pages of docs/ that are made from code
+	@$(BIN)/nst config --markdown > docs/settings.md
+	@$(BIN)/nst presets --markdown > docs/presets.md
+	@$(BIN)/python -m tools.http_reference > docs/http-reference.md
+
+check: lint types imports docs  ## lint, types, import contracts and the documentation site
 
 format: .venv/.dev  ## put the code into the project's format
 	@$(BIN)/ruff check --fix --quiet . || true
@@ -62,4 +70,4 @@ format: .venv/.dev  ## put the code into the project's format
 clean:  ## remove what targets made, but not .venv
 	@rm -rf out dist site .mypy_cache .ruff_cache .pytest_cache .coverage
 
-.PHONY: help setup demo up test lint types imports check format clean
+.PHONY: help setup demo up test lint types imports docs reference check format clean

@@ -17,15 +17,18 @@ if TYPE_CHECKING:
 FRAMES = 48  # of a time-lapse
 
 
-def targets(output: Path | None, contents: Sequence[Path], styles: Sequence[str]) -> list[Path]:
-    """Say where each picture goes; without a file's name it is made from both inputs. Raises InputError."""
+def targets(output: Path | None, contents: Sequence[Path], styles: Sequence[str], *, many: bool) -> list[Path]:
+    """Say where each picture goes; without a file's name it is made from both inputs. Raises InputError.
+
+    `many`: a folder or a pattern was given, though it may hold one picture; their folder is made where it is missing.
+    """
     if output is not None and output.suffix and not output.is_dir():
         if len(contents) > 1:
             raise InputError(f"--output: {output} is one file, but there are {len(contents)} pictures: name a folder")
         written_as(output)
         return [output]
     folder = output or Path()
-    if len(contents) == 1 and not folder.is_dir():
+    if not many and not folder.is_dir():
         raise InputError(f"--output: {folder} has no ending such as .png, and there is no such folder")
     try:
         folder.mkdir(parents=True, exist_ok=True)

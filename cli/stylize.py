@@ -53,7 +53,8 @@ def stylize(
     photos = contents(content)
     if len(mask) not in (0, len(styles)):
         raise InputError(f"--mask: give none, or one for each of the {len(styles)} styles")
-    outputs = targets(output, photos, styles)
+    many = photos != [Path(content)]
+    outputs = targets(output, photos, styles, many=many)
     easel = Easel(
         config=config,
         styles=[read_style(style, config.max_size) for style in styles],
@@ -61,7 +62,6 @@ def stylize(
         init_image=read(init_image) if init_image else None,
         device=device,
     )
-    many = len(photos) > 1
     jobs = [pair for pair in zip(photos, outputs, strict=True) if overwrite or not (many and pair[1].exists())]
     failed = 0
     for photo, target in jobs:

@@ -93,6 +93,17 @@ def test_a_folder_or_a_pattern_is_painted_photo_by_photo(album: Path, tmp_path: 
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"a-waves.png", "b-waves.png"}
 
 
+def test_a_folder_of_one_photo_is_a_folder_too(photo: Path, tmp_path: Path) -> None:
+    """Its folder of results is made, and on a second call nothing is painted again."""
+    folder, out = tmp_path / "photos", tmp_path / "out"
+    folder.mkdir()
+    (folder / "a.png").write_bytes(photo.read_bytes())
+    assert main(["stylize", str(folder), "waves", "-o", str(out), *QUICK]) == 0
+    (out / "a-waves.png").write_text("there")
+    assert main(["stylize", str(folder), "waves", "-o", str(out), *QUICK]) == 0
+    assert (out / "a-waves.png").read_text() == "there"
+
+
 def test_what_is_there_is_not_painted_again(album: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
