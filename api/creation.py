@@ -22,6 +22,7 @@ from jobs.errors import StoreUnavailable
 from jobs.idempotency import Idempotency
 from jobs.model import BlobRef, Inputs, Job, NewJob, Options, new_job_id
 from jobs.status import Priority
+from nst_engine.config import StyleConfig
 from nst_engine.errors import PictureError
 
 P = ParamSpec("P")
@@ -70,9 +71,11 @@ def fingerprint(wish: Wish) -> str:
 
 
 async def check_model(services: Services, model: str) -> None:
-    """Refuse a network that none of the live workers has; with no worker alive the job may wait for one."""
+    """Refuse a network that no worker has had for long; with no worker alive the job may wait for one."""
     workers = await services.client.workers()
-    if workers and not any(model in worker.models for worker in workers):
+    if not workers or any(model in worker.models for worker in workers):
+        return
+    if model not in await services.client.expected_models():
         detail = f"no worker has the weights of {model}; `nst weights pull {model}` on a worker's machine gets them"
         raise invalid(InvalidField(pointer="#/model", detail=detail))
 
@@ -115,6 +118,8 @@ async def retry(services: Services, caller: Caller, job: Job, request_id: str) -
             priority=_priority(caller, job.priority),
             request_id=request_id,
             retry_of=job.id,
+            release=job.release,
+            defaults=job.defaults,
         )
         return await services.client.create(new, limits=caller.limits)
     except BaseException:
@@ -129,12 +134,22 @@ def _new_job(job_id: str, caller: Caller, wish: Wish, inputs: Inputs) -> NewJob:
         owner=caller.owner,
         model=wish.params.config.model.value,
         params=wish.params.config.model_dump(mode="json"),
+        defaults=_defaults(wish.params.config),
         inputs=inputs,
         options=Options(
             output_format=options.output_format, timelapse=options.timelapse, webhook_url=options.webhook_url
         ),
         priority=_priority(caller, options.priority),
         request_id=wish.request_id,
+    )
+
+
+def _defaults(config: StyleConfig) -> tuple[str, ...]:
+    """Name the parameters that are as a run without them would have them."""
+    return tuple(
+        name
+        for name, field in StyleConfig.model_fields.items()
+        if getattr(config, name) == field.get_default(call_default_factory=True)
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from jobs.model import Job
+from jobs.releases import name_of
 from jobs.status import Priority, Status
 from nst_engine.config import StyleConfig
 from nst_engine.presets import resolve
@@ -76,6 +77,7 @@ class JobView(BaseModel):
     priority: Priority
     queue_position: int | None = Field(description="Place among your waiting jobs of this priority, from 1.")
     queue_eta_seconds: float | None = Field(description="Guess of the time until it runs.")
+    waiting_for: str | None = Field(description="What a waiting job lacks beside its turn, for people.")
     progress: ProgressView | None
     params: StyleConfig = Field(description="Complete parameters, defaults filled in.")
     style_names: list[str] = Field(description="Built-in styles that were asked for.")
@@ -116,6 +118,7 @@ def job_view(job: Job, *, link: Link, picture: Link) -> dict[str, Any]:
         "priority": job.priority.value,
         "queue_position": job.queue_position,
         "queue_eta_seconds": job.queue_eta_seconds,
+        "waiting_for": waiting_for(job),
         "progress": None if job.progress is None else _fields(job.progress, ProgressView),
         "params": dict(job.params),
         "style_names": list(job.inputs.style_names),
@@ -134,6 +137,15 @@ def job_view(job: Job, *, link: Link, picture: Link) -> dict[str, Any]:
         "result": None if job.result is None else _fields(job.result, ResultView),
         "urls": _urls(job, link, picture),
     }
+
+
+def waiting_for(job: Job) -> str | None:
+    """Say what a waiting job waits for if that is more than its turn."""
+    if job.serving == 0:
+        return f"a worker that has the network {job.model}"
+    if job.serving is not None and job.needs:
+        return f"a worker of release {name_of(job.needs)} or newer"
+    return None
 
 
 def moment(time: datetime | None) -> str | None:
@@ -180,6 +192,7 @@ def example_job() -> dict[str, Any]:
         "priority": "interactive",
         "queue_position": None,
         "queue_eta_seconds": None,
+        "waiting_for": None,
         "progress": progress,
         "params": resolve().model_dump(mode="json"),
         "style_names": ["waves"],

@@ -136,6 +136,8 @@ def follow(client: Client, job_id: str) -> None:
     from cli.terminal import progress_bar
 
     job = client.get(job_id)
+    if job.waiting_for:
+        typer.echo(f"the job waits for {job.waiting_for}", err=True)
     with progress_bar() as bar:
         task = bar.add_task(job.status, total=None, loss="-", note="")
         for event in client.events(job_id):

@@ -194,6 +194,13 @@ class JobClient:
         """Name the networks that at least one live worker has."""
         return frozenset(model for worker in await self.workers() for model in worker.models)
 
+    async def expected_models(self) -> frozenset[str]:
+        """Name the networks that a worker had not long ago, which may be on its way back."""
+        with store_errors():
+            seconds, _ = await self._redis.time()
+            oldest = seconds - self._settings.network_seconds
+            return frozenset(await self._redis.zrangebyscore(key("networks"), oldest, "+inf"))
+
     async def ping(self) -> None:
         """Raise StoreUnavailable unless Redis answers and takes writes."""
         with store_errors():

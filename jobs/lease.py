@@ -18,6 +18,7 @@ from jobs.connections import store_errors
 from jobs.errors import UnreadableRecord
 from jobs.model import FAILURE_CODES, Failure, Job, Preview, Progress, ResultInfo
 from jobs.record import decode_view, encode
+from jobs.releases import CURRENT, rank
 from jobs.scripts import key, milliseconds, pack, source
 from jobs.settings import JobSettings
 from jobs.status import Priority, Status
@@ -58,8 +59,9 @@ class Finished:
 class WorkerStore:
     """Synchronous access to the jobs for a worker; every method raises StoreUnavailable if Redis does not answer."""
 
-    def __init__(self, redis: Redis, settings: JobSettings) -> None:
+    def __init__(self, redis: Redis, settings: JobSettings, *, release: str = CURRENT) -> None:
         self._redis: Any = redis
+        self._release = rank(release)
         self._settings = settings
         self._scripts = {name: redis.register_script(source(name, settings)) for name in SCRIPTS}
 
@@ -69,7 +71,8 @@ class WorkerStore:
         """Take the next job of a network, or None; `token` must be new and not guessable, but may be used again after
         a StoreUnavailable: a job that was taken with it then is returned.
 
-        A claimed job whose record cannot be read is failed here, and the next one is taken.
+        A claimed job whose record cannot be read is failed here, and the next one is taken; one that needs a newer
+        release is left for it.
         """
         while True:
             view = self.run(
@@ -78,6 +81,7 @@ class WorkerStore:
                 worker=worker,
                 token=token,
                 priorities=[str(priority) for priority in priorities],
+                release=self._release,
                 lease=milliseconds(self._settings.lease_seconds),
                 max_run=milliseconds(self._settings.max_run_seconds),
             )
@@ -163,8 +167,13 @@ class Lease:
         """End the job as canceled."""
         return self._store.finish(self.job.id, self.token, Status.CANCELED, None)
 
-    def release(self, reason: str, *, counted: bool = False, memory_saving: bool = False) -> Status | None:
-        """Hand the job back to the queue; None if the lease is lost. An attempt that is not `counted` is taken back."""
+    def release(
+        self, reason: str, *, counted: bool = False, memory_saving: bool = False, needs: int | None = None
+    ) -> Status | None:
+        """Hand the job back to the queue; None if the lease is lost.
+
+        An attempt that is not `counted` is taken back. Only workers of the release that it `needs` take it again.
+        """
         answer = self._store.run(
             "release",
             id=self.job.id,
@@ -172,6 +181,7 @@ class Lease:
             reason=reason,
             counted=counted or None,
             memory_saving=memory_saving or None,
+            needs=needs,
         )
         return None if answer == "lost" else Status(answer)
 

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from jobs.releases import CURRENT
 from jobs.status import Priority, Status
 
-RECORD_VERSION = 1
+OLDEST_RECORD = 1  # the oldest version of a record that this release reads
+RECORD_VERSION = 1  # the newest; a record is of the lowest version whose readers run it rightly
 
 
 def new_job_id(now: float | None = None) -> str:
@@ -127,7 +129,11 @@ class Preview:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewJob:
-    """A job to be created; its pictures are stored already, under names that begin with its id."""
+    """A job to be created; its pictures are stored already, under names that begin with its id.
+
+    `release` is the one that made `params` complete, and `defaults` names those that it filled in: a worker of an
+    older release may leave out what it does not know.
+    """
 
     id: str
     owner: str
@@ -138,6 +144,8 @@ class NewJob:
     priority: Priority = Priority.INTERACTIVE
     request_id: str = ""
     retry_of: str | None = None
+    release: str = CURRENT
+    defaults: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -145,8 +153,9 @@ class Job:
     """A job as its record says.
 
     `version` grows with every change (the ETag of the state); `queue_position` counts from 1 among the waiting
-    jobs of the same owner and priority; `queue_eta_seconds` is a guess from measured run times; `expired` says that
-    the pictures are gone.
+    jobs of the same owner and priority; `queue_eta_seconds` is a guess from measured run times; `serving` counts the
+    live workers that have the network of a waiting job; `needs` is the release that a worker must have at least (see
+    `jobs.releases`); `expired` says that the pictures are gone.
     """
 
     id: str
@@ -160,6 +169,9 @@ class Job:
     options: Options
     request_id: str
     record_version: int
+    release: str
+    defaults: tuple[str, ...]
+    needs: int
     retry_of: str | None
     attempt: int
     created_at: datetime
@@ -173,6 +185,7 @@ class Job:
     run_seconds: float
     queue_position: int | None
     queue_eta_seconds: float | None
+    serving: int | None
     worker: str | None
     progress: Progress | None
     preview: Preview | None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from jobs.errors import UnreadableRecord
 from jobs.model import (
+    OLDEST_RECORD,
     RECORD_VERSION,
     BlobRef,
     Failure,
@@ -24,7 +25,16 @@ from jobs.model import (
 from jobs.status import Priority, Status
 
 T = TypeVar("T")
-View = Sequence[Any]  # what view() of common.lua returns: flat fields, place in line, guess of the wait, now
+View = Sequence[Any]  # what view() of common.lua returns: flat fields, place in line, guess of the wait, now, workers
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Line:
+    """Where a waiting job stands; all None for one that does not wait."""
+
+    position: int | None = None
+    wait: float | None = None
+    serving: int | None = None
 
 
 def encode_spec(new: NewJob) -> str:
@@ -35,6 +45,8 @@ def encode_spec(new: NewJob) -> str:
         "options": asdict(new.options),
         "request_id": new.request_id,
         "retry_of": new.retry_of,
+        "release": new.release,
+        "defaults": new.defaults,
     }
     return json.dumps(spec, separators=(",", ":"))
 
@@ -46,23 +58,25 @@ def encode(value: Progress | Preview | ResultInfo | Failure) -> str:
 
 def decode_view(view: View) -> Job:
     """Read a job from what a script returned; raise UnreadableRecord."""
-    flat, position, wait, now = view
+    flat, position, wait, now, serving = view
     fields = dict(zip(flat[::2], flat[1::2], strict=True))
-    return decode(fields, now=int(now), position=position, wait=None if wait is None else float(wait))
+    line = Line(position=position, wait=None if wait is None else float(wait), serving=serving)
+    return decode(fields, now=int(now), line=line)
 
 
-def decode(fields: Mapping[str, str], *, now: int, position: int | None = None, wait: float | None = None) -> Job:
+def decode(fields: Mapping[str, str], *, now: int, line: Line) -> Job:
     """Read a job from the fields of its hash; unknown fields are passed over, so that a newer release may add some."""
     job_id = fields.get("id", "")
-    if fields.get("v") != str(RECORD_VERSION):
-        raise UnreadableRecord(job_id, f"it is of version {fields.get('v')}, this release reads {RECORD_VERSION}")
     try:
-        return _decode(fields, now, position, wait)
+        version = int(fields.get("v", ""))
+        if not OLDEST_RECORD <= version <= RECORD_VERSION:
+            raise UnreadableRecord(job_id, f"it is of version {version}, this release reads up to {RECORD_VERSION}")
+        return _decode(fields, now, line)
     except (KeyError, ValueError, TypeError) as error:
         raise UnreadableRecord(job_id, f"it is damaged ({type(error).__name__})") from error
 
 
-def _decode(fields: Mapping[str, str], now: int, position: int | None, wait: float | None) -> Job:
+def _decode(fields: Mapping[str, str], now: int, line: Line) -> Job:
     spec = json.loads(fields["spec"])
     created = int(fields["created"])
     finished = _number(fields.get("finished"))
@@ -80,6 +94,9 @@ def _decode(fields: Mapping[str, str], now: int, position: int | None, wait: flo
         options=_known(Options, spec["options"]),
         request_id=spec.get("request_id", ""),
         record_version=int(fields["v"]),
+        release=spec.get("release", ""),
+        defaults=tuple(spec.get("defaults", ())),
+        needs=int(fields.get("needs", 0)),
         retry_of=spec.get("retry_of"),
         attempt=int(fields["attempt"]),
         created_at=_moment(created),
@@ -91,8 +108,9 @@ def _decode(fields: Mapping[str, str], now: int, position: int | None, wait: flo
         memory_saving="memory_saving" in fields,
         queue_seconds=max(0, (now if finished is None else finished) - created - run_ms) / 1000,
         run_seconds=run_ms / 1000,
-        queue_position=position,
-        queue_eta_seconds=wait,
+        queue_position=line.position,
+        queue_eta_seconds=line.wait,
+        serving=line.serving,
         worker=fields.get("worker"),
         progress=_part(Progress, fields.get("progress")),
         preview=_part(Preview, fields.get("preview")),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
-from jobs.model import RECORD_VERSION
+from jobs.model import OLDEST_RECORD, RECORD_VERSION
 from jobs.settings import JobSettings
 from jobs.status import TRANSITIONS
 
@@ -45,6 +45,7 @@ def _constants(settings: JobSettings) -> str:
     )
     values = {
         "PREFIX": f"'{PREFIX}'",
+        "OLDEST_RECORD": OLDEST_RECORD,
         "RECORD_VERSION": RECORD_VERSION,
         "MOVES": f"{{{moves}}}",
         "BATCH_TURN": settings.batch_turn,

@@ -80,6 +80,11 @@ class JobSettings(BaseSettings):
     idempotency_ttl_seconds: float = Field(
         default=24 * 3600.0, gt=0, description="How long an Idempotency-Key is remembered."
     )
+    network_seconds: float = Field(
+        default=3600.0,
+        ge=0,
+        description="How long jobs may still ask for a network after the last worker that had it went; they wait.",
+    )
     queue_limit: int = Field(default=10_000, ge=1, description="Most jobs that may wait altogether.")
     batch_turn: int = Field(
         default=4,

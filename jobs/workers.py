@@ -20,7 +20,7 @@ def decode_worker(text: str) -> WorkerInfo:
     names = WorkerInfo.__dataclass_fields__
     known = {name: value for name, value in values.items() if name in names}
     known["models"] = tuple(known["models"])
-    known["priorities"] = tuple(Priority(item) for item in known["priorities"])
+    known["priorities"] = tuple(Priority(item) for item in known["priorities"] if item in set(Priority))
     return WorkerInfo(**known)
 
 
@@ -42,6 +42,8 @@ class Roster:
             pipe.zadd(key("workers"), {worker.id: until})
             for model in worker.models:
                 pipe.zadd(key("serving", model), {worker.id: until})
+            # Stays when the worker goes, so that a restart of all workers that have a network does not make it unknown.
+            pipe.zadd(key("networks"), dict.fromkeys(worker.models, seconds))
             pipe.execute()
 
     def retire(self, worker: WorkerInfo) -> None:

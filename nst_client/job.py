@@ -42,12 +42,16 @@ class Result:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """A job; `status` is queued, running, succeeded, failed or canceled."""
+    """A job; `status` is queued, running, succeeded, failed or canceled.
+
+    `waiting_for` says what a queued job lacks beside its turn, for people.
+    """
 
     id: str
     status: str
     progress: Progress | None = None
     queue_position: int | None = None
+    waiting_for: str | None = None
     result: Result | None = None
     error_code: str | None = None
     error_message: str | None = None
@@ -68,6 +72,7 @@ class Job:
             status=str(told["status"]),
             progress=Progress.of(progress) if progress else None,
             queue_position=told.get("queue_position"),
+            waiting_for=told.get("waiting_for"),
             result=Result(**{name: result[name] for name in Result.__dataclass_fields__}) if result else None,
             error_code=error.get("code"),
             error_message=error.get("message"),

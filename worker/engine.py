@@ -20,6 +20,13 @@ class RunError(Exception):
         self.message = message
 
 
+class ParametersError(RunError):
+    """The parameters cannot be run by this release; if a newer one took them in, a newer worker can."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("invalid_input", message)
+
+
 class OutOfMemoryRunError(RunError):
     """The run does not fit in the memory of the device; a fresh process may try once more, saving memory."""
 

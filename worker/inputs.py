@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from PIL import Image
 
 from jobs.blobs import Blobs
 from jobs.errors import BlobNotFound
 from jobs.model import BlobRef, Job
+from nst_engine.config import StyleConfig
 from nst_engine.errors import PictureError
 from nst_engine.paintings import paint
-from nst_engine.pictures import read_picture
-from worker.engine import RunError, RunRequest
+from nst_engine.pictures import WRITABLE, read_picture
+from worker.engine import ParametersError, RunError, RunRequest
 
 
 def load_request(job: Job, blobs: Blobs, resume: bytes | None) -> RunRequest:
-    """Read everything a run needs; raise RunError if a picture is gone or cannot be read."""
+    """Read everything a run needs; raise RunError if a picture is gone or cannot be read, or the job is too new."""
     inputs = job.inputs
+    if job.options.output_format not in WRITABLE:
+        raise ParametersError(f"This worker cannot write {job.options.output_format}.")
     return RunRequest(
-        params=job.params,
+        params=known_params(job),
         content=_picture(inputs.content, "content picture", blobs),
         styles=_styles(job, blobs),
         masks=tuple(_picture(ref, "mask", blobs) for ref in inputs.masks),
@@ -25,6 +31,12 @@ def load_request(job: Job, blobs: Blobs, resume: bytes | None) -> RunRequest:
         resume=resume,
         memory_saving=job.memory_saving,
     )
+
+
+def known_params(job: Job) -> Mapping[str, Any]:
+    """Leave out the parameters that this release does not know, where a newer one filled in their default."""
+    strange = set(job.defaults) - set(StyleConfig.model_fields)
+    return {name: value for name, value in job.params.items() if name not in strange}
 
 
 def _styles(job: Job, blobs: Blobs) -> tuple[Image.Image, ...]:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import TypeVar
 
 from jobs.blobs import Blobs
@@ -14,10 +15,11 @@ from jobs.errors import BlobError, StorageFull, StorageUnavailable, StoreUnavail
 from jobs.lease import Finished, Lease, Verdict, WorkerStore
 from jobs.model import FAILURE_CODES, Failure, Progress
 from jobs.permits import Permits
+from jobs.releases import CURRENT, name_of, rank
 from jobs.settings import JobSettings
 from jobs.status import Status
 from worker.checkpoints import Checkpoints
-from worker.engine import BadCheckpointError, Engine, OutOfMemoryRunError, RunError, RunStep
+from worker.engine import BadCheckpointError, Engine, OutOfMemoryRunError, ParametersError, RunError, RunStep
 from worker.heart import Heart
 from worker.inputs import load_request
 from worker.presence import Presence
@@ -93,6 +95,8 @@ class Run:
                 return self._to_the_end()
             except OutOfMemoryRunError as error:
                 return self._out_of_memory(error)
+            except ParametersError as error:
+                return self._not_understood(error)
             except RunError as error:
                 return self._fail(error.code, error.message)
             except (StorageFull, StorageUnavailable) as error:
@@ -164,6 +168,14 @@ class Run:
     def _fail(self, code: str, message: str) -> Outcome:
         return self._end(lambda: self._lease.fail(Failure(code=code, message=message)))
 
+    def _not_understood(self, error: ParametersError) -> Outcome:
+        """Leave a job of a newer release to a newer worker; one of our own is wrong."""
+        newer = rank(self._job.release)
+        if newer <= rank(CURRENT):
+            return self._fail(error.code, error.message)
+        log.warning("job %s waits for a worker of release %s: %s", self._job.id, name_of(newer), error.message)
+        return self._hand_back("outdated", needs=newer)
+
     def _out_of_memory(self, error: OutOfMemoryRunError) -> Outcome:
         """Try once more in a fresh process that saves memory, then give up."""
         if self._job.memory_saving:
@@ -182,9 +194,16 @@ class Run:
         return Outcome(finished.status)
 
     def _hand_back(
-        self, reason: str, *, counted: bool = False, memory_saving: bool = False, tell: bool = True
+        self,
+        reason: str,
+        *,
+        counted: bool = False,
+        memory_saving: bool = False,
+        needs: int | None = None,
+        tell: bool = True,
     ) -> Outcome:
-        status = self._insist(lambda: self._lease.release(reason, counted=counted, memory_saving=memory_saving))
+        release = partial(self._lease.release, reason, counted=counted, memory_saving=memory_saving, needs=needs)
+        status = self._insist(release)
         if status is None:
             return Outcome.LOST
         if status is not Status.QUEUED:

@@ -23,7 +23,7 @@ from nst_engine.layers import NETWORKS
 from nst_engine.networks import NetworkSpec
 from nst_engine.pictures import encode, encode16
 from nst_engine.weights import candidates
-from worker.engine import BadCheckpointError, OutOfMemoryRunError, RunError, RunRequest, RunStep
+from worker.engine import BadCheckpointError, OutOfMemoryRunError, ParametersError, RunError, RunRequest, RunStep
 
 LOADED_AT_MOST = 4
 NO_MEMORY = "not enough memory"  # what torch's CPU allocator says, which raises no type of its own
@@ -76,7 +76,7 @@ class TorchEngine:
             config = StyleConfig.model_validate(dict(request.params))
         except ValidationError as error:
             problems = "; ".join(f"{problem.field}: {problem.message}" for problem in problems_of(error))
-            raise RunError("invalid_input", f"The parameters cannot be run by this worker: {problems}") from None
+            raise ParametersError(f"The parameters cannot be run by this worker: {problems}") from None
         return config.model_copy(update={"memory": Memory.LOW}) if request.memory_saving else config
 
     def _network(self, config: StyleConfig) -> Network:

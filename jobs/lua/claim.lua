@@ -1,5 +1,7 @@
 -- Take the next waiting job of a network: owners take turns; within an owner interactive before batch, but every
--- BATCH_TURN-th time batch first; within a priority by age.
+-- BATCH_TURN-th time batch first; within a priority by age. Jobs for a newer worker are passed over.
+local PASSED_OVER = 50 -- of one owner and priority, at most
+
 local function allowed(priority)
   for _, name in ipairs(arg.priorities) do
     if name == priority then return true end
@@ -12,12 +14,27 @@ local function at_limit(owner)
   return limit and redis.call('ZCARD', key('owned', owner, 'running')) >= limit
 end
 
+local function too_new(job)
+  return (tonumber(job.v) or 0) > RECORD_VERSION or (tonumber(job.needs) or 0) > arg.release
+end
+
+-- Return id and record of the first job of a line that this worker may run; an entry without a record counts.
+local function first_of(line)
+  for at = 0, PASSED_OVER do
+    local id = redis.call('ZRANGE', line, at, at)[1]
+    local job = id and load(id)
+    if not job or not too_new(job) then return id, job end
+  end
+end
+
 local function next_of(owner)
   local picks = tonumber(redis.call('HGET', key('picks', arg.model), owner)) or 0
   local order = picks + 1 >= BATCH_TURN and {'batch', 'interactive'} or {'interactive', 'batch'}
   for _, priority in ipairs(order) do
-    local id = allowed(priority) and redis.call('ZRANGE', key('wait', arg.model, owner, priority), 0, 0)[1]
-    if id then return id, priority end
+    if allowed(priority) then
+      local id, job = first_of(key('wait', arg.model, owner, priority))
+      if id then return id, job, priority end
+    end
   end
 end
 
@@ -56,7 +73,8 @@ local function taken_before()
 end
 
 local function readable(job)
-  return tonumber(job.v) == RECORD_VERSION
+  local version = tonumber(job.v)
+  return version and version >= OLDEST_RECORD
 end
 
 local before = taken_before()
@@ -67,12 +85,11 @@ local at = 0
 for _ = 1, 1000 do
   local owner = redis.call('ZRANGE', turns, at, at)[1]
   if not owner then return false end
-  local id, priority
-  if not at_limit(owner) then id, priority = next_of(owner) end
+  local id, job, priority
+  if not at_limit(owner) then id, job, priority = next_of(owner) end
   if not id then
     at = at + 1
   else
-    local job = load(id)
     if not job or job.status ~= 'queued' then
       -- An entry without a whole record cannot be run by anyone.
       dequeue({id = id, model = arg.model, owner = owner, priority = priority})

@@ -14,7 +14,7 @@ local function key(...)
 end
 
 local FIELDS = {'id', 'v', 'owner', 'status', 'model', 'priority', 'seq', 'attempt', 'token', 'claimed', 'cancel',
-  'webhook', 'idem', 'deadline', 'worker', 'created', 'run_ms'}
+  'webhook', 'idem', 'deadline', 'worker', 'created', 'run_ms', 'needs'}
 
 -- Return the fields of a record that scripts need, or nil.
 local function load(id)
@@ -158,24 +158,25 @@ local function requeue(job, reason)
   emit_status(job, 'status', {reason = reason})
 end
 
--- Return place in line (from 1) and a guess of the wait in seconds; false where there is none.
+-- Return place in line (from 1), a guess of the wait in seconds, and how many workers have the network; false where
+-- there is none.
 local function place(id, record)
-  if record.status ~= 'queued' then return false, false end
+  if record.status ~= 'queued' then return false, false, false end
   local rank = redis.call('ZRANK', waiting(record), id)
-  if not rank then return false, false end
+  if not rank then return false, false, false end
   local pace = tonumber(redis.call('HGET', key('pace'), record.model))
   local workers = redis.call('ZCOUNT', key('serving', record.model), now, '+inf')
-  if not pace or workers == 0 then return rank + 1, false end
+  if not pace or workers == 0 then return rank + 1, false, workers end
   local owners = math.max(1, redis.call('ZCARD', key('turns', record.model)))
-  return rank + 1, tostring((rank * owners + 0.5) * pace / workers)
+  return rank + 1, tostring((rank * owners + 0.5) * pace / workers), workers
 end
 
--- Return a record as Python reads it: {fields and values, place, guess, now}.
+-- Return a record as Python reads it: {fields and values, place, guess, now, workers}.
 local function view(id)
   local flat = redis.call('HGETALL', key('job', id))
   if #flat == 0 then return false end
   local record = {}
   for i = 1, #flat, 2 do record[flat[i]] = flat[i + 1] end
-  local position, wait = place(id, record)
-  return {flat, position, wait, now}
+  local position, wait, workers = place(id, record)
+  return {flat, position, wait, now, workers}
 end

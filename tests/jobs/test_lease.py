@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from jobs.connections import connect
 from jobs.errors import StoreUnavailable
-from jobs.lease import Checkpoint, Verdict
+from jobs.lease import Checkpoint, Verdict, WorkerStore
 from jobs.model import Failure, Job, OwnerLimits, Preview, Progress, ResultInfo
+from jobs.releases import rank
 from jobs.scripts import ENDED_EVENTS
 from jobs.status import Priority, Status
 from tests.jobs.conftest import Store
@@ -262,13 +264,40 @@ async def test_previews_are_told_as_events(store: Store) -> None:
     assert (events[-1].type, events[-1].data["sequence"]) == ("preview", 1)
 
 
-async def test_a_record_of_an_unknown_version_fails_and_the_next_job_is_taken(store: Store) -> None:
+@pytest.mark.parametrize("version", ["0", "none"])
+async def test_a_record_of_an_unknown_version_fails_and_the_next_job_is_taken(store: Store, version: str) -> None:
     odd = await store.create()
     good = await store.create()
-    store.redis.hset(f"nst:job:{odd.id}", "v", "99")
+    store.redis.hset(f"nst:job:{odd.id}", "v", version)
     assert store.must_claim().job.id == good.id
     assert store.redis.hget(f"nst:job:{odd.id}", "status") == "failed"
     assert "unsupported_record" in (store.redis.hget(f"nst:job:{odd.id}", "failure") or "")
+
+
+async def test_a_record_of_a_newer_version_is_left_for_a_newer_worker(store: Store) -> None:
+    newer, good = await store.create(), await store.create()
+    store.redis.hset(f"nst:job:{newer.id}", "v", "99")
+    assert store.must_claim().job.id == good.id
+    assert store.claim() is None
+    assert store.redis.hget(f"nst:job:{newer.id}", "status") == "queued"
+
+
+async def test_a_job_that_needs_a_newer_release_is_left_for_it(store: Store) -> None:
+    newer, good = await store.create(), await store.create()
+    assert store.must_claim().release("outdated", needs=rank("99.1.0")) is Status.QUEUED
+    assert store.must_claim().job.id == good.id
+    assert store.claim() is None
+    later = WorkerStore(connect(store.settings), store.settings, release="99.1.2")
+    lease = later.claim("lite", worker="w2", token="token-of-w2")
+    assert lease is not None
+    assert (lease.job.id, lease.job.attempt, lease.job.needs) == (newer.id, 1, rank("99.1.0"))
+
+
+async def test_jobs_for_newer_workers_do_not_hold_up_other_owners(store: Store) -> None:
+    for _ in range(60):
+        store.redis.hset(f"nst:job:{(await store.create()).id}", "needs", rank("99.0.0"))
+    theirs = await store.create("bob")
+    assert store.must_claim().job.id == theirs.id
 
 
 async def test_a_record_that_cannot_be_read_fails_and_the_next_job_is_taken(store: Store) -> None:

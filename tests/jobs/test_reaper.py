@@ -37,10 +37,8 @@ def round_again(store: Store, reaper: Reaper) -> None:
     assert reaper.round() is not None
 
 
-def age(blobs: DiskBlobs, name: str) -> None:
-    path = blobs.local_path(name)
-    assert path is not None
-    os.utime(path, (time.time() - OLD, time.time() - OLD))
+def age(folder: Path, name: str) -> None:
+    os.utime(folder / "blobs" / name, (time.time() - OLD, time.time() - OLD))
 
 
 async def test_a_job_whose_lease_ended_goes_back_to_its_place(store: Store, reaper: Reaper) -> None:
@@ -173,24 +171,24 @@ async def test_a_tombstone_goes_without_a_trace(store: Store, reaper: Reaper) ->
 
 
 async def test_old_files_without_a_record_are_removed_and_new_ones_kept(
-    store: Store, reaper: Reaper, blobs: DiskBlobs
+    store: Store, reaper: Reaper, blobs: DiskBlobs, tmp_path: Path
 ) -> None:
     for name in ("nobody/content", "nobody/late"):
         blobs.put(name, b"abc")
-    age(blobs, "nobody/content")
+    age(tmp_path, "nobody/content")
     assert reaper.sweep() == 1
     assert [info.name for info in blobs.list()] == ["nobody/late"]
 
 
 async def test_old_files_of_a_record_are_kept_and_its_leftovers_removed(
-    store: Store, reaper: Reaper, blobs: DiskBlobs
+    store: Store, reaper: Reaper, blobs: DiskBlobs, tmp_path: Path
 ) -> None:
     job = await store.create()
     lease = store.must_claim()
     parts = ("content", "style-0", "result-1.png", "result-lost.png", "checkpoint-1")
     for part in parts:
         blobs.put(f"{job.id}/{part}", b"abc")
-        age(blobs, f"{job.id}/{part}")
+        age(tmp_path, f"{job.id}/{part}")
     lease.checkpoint(Checkpoint(blob=f"{job.id}/checkpoint-1", sha256="", iteration=1))
     assert reaper.sweep() == 0  # it is running: its worker may be at work on them
     name = f"{job.id}/result-1.png"

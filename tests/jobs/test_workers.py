@@ -44,5 +44,15 @@ async def test_a_silent_worker_is_gone(store: Store, roster: Roster) -> None:
 async def test_an_announcement_of_a_newer_release_is_understood(store: Store, roster: Roster) -> None:
     roster.announce(INFO)
     text = store.redis.get("nst:worker:w1") or ""
-    store.redis.set("nst:worker:w1", text.replace("{", '{"mood": "good", ', 1))
-    assert [worker.id for worker in await store.client.workers()] == ["w1"]
+    newer = text.replace("{", '{"mood": "good", ', 1).replace('"interactive"', '"soon", "interactive"')
+    store.redis.set("nst:worker:w1", newer)
+    assert [worker.priorities for worker in await store.client.workers()] == [tuple(Priority)]
+
+
+async def test_a_network_stays_expected_for_a_while_when_its_last_worker_went(store: Store, roster: Roster) -> None:
+    roster.announce(INFO)
+    roster.retire(INFO)
+    assert await store.client.available_models() == frozenset()
+    assert await store.client.expected_models() == {"lite", "vgg19"}
+    store.redis.zadd("nst:networks", {"vgg19": 1})
+    assert await store.client.expected_models() == {"lite"}

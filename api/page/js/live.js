@@ -101,7 +101,8 @@ function statusWords(job, progress) {
 function factsOf(job, progress) {
   if (job.status === "queued") {
     const wait = job.queue_eta_seconds;
-    return [wait ? `begins in about ${duration(wait)}` : "begins as soon as a worker is free", job.attempt ? `attempt ${job.attempt + 1}` : ""].filter(Boolean);
+    const begins = wait ? `begins in about ${duration(wait)}` : "begins as soon as a worker is free";
+    return [job.waiting_for ? `needs ${job.waiting_for}` : begins, job.attempt ? `attempt ${job.attempt + 1}` : ""].filter(Boolean);
   }
   if (!progress) return ["the network is being loaded"];
   return [
