@@ -134,7 +134,7 @@ def _until(steps: Iterator[Step], loss: float, *, cap: float) -> tuple[float, bo
 
 def _bare_pass(network: Network, image: Tensor) -> None:
     """Pass forward to the deepest layer and back from all layers read, with nothing computed on them."""
-    x = network.normalise(image).requires_grad_()
+    x = network.normalise(image).contiguous(memory_format=network.memory_format).requires_grad_()
     features = list(network.body(x).values())
     torch.autograd.grad(features, x, [torch.ones_like(f) for f in features])
 

@@ -78,6 +78,8 @@ class Network:
         self._mean = torch.tensor(mean, device=self.device).view(1, 3, 1, 1)
         self._std = torch.tensor(std, device=self.device).view(1, 3, 1, 1)
         self.zero = torch.zeros((), device=self.device)
+        # oneDNN's convolutions are a fifth quicker this way; unmeasured on other devices.
+        self.memory_format = torch.channels_last if self.device.type == "cpu" else torch.contiguous_format
 
     def normalise(self, image: Tensor) -> Tensor:
         """Turn RGB in [0, 1], (1, 3, H, W), into network input."""
@@ -90,7 +92,7 @@ class Network:
 
     def features(self, image: Tensor, precision: Precision = Precision.FLOAT32) -> Mapping[str, Tensor]:
         """Return the features of an image (1, 3, H, W) in [0, 1], float32 whatever the convolutions run in."""
-        x = self.normalise(image)
+        x = self.normalise(image).contiguous(memory_format=self.memory_format)
         if precision is not Precision.BFLOAT16:
             return self.body(x)
         with torch.autocast(self.device.type, dtype=torch.bfloat16):

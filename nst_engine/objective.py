@@ -146,7 +146,7 @@ class Objective:
         tv, outside = self._pixel_losses(image)
         loss = content + style + tv + outside
         (gradient,) = torch.autograd.grad(loss, image)
-        return Evaluation(loss.detach(), content.detach(), style.detach(), tv.detach(), gradient)
+        return Evaluation(loss.detach(), content.detach(), style.detach(), tv.detach(), gradient.contiguous())
 
     def _tiled(self, image: Tensor) -> Evaluation:
         """Take the statistics of all tiles first, then each tile's part of the gradient; features are made twice."""
@@ -209,9 +209,7 @@ class Objective:
     def _content_of(self, features: Mapping[str, Tensor], *, whole: Mapping[str, Tensor]) -> Tensor:
         total = self._network.zero
         for name, target in whole.items():
-            total = total + self._content_factors[name] * torch.nn.functional.mse_loss(
-                features[name], target, reduction="sum"
-            )
+            total = total + self._content_factors[name] * losses.squared_distance(features[name], target)
         return total
 
     def _style_of(self, moments: Callable[[str, Tensor | None], Moments]) -> Tensor:
@@ -232,12 +230,10 @@ class Objective:
 
     def _pixel_losses(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Return total variation and range loss, weighted."""
-        config, zero = self._config, self._network.zero
-        tv = (
-            config.tv_weight * losses.tv_loss(image * self._network.pixel_scale, config.tv_loss)
-            if config.tv_weight
-            else zero
-        )
+        config, zero, unit = self._config, self._network.zero, self._network.pixel_scale
+        tv = zero
+        if config.tv_weight:
+            tv = config.tv_weight * losses.tv_loss(image if unit == 1.0 else image * unit, config.tv_loss)
         outside = config.range_weight * losses.range_loss(image) if config.range_weight else zero
         return tv, outside
 

@@ -116,18 +116,18 @@ class Lbfgs:
         if self._move is not None and self._gradient is not None:
             self._remember(self._move, now.gradient - self._gradient)
         direction = self._direction(now.gradient)
-        first = self._scale is None
-        length: Tensor | float = (1 / now.gradient.abs().sum()).clamp(max=1) if first else 1.0
-        length = length * self._rate
+        length: Tensor | float = self._rate
+        if self._scale is None:
+            length = (1 / now.gradient.abs().sum()).clamp(max=1) * self._rate
         if self._search:
             length, self._ahead = strong_wolfe(evaluate, x, now, direction, float(length))
-        self._move = direction.mul_(length)
+        self._move = direction if length == 1.0 else direction.mul_(length)
         self._gradient = now.gradient
         x.add_(self._move)
         return now
 
     def _remember(self, s: Tensor, y: Tensor) -> None:
-        sy, yy = torch.sum(s * y), torch.sum(y * y)
+        sy, yy = _dot(s, y), _dot(y, y)
         good = sy > 1e-10 * yy
         self._pairs.append(_Pair(s, y, torch.where(good, 1 / sy, torch.zeros_like(sy))))
         del self._pairs[: -self._history]
@@ -139,13 +139,13 @@ class Lbfgs:
         q = -gradient
         alphas = []
         for pair in reversed(self._pairs):
-            alpha = pair.rho * torch.sum(pair.s * q)
+            alpha = pair.rho * _dot(pair.s, q)
             q.addcmul_(pair.y, alpha, value=-1)
             alphas.append(alpha)
         if self._scale is not None:
             q.mul_(self._scale)
         for pair, alpha in zip(self._pairs, reversed(alphas), strict=True):
-            beta = pair.rho * torch.sum(pair.y * q)
+            beta = pair.rho * _dot(pair.y, q)
             q.addcmul_(pair.s, alpha - beta)
         return q
 
@@ -171,6 +171,10 @@ class Lbfgs:
     def resize(self, resize: Resize) -> None:  # noqa: ARG002
         """Start over: curvature measured at one size misleads at the next."""
         self._pairs, self._scale, self._move, self._gradient, self._ahead = [], None, None, None, None
+
+
+def _dot(one: Tensor, other: Tensor) -> Tensor:
+    return torch.dot(one.view(-1), other.view(-1))
 
 
 def _copy(value: Tensor | None) -> Tensor | None:

@@ -143,6 +143,17 @@ def test_a_flat_picture_has_no_total_variation(kind: TvLoss) -> None:
     assert losses.tv_loss(torch.full((1, 3, 5, 4), 0.3), kind).item() == 0
 
 
+@pytest.mark.parametrize("kind", TvLoss)
+def test_the_gradient_of_the_total_variation_equals_finite_differences(kind: TvLoss) -> None:
+    picture = torch.rand(1, 3, 5, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: losses.tv_loss(x, kind), picture)
+
+
+def test_the_gradient_of_the_content_loss_equals_finite_differences() -> None:
+    now, target = features(3, 8, 1).requires_grad_(), features(3, 8, 2)
+    assert torch.autograd.gradcheck(lambda f: losses.content_loss(f, target, ContentLoss.NORMALISED), now)
+
+
 def test_the_range_loss_is_the_mean_square_of_what_lies_outside() -> None:
     image = torch.tensor([-0.5, 0.0, 0.7, 1.2]).view(1, 1, 2, 2)
     assert losses.range_loss(image).item() == pytest.approx((0.25 + 0.04) / 4)

@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from nst_engine import statistics
@@ -49,6 +50,22 @@ def test_the_gradient_of_a_weighted_outer_sum_equals_finite_differences() -> Non
     weight = torch.rand(2, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     assert torch.autograd.gradcheck(lambda f: sums(f, weight).outer, features.requires_grad_())
     assert torch.autograd.gradcheck(lambda f: sums(f).outer, features)
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("side", [11, 16, 19])  # less than a row of positions, two whole rows, rows and a rest
+def test_products_by_convolution_equal_matrix_products(side: int, memory_format: torch.memory_format) -> None:
+    generator = torch.Generator().manual_seed(0)
+    features = torch.randn(1, 6, side, side, generator=generator).contiguous(memory_format=memory_format)
+    weight = torch.rand(side, side, generator=generator)
+    features.requires_grad_()
+    flat = features.flatten(2)[0]
+    expected = flat * weight.flatten() @ flat.T
+    found = sums(features, weight).outer
+    assert torch.allclose(found, expected, rtol=1e-5, atol=1e-4)
+    pull = torch.randn(6, 6, generator=generator)
+    gradients = [torch.autograd.grad((product * pull).sum(), features)[0] for product in (found, expected)]
+    assert torch.allclose(*gradients, rtol=1e-5, atol=1e-5)
 
 
 def test_a_blend_is_the_weighted_mean() -> None:
