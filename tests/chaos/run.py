@@ -123,7 +123,7 @@ async def _havoc(on: Scene, kills: int, say: Say) -> tuple[dict[str, int], dict[
     for name in extra:
         order.insert(chance.randrange(len(order) + 1), (name, False))
     deeds: dict[str, Callable[[], Awaitable[None]]] = on.mischief.kills() | on.mischief.disturbances()
-    custom = asyncio.create_task(_keep_sending(on))
+    custom = asyncio.create_task(keep_sending(on))
     try:
         for number, (name, _) in enumerate(order, 1):
             say(f"{number}/{len(order)} {name}")
@@ -143,7 +143,7 @@ def _plan(names: list[str], count: int, chance: random.Random) -> list[str]:
     return plan
 
 
-async def _keep_sending(on: Scene) -> None:
+async def keep_sending(on: Scene) -> None:
     """Send jobs so that there are always a few."""
     sending: set[asyncio.Task[Any]] = set()
     try:

@@ -153,6 +153,10 @@ class System:
         self.files.socket.unlink(missing_ok=True) if self.redis else None
         self.redis, _ = start_redis(self.files.folder)
 
+    def stop_redis(self) -> None:
+        assert self.redis is not None
+        stop_redis(self.redis)
+
     def kill_redis(self) -> None:
         assert self.redis is not None
         self.redis.kill()
