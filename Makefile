@@ -43,6 +43,12 @@ up: .venv/.embedded  ## run the whole service here: Redis, API and worker, until
 test: .venv/.dev  ## run all tests (ARGS='-k word' for some)
 	@$(BIN)/python -m pytest $(ARGS)
 
+chaos: .venv/.dev  ## kill what can be killed, under load, and count what is left (11 minutes)
+	@$(BIN)/python -m tests.chaos $(ARGS)
+
+rolling: .venv/.dev  ## restart workers, API and Redis one after another, under load, and count what is left
+	@$(BIN)/python -m tests.chaos.rolling $(ARGS)
+
 lint: .venv/.dev  ## check style and formatting (seconds)
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet . || { echo 'not formatted; run: make format'; exit 1; }
@@ -70,4 +76,4 @@ format: .venv/.dev  ## put the code into the project's format
 clean:  ## remove what targets made, but not .venv
 	@rm -rf out dist site .mypy_cache .ruff_cache .pytest_cache .coverage
 
-.PHONY: help setup demo up test lint types imports docs reference check format clean
+.PHONY: help setup demo up test chaos rolling lint types imports docs reference check format clean

@@ -27,7 +27,7 @@ def workers(as_json: bool = typer.Option(False, "--json", help="Print JSON.")) -
     if not found:
         typer.echo("no worker is alive", err=True)
         return
-    columns = ("WORKER", "HOST", "DEVICE", "STATE", "JOB", "MODELS", "ITERATIONS/S")
+    columns = ("WORKER", "HOST", "DEVICE", "STATE", "JOB", "MODELS", "ITERATIONS/S", "RELEASE")
     console().print(table(columns, [_row(worker) for worker in found]))
 
 
@@ -42,4 +42,4 @@ async def _live(redis: Redis) -> tuple[WorkerInfo, ...]:
 def _row(worker: WorkerInfo) -> tuple[str, ...]:
     speed = " ".join(f"{model} {rate:.1f}" for model, rate in worker.speed.items())
     models = " ".join(worker.models)
-    return worker.id, worker.host, worker.device, worker.state, worker.job or "", models, speed
+    return worker.id, worker.host, worker.device, worker.state, worker.job or "", models, speed, worker.version

@@ -32,11 +32,6 @@ def test_revoking_an_unknown_key_is_one_line(capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().err == "nst: There is no API key k1.\n"
 
 
-def test_workers_says_that_there_are_none(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["workers"]) == 0
-    assert capsys.readouterr().err == "no worker is alive\n"
-
-
 def test_no_redis_is_one_line(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
