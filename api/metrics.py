@@ -1,5 +1,6 @@
 """Prometheus metrics: this process's requests, and what the job store knows of the whole system."""
 
+from collections import Counter as Counted
 from collections.abc import Iterator, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -54,6 +55,11 @@ class _System:
             depth.add_metric((model, priority.value), count)
         yield depth
         yield GaugeMetricFamily("nst_jobs_running", "Jobs running.", value=self._stats.running)
+        yield GaugeMetricFamily(
+            "nst_jobs_unfinished",
+            "Jobs that wait or run: what the number of workers follows.",
+            value=sum(self._stats.waiting.values()) + self._stats.running,
+        )
         yield GaugeMetricFamily("nst_workers", "Live workers.", value=self._stats.workers)
 
     def _totals(self) -> Iterator[Metric]:
@@ -79,4 +85,7 @@ class _System:
                 speed.add_metric((worker.id, model), value)
             if worker.memory_bytes is not None:
                 memory.add_metric((worker.id, worker.device), worker.memory_bytes)
-        yield from (speed, memory)
+        serving = GaugeMetricFamily("nst_model_workers", "Live workers that have a network.", labels=("model",))
+        for model, count in Counted(model for worker in self._workers for model in worker.models).items():
+            serving.add_metric((model,), count)
+        yield from (speed, memory, serving)
