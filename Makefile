@@ -6,6 +6,8 @@ SHELL := bash
 
 BIN := .venv/bin
 CODE := nst_engine nst_client jobs api worker cli
+# All but KEDA's resources and kustomize's own file, which tests/deploy checks.
+MANIFESTS := $(filter-out %/scaling.yaml %/kustomization.yaml,$(wildcard deploy/k8s/*.yaml))
 ARGS ?=
 
 # uv on PATH, else one of our own from the package index.
@@ -13,7 +15,7 @@ UV := $(or $(shell command -v uv 2>/dev/null),.tools/bin/uv)
 OWN_UV := $(filter .tools/bin/uv,$(UV))
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .tools/bin/uv:
 	@echo 'uv is not on PATH: installing it into .tools'
@@ -67,7 +69,20 @@ reference: .venv/.dev  ## write the pages of docs/ that are made from code
 	@$(BIN)/nst presets --markdown > docs/presets.md
 	@$(BIN)/python -m tools.http_reference > docs/http-reference.md
 
-check: lint types imports docs  ## lint, types, import contracts and the documentation site
+deployment: .venv/.dev  ## check Dockerfiles, compose files and Kubernetes manifests
+	@$(BIN)/hadolint Dockerfile.api Dockerfile.worker
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml compose.*.yml
+	@$(BIN)/kubernetes-validate --quiet --strict $(MANIFESTS)
+
+check: lint types imports docs deployment  ## all of these: lint, types, imports, docs, deployment
+
+images-test: .venv/.dev  ## build both images and paint one picture through them (root; ARGS='--base IMAGE')
+	@type -P buildah debootstrap >/dev/null || \
+	  { echo 'buildah or debootstrap is missing; on Debian: apt-get install buildah debootstrap'; exit 1; }
+	@$(BIN)/python -m tests.images $(ARGS)
+
+release-check: .venv/.dev  ## build wheel and sdist, install them in clean environments and try them (5 GB for a while)
+	@$(BIN)/python -m tools.release_check --uv $(UV) $(ARGS)
 
 format: .venv/.dev  ## put the code into the project's format
 	@$(BIN)/ruff check --fix --quiet . || true
@@ -76,4 +91,4 @@ format: .venv/.dev  ## put the code into the project's format
 clean:  ## remove what targets made, but not .venv
 	@rm -rf out dist site .mypy_cache .ruff_cache .pytest_cache .coverage
 
-.PHONY: help setup demo up test chaos rolling lint types imports docs reference check format clean
+.PHONY: help setup demo up test chaos rolling lint types imports docs reference deployment check images-test format clean
