@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import typing
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from typer.core import TyperCommand, TyperOption
+import typer
+from typer.core import TyperCommand
 
 from cli.errors import InputError
 
@@ -25,7 +27,7 @@ class ParameterCommand(TyperCommand):
     The options are made when they are first looked at, so that `nst --help` need not load the parameters.
     """
 
-    _made: list[TyperOption] | None = None
+    _made: list[Any] | None = None
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Return the command's own options, then the parameters."""
@@ -60,11 +62,20 @@ def refusal(error: ConfigError) -> InputError:
     return InputError("; ".join(told) or error.message)
 
 
-def options() -> list[TyperOption]:
-    """Make one option for each parameter."""
+def options() -> list[Any]:
+    """Make one option for each parameter, by Typer's public way in: from the signature of a function."""
     from nst_engine.config import StyleConfig
 
-    return [_option(name, field) for name, field in StyleConfig.model_fields.items()]
+    def holder(**_values: str | None) -> None: ...
+
+    given = {name: _option(name, field) for name, field in StyleConfig.model_fields.items()}
+    holder.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=option) for name, option in given.items()]
+    )
+    holder.__annotations__ = dict.fromkeys(given, str | None)
+    app = typer.Typer(add_completion=False, rich_markup_mode="rich")
+    app.command()(holder)
+    return [made for made in typer.main.get_command(app).params if made.name in given]
 
 
 def flag(name: str) -> str:
@@ -72,16 +83,14 @@ def flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def _option(name: str, field: FieldInfo) -> TyperOption:
-    return TyperOption(
-        param_decls=[name, flag(name)],
-        type=str,
+def _option(name: str, field: FieldInfo) -> Any:
+    return typer.Option(
+        None,
+        flag(name),
         metavar=metavar(field),
         help=f"{field.description} [dim]\\[{shown(field.default)}][/]",
         rich_help_panel=f"Parameters: {group_of(field)}",
-        autocompletion=lambda _context, _words, begun: [
-            word for word in _choices(name, field) if word.startswith(begun)
-        ],
+        autocompletion=lambda incomplete: [word for word in _choices(name, field) if word.startswith(incomplete)],
     )
 
 

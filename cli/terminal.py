@@ -25,7 +25,7 @@ WIDE = 200  # columns of what is no terminal
 def console(*, stderr: bool = False) -> Console:
     """Return a console; what is not a terminal gets plain text, in long lines."""
     stream = sys.stderr if stderr else sys.stdout
-    return Console(file=stream, highlight=False, width=None if stream.isatty() else WIDE)
+    return Console(file=stream, highlight=False, markup=False, width=None if stream.isatty() else WIDE)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:

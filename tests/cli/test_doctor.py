@@ -34,12 +34,15 @@ def test_a_machine_that_has_everything_is_well(capsys: pytest.CaptureFixture[str
     assert "lite" in found["weights"]["told"]
 
 
-def test_a_plain_install_is_well_and_told_what_is_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plain_install_is_well_and_told_what_is_absent(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     without(monkeypatch, "torch", "redis", "psutil")
     assert doctor.engine().verdict is Verdict.ABSENT
     assert "nst[engine]" in doctor.engine().advice
     assert "nst[embedded]" in doctor.redis().advice
     assert main(["doctor"]) == 0
+    assert "nst[engine]" in capsys.readouterr().out  # the brackets are no markup
 
 
 def test_a_redis_that_does_not_answer_is_broken_and_its_password_not_shown(
