@@ -72,10 +72,7 @@ def fingerprint(wish: Wish) -> str:
 
 async def check_model(services: Services, model: str) -> None:
     """Refuse a network that no worker has had for long; with no worker alive the job may wait for one."""
-    workers = await services.client.workers()
-    if not workers or any(model in worker.models for worker in workers):
-        return
-    if model not in await services.client.expected_models():
+    if not await services.client.may_ask_for(model):
         detail = f"no worker has the weights of {model}; `nst weights pull {model}` on a worker's machine gets them"
         raise invalid(InvalidField(pointer="#/model", detail=detail))
 

@@ -194,12 +194,15 @@ class JobClient:
         """Name the networks that at least one live worker has."""
         return frozenset(model for worker in await self.workers() for model in worker.models)
 
-    async def expected_models(self) -> frozenset[str]:
-        """Name the networks that a worker had not long ago, which may be on its way back."""
+    async def may_ask_for(self, model: str) -> bool:
+        """Tell whether a worker has a network, or had it not long ago and may be on its way back, or none is alive."""
         with store_errors():
             seconds, _ = await self._redis.time()
-            oldest = seconds - self._settings.network_seconds
-            return frozenset(await self._redis.zrangebyscore(key("networks"), oldest, "+inf"))
+            pipe = self._redis.pipeline(transaction=False)
+            for name in (key("serving", model), key("workers")):
+                pipe.zcount(name, seconds * 1000, "+inf")
+            serving, alive, seen = await pipe.zscore(key("networks"), model).execute()
+        return bool(serving or not alive or (seen and seen >= seconds - self._settings.network_seconds))
 
     async def ping(self) -> None:
         """Raise StoreUnavailable unless Redis answers and takes writes."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from jobs.connections import connect
@@ -49,10 +51,16 @@ async def test_an_announcement_of_a_newer_release_is_understood(store: Store, ro
     assert [worker.priorities for worker in await store.client.workers()] == [tuple(Priority)]
 
 
-async def test_a_network_stays_expected_for_a_while_when_its_last_worker_went(store: Store, roster: Roster) -> None:
+async def test_a_network_may_be_asked_for_until_an_hour_after_its_last_worker_went(
+    store: Store, roster: Roster
+) -> None:
+    other = replace(INFO, id="w2", models=("lite",))
+    assert await store.client.may_ask_for("resnet50"), "no worker is alive"
+    roster.announce(other)
+    assert not await store.client.may_ask_for("vgg19")
     roster.announce(INFO)
+    assert await store.client.may_ask_for("vgg19")
     roster.retire(INFO)
-    assert await store.client.available_models() == frozenset()
-    assert await store.client.expected_models() == {"lite", "vgg19"}
+    assert await store.client.may_ask_for("vgg19"), "it may come back"
     store.redis.zadd("nst:networks", {"vgg19": 1})
-    assert await store.client.expected_models() == {"lite"}
+    assert not await store.client.may_ask_for("vgg19")
