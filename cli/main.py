@@ -3,7 +3,6 @@
 0: done; 1: it failed; 2: bad input or a setting that cannot be used; 130: Ctrl-C.
 """
 
-import os
 import sys
 from collections.abc import Sequence
 
@@ -20,6 +19,7 @@ from cli.stylize import stylize
 from cli.sweep import sweep
 from cli.up import up
 from cli.workers import workers
+from nst_engine.process import prepare_to_compute
 
 BAD_INPUT = 2
 
@@ -98,6 +98,5 @@ def exit_code(error: Exception) -> int:
 
 def run() -> None:
     """Run as the installed command."""
-    # Before torch is loaded: threads that spin while they wait make a busy machine ten times slower.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    prepare_to_compute()
     sys.exit(main())

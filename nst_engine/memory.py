@@ -15,6 +15,7 @@ from nst_engine.config import Memory, Optimizer, StyleConfig
 from nst_engine.errors import MemoryLimitError
 from nst_engine.layers import NETWORKS
 from nst_engine.networks import Network
+from nst_engine.process import give_memory_back
 from nst_engine.schedule import Scale
 
 GIB = 2**30
@@ -61,6 +62,7 @@ def available(device: torch.device) -> int:
     """Return the bytes free on `device`, within what the control group allows."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
+    give_memory_back()  # what the process keeps from an earlier run is free for this one
     free: int = psutil.virtual_memory().available
     limit = _control_group_room()
     return free if limit is None else min(free, limit)

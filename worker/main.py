@@ -28,6 +28,7 @@ from jobs.slots import Slots
 from jobs.storage import open_blobs
 from jobs.webhooks import WebhookSettings, webhook_chores
 from jobs.workers import Roster
+from nst_engine.process import prepare_to_compute
 from worker.apart import apart
 from worker.devices import Device, DeviceError, find_devices
 from worker.drain import DrainFlag
@@ -57,9 +58,7 @@ class Plan:
 
 def torch_plan(settings: WorkerSettings) -> Plan:
     """Plan for the real engine; torch is imported before the fork, for a fast start, but no device is touched."""
-    # Threads that spin while they wait take the cores from everything else: ten times slower on a busy machine.
-    # Read when torch is loaded, so it cannot be a setting of torch.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    prepare_to_compute()
     from worker.torch_engine import TorchEngine, installed_models
 
     installed = installed_models(settings.weights_dir)

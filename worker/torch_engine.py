@@ -22,6 +22,7 @@ from nst_engine.images import to_picture, to_tensor, to_uint16
 from nst_engine.layers import NETWORKS
 from nst_engine.networks import NetworkSpec
 from nst_engine.pictures import encode, encode16
+from nst_engine.process import give_memory_back
 from nst_engine.weights import candidates
 from worker.engine import BadCheckpointError, OutOfMemoryRunError, ParametersError, RunError, RunRequest, RunStep
 
@@ -64,8 +65,11 @@ class TorchEngine:
                 network=self._network(config),
                 resume=state,
             )
-            for step in steps:
-                yield TorchStep(step)
+            try:
+                for step in steps:
+                    yield TorchStep(step)
+            finally:
+                give_memory_back()
 
     def memory_bytes(self) -> int | None:
         """Return the memory taken on a CUDA device."""
