@@ -45,6 +45,10 @@ def submit(
     key: str | None = KEY,
 ) -> None:
     """Send a photo and paintings; print the job's id, or wait for the picture."""
+    from cli.outputs import written_as
+
+    if output is not None:
+        written_as(output)
     files = [Path(style) for style in styles]
     named = styles[0] if len(styles) == 1 and not files[0].exists() else None
     with connected(server, key) as client:
@@ -148,7 +152,9 @@ def follow(client: Client, job_id: str) -> None:
                 bar.update(task, total=told.get("total"), completed=told.get("iteration"), loss=shown)
             elif "status" in told:
                 bar.update(task, description=str(told["status"]))
-    job = client.get(job_id)
+        job = client.get(job_id)
+        if job.progress is not None:
+            bar.update(task, description=job.status, total=job.progress.total, completed=job.progress.iteration)
     if job.status != "succeeded":
         raise CommandError(f"the job {job.status}" + (f": {job.error_message}" if job.error_message else ""))
 

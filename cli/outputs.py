@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from nst_engine import Step
 
 FRAMES = 48  # of a time-lapse
+# Told here too, so that `nst jobs` writes pictures where nothing is installed that could read them.
+FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp", ".tif": "tiff", ".tiff": "tiff"}
 
 
 def targets(output: Path | None, contents: Sequence[Path], styles: Sequence[str], *, many: bool) -> list[Path]:
@@ -40,12 +42,9 @@ def targets(output: Path | None, contents: Sequence[Path], styles: Sequence[str]
 
 def written_as(output: Path) -> str:
     """Return the format that a file's name asks for; raises InputError before any work is done."""
-    from nst_engine.pictures import WRITABLE
-
-    endings = {".jpeg": "jpeg", ".tiff": "tiff"} | {form.suffix: name for name, form in WRITABLE.items()}
-    kind = endings.get(output.suffix.lower())
+    kind = FORMATS.get(output.suffix.lower())
     if kind is None:
-        raise InputError(f"--output: {output.name} has none of the endings {', '.join(sorted(endings))}")
+        raise InputError(f"--output: {output.name} has none of the endings {', '.join(sorted(FORMATS))}")
     if not output.parent.is_dir():
         raise InputError(f"--output: there is no folder {output.parent}")
     return kind
