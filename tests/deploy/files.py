@@ -1,0 +1,29 @@
+"""The deployment's files as data."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cli.configuration import PREFIX, settings
+
+ROOT = Path(__file__).parents[2]
+Document = dict[str, Any]
+
+
+def document(path: str) -> Document:
+    """Read a file that holds one document."""
+    found: Document = yaml.safe_load((ROOT / path).read_text())
+    return found
+
+
+def documents(folder: str) -> list[Document]:
+    """Read every document of every file of a folder."""
+    texts = [path.read_text() for path in sorted((ROOT / folder).glob("*.yaml"))]
+    return [found for text in texts for found in yaml.safe_load_all(text)]
+
+
+def no_settings(names: set[str]) -> set[str]:
+    """Return those of the names that look like a setting and are none."""
+    known = {setting.variable for setting in settings({})}
+    return {name for name in names if name.startswith(PREFIX)} - known

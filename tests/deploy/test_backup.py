@@ -1,0 +1,59 @@
+"""What docs/operations.md says of backups, with a real Redis."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from cli.redis_server import find_redis, prepare, running_redis
+from tests.deploy.files import ROOT
+
+RESTORE = ROOT / "deploy" / "redis-restore.sh"
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="nst-") as made:  # short: a socket's path must be
+        yield Path(made)
+
+
+def restore(folder: Path, backup: bytes) -> subprocess.CompletedProcess[bytes]:
+    environment = {**os.environ, "PATH": f"{find_redis().parent}:{os.environ['PATH']}"}
+    return subprocess.run(
+        [RESTORE, folder], env=environment, input=backup, capture_output=True, timeout=60, check=False
+    )
+
+
+def test_a_backup_of_a_running_redis_becomes_the_data_of_another(folder: Path) -> None:
+    with running_redis(folder / "old") as old:
+        redis.Redis.from_url(old.url).set("nst:job", "kept")
+        backup = subprocess.run(
+            [find_redis().with_name("redis-cli"), "-s", old.socket, "--rdb", "-"],
+            capture_output=True,
+            timeout=60,
+            check=True,
+        ).stdout
+    prepare(folder / "new")
+    done = restore(folder / "new", backup)
+    assert (done.returncode, done.stdout) == (0, b"1 keys restored\n"), done.stderr
+    with running_redis(folder / "new") as new:
+        assert redis.Redis.from_url(new.url).get("nst:job") == b"kept"
+
+
+def test_a_folder_with_data_is_left_alone(folder: Path) -> None:
+    (folder / "appendonly.aof").write_text("precious")
+    done = restore(folder, b"")
+    assert done.returncode == 1 and b"is not empty" in done.stderr
+    assert (folder / "appendonly.aof").read_text() == "precious"
+
+
+def test_a_broken_backup_is_named(folder: Path) -> None:
+    prepare(folder / "new")
+    done = restore(folder / "new", b"REDIS0009 and no more")
+    assert done.returncode == 1 and b"not a backup that can be read" in done.stderr

@@ -1,0 +1,60 @@
+"""docker-compose.yml and the files laid over it fit each other, the images and the settings."""
+
+import re
+
+import pytest
+
+from tests.deploy.files import ROOT, document, no_settings
+from worker.settings import WorkerSettings
+
+SERVICES = document("docker-compose.yml")["services"]
+OURS = ("api", "worker")
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_variable_given_is_a_setting(name: str) -> None:
+    given = set(SERVICES[name]["environment"]) | set(document("compose.gpu.yml")["services"]["worker"]["environment"])
+    assert "NST_REDIS_URL" in given
+    assert no_settings(given) == set()
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_service_can_write_to_its_volume_and_tmp_alone(name: str) -> None:
+    service = SERVICES[name]
+    assert (service["read_only"], service["cap_drop"], service["tmpfs"]) == (True, ["ALL"], ["/tmp"])
+    assert service["volumes"] == ["pictures:/data"]
+
+
+def test_a_worker_is_given_time_to_hand_its_job_back() -> None:
+    assert seconds(SERVICES["worker"]["stop_grace_period"]) > WorkerSettings().stop_grace_seconds
+
+
+def test_nothing_stands_in_the_way_of_more_workers() -> None:
+    assert not {"ports", "container_name"} & set(SERVICES["worker"])
+
+
+def test_redis_loses_nothing_and_asks_for_a_password() -> None:
+    options = SERVICES["redis"]["command"][1:]
+    given = dict(zip(options[::2], options[1::2], strict=True))
+    assert (given["--appendonly"], given["--maxmemory-policy"]) == ("yes", "noeviction")
+    assert given["--requirepass"].startswith("${NST_REDIS_PASSWORD:?")
+    assert "ports" not in SERVICES["redis"]
+
+
+def test_the_redis_of_compose_and_of_kubernetes_is_the_same_and_pinned() -> None:
+    image = SERVICES["redis"]["image"]
+    assert re.fullmatch(r"redis:\d+\.\d+\.\d+-bookworm@sha256:[0-9a-f]{64}", image)
+    assert image in (ROOT / "deploy/k8s/redis.yaml").read_text()
+
+
+def test_every_worker_sees_every_gpu() -> None:
+    """A count with replicas would give all of them the same one; each worker takes a free one itself."""
+    worker = document("compose.gpu.yml")["services"]["worker"]
+    (devices,) = worker["deploy"]["resources"]["reservations"]["devices"]
+    assert (devices["driver"], devices["count"], devices["capabilities"]) == ("nvidia", "all", ["gpu"])
+
+
+def seconds(text: str) -> float:
+    """Read a duration such as 90s."""
+    assert text.endswith("s")
+    return float(text[:-1])

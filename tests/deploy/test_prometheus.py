@@ -1,0 +1,81 @@
+"""The alerts and the scaling ask for metrics that the service has."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import promql_parser
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from api.metrics import Metrics
+from jobs.model import FAILURE_CODES, Stats, WorkerInfo
+from jobs.status import Priority, Status
+from tests.deploy.files import ROOT, document, documents
+
+RULES = document("deploy/prometheus/alerts.yml")["groups"][0]["rules"]
+OPERATIONS = ROOT / "docs" / "operations.md"
+
+
+@pytest.fixture(scope="module")
+def exported() -> set[str]:
+    """Name the samples of a metrics page on which everything has happened once."""
+    metrics = Metrics()
+    metrics.observe_request("GET", "/v1/jobs/{id}", 200, 0.1)
+    worker = WorkerInfo(
+        id="w",
+        host="h",
+        device="cpu",
+        models=("lite",),
+        priorities=tuple(Priority),
+        speed={"lite": 1.0},
+        memory_bytes=1,
+    )
+    waiting = {("lite", Priority.BATCH): 1}
+    page = metrics.page(Stats(waiting=waiting, running=1, workers=1, totals=dict.fromkeys(totals(), 1.0)), [worker])
+    families = text_string_to_metric_families(page.decode())
+    return {sample.name for family in families for sample in family.samples}
+
+
+def totals() -> Iterator[str]:
+    """Name the counters that the store's scripts keep."""
+    for script in Path(ROOT / "jobs" / "lua").glob("*.lua"):
+        yield from re.findall(r"count\('(\w+)'", script.read_text())
+    yield from (f"failed:{code}" for code in FAILURE_CODES)
+    yield from (status.value for status in (Status.SUCCEEDED, Status.CANCELED))
+
+
+def asked(expression: str) -> set[str]:
+    """Name the metrics that an expression reads."""
+    names: set[str] = set()
+
+    def note(node: promql_parser.Expr) -> bool:
+        if isinstance(node, promql_parser.VectorSelector):
+            names.add(node.name)
+        return True
+
+    promql_parser.walk(promql_parser.parse(expression), note)
+    return names
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
+def test_an_alert_reads_metrics_that_are_exported(rule: dict[str, str], exported: set[str]) -> None:
+    names = asked(rule["expr"])
+    assert names and names <= exported | {"up"}
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
+def test_an_alert_is_explained_to_operators(rule: dict[str, str]) -> None:
+    assert f"`{rule['alert']}`" in OPERATIONS.read_text()
+
+
+def test_the_number_of_workers_follows_a_metric_that_is_exported(exported: set[str]) -> None:
+    (scaled,) = (found for found in documents("deploy/k8s") if found["kind"] == "ScaledObject")
+    (trigger,) = scaled["spec"]["triggers"]
+    assert trigger["metadata"]["valueLocation"] in exported
+
+
+def test_the_example_reads_the_alerts_and_is_the_job_they_watch() -> None:
+    example = document("deploy/prometheus/prometheus.yml")
+    assert example["rule_files"] == ["alerts.yml"]
+    assert [job["job_name"] for job in example["scrape_configs"]] == ["nst"]
