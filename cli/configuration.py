@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.util import find_spec
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -26,6 +25,7 @@ PARTS = {
     "worker": ("worker.settings", "WorkerSettings"),
     "webhooks": ("jobs.webhooks", "WebhookSettings"),
     "weights": ("cli.downloads", "WeightsSettings"),
+    "nst jobs": ("cli.connection", "ConnectionSettings"),
 }
 Kind = TypeVar("Kind", bound="BaseSettings")
 
@@ -81,11 +81,13 @@ def settings(environment: Mapping[str, str]) -> Iterator[Setting]:
 
 def kinds() -> dict[str, type[BaseSettings]]:
     """Return the settings classes by the part of the service that reads them, of the parts that are installed."""
-    return {
-        part: getattr(import_module(module), name)
-        for part, (module, name) in PARTS.items()
-        if find_spec(module.partition(".")[0]) is not None
-    }
+    found = {}
+    for part, (module, name) in PARTS.items():
+        try:
+            found[part] = getattr(import_module(module), name)
+        except ModuleNotFoundError:  # an image, or an installation without an extra, holds a part of nst
+            continue
+    return found
 
 
 def checked(kind: type[Kind], given: Mapping[str, object] = MappingProxyType({})) -> Kind:
@@ -108,7 +110,7 @@ def markdown(found: list[Setting]) -> str:
     """Write the settings as the tables of docs/settings.md."""
     lines = ["# Settings", "", "Made by `nst config --markdown`. Each is an environment variable.", ""]
     for part in dict.fromkeys(setting.part for setting in found):
-        lines += [f"## {part.capitalize()}", "", "| variable | default | what it is |", "| --- | --- | --- |"]
+        lines += [f"## {part[0].upper() + part[1:]}", "", "| variable | default | what it is |", "| --- | --- | --- |"]
         lines += [f"| `{s.variable}` | `{s.default}` | {s.description} |" for s in found if s.part == part]
         lines.append("")
     return "\n".join(lines)

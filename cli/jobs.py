@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from cli import completion
-from cli.errors import CommandError, InputError
+from cli.errors import CommandError
 from cli.parameters import GIVEN, ParameterCommand
 
 if TYPE_CHECKING:
     from nst_client import Client, Job
 
-SERVER = typer.Option("http://127.0.0.1:8000", "--server", envvar="NST_SERVER", help="Where the service is.")
-KEY = typer.Option(None, "--key", envvar="NST_API_KEY", help="API key, where the service asks for one.")
+SERVER = typer.Option(None, "--server", help="Where the service is [NST_SERVER, http://127.0.0.1:8000].")
+KEY = typer.Option(None, "--key", help="API key, where the service asks for one [NST_API_KEY].")
 JOB = typer.Argument(..., metavar="JOB", help="Its id.")
 AS_JSON = typer.Option(False, "--json", help="Print JSON.")
 
@@ -41,7 +40,7 @@ def submit(
     ),
     mask: list[Path] = typer.Option([], help="Where each style applies (white), one per style, in their order."),
     output: Path | None = typer.Option(None, "--output", "-o", help="Wait, and write the picture here."),
-    server: str = SERVER,
+    server: str | None = SERVER,
     key: str | None = KEY,
 ) -> None:
     """Send a photo and paintings; print the job's id, or wait for the picture."""
@@ -51,7 +50,7 @@ def submit(
         written_as(output)
     files = [Path(style) for style in styles]
     named = styles[0] if len(styles) == 1 and not files[0].exists() else None
-    with connected(server, key) as client:
+    with service(server, key) as client:
         job = client.submit(content, [] if named else files, style_name=named, masks=mask, **context.meta[GIVEN])
         typer.echo(job.id)
         if output is not None:
@@ -63,7 +62,7 @@ def show_all(
     status: str | None = typer.Option(None, help="Only those: queued, running, succeeded, failed or canceled."),
     limit: int = typer.Option(20, min=1, help="Most jobs to list."),
     as_json: bool = AS_JSON,
-    server: str = SERVER,
+    server: str | None = SERVER,
     key: str | None = KEY,
 ) -> None:
     """List own jobs, newest first."""
@@ -71,7 +70,7 @@ def show_all(
 
     from cli.terminal import console, table
 
-    with connected(server, key) as client:
+    with service(server, key) as client:
         found = list(islice(client.jobs(status=status, limit=min(limit, 100)), limit))
     if as_json:
         typer.echo(json.dumps([dict(job.raw) for job in found], indent=2))
@@ -80,59 +79,47 @@ def show_all(
         console().print(table(("JOB", "STATUS", "DONE", "CREATED"), rows))
 
 
-def show(job_id: str = JOB, server: str = SERVER, key: str | None = KEY) -> None:
+def show(job_id: str = JOB, server: str | None = SERVER, key: str | None = KEY) -> None:
     """Print everything that is known of a job, as JSON."""
-    with connected(server, key) as client:
+    with service(server, key) as client:
         typer.echo(json.dumps(dict(client.get(job_id).raw), indent=2))
 
 
-def watch(job_id: str = JOB, server: str = SERVER, key: str | None = KEY) -> None:
+def watch(job_id: str = JOB, server: str | None = SERVER, key: str | None = KEY) -> None:
     """Follow a job until it has ended."""
-    with connected(server, key) as client:
+    with service(server, key) as client:
         follow(client, job_id)
 
 
 def result(
     job_id: str = JOB,
     output: Path = typer.Option(..., "--output", "-o", help="Where to write: .png, .jpg, .webp or .tif."),
-    server: str = SERVER,
+    server: str | None = SERVER,
     key: str | None = KEY,
 ) -> None:
     """Fetch the picture of a job that has succeeded."""
-    with connected(server, key) as client:
+    with service(server, key) as client:
         save(client, job_id, output)
 
 
-def cancel(job_id: str = JOB, server: str = SERVER, key: str | None = KEY) -> None:
+def cancel(job_id: str = JOB, server: str | None = SERVER, key: str | None = KEY) -> None:
     """Stop a job."""
-    with connected(server, key) as client:
+    with service(server, key) as client:
         job = client.cancel(job_id)
         typer.echo(job.status if job.has_ended else "stopping")
 
 
-def retry(job_id: str = JOB, server: str = SERVER, key: str | None = KEY) -> None:
+def retry(job_id: str = JOB, server: str | None = SERVER, key: str | None = KEY) -> None:
     """Make a new job of an ended one, and print its id."""
-    with connected(server, key) as client:
+    with service(server, key) as client:
         typer.echo(client.retry(job_id).id)
 
 
-@contextmanager
-def connected(server: str, key: str | None) -> Iterator[Client]:
-    """Talk to a service; its refusals become one line, code 2 where the request was bad."""
-    from nst_client import Client, ClientError, Retries, ServiceError
+def service(server: str | None, key: str | None) -> AbstractContextManager[Client]:
+    """Talk to the service that was named, or to that of the settings."""
+    from cli.connection import connected
 
-    if not server.startswith(("http://", "https://")):
-        raise InputError(f"--server: {server!r} is no http:// or https:// address")
-    try:
-        with Client(server, key=key, retries=Retries(attempts=3)) as client:
-            yield client
-    except ServiceError as error:
-        bad = error.status in (400, 404, 413, 415, 422)
-        raise CommandError(str(error), exit_code=2 if bad else 1) from None
-    except ClientError as error:
-        raise CommandError(str(error)) from None
-    except OSError as error:
-        raise InputError(f"{error.filename}: {error.strerror}") from None
+    return connected(server, key)
 
 
 def follow(client: Client, job_id: str) -> None:

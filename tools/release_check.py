@@ -44,7 +44,13 @@ PYTHON = ("python", "-P", "-c")
 TRIALS = (
     Trial(
         extra="",
-        commands=((*PYTHON, CLIENT), (*PYTHON, NO_TORCH), ("nst", "jobs", "submit", "--help"), ("nst", "presets")),
+        commands=(
+            (*PYTHON, CLIENT),
+            (*PYTHON, NO_TORCH),
+            ("nst", "jobs", "submit", "--help"),
+            ("nst", "presets"),
+            ("nst", "config"),
+        ),
         absent="engine redis",
     ),
     Trial(extra="api", commands=((*PYTHON, SERVED), ("nst", "styles"), ("nst", "config")), absent="engine"),

@@ -44,7 +44,8 @@ def test_a_bad_value_names_its_variable(monkeypatch: pytest.MonkeyPatch, capsys:
 def test_a_part_that_is_not_installed_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """The image of the API holds no worker."""
     monkeypatch.setitem(sys.modules, "worker", None)
-    assert {setting.part for setting in settings({})} == {"everywhere", "api", "webhooks", "weights"}
+    monkeypatch.delitem(sys.modules, "worker.settings", raising=False)
+    assert {setting.part for setting in settings({})} == {"everywhere", "api", "webhooks", "weights", "nst jobs"}
 
 
 def test_the_documentation_lists_the_settings_there_are() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Iterator
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -183,3 +184,7 @@ def test_both_clients_have_the_same_methods() -> None:
         return {name for name in vars(kind) if not name.startswith("_")} - {"close", "aclose"}
 
     assert names(Client) == names(AsyncClient)
+
+
+def test_other_programs_type_checkers_are_told_of_its_types() -> None:
+    assert all(files(package).joinpath("py.typed").is_file() for package in ("nst_client", "nst_engine"))
