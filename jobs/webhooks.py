@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 import logging
+import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Protocol
@@ -97,18 +98,23 @@ class Webhooks:
         sender: Sender = post,
         resolver: Resolve = resolve,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        looking: threading.Lock | None = None,
     ) -> None:
         self._redis: Any = redis
         self._outbox, self._settings = outbox, settings
         self._secret = settings.secret.get_secret_value().encode() if settings.secret else None
         self._send, self._resolve, self._now = sender, resolver, now
+        self._looking = looking or threading.Lock()
 
     def run(self, stopped: Callable[[float], bool]) -> None:
-        """Deliver until told to stop."""
-        while not stopped(self._settings.webhook_poll_seconds):
+        """Deliver until told to stop; of those that share a lock one looks for work: idling costs Redis little."""
+        while True:
+            with self._looking:
+                while (delivery := self._sought()) is None:
+                    if stopped(self._settings.webhook_poll_seconds):
+                        return
             try:
-                while self.deliver_next():
-                    pass
+                self._deliver(delivery)
             except StoreUnavailable:
                 continue
             except Exception:  # a chore's runner: the next delivery may fare better
@@ -116,15 +122,30 @@ class Webhooks:
 
     def deliver_next(self) -> bool:
         """Try one delivery that is due; False if there is none."""
-        delivery = self._outbox.take(lease_seconds=self._settings.webhook_seconds * 3 + 30)
-        if delivery is None:
-            return False
+        delivery = self._take()
+        if delivery is not None:
+            self._deliver(delivery)
+        return delivery is not None
+
+    def _sought(self) -> Delivery | None:
+        """Take what is due; a store that is down has nothing."""
+        try:
+            return self._take()
+        except StoreUnavailable:
+            return None
+        except Exception:  # a chore's runner, as above
+            log.exception("webhooks: an unexpected error")
+            return None
+
+    def _take(self) -> Delivery | None:
+        return self._outbox.take(lease_seconds=self._settings.webhook_seconds * 3 + 30)
+
+    def _deliver(self, delivery: Delivery) -> None:
         if self._is_gone(delivery):
             self._outbox.done(delivery)
-            return True
+            return
         status, reason = self._attempt(delivery)
         self._settle(delivery, status, reason)
-        return True
 
     def _attempt(self, delivery: Delivery) -> tuple[int | None, str]:
         """Send; returns the status, or None and the reason. A refused address is a 0: it will not get better."""
@@ -198,7 +219,8 @@ def webhook_chores(
     redis: Redis, jobs: JobSettings, settings: WebhookSettings, *, threads: int = 4
 ) -> list[Callable[[Callable[[float], bool]], None]]:
     """Return what a worker's keeper runs; several at once, because a receiver may take its time."""
-    return [Webhooks(redis, Outbox(redis, jobs), settings).run for _ in range(threads)]
+    looking = threading.Lock()
+    return [Webhooks(redis, Outbox(redis, jobs), settings, looking=looking).run for _ in range(threads)]
 
 
 def _gone_key(delivery: Delivery) -> str:

@@ -204,3 +204,46 @@ def test_time_stamps_are_of_the_attempt(raw: redis.Redis, job_settings: JobSetti
     delivery = Delivery(id="d", job_id="j", owner="ann", url=URL, attempt=2, payload=payload)
     _, headers = webhooks.signed(delivery)
     assert headers["webhook-timestamp"] == str(int(now.timestamp()))
+
+
+async def test_a_slow_receiver_does_not_hold_up_the_others(
+    store: Store, raw: redis.Redis, job_settings: JobSettings
+) -> None:
+    """Of several that share a lock one looks for work while the others deliver."""
+    for _ in range(2):
+        await ended(store)
+    slow, first_is_there, second_is_there = threading.Event(), threading.Event(), threading.Event()
+    stop = threading.Event()
+
+    def send(*_: Any, **__: Any) -> int:
+        if not first_is_there.is_set():
+            first_is_there.set()
+            slow.wait(10)
+        else:
+            second_is_there.set()
+        return 204
+
+    looking, settings = threading.Lock(), WebhookSettings(webhook_poll_seconds=0.01)
+    threads = [
+        threading.Thread(
+            target=Webhooks(
+                raw,
+                Outbox(raw, job_settings),
+                settings,
+                sender=send,
+                resolver=lambda host, port: (PUBLIC,),
+                looking=looking,
+            ).run,
+            args=(stop.wait,),
+        )
+        for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    assert second_is_there.wait(10)
+    slow.set()
+    stop.set()
+    for thread in threads:
+        thread.join(10)
+    assert not any(thread.is_alive() for thread in threads)
+    assert store.redis.zcard("nst:webhooks") == 0
