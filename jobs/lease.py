@@ -38,11 +38,12 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Checkpoint:
-    """A saved state of a run that another attempt can go on from."""
+    """A saved state of a run that another attempt can go on from, and the frames of its time-lapse if it has one."""
 
     blob: str
     sha256: str
     iteration: int
+    frames: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -123,7 +124,8 @@ class WorkerStore:
         flat = view[0]
         text = dict(zip(flat[::2], flat[1::2], strict=True)).get("checkpoint")
         try:
-            return None if text is None else Checkpoint(**json.loads(text))
+            known = {} if text is None else json.loads(text)
+            return Checkpoint(**{name: known[name] for name in Checkpoint.__dataclass_fields__ if name in known})
         except (ValueError, TypeError):
             return None  # the run starts afresh
 

@@ -11,6 +11,7 @@ from jobs.blobs import Blobs, blob_name
 from jobs.errors import BlobError, StoreUnavailable
 from jobs.lease import Checkpoint, Lease
 from worker.engine import RunStep
+from worker.timelapse import Timelapse
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ class Checkpoints:
         self._share = share
         self._clock = clock
         self._next = clock() + seconds
-        self._kept = lease.resume.blob if lease.resume else None
+        self._kept = _blobs_of(lease.resume) if lease.resume else ()
 
     def load(self) -> bytes | None:
         """Return the state that an earlier attempt saved; None if there is none or it is damaged."""
@@ -51,23 +52,39 @@ class Checkpoints:
         log.info("job %s goes on after iteration %d", self._lease.job.id, saved.iteration)
         return data
 
-    def save_if_due(self, step: RunStep) -> None:
+    def load_frames(self) -> bytes | None:
+        """Return the frames of the time-lapse that an earlier attempt saved; None if there are none."""
+        saved = self._lease.resume
+        if saved is None or saved.frames is None:
+            return None
+        try:
+            return self._blobs.read(saved.frames)
+        except BlobError as error:
+            log.warning("the time-lapse of job %s begins late: %s", self._lease.job.id, error)
+            return None
+
+    def save_if_due(self, step: RunStep, timelapse: Timelapse | None = None) -> None:
         """Save the state of a step if it is time to."""
         if self._clock() >= self._next:
-            self.save(step)
+            self.save(step, timelapse)
 
-    def save(self, step: RunStep) -> None:
+    def save(self, step: RunStep, timelapse: Timelapse | None = None) -> None:
         """Save the state of a step; a run whose state cannot be saved goes on without."""
         began = self._clock()
         iteration = step.progress.iteration
-        name = blob_name(self._lease.job.id, f"checkpoint-{self._lease.token}-{iteration}")
+        mark = f"{self._lease.token}-{iteration}"
+        name = blob_name(self._lease.job.id, f"checkpoint-{mark}")
+        frames = None if timelapse is None else blob_name(self._lease.job.id, f"frames-{mark}")
         try:
+            if timelapse is not None and frames is not None:
+                self._blobs.put(frames, timelapse.state(), "application/zip")
             ref = self._blobs.put(name, step.state())
-            if self._lease.checkpoint(Checkpoint(blob=name, sha256=ref.sha256, iteration=iteration)):
+            saved = Checkpoint(blob=name, sha256=ref.sha256, iteration=iteration, frames=frames)
+            if self._lease.checkpoint(saved):
                 self.forget()
-                self._kept = name
+                self._kept = _blobs_of(saved)
             else:
-                self._blobs.delete(name)
+                self._blobs.delete(*_blobs_of(saved))
         except (BlobError, StoreUnavailable) as error:
             log.warning("the state of job %s was not saved: %s", self._lease.job.id, error)
         cost = self._clock() - began
@@ -75,6 +92,9 @@ class Checkpoints:
 
     def forget(self) -> None:
         """Remove the checkpoint that is kept; only for one who holds the lease, or has ended the job."""
-        if self._kept is not None:
-            self._blobs.delete(self._kept)
-            self._kept = None
+        self._blobs.delete(*self._kept)
+        self._kept = ()
+
+
+def _blobs_of(saved: Checkpoint) -> tuple[str, ...]:
+    return (saved.blob,) if saved.frames is None else (saved.blob, saved.frames)

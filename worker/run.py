@@ -77,7 +77,8 @@ class Run:
         self._checkpoints = Checkpoints(
             lease, around.blobs, seconds=jobs.checkpoint_seconds, share=jobs.checkpoint_share
         )
-        self._timelapse = Timelapse(frames=settings.timelapse_frames, side=settings.timelapse_side)
+        frames, side = settings.timelapse_frames, settings.timelapse_side
+        self._timelapse = Timelapse(frames=frames, side=side) if self._job.options.timelapse else None
         self._heart = Heart(
             lease,
             seconds=jobs.heartbeat_seconds,
@@ -114,12 +115,12 @@ class Run:
             last = step
             self._progress = self._speed.measure(step.progress)
             self._heart.report(self._progress)
+            if self._timelapse is not None:
+                self._timelapse.offer(step)
             if self._must_stop(step):
                 return self._stop(self._heart.verdict, step)
-            self._checkpoints.save_if_due(step)
+            self._checkpoints.save_if_due(step, self._timelapse)
             self._previews.offer(step)
-            if self._job.options.timelapse:
-                self._timelapse.offer(step)
         if last is None:
             raise RunError("internal", FAILURE_CODES["internal"])
         if self._speed.per_second is not None:
@@ -135,6 +136,7 @@ class Run:
         """Yield the steps of the run, from the checkpoint if there is a good one."""
         engine, saved, went_on = self._around.engine, self._checkpoints.load(), False
         if saved is not None:
+            self._restore_timelapse()
             try:
                 for step in engine.run(load_request(self._job, self._around.blobs, saved)):
                     went_on = True
@@ -143,11 +145,22 @@ class Run:
                 log.warning("job %s starts afresh: %s", self._job.id, error)
             if went_on:
                 return
+            if self._timelapse is not None:
+                self._timelapse.clear()
         yield from engine.run(load_request(self._job, self._around.blobs, None))
+
+    def _restore_timelapse(self) -> None:
+        frames = None if self._timelapse is None else self._checkpoints.load_frames()
+        if self._timelapse is None or frames is None:
+            return
+        try:
+            self._timelapse.restore(frames)
+        except ValueError as error:
+            log.warning("the time-lapse of job %s begins late: %s", self._job.id, error)
 
     def _publish(self, step: RunStep) -> Outcome:
         """Store the result, then end the job with it; what is stored in vain is removed."""
-        frames = self._timelapse.frames(step) if self._job.options.timelapse else ()
+        frames = () if self._timelapse is None else self._timelapse.frames(step)
         result = store_result(self._lease, self._around.blobs, step, frames)
         outcome = self._end(lambda: self._lease.complete(result, self._progress))
         if outcome is not Outcome.SUCCEEDED:
@@ -161,7 +174,7 @@ class Run:
             case Verdict.TIMEOUT:
                 return self._fail("timeout", FAILURE_CODES["timeout"])
             case Verdict.DRAIN:
-                self._checkpoints.save(step)
+                self._checkpoints.save(step, self._timelapse)
                 return self._hand_back("drained")
         return Outcome.LOST
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -94,6 +95,22 @@ def test_a_checkpoint_under_a_lost_lease_is_not_left_behind(tmp_path: Path) -> N
     checkpoints, blobs, _ = saving(tmp_path, Clock(), holds=False)
     checkpoints.save(step(1))
     assert list(blobs.list()) == []
+
+
+@pytest.mark.parametrize("cut", [1, 5, 9, 40, 99])
+def test_a_time_lapse_that_was_interrupted_has_the_same_frames(cut: int) -> None:
+    whole, first = Timelapse(frames=8, side=32), Timelapse(frames=8, side=32)
+    for iteration in range(1, 101):
+        whole.offer(step(iteration, 100))
+    for iteration in range(1, cut + 1):
+        first.offer(step(iteration, 100))
+    second = Timelapse(frames=8, side=32)
+    second.restore(first.state())
+    for iteration in range(cut + 1, 101):
+        second.offer(step(iteration, 100))
+    last = step(100, 100)
+    for a, b in zip(whole.frames(last), second.frames(last), strict=True):
+        assert abs(np.asarray(a, dtype=int) - np.asarray(b, dtype=int)).max() <= 8
 
 
 @pytest.mark.parametrize("length", [1, 7, 8, 9, 100, 1000])

@@ -62,6 +62,17 @@ def told(bench: Bench, iteration: int, tell: Callable[[], Any]) -> Interrupted:
     return Interrupted(happens)
 
 
+def drained_after(bench: Bench, iteration: int) -> None:
+    """Run a job until the worker has to end after an iteration; another attempt is the fake engine's."""
+
+    def drain() -> None:
+        bench.draining = True
+
+    bench.engine = told(bench, iteration, drain)
+    assert bench.run() is Outcome.RETURNED
+    bench.draining, bench.engine = False, FakeEngine()
+
+
 def _beat() -> None:
     """Give the heart, a real thread that beats every 10 ms here, the time to."""
     time.sleep(0.05)
@@ -119,6 +130,36 @@ async def test_a_time_lapse_is_made_when_asked_for(bench: Bench) -> None:
     assert result.timelapse is not None
     with Image.open(io.BytesIO(bench.blobs.read(result.timelapse.name))) as picture:
         assert picture.n_frames == 5  # type: ignore[attr-defined]
+
+
+async def test_a_time_lapse_goes_on_where_another_attempt_left_it(bench: Bench) -> None:
+    job = await bench.create(steps=40, timelapse=True)
+    drained_after(bench, 5)
+    assert "frames" in bench.files(job)
+    assert bench.run() is Outcome.SUCCEEDED
+    result = (await bench.look(job)).result
+    assert result is not None
+    assert result.timelapse is not None
+    with Image.open(io.BytesIO(bench.blobs.read(result.timelapse.name))) as picture:
+        assert picture.n_frames == 40  # type: ignore[attr-defined]
+    assert bench.files(job) <= {"content", "style", "result", "preview", "timelapse"}
+
+
+@pytest.mark.parametrize("damage", ["gone", "torn"])
+async def test_damaged_frames_cost_the_beginning_of_the_time_lapse_alone(bench: Bench, damage: str) -> None:
+    job = await bench.create(steps=40, timelapse=True)
+    drained_after(bench, 5)
+    (frames,) = (info.name for info in bench.blobs.list() if "/frames-" in info.name)
+    if damage == "gone":
+        bench.blobs.delete(frames)
+    else:
+        bench.blobs.put(frames, b"PK torn")
+    assert bench.run() is Outcome.SUCCEEDED
+    result = (await bench.look(job)).result
+    assert result is not None
+    assert result.timelapse is not None
+    with Image.open(io.BytesIO(bench.blobs.read(result.timelapse.name))) as picture:
+        assert 1 < picture.n_frames < 40  # type: ignore[attr-defined]
 
 
 async def test_an_ended_job_keeps_inputs_result_and_preview_only(bench: Bench) -> None:
@@ -179,16 +220,10 @@ async def test_a_cancel_stops_the_run(bench: Bench, redis_url: str) -> None:
 
 async def test_a_drain_saves_the_state_and_the_next_attempt_goes_on_from_it(bench: Bench) -> None:
     job = await bench.create(steps=40)
-
-    def drain() -> None:
-        bench.draining = True
-
-    bench.engine = told(bench, 3, drain)
-    assert bench.run() is Outcome.RETURNED
+    drained_after(bench, 3)
     back = await bench.look(job)
     assert (back.status, back.attempt) == (Status.QUEUED, 0)
     assert len(bench.permits.published) == 2
-    bench.draining = False
     bench.engine = second = Interrupted(lambda at: None)
     assert bench.run() is Outcome.SUCCEEDED
     assert second.resumed_at is not None
