@@ -40,7 +40,8 @@ def exported() -> set[str]:
 def totals() -> Iterator[str]:
     """Name the counters that the store's scripts keep."""
     for script in Path(ROOT / "jobs" / "lua").glob("*.lua"):
-        yield from re.findall(r"count\('(\w+)'", script.read_text())
+        for name in re.findall(r"count\('(\w+:?)'", script.read_text()):
+            yield name + "reason" if name.endswith(":") else name
     yield from (f"failed:{code}" for code in FAILURE_CODES)
     yield from (status.value for status in (Status.SUCCEEDED, Status.CANCELED))
 
@@ -67,6 +68,13 @@ def test_an_alert_reads_metrics_that_are_exported(rule: dict[str, str], exported
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
 def test_an_alert_is_explained_to_operators(rule: dict[str, str]) -> None:
     assert f"`{rule['alert']}`" in OPERATIONS.read_text()
+
+
+def test_every_metric_is_explained_to_operators(exported: set[str]) -> None:
+    parts = re.compile("_(bucket|count|sum|created)$")
+    names = {parts.sub("", name) for name in exported - {"nst_jobs_created_total"}} - {"nst_http_requests"}
+    table = set(re.findall(r"`(nst_[a-z_]+)`", OPERATIONS.read_text()))
+    assert names | {"nst_jobs_created_total"} <= table
 
 
 def test_the_number_of_workers_follows_a_metric_that_is_exported(exported: set[str]) -> None:
