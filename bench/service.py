@@ -1,0 +1,284 @@
+"""How fast is the service? `python -m bench.service [--quick] [--json]`
+
+Each figure stands beside that of a bare FastAPI endpoint which answers the same number of bytes to the same load, turn
+by turn in the same run. Redis, the API, the endpoint, the workers and the load share this machine.
+
+polls      `GET /v1/jobs/{id}` of a running job, over 8 connections, as fast as they are answered
+creates    `POST /v1/jobs` with a photo of 1 MB; beside it the time of hashing and syncing the stored picture to disk
+events     progress events of one job to 100 listeners
+queue      seconds from the job's creation to its running, on an idle worker
+busy       polls at a steady rate, while no worker computes and while one does
+jobs       jobs per minute on `lite` at 256 px, with 1 and 2 workers, beside the engine alone in one process
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import hashlib
+import io
+import json
+import os
+import statistics
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from redis import Redis
+
+from bench.figures import percentile
+from bench.load import Connection, Load, ask, get, pace, post, saturate
+from bench.pictures import pairs
+from bench.stack import ENDED, Stack, running
+from bench.tables import machine
+from jobs.connections import connect
+from jobs.lease import Lease, WorkerStore
+from jobs.model import Failure, Progress, WorkerInfo
+from jobs.status import Priority
+from jobs.workers import Roster
+from nst_engine.pictures import encode
+from nst_engine.process import prepare_to_compute
+
+CONNECTIONS, LISTENERS, EVENTS, POLLS_PER_SECOND = 8, 100, 200, 50
+Figures = dict[str, Any]
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="shorter turns: under five minutes")
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+    asked = parser.parse_args()
+    prepare_to_compute()
+    found = asyncio.run(measure(quick=asked.quick))
+    print(json.dumps(found) if asked.json else json.dumps(found, indent=2))
+
+
+async def measure(*, quick: bool) -> Figures:
+    """Measure everything; `quick` makes turns short."""
+    turns, seconds, jobs = (3, 2.0, 4) if quick else (5, 4.0, 8)
+    async with running() as stack:
+        found: Figures = {"machine": machine()}
+        photo = photograph(bytes_wanted=1_000_000)
+        redis = connect(stack.settings)
+        _announce(redis)
+        lease = await _running_job(stack, redis)
+
+        async def note(name: str, figures: Awaitable[Any]) -> None:
+            print(f"{name} …", file=sys.stderr)
+            found[name] = await figures
+
+        await note("polls", polls(stack, lease.job.id, turns, seconds))
+        await note("events", events(stack, lease))
+        await note("creates", creates(stack, photo, turns, seconds))
+        await stack.cancel_all()
+        Roster(redis, ttl_seconds=1).retire(_nobody())
+        await stack.start_worker()
+        await note("queue", queue(stack, 30 if quick else 100))
+        await note("busy", busy(stack, 2 * seconds))
+        alone = _engine_alone(jobs)
+        await note("one_worker", throughput(stack, jobs, alone))
+        await stack.start_worker()
+        await note("two_workers", throughput(stack, jobs, alone))
+    return found
+
+
+async def polls(stack: Stack, job_id: str, turns: int, seconds: float) -> Figures:
+    """Measure status polls."""
+    request = get(f"/v1/jobs/{job_id}")
+    size = len((await ask(stack.port, request)).body)
+    bare = get(f"/bytes/{size}")
+    return await _beside(
+        turns,
+        lambda: saturate(stack.port, request, connections=CONNECTIONS, seconds=seconds),
+        lambda: saturate(stack.bare, bare, connections=CONNECTIONS, seconds=seconds),
+    ) | {"bytes": size}
+
+
+async def creates(stack: Stack, photo: bytes, turns: int, seconds: float) -> Figures:
+    """Measure creations, and the disk below them."""
+    request = _wish(photo, max_size="256")
+    answer = await ask(stack.port, request)
+    found = await _beside(
+        turns,
+        lambda: saturate(stack.port, request, connections=4, seconds=seconds, status=202),
+        lambda: saturate(
+            stack.bare, post(f"/bytes/{len(answer.body)}", files={"content": photo}), connections=4, seconds=seconds
+        ),
+    )
+    stored = next((stack.settings.data_dir / "blobs").rglob(f"*{json.loads(answer.body)['id']}*/content*"))
+    floor = statistics.median(_hashed_and_synced(stored) for _ in range(9))
+    return found | {"photo_bytes": len(photo), "stored_bytes": stored.stat().st_size, "hash_and_disk_seconds": floor}
+
+
+async def events(stack: Stack, lease: Lease) -> Figures:
+    """Measure how many events a second reach all listeners together; it ends the job."""
+    request = get(f"/v1/jobs/{lease.job.id}/events")
+    heard = [await Connection.open(stack.port) for _ in range(LISTENERS)]
+    readers = [asyncio.create_task(connection.read_until(request, b"event: completed")) for connection in heard]
+    await asyncio.sleep(2)  # until all of them listen
+    started = time.perf_counter()
+    await asyncio.to_thread(_publish, lease)
+    sizes = await asyncio.gather(*readers)
+    seconds = time.perf_counter() - started
+    bare = [await Connection.open(stack.bare) for _ in range(LISTENERS)]
+    streamed = get(f"/events/{EVENTS}/{sizes[0] // EVENTS}")
+    started = time.perf_counter()
+    await asyncio.gather(*(connection.read_until(streamed, b"end") for connection in bare))
+    bare_seconds = time.perf_counter() - started
+    for connection in (*heard, *bare):
+        connection.close()
+    count = LISTENERS * EVENTS
+    return {"rate": count / seconds, "bare": count / bare_seconds, "ratio": bare_seconds / seconds}
+
+
+async def queue(stack: Stack, count: int) -> Figures:
+    """Measure the time from creation to running, one job after the other; the first loads the network."""
+    request = _wish(_small(), max_size="64", steps="1")
+    times, answered = [], []
+    for _ in range(count + 1):
+        answer = await ask(stack.port, request)
+        job = await stack.until(json.loads(answer.body)["id"], *ENDED)
+        times.append(job["queue_seconds"])
+        answered.append(answer.seconds)
+    times, answered = times[1:], answered[1:]
+    return {"median": statistics.median(times), "p95": percentile(times, 95), "answer": statistics.median(answered)}
+
+
+async def busy(stack: Stack, seconds: float) -> Figures:
+    """Measure how polls suffer from a worker that computes."""
+    answer = await ask(stack.port, _wish(_small(512), max_size="512", steps="2000", scales="1"))
+    job_id = json.loads(answer.body)["id"]
+    await stack.until(job_id, "running")
+    request = get(f"/v1/jobs/{job_id}")
+    computing = await pace(stack.port, request, rate=POLLS_PER_SECOND, seconds=seconds)
+    bare = await pace(stack.bare, get("/bytes/1000"), rate=POLLS_PER_SECOND, seconds=seconds)
+    await stack.cancel_all()
+    idle = await pace(stack.port, request, rate=POLLS_PER_SECOND, seconds=seconds)
+    return {
+        "idle_p99": idle.p99,
+        "computing_p99": computing.p99,
+        "ratio": computing.p99 / idle.p99,
+        "bare_computing_p99": bare.p99,
+    }
+
+
+async def throughput(stack: Stack, count: int, alone: float) -> Figures:
+    """Measure whole jobs, from the first request to the last end; each worker has had one before."""
+    request = _wish(_small(256), max_size="256")
+    warm = [await ask(stack.port, _wish(_small(), max_size="64", steps="1")) for _ in stack.workers * 3]
+    for answer in warm:
+        await stack.until(json.loads(answer.body)["id"], *ENDED)
+    started = time.perf_counter()
+    answers = [await ask(stack.port, request) for _ in range(count)]
+    for answer in answers:
+        job = await stack.until(json.loads(answer.body)["id"], *ENDED)
+        assert job["status"] == "succeeded", job
+    per_minute = 60 * count / (time.perf_counter() - started)
+    return {"workers": len(stack.workers), "per_minute": per_minute, "engine": alone, "ratio": per_minute / alone}
+
+
+async def _beside(turns: int, ours: Callable[[], Awaitable[Load]], bare: Callable[[], Awaitable[Load]]) -> Figures:
+    """Load both turn by turn and return the medians."""
+    mine, other = [], []
+    for _ in range(turns):
+        mine.append((await ours()).rate)
+        other.append((await bare()).rate)
+    rate, floor = statistics.median(mine), statistics.median(other)
+    return {"rate": rate, "bare": floor, "ratio": rate / floor}
+
+
+def _wish(photo: bytes, **fields: str) -> bytes:
+    return post("/v1/jobs", files={"content": photo}, fields={"style_name": "waves", **fields})
+
+
+def photograph(*, bytes_wanted: int) -> bytes:
+    """Return a JPEG of about so many bytes: a photo enlarged, with grain."""
+    (pair,) = pairs(None, None, count=1)
+    noise = np.random.default_rng(0).normal(0, 16, (1024, 1024, 3))
+    pixels = np.asarray(pair.content.resize((1024, 1024)), dtype=np.float64) + noise
+    image = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+    files = []
+    for quality in range(70, 100, 3):
+        file = io.BytesIO()
+        image.save(file, "JPEG", quality=quality)
+        files.append(file.getvalue())
+    return min(files, key=lambda data: abs(len(data) - bytes_wanted))
+
+
+def _small(side: int = 64) -> bytes:
+    (pair,) = pairs(None, None, count=1)
+    return encode(pair.content.resize((side, side)), "png")
+
+
+def _nobody() -> WorkerInfo:
+    """Return a worker that takes no jobs: without one that has `lite`, none would be accepted."""
+    return WorkerInfo(
+        id="nobody", host="bench", device="cpu", models=("lite",), priorities=tuple(Priority), version="0", started_at=0
+    )
+
+
+def _announce(redis: Redis) -> None:
+    Roster(redis, ttl_seconds=600).announce(_nobody())
+
+
+async def _running_job(stack: Stack, redis: Redis) -> Lease:
+    """Create a job and claim it as a worker would."""
+    answer = await ask(stack.port, _wish(_small(), max_size="64"))
+    if answer.status != 202:
+        raise RuntimeError(answer.body)
+    lease = WorkerStore(redis, stack.settings).claim("lite", worker="nobody", token="bench")
+    assert lease is not None
+    lease.heartbeat(Progress(iteration=1, total=EVENTS, loss=1.0))
+    return lease
+
+
+def _publish(lease: Lease) -> None:
+    for iteration in range(1, EVENTS + 1):
+        lease.heartbeat(Progress(iteration=iteration, total=EVENTS, loss=1.0 / iteration))
+    lease.fail(Failure(code="internal", message="measured"))
+
+
+def _hashed_and_synced(stored: Path) -> float:
+    """Time what storing a picture takes at least: its hash, a new file, fsync, rename."""
+    data = stored.read_bytes()
+    target = stored.parent / "floor"
+    started = time.perf_counter()
+    hashlib.sha256(data).hexdigest()
+    with target.with_suffix(".part").open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    target.with_suffix(".part").rename(target)
+    passed = time.perf_counter() - started
+    target.unlink()
+    return passed
+
+
+def _engine_alone(count: int) -> float:
+    """Return the pictures a minute that the engine makes in this process, file to file, with the network loaded."""
+    from nst_engine import load_network, resolve, stylize
+    from nst_engine.images import to_picture, to_tensor
+    from nst_engine.paintings import paint
+    from nst_engine.pictures import read_picture
+
+    config = resolve("default", {"max_size": 256})
+    network, style, photo = load_network(config), to_tensor(paint("waves", size=512)), _small(256)
+
+    def make() -> None:
+        *_, last = stylize(to_tensor(read_picture(photo)), [style], config, network=network)
+        encode(to_picture(last.image()), "png")
+
+    make()
+    started = time.perf_counter()
+    for _ in range(max(1, count // 2)):
+        make()
+    return 60 * max(1, count // 2) / (time.perf_counter() - started)
+
+
+if __name__ == "__main__":
+    main()
