@@ -51,6 +51,12 @@ chaos: .venv/.dev  ## kill what can be killed, under load, and count what is lef
 rolling: .venv/.dev  ## restart workers, API and Redis one after another, under load, and count what is left
 	@$(BIN)/python -m tests.chaos.rolling $(ARGS)
 
+coverage: .venv/.dev  ## run all tests and tell which lines and branches they miss; below 90 % is an error
+	@rm -f .coverage .coverage.*
+	@$(BIN)/python -m pytest --cov --cov-report= $(ARGS)
+	@for part in nst_engine jobs api worker cli nst_client; do \
+	  $(BIN)/coverage report --include="$$part/*" --show-missing --skip-covered --fail-under=90; done
+
 lint: .venv/.dev  ## check style and formatting (seconds)
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet . || { echo 'not formatted; run: make format'; exit 1; }
@@ -89,6 +95,6 @@ format: .venv/.dev  ## put the code into the project's format
 	@$(BIN)/ruff format --quiet .
 
 clean:  ## remove what targets made, but not .venv
-	@rm -rf out dist site .mypy_cache .ruff_cache .pytest_cache .coverage
+	@rm -rf out dist site .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.*
 
 .PHONY: help setup demo up test chaos rolling lint types imports docs reference deployment check images-test format clean

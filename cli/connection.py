@@ -19,9 +19,7 @@ class ConnectionSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="NST_", frozen=True, extra="ignore")
 
     server: str = Field("http://127.0.0.1:8000", description="Service that `nst jobs` talks to.", pattern="^https?://")
-    api_key: SecretStr | None = Field(
-        None, description="API key for `nst jobs`, where the service asks for one."
-    )
+    api_key: SecretStr | None = Field(None, description="API key for `nst jobs`, where the service asks for one.")
 
 
 @contextmanager

@@ -90,5 +90,5 @@ def _as_data(preset: Preset) -> dict[str, object]:
         "summary": preset.summary,
         "source": preset.source,
         "exactness": preset.exactness,
-        "config": preset.config.model_dump(mode="json"),
+        "params": preset.config.model_dump(mode="json"),
     }

@@ -32,12 +32,12 @@ def test_presets_as_json_carry_every_value(capsys: pytest.CaptureFixture[str]) -
     assert main(["presets", "--json"]) == 0
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
     assert set(rows) == set(PRESETS)
-    assert rows["default"]["config"]["max_size"] == PRESETS["default"].config.max_size
+    assert rows["default"]["params"]["max_size"] == PRESETS["default"].config.max_size
 
 
 def test_one_preset_as_json_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["presets", "deep-content", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["config"]["content_layers"] == {"conv5_2": 1}
+    assert json.loads(capsys.readouterr().out)["params"]["content_layers"] == {"conv5_2": 1}
 
 
 def test_an_unknown_preset_is_refused_with_the_names_there_are(capsys: pytest.CaptureFixture[str]) -> None:
