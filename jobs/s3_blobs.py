@@ -55,7 +55,7 @@ class S3Blobs:
             start += piece
         # Without an end in sight it is a multipart upload, which takes three requests and more.
         body: bytes | Iterator[bytes] = start if len(start) < WHOLE else chain([start], pieces)
-        with _errors(name, writing=True):
+        with self._asking(name, writing=True):
             self._store.put(name, body, attributes={"Content-Type": media_type}, chunk_size=WHOLE)
         self._sure_until = self._clock() + SURE_SECONDS
         return BlobRef(name=name, sha256=digest.hexdigest(), bytes=size, media_type=media_type)
@@ -63,7 +63,7 @@ class S3Blobs:
     def open(self, name: str) -> BinaryIO:
         """Open a blob for reading, seekable: small ones whole, large ones in pieces."""
         _check_name(name)
-        with _errors(name):
+        with self._asking(name):
             found = self._store.get(name)
             if found.meta["size"] <= WHOLE:
                 return io.BytesIO(bytes(found.bytes()))
@@ -73,26 +73,26 @@ class S3Blobs:
     def read(self, name: str) -> bytes:
         """Return the bytes of a blob."""
         _check_name(name)
-        with _errors(name):
+        with self._asking(name):
             return bytes(self._store.get(name).bytes())
 
     def stat(self, name: str) -> BlobInfo:
         """Return size and age of a blob."""
         _check_name(name)
-        with _errors(name):
+        with self._asking(name):
             meta = self._store.head(name)
         return BlobInfo(name=name, bytes=meta["size"], modified=meta["last_modified"].timestamp())
 
     def copy(self, source: str, target: str) -> None:
         """Copy a blob inside the storage."""
         _check_name(target)
-        with _errors(source):
+        with self._asking(source):
             self._store.copy(source, target)
 
     def delete(self, *names: str) -> None:
         """Remove blobs."""
         if names:
-            with _errors(names[0], writing=True):
+            with self._asking(names[0], writing=True):
                 self._store.delete(list(names))
 
     def delete_all(self, job_id: str) -> None:
@@ -107,17 +107,27 @@ class S3Blobs:
         """Raise StorageFull or StorageUnavailable if nothing could be stored a moment ago, nor now."""
         if self._clock() < self._sure_until:
             return
-        with _errors(CHECK, writing=True):
+        with self._asking(CHECK, writing=True):
             self._store.put(CHECK, b"")
         self._sure_until = self._clock() + SURE_SECONDS
 
     def _under(self, prefix: str | None) -> Iterator[BlobInfo]:
-        with _errors(prefix or "", writing=True):
+        with self._asking(prefix or "", writing=True):
             for batch in self._store.list(prefix):
                 for meta in batch:
                     if NAME.fullmatch(meta["path"]):
                         modified = meta["last_modified"].timestamp()
                         yield BlobInfo(name=meta["path"], bytes=meta["size"], modified=modified)
+
+    @contextmanager
+    def _asking(self, name: str, *, writing: bool = False) -> Iterator[None]:
+        """Translate errors; where something failed, `check` has to look anew."""
+        try:
+            with _errors(name, writing=writing):
+                yield
+        except (StorageFull, StorageUnavailable):
+            self._sure_until = float("-inf")
+            raise
 
 
 class _Pieces(io.RawIOBase):

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from jobs.blobs import Blobs, blob_name
-from jobs.errors import BlobError, StoreUnavailable
+from jobs.errors import BlobError, BlobNotFound, StoreUnavailable
 from jobs.lease import Checkpoint, Lease
 from worker.engine import RunStep
 from worker.timelapse import Timelapse
@@ -37,13 +37,16 @@ class Checkpoints:
         self._kept = _blobs_of(lease.resume) if lease.resume else ()
 
     def load(self) -> bytes | None:
-        """Return the state that an earlier attempt saved; None if there is none or it is damaged."""
+        """Return the state that an earlier attempt saved; None if there is none or it is damaged.
+
+        Raise StorageUnavailable if it cannot be read now: what was done is worth waiting for.
+        """
         saved = self._lease.resume
         if saved is None:
             return None
         try:
             data = self._blobs.read(saved.blob)
-        except BlobError as error:
+        except BlobNotFound as error:
             log.warning("the checkpoint of job %s is gone, it starts afresh: %s", self._lease.job.id, error)
             return None
         if hashlib.sha256(data).hexdigest() != saved.sha256:

@@ -115,6 +115,17 @@ def test_a_storage_that_just_took_something_is_not_asked_again() -> None:
     assert store.puts == 2
 
 
+def test_a_storage_that_just_failed_is_asked_again() -> None:
+    store = DeniedStore(text="")
+    blobs = S3Blobs(store)  # type: ignore[arg-type]
+    blobs.check()
+    store.text = "403"
+    with pytest.raises(StorageUnavailable):
+        blobs.put("job/a", b"1")
+    with pytest.raises(StorageUnavailable):
+        blobs.check()
+
+
 def test_half_a_pair_of_keys_is_refused(s3: FakeS3) -> None:
     settings = s3.settings("b").model_copy(update={"s3_secret_key": None})
     with pytest.raises(StorageUnavailable, match="NST_S3_SECRET_KEY"):

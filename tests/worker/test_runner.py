@@ -13,7 +13,7 @@ import redis
 from PIL import Image
 from structlog.contextvars import get_contextvars
 
-from jobs.errors import BlobTooLarge, StorageFull, StoreUnavailable
+from jobs.errors import BlobTooLarge, StorageFull, StorageUnavailable, StoreUnavailable
 from jobs.model import BlobRef
 from jobs.redis_blobs import RedisBlobs
 from jobs.status import Status
@@ -231,6 +231,22 @@ async def test_a_drain_saves_the_state_and_the_next_attempt_goes_on_from_it(benc
     assert "checkpoint" not in bench.files(job)
 
 
+async def test_a_checkpoint_that_cannot_be_read_now_is_waited_for(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = await bench.create(steps=40)
+    drained_after(bench, 3)
+    read = bench.blobs.read
+    monkeypatch.setattr(bench.blobs, "read", lambda name: _raise(StorageUnavailable()))
+    assert bench.run() is Outcome.RETURNED
+    assert (await bench.look(job)).attempt == 0
+    monkeypatch.setattr(bench.blobs, "read", read)
+    bench.engine = later = Interrupted(lambda at: None)
+    assert bench.run() is Outcome.SUCCEEDED
+    assert later.resumed_at is not None
+    assert later.resumed_at > 3
+
+
 @pytest.mark.parametrize("damage", ["torn", "gone", "other"])
 async def test_a_damaged_checkpoint_starts_the_run_afresh(bench: Bench, redis_url: str, damage: str) -> None:
     job = await bench.create(steps=10)
@@ -392,6 +408,10 @@ async def test_the_worker_says_what_it_is_doing(bench: Bench) -> None:
     assert (bench.presence.info.state, bench.presence.info.job) == ("idle", None)
     assert bench.presence.info.speed["lite"] > 0
     assert bench.presence.info.memory_bytes == 123
+
+
+def _raise(error: Exception) -> Any:
+    raise error
 
 
 def _refuse(bench: Bench, monkeypatch: pytest.MonkeyPatch, error: Exception, parts: tuple[str, ...]) -> None:
