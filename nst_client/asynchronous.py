@@ -123,6 +123,10 @@ class AsyncClient:
         """Return the picture as far as it has come."""
         return (await self._ask(calls.picture(job_id, "preview"))).content
 
+    async def timelapse(self, job_id: str) -> bytes:
+        """Return the animated WebP of a job that was created with timelapse=True."""
+        return (await self._ask(calls.picture(job_id, "timelapse"))).content
+
     async def events(self, job_id: str) -> AsyncIterator[Event]:
         """Yield what happens to a job until it is completed; a stream that breaks is taken up where it was."""
         parser, failures = EventParser(), 0

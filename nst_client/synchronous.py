@@ -137,6 +137,10 @@ class Client:
         """Return the picture as far as it has come."""
         return self._ask(calls.picture(job_id, "preview")).content
 
+    def timelapse(self, job_id: str) -> bytes:
+        """Return the animated WebP of a job that was created with timelapse=True."""
+        return self._ask(calls.picture(job_id, "timelapse")).content
+
     def events(self, job_id: str) -> Iterator[Event]:
         """Yield what happens to a job until it is completed; a stream that breaks is taken up where it was."""
         parser, failures = EventParser(), 0

@@ -179,6 +179,73 @@ def test_the_asynchronous_client_does_the_same() -> None:
     assert played.pauses == [2.0]
 
 
+CALLS: dict[str, tuple[tuple[Any, ...], tuple[int, Any], str, Any]] = {
+    "get": ((), (200, JOB), "GET /v1/jobs/j1", "j1"),
+    "wait": ((), (200, DONE), "GET /v1/jobs/j1", "j1"),
+    "cancel": ((), (202, JOB), "POST /v1/jobs/j1/cancel", "j1"),
+    "retry": ((), (202, JOB), "POST /v1/jobs/j1/retry", "j1"),
+    "delete": ((), (204, None), "DELETE /v1/jobs/j1", None),
+    "result": (("webp",), (200, "file"), "GET /v1/jobs/j1/result?format=webp", b'"file"'),
+    "preview": ((), (200, "file"), "GET /v1/jobs/j1/preview", b'"file"'),
+    "timelapse": ((), (200, "file"), "GET /v1/jobs/j1/timelapse", b'"file"'),
+}
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+@pytest.mark.parametrize("method", CALLS)
+def test_a_method_asks_for_what_its_name_says(method: str, asynchronous: bool) -> None:
+    arguments, answer, asked, wanted = CALLS[method]
+    played = Played(told(*answer))
+    call = getattr(played.asynchronous() if asynchronous else played.client, method)("j1", *arguments)
+    got = asyncio.run(call) if asynchronous else call
+    (request,) = played.requests
+    assert f"{request.method} {request.url.raw_path.decode()}" == asked
+    assert getattr(got, "id", got) == wanted
+    assert ("Idempotency-Key" in request.headers) == (method == "retry")
+
+
+def test_a_job_is_sent_with_masks_and_parameters_as_the_service_reads_them() -> None:
+    played = Played(told(202, JOB))
+    played.client.submit(
+        b"c", [b"s1", b"s2"], masks=[b"m1", b"m2"], style_blend=(3, 1), max_size=None, preset="default"
+    )
+    sent = played.requests[0].content
+    assert [sent.count(f' name="{part}"'.encode()) for part in ("style", "mask", "style_blend", "max_size")] == [
+        2,
+        2,
+        1,
+        0,
+    ]
+    assert b"3,1" in sent
+
+
+def test_the_asynchronous_client_gives_up_as_the_other_does() -> None:
+    async def ask(*answers: httpx.Response | Exception) -> None:
+        async with Played(*answers).asynchronous() as client:
+            await client.wait("j1", timeout=1.0)
+
+    async def listen(*answers: httpx.Response | Exception) -> list[str]:
+        async with Played(*answers).asynchronous() as client:
+            return [event.type async for event in client.events("j1")]
+
+    with pytest.raises(WaitedTooLongError):
+        asyncio.run(ask(*[told(200, JOB)] * 5))
+    with pytest.raises(NotReachableError, match="refused"):
+        asyncio.run(ask(*[httpx.ConnectError("refused")] * 3))
+    with pytest.raises(ServiceError, match="gone"):
+        asyncio.run(ask(told(410, {"code": "job_deleted", "detail": "gone"})))
+    with pytest.raises(ServiceError, match="no such job"):
+        asyncio.run(listen(told(404, {"code": "job_unknown", "detail": "no such job"})))
+    with pytest.raises(NotReachableError, match="cut"):
+        asyncio.run(listen(*[httpx.ReadError("cut")] * 3))
+
+
+def test_the_asynchronous_client_says_why_there_is_no_picture() -> None:
+    failed = {**JOB, "status": "failed", "error": {"code": "timeout", "message": "it took too long"}}
+    with pytest.raises(JobEndedError, match="it took too long"):
+        asyncio.run(Played(told(202, JOB), told(200, failed)).asynchronous().stylize(b"c", b"s"))
+
+
 def test_both_clients_have_the_same_methods() -> None:
     def names(kind: type) -> set[str]:
         return {name for name in vars(kind) if not name.startswith("_")} - {"close", "aclose"}
