@@ -69,7 +69,7 @@ TRIALS = (
 def main() -> None:
     """Check what is asked for; the first failure ends it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    names = [trial.extra or "none" for trial in TRIALS]
+    names = [*(trial.extra or "none" for trial in TRIALS), "client"]
     parser.add_argument("extras", nargs="*", metavar="EXTRA", help=f"of {', '.join(names)}; default all")
     parser.add_argument("--uv", default="uv", help="the uv to build and install with")
     asked = parser.parse_args()
@@ -80,6 +80,8 @@ def main() -> None:
         for trial in TRIALS:
             if not asked.extras or (trial.extra or "none") in asked.extras:
                 install(trial, wheel, Path(folder) / (trial.extra or "none"))
+        if not asked.extras or "client" in asked.extras:
+            try_client(Path(folder) / "client")
     say(f"{wheel.name} is fit to be released")
 
 
@@ -95,7 +97,7 @@ def build(folder: Path) -> Path:
     """Build sdist and wheel into dist/, and a wheel from the sdist, which must hold the same files."""
     dist = ROOT / "dist"
     run("uv", "build", "--quiet", "--clear", "--out-dir", str(dist), str(ROOT))
-    (wheel,), (sdist,) = list(dist.glob("*.whl")), list(dist.glob("*.tar.gz"))
+    (wheel,), (sdist,) = list(dist.glob("nst-*.whl")), list(dist.glob("nst-*.tar.gz"))
     run("uv", "build", "--quiet", "--wheel", "--out-dir", str(folder / "again"), str(sdist))
     (again,) = (folder / "again").glob("*.whl")
     if contents(wheel) != contents(again):
@@ -132,6 +134,19 @@ def install(trial: Trial, wheel: Path, folder: Path) -> None:
     for command in trial.commands:
         run(*command, cwd=home, env=given)
     say(f"{trial.extra or 'no extra'}: installed, well, and does its work")
+
+
+def try_client(folder: Path) -> None:
+    """Build the client's own wheel, and install it where nothing else is."""
+    run("uv", "build", "--quiet", "--wheel", "--out-dir", str(ROOT / "dist"), str(ROOT / "nst_client"))
+    (wheel,) = (ROOT / "dist").glob("nst_client-*.whl")
+    if strange := {name for name in contents(wheel) if not name.startswith("nst_client")}:
+        raise SystemExit(f"{wheel.name} holds {', '.join(sorted(strange))}")
+    run("uv", "venv", "--quiet", "--python", sys.executable, str(folder / "venv"))
+    python = folder / "venv" / "bin" / "python"
+    run("uv", "pip", "install", "--quiet", "--python", str(python), str(wheel))
+    run("python", "-P", "-c", CLIENT, cwd=folder, env={"PATH": str(python.parent)})
+    say(f"{wheel.name}: installed alone, and well")
 
 
 def run(*command: str, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> str:
