@@ -1,32 +1,27 @@
-"""The real service as benchmarks start it: a Redis of its own, one API, any number of workers, each a process."""
+"""A running service of which every step is counted: what Redis did, what the API did, how often jobs were looked at."""
 
 from __future__ import annotations
 
+import asyncio
 import io
-import os
+import json
 import signal
-import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
-import httpx
 import psutil
-import redis
 from PIL import Image
 
-from cli.redis_server import RedisFiles, running_redis
-from cli.stack import free_port
+from bench.load import ask, get, post
+from bench.stack import ENDED, Stack, running
+from jobs.connections import connect
 from nst_engine.paintings import paint
 
-PATIENCE = 300.0
 LOOK_SECONDS = 1.0
-FINISHED = ("succeeded", "failed", "canceled")
+ALONE = {"NST_WORKER_THREADS": "1", "OMP_NUM_THREADS": "1", "NST_WORKER_NICE": "0"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,135 +39,82 @@ class Reading:
         return Reading(**{name: getattr(self, name) - getattr(before, name) for name in Reading.__dataclass_fields__})
 
 
-@dataclass
 class Fleet:
-    """A running service."""
+    """A service under measurement."""
 
-    folder: Path
-    files: RedisFiles
-    environment: dict[str, str]
-    port: int
-    api: subprocess.Popen[bytes]
-    workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
-    looks: int = 0
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self.looks = 0
+        self._redis: Any = connect(stack.settings)
 
-    def __post_init__(self) -> None:
-        self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", trust_env=False, timeout=60)
-        self.redis: Any = redis.Redis.from_url(self.files.url, protocol=2)
+    async def scale(self, count: int) -> None:
+        """Start workers until there are so many."""
+        while len(self.stack.workers) < count:
+            await self.stack.start_worker()
 
-    def scale(self, count: int) -> None:
-        """Start workers until there are so many, and wait until all are there."""
-        while len(self.workers) < count:
-            self.workers.append(_start(self, "worker", "--device", "cpu"))
-        self._until(lambda: self.redis.zcard("nst:workers") >= count, "the workers did not come")
-
-    def end_worker(self) -> None:
+    async def end_worker(self) -> None:
         """End the latest worker."""
-        worker = self.workers.pop()
+        worker = self.stack.workers.pop()
         worker.send_signal(signal.SIGTERM)
-        worker.wait(60)
+        await asyncio.to_thread(worker.wait, 60)
 
     def clients(self) -> int:
         """Count the connections to Redis."""
-        return int(self.redis.info("clients")["connected_clients"])
+        return int(self._redis.info("clients")["connected_clients"])
 
     def read(self) -> Reading:
         """Read what was done so far."""
-        stats, cpu = self.redis.info("commandstats"), self.redis.info("cpu")
-        net = self.redis.info("stats")
-        api = psutil.Process(self.api.pid).cpu_times()
+        commands, net, cpu = (self._redis.info(part) for part in ("commandstats", "stats", "cpu"))
         return Reading(
             at=time.monotonic(),
-            commands=sum(stat["calls"] for stat in stats.values()),
+            commands=sum(stat["calls"] for stat in commands.values()),
             redis_bytes=net["total_net_input_bytes"] + net["total_net_output_bytes"],
             redis_seconds=cpu["used_cpu_user_main_thread"] + cpu["used_cpu_sys_main_thread"],
-            api_seconds=api.user + api.system + self._decoding(),
+            api_seconds=_cpu_seconds(self.stack.api.pid),
         )
 
-    def create(self, *, size: int, steps: int) -> str:
+    async def create(self, *, size: int, steps: int) -> str:
         """Create a job with a photo and a painting of so many pixels, and return where it is."""
         files = {"content": _picture("waves", size), "style": _picture("mosaic", size)}
-        answer = self.http.post("/v1/jobs", files=files, data={"max_size": str(size), "steps": str(steps)})
-        return str(answer.raise_for_status().json()["urls"]["self"])
+        fields = {"max_size": str(size), "steps": str(steps)}
+        answer = await ask(self.stack.port, post("/v1/jobs", files=files, fields=fields))
+        if answer.status != 202:
+            raise RuntimeError(f"{answer.status}: {answer.body[:300]!r}")
+        return str(json.loads(answer.body)["urls"]["self"])
 
-    def finish(self, jobs: list[str]) -> list[dict[str, Any]]:
+    async def look(self, job: str) -> dict[str, Any]:
+        """Look at a job."""
+        self.looks += 1
+        return dict(json.loads((await ask(self.stack.port, get(job))).body))
+
+    async def finish(self, jobs: list[str]) -> list[dict[str, Any]]:
         """Look at jobs every second until they have ended, fetch the results, and return the jobs."""
         done: dict[str, dict[str, Any]] = {}
-        deadline = time.monotonic() + PATIENCE
         while len(done) < len(jobs):
-            if time.monotonic() > deadline:
-                raise RuntimeError("the jobs did not end")
-            time.sleep(LOOK_SECONDS)
+            await asyncio.sleep(LOOK_SECONDS)
             for job in (job for job in jobs if job not in done):
-                told = self.http.get(job).json()
-                self.looks += 1
-                if told["status"] in FINISHED:
+                told = await self.look(job)
+                if told["status"] in ENDED:
                     done[job] = told
         for told in done.values():
-            self.http.get(told["urls"]["result"]).raise_for_status()
+            answer = await ask(self.stack.port, get(told["urls"]["result"] or told["urls"]["self"]))
+            if told["status"] != "succeeded" or answer.status != 200:
+                raise RuntimeError(f"a job {told['status']}: {told['error']}")
         return list(done.values())
 
-    def _decoding(self) -> float:
-        """Count the CPU seconds of the API's decoding processes, which live as long as it does."""
-        times = [child.cpu_times() for child in psutil.Process(self.api.pid).children()]
-        return float(sum(used.user + used.system for used in times))
 
-    def _until(self, is_so: Any, otherwise: str) -> None:
-        deadline = time.monotonic() + PATIENCE
-        while not is_so():
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"{otherwise}; see {self.folder}")
-            time.sleep(0.2)
-
-    def until_ready(self) -> None:
-        """Wait for the API."""
-
-        def ready() -> bool:
-            try:
-                return self.http.get("/readyz").status_code == httpx.codes.OK
-            except httpx.TransportError:
-                return False
-
-        self._until(ready, "the API did not become ready")
-
-    def stop(self) -> None:
-        """End every process."""
-        for process in (*self.workers, self.api):
-            process.send_signal(signal.SIGTERM)
-        for process in (*self.workers, self.api):
-            process.wait(60)
+@asynccontextmanager
+async def fleet(**told: str) -> AsyncIterator[Fleet]:
+    """Run Redis and an API; workers, of one thread each, are started by `scale`."""
+    async with running(**ALONE, **told) as stack:
+        yield Fleet(stack)
 
 
-@contextmanager
-def fleet(**settings: str) -> Iterator[Fleet]:
-    """Run Redis and an API; workers are started by `scale`."""
-    with tempfile.TemporaryDirectory(prefix="nst-") as name, running_redis(Path(name) / "redis") as files:
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("NST_")}
-        told = {
-            "NST_REDIS_URL": files.url,
-            "NST_DATA_DIR": f"{name}/data",
-            "NST_CREATES_PER_MINUTE": "100000",
-            "NST_WORKER_THREADS": "1",
-            "NST_WORKER_NICE": "0",
-            "OMP_NUM_THREADS": "1",
-        }
-        environment, port = {**inherited, **told, **settings}, free_port()
-        api = _launch(environment, Path(name), "api", "--port", str(port))
-        running = Fleet(Path(name), files, environment, port, api)
-        try:
-            running.until_ready()
-            yield running
-        finally:
-            running.stop()
-
-
-def _start(running: Fleet, *command: str) -> subprocess.Popen[bytes]:
-    return _launch(running.environment, running.folder, *command)
-
-
-def _launch(environment: dict[str, str], folder: Path, *command: str) -> subprocess.Popen[bytes]:
-    with (folder / "log").open("ab") as log:
-        return subprocess.Popen([sys.executable, "-m", "cli", *command], env=environment, stdout=log, stderr=log)
+def _cpu_seconds(pid: int) -> float:
+    """Return the CPU seconds of a process and of its children, which live as long as it does."""
+    process = psutil.Process(pid)
+    times = [one.cpu_times() for one in (process, *process.children())]
+    return float(sum(used.user + used.system for used in times))
 
 
 def _picture(style: str, size: int) -> bytes:

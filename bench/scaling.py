@@ -7,13 +7,13 @@ the kernel and by the S3 server. From that, what 10, 100 and 1,000 devices would
 from __future__ import annotations
 
 import argparse
-import time
+import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from bench.counted_s3 import counted_s3
+from bench.counted_s3 import CountedS3, counted_s3
 from bench.fleet import Fleet, Reading, fleet
 from bench.tables import machine, markdown
 
@@ -83,70 +83,68 @@ class Counts:
     running: float  # seconds that these jobs ran
 
 
-def batch(on: Fleet, *, count: int, size: int, steps: int) -> Batch:
+async def batch(on: Fleet, *, count: int, size: int, steps: int) -> Batch:
     """Run some jobs, all created at once."""
     before, looks = on.read(), on.looks
-    jobs = on.finish([on.create(size=size, steps=steps) for _ in range(count)])
-    failed = [job["error"] for job in jobs if job["status"] != "succeeded"]
-    if failed:
-        raise RuntimeError(str(failed))
+    jobs = await on.finish([await on.create(size=size, steps=steps) for _ in range(count)])
     return Batch(done=on.read().since(before), jobs=jobs, looks=on.looks - looks)
 
 
-def throughput(chosen: argparse.Namespace) -> Iterator[list[str]]:
-    """Yield workers, jobs a minute, and how many times that of one worker."""
-    with fleet() as on:
-        first = 0.0
+async def throughput(chosen: argparse.Namespace) -> list[list[str]]:
+    """Return workers, jobs a minute, and how many times that of one worker."""
+    rows, first = [], 0.0
+    async with fleet() as on:
         for workers in range(1, chosen.workers + 1):
-            on.scale(workers)
-            batch(on, count=workers, size=chosen.size, steps=2)  # loads the network
+            await on.scale(workers)
+            await batch(on, count=2 * workers, size=chosen.size, steps=2)  # loads the network
             count = chosen.jobs * min(workers, 2)
-            rate = 60 * count / batch(on, count=count, size=chosen.size, steps=chosen.steps).done.at
+            measured = await batch(on, count=count, size=chosen.size, steps=chosen.steps)
+            rate = 60 * count / measured.done.at
             first = first or rate
-            yield [str(workers), f"{rate:.1f}", f"{rate / first:.2f}"]
+            rows.append([str(workers), f"{rate:.1f}", f"{rate / first:.2f}"])
+    return rows
 
 
-def idling(on: Fleet, seconds: float) -> Cost:
+async def idling(on: Fleet, seconds: float) -> Cost:
     """Return what a second costs in which nobody asks for anything."""
     before = on.read()
-    time.sleep(seconds)
+    await asyncio.sleep(seconds)
     done = on.read().since(before)
     return Cost.of(done, done.at)
 
 
-def count(chosen: argparse.Namespace) -> Counts:
+async def count(on: Fleet, s3: CountedS3, chosen: argparse.Namespace) -> Counts:
     """Count what jobs cost, by jobs that end at once and jobs that last."""
-    with counted_s3() as (s3, told), fleet(**told) as on:
-        empty, alone = idling(on, chosen.idle), on.clients()
-        on.scale(IDLERS)
-        batch(on, count=IDLERS, size=chosen.size, steps=2)
-        idle = idling(on, chosen.idle).plus(empty, -1).over(IDLERS)
-        clients = (on.clients() - alone) / IDLERS
-        on.end_worker()
-        rest, place = empty.plus(idle), on.create(size=chosen.size, steps=2)
-        on.finish([place])
-        before = on.read()
-        for _ in range(POLLS):
-            on.http.get(place).raise_for_status()
-        poll = Cost.of(on.read().since(before), POLLS)
-        short = batch(on, count=chosen.jobs, size=chosen.size, steps=2)
-        s3.clear()
-        long = batch(on, count=LONG_JOBS, size=chosen.size, steps=chosen.long_steps)
-        second = long.cost(rest, poll).plus(short.cost(rest, poll), -1).over(long.running - short.running)
-        pictures = {
-            kind: (s3.requests[kind] / LONG_JOBS, s3.written[kind] / LONG_JOBS, s3.fetched[kind] / LONG_JOBS)
-            for kind in sorted(s3.requests)
-        }
-        return Counts(
-            empty=empty,
-            idle=idle,
-            poll=poll,
-            job=short.cost(rest, poll).plus(second, -short.running),
-            second=second,
-            clients=clients,
-            pictures=pictures,
-            running=long.running,
-        )
+    empty, alone = await idling(on, chosen.idle), on.clients()
+    await on.scale(IDLERS)
+    await batch(on, count=2 * IDLERS, size=chosen.size, steps=2)
+    idle = (await idling(on, chosen.idle)).plus(empty, -1).over(IDLERS)
+    clients = (on.clients() - alone) / IDLERS
+    await on.end_worker()
+    rest, place = empty.plus(idle), await on.create(size=chosen.size, steps=2)
+    await on.finish([place])
+    before = on.read()
+    for _ in range(POLLS):
+        await on.look(place)
+    poll = Cost.of(on.read().since(before), POLLS)
+    short = await batch(on, count=chosen.jobs, size=chosen.size, steps=2)
+    s3.clear()
+    long = await batch(on, count=LONG_JOBS, size=chosen.size, steps=chosen.long_steps)
+    second = long.cost(rest, poll).plus(short.cost(rest, poll), -1).over(long.running - short.running)
+    pictures = {
+        kind: (s3.requests[kind] / LONG_JOBS, s3.written[kind] / LONG_JOBS, s3.fetched[kind] / LONG_JOBS)
+        for kind in sorted(s3.requests)
+    }
+    return Counts(
+        empty=empty,
+        idle=idle,
+        poll=poll,
+        job=short.cost(rest, poll).plus(second, -short.running),
+        second=second,
+        clients=clients,
+        pictures=pictures,
+        running=long.running,
+    )
 
 
 def model(counts: Counts, seconds: float) -> Iterator[list[str]]:
@@ -214,8 +212,17 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, nargs="+", default=[5, 30], help="length of a job in the model")
     chosen = parser.parse_args()
     print(f"{machine()}; lite, {chosen.size} px, {chosen.steps} iterations\n")
-    print(markdown(["workers", "jobs a minute", "× one worker"], list(throughput(chosen))), "\n", flush=True)
-    for part in report(count(chosen), chosen):
+    asyncio.run(measure(chosen))
+
+
+async def measure(chosen: argparse.Namespace) -> None:
+    """Measure, and print each part when it is there."""
+    rows = await throughput(chosen)
+    print(markdown(["workers", "jobs a minute", "× one worker"], rows), "\n", flush=True)
+    with counted_s3() as (s3, told):
+        async with fleet(**told) as on:
+            counts = await count(on, s3, chosen)
+    for part in report(counts, chosen):
         print(part, "\n", flush=True)
 
 

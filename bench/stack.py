@@ -34,6 +34,7 @@ class Stack:
     port: int
     bare: int
     environment: dict[str, str]
+    api: subprocess.Popen[bytes]
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     async def start_worker(self) -> None:
@@ -64,8 +65,8 @@ class Stack:
 
 
 @asynccontextmanager
-async def running() -> AsyncIterator[Stack]:
-    """Run Redis, the API and the bare endpoint for as long as the block lasts."""
+async def running(**more: str) -> AsyncIterator[Stack]:
+    """Run Redis, the API and the bare endpoint for as long as the block lasts; `more` are variables they are told."""
     # A socket's path must be short.
     with tempfile.TemporaryDirectory(prefix="nst-") as folder, running_redis(Path(folder) / "redis") as redis:
         port, bare = free_port(), free_port()
@@ -79,13 +80,11 @@ async def running() -> AsyncIterator[Stack]:
             "NST_CREATES_PER_MINUTE": "1000000",
         }
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("NST_")}
-        environment = {**inherited, **told}
+        environment = {**inherited, **told, **more}
         settings = JobSettings(redis_url=redis.url, data_dir=Path(folder) / "data")
-        stack = Stack(settings=settings, port=port, bare=bare, environment=environment)
-        servers = [
-            _child("-m", "cli", "api", environment=environment),
-            _child("-m", "bench.bare", str(bare), environment=environment),
-        ]
+        api = _child("-m", "cli", "api", environment=environment)
+        servers = [api, _child("-m", "bench.bare", str(bare), environment=environment)]
+        stack = Stack(settings=settings, port=port, bare=bare, environment=environment, api=api)
         try:
             await _until(lambda: _answers(port, "/readyz"))
             await _until(lambda: _answers(bare, "/bytes/1"))
