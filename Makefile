@@ -80,6 +80,10 @@ deployment: .venv/.dev  ## check Dockerfiles, compose files and Kubernetes manif
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml compose.*.yml
 	@$(BIN)/kubernetes-validate --quiet --strict $(MANIFESTS)
 
+gallery: .venv/.dev  ## paint the sheets of docs/gallery.md and the strips of docs/concepts.md anew (many minutes)
+	@$(BIN)/python -m bench.gallery
+	@$(BIN)/python -m bench.concepts
+
 check: lint types imports docs deployment  ## all of these: lint, types, imports, docs, deployment
 
 images-test: .venv/.dev  ## build both images and paint one picture through them (root; ARGS='--base IMAGE')

@@ -135,13 +135,16 @@ def pictures(folder: Path) -> dict[str, str]:
 
 def page() -> str:
     """Return docs/gallery.md."""
-    parts = ["# Gallery\n\nEvery sheet is one `nst sweep`, repeated by `make gallery`.\n"]
+    parts = [
+        "# Gallery\n\n<!-- not run: `make gallery` runs them all, which takes a while -->\n\n"
+        "Every sheet is one `nst sweep`, repeated by `make gallery`.\n"
+    ]
     for sheet in SHEETS:
         command = f"nst sweep {sheet.arguments} --max-size {SIZE} -o {sheet.name}.jpg"
         for name in ("cat", "face", "rest"):
             command = command.replace(f"{{{name}}}", f"{name}.png")
         picture = f"![{sheet.title}](images/gallery-{sheet.name}.jpg)"
-        parts.append(f"## {sheet.title}\n\n{sheet.text}\n\n{picture}\n\n```\n{command}\n```\n")
+        parts.append(f"## {sheet.title}\n\n{sheet.text}\n\n{picture}\n\n```bash\n{command}\n```\n")
     return "\n".join(parts)
 
 
