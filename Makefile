@@ -101,4 +101,4 @@ format: .venv/.dev  ## put the code into the project's format
 clean:  ## remove what targets made, but not .venv
 	@rm -rf out dist site .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.*
 
-.PHONY: help setup demo up test chaos rolling lint types imports docs reference deployment check images-test format clean
+.PHONY: help setup demo up test chaos rolling coverage lint types imports docs reference deployment gallery check images-test release-check format clean

@@ -135,10 +135,8 @@ def pictures(folder: Path) -> dict[str, str]:
 
 def page() -> str:
     """Return docs/gallery.md."""
-    parts = [
-        "# Gallery\n\n<!-- not run: `make gallery` runs them all, which takes a while -->\n\n"
-        "Every sheet is one `nst sweep`, repeated by `make gallery`.\n"
-    ]
+    tag = "<!-- not run: `make gallery` runs them all, which takes a while -->"
+    parts = [f"# Gallery\n\n{tag}\n\nEvery sheet is one `nst sweep`, repeated by `make gallery`.\n"]
     for sheet in SHEETS:
         command = f"nst sweep {sheet.arguments} --max-size {SIZE} -o {sheet.name}.jpg"
         for name in ("cat", "face", "rest"):
