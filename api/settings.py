@@ -19,7 +19,7 @@ Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
 class ApiSettings(BaseSettings):
     """Everything about the HTTP side that an operator may set."""
 
-    model_config = SettingsConfigDict(env_prefix="NST_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="NST_", env_ignore_empty=True, frozen=True, extra="ignore")
 
     host: str = Field("127.0.0.1", description="Address the API listens on.")
     port: int = Field(8000, description="Port the API listens on.", ge=0, le=65535)

@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class JobSettings(BaseSettings):
     """Settings of the job store, the queue and the storage; each is `NST_` and its name in capitals."""
 
-    model_config = SettingsConfigDict(env_prefix="NST_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="NST_", env_ignore_empty=True, frozen=True, extra="ignore")
 
     redis_url: str = Field(
         default="redis://127.0.0.1:6379/0",

@@ -38,7 +38,7 @@ def _items(value: Any) -> Any:
 class WebhookSettings(BaseSettings):
     """How webhooks are delivered."""
 
-    model_config = SettingsConfigDict(env_prefix="NST_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="NST_", env_ignore_empty=True, frozen=True, extra="ignore")
 
     secret: SecretStr | None = Field(
         None, description="Signs webhooks and picture URLs; made and kept in Redis when not set."

@@ -19,7 +19,7 @@ def _names(value: Any) -> Any:
 class WorkerSettings(BaseSettings):
     """What an operator may set of a worker."""
 
-    model_config = SettingsConfigDict(env_prefix="NST_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="NST_", env_ignore_empty=True, frozen=True, extra="ignore")
 
     device: str = Field(
         "auto",

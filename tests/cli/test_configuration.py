@@ -41,6 +41,14 @@ def test_a_bad_value_names_its_variable(monkeypatch: pytest.MonkeyPatch, capsys:
     assert capsys.readouterr().err.startswith("nst: NST_PORT: ")
 
 
+def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compose and manifests hand on variables that nobody has filled in."""
+    for variable in ("NST_S3_ENDPOINT", "NST_DEVICE_WAIT_SECONDS", "NST_PORT"):
+        monkeypatch.setenv(variable, "")
+    found = {setting.variable: setting.value for setting in settings({})}
+    assert (found["NST_S3_ENDPOINT"], found["NST_DEVICE_WAIT_SECONDS"], found["NST_PORT"]) == ("", "", "8000")
+
+
 def test_a_part_that_is_not_installed_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """The image of the API holds no worker."""
     monkeypatch.setitem(sys.modules, "worker", None)
