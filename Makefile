@@ -80,6 +80,9 @@ deployment: .venv/.dev  ## check Dockerfiles, compose files and Kubernetes manif
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml compose.*.yml
 	@$(BIN)/kubernetes-validate --quiet --strict $(MANIFESTS)
 
+bench: .venv/.dev  ## measure engine and service on this machine into docs/benchmarks.md (about ten minutes)
+	@$(BIN)/python -m bench.report $(ARGS)
+
 gallery: .venv/.dev  ## paint the sheets of docs/gallery.md and the strips of docs/concepts.md anew (many minutes)
 	@$(BIN)/python -m bench.gallery
 	@$(BIN)/python -m bench.concepts
@@ -101,4 +104,4 @@ format: .venv/.dev  ## put the code into the project's format
 clean:  ## remove what targets made, but not .venv
 	@rm -rf out dist site .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.*
 
-.PHONY: help setup demo up test chaos rolling coverage lint types imports docs reference deployment gallery check images-test release-check format clean
+.PHONY: help setup demo up bench test chaos rolling coverage lint types imports docs reference deployment gallery check images-test release-check format clean

@@ -3,7 +3,9 @@
 overhead   time of one iteration over the floor: bare forward and backward pass through the same truncated network, in
            the same process, turn by turn. VGG-19 has random weights here: they cost the same.
 objective  time each scheme takes, on `lite` with `default`'s loss, to the value that single-scale L-BFGS has after 300
-           evaluations; a scheme that never gets there counts as its cap.
+           evaluations; a scheme that is not there after twice that time, or never, counts as that long.
+memory     peak resident memory of `default` on `lite`, in a process of its own.
+command    seconds of wall time from `nst` on the command line to its end.
 """
 
 from __future__ import annotations
@@ -11,9 +13,14 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,7 +33,13 @@ from nst_engine.images import to_tensor
 from nst_engine.networks import Network, NetworkSpec, build_body
 
 REFERENCE_EVALUATIONS = 300
+CAP = 2  # times single-scale L-BFGS
 SINGLE = {"scales": 1}
+COMMANDS = {
+    "nst --help": "--help",
+    "nst stylize, 256 px": "stylize {photo} waves -o {folder}/out.png -q --max-size 256",
+    "nst stylize, 512 px": "stylize {photo} waves -o {folder}/out.png -q --max-size 512",
+}
 # Changes to `default` that give each scheme's optimiser and schedule, with `default`'s loss.
 SCHEMES: dict[str, dict[str, object]] = {
     "single-scale L-BFGS": {**SINGLE, "steps": REFERENCE_EVALUATIONS},
@@ -71,28 +84,40 @@ class Reach:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="small sizes: under five minutes")
     parser.add_argument("--json", action="store_true", help="one JSON object")
-    parser.add_argument("--only", choices=["overhead", "objective"])
+    parser.add_argument("--only", choices=["overhead", "objective", "memory", "command"])
     asked = parser.parse_args()
-    found: dict[str, object] = {"machine": machine(), "threads": torch.get_num_threads()}
-    if asked.only != "objective":
-        sizes = (256, 512) if asked.quick else (256, 512, 1024)
-        turns = 5 if asked.quick else 9
-        found["overhead"] = [asdict(overhead(model, s, turns)) for model in ("vgg19", "lite") for s in sizes]
-    if asked.only != "overhead":
-        found["objective"] = [asdict(reach) for reach in objective(256 if asked.quick else 512)]
+    found = measure(quick=asked.quick, only=asked.only)
     print(json.dumps(found) if asked.json else json.dumps(found, indent=2))
 
 
-def overhead(model: str, size: int, turns: int) -> Overhead:
+def measure(*, quick: bool, only: str | None = None) -> dict[str, Any]:
+    """Measure everything, or one thing; `quick` leaves out what is large."""
+    found: dict[str, Any] = {"machine": machine(), "threads": torch.get_num_threads()}
+    if only in (None, "overhead"):
+        sizes = (256, 512) if quick else (256, 512, 1024)
+        found["overhead"] = [asdict(overhead(model, size)) for model in ("vgg19", "lite") for size in sizes]
+    if only in (None, "objective"):
+        found["objective"] = [asdict(reach) for reach in objective(256 if quick else 512)]
+    if only in (None, "memory"):
+        found["memory"] = [memory(size) for size in ((512,) if quick else (512, 1024, 2048))]
+    if only in (None, "command"):
+        found["command"] = {name: command(name) for name in COMMANDS}
+    return found
+
+
+def overhead(model: str, size: int) -> Overhead:
     """Time the floor and the iteration turn by turn on a square picture."""
-    config = resolve("default", {"model": model, "max_size": size, "scales": 1, "steps": turns + 3, "memory": "normal"})
+    turns = 5 if size > 512 and model == "vgg19" else 15
+    config = resolve(
+        "default", {"model": model, "max_size": size, "scales": 1, "steps": turns + 12, "memory": "normal"}
+    )
     network = _network(config)
     image, style = torch.rand(3, size, size), torch.rand(3, size, size)
     steps = stylize(image, [style], config, network=network)
-    for _ in range(3):
+    for _ in range(3 if turns == 5 else 11):  # L-BFGS remembers ten pairs
         next(steps)
     floors, iterations = [], []
     for _ in range(turns):
@@ -112,12 +137,34 @@ def objective(size: int) -> Iterator[Reach]:
         config = resolve("default", {"max_size": size} | SCHEMES[scheme])
         return stylize(content, [style], config, network=network)
 
+    first, *others = SCHEMES
     started = time.perf_counter()
-    *_, last = steps("single-scale L-BFGS")
+    *_, last = steps(first)
     reference = time.perf_counter() - started
-    for scheme in SCHEMES:
-        seconds, reached = _until(steps(scheme), last.loss, cap=4 * reference)
+    yield Reach(scheme=first, size=size, seconds=reference, reached=True, share=1.0)
+    for scheme in others:
+        seconds, reached = _until(steps(scheme), last.loss, cap=CAP * reference)
         yield Reach(scheme=scheme, size=size, seconds=seconds, reached=reached, share=seconds / reference)
+
+
+def memory(size: int) -> dict[str, Any]:
+    """Return the peak of a run of a picture of this size."""
+    arguments = ["-m", "bench.memory", "--size", str(size)]
+    return dict(json.loads(subprocess.run([sys.executable, *arguments], check=True, capture_output=True).stdout))
+
+
+def command(name: str) -> float:
+    """Return the seconds of a command from its start to its end, the best of three."""
+    (pair,) = pairs(None, None, count=1)
+    with tempfile.TemporaryDirectory() as folder:
+        photo = Path(folder) / "photo.png"
+        pair.content.save(photo)
+        words = [word.format(photo=photo, folder=folder) for word in COMMANDS[name].split()]
+        return min(_timed(lambda: _run("-m", "cli", *words)) for _ in range(3))
+
+
+def _run(*arguments: str) -> None:
+    subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)
 
 
 def _until(steps: Iterator[Step], loss: float, *, cap: float) -> tuple[float, bool]:

@@ -41,7 +41,6 @@ from jobs.model import Failure, Progress, WorkerInfo
 from jobs.status import Priority
 from jobs.workers import Roster
 from nst_engine.pictures import encode
-from nst_engine.process import prepare_to_compute
 
 CONNECTIONS, LISTENERS, EVENTS, POLLS_PER_SECOND = 8, 100, 200, 50
 Figures = dict[str, Any]
@@ -53,7 +52,6 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="shorter turns: under five minutes")
     parser.add_argument("--json", action="store_true", help="one JSON object")
     asked = parser.parse_args()
-    prepare_to_compute()
     found = asyncio.run(measure(quick=asked.quick))
     print(json.dumps(found) if asked.json else json.dumps(found, indent=2))
 
