@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.images.containers import Image, build, size
+from tests.images.containers import Image, build, buildah, size
 from tests.images.painting import paint
 
 STAND_IN = "localhost/nst-stand-in-base:bookworm"
@@ -23,6 +23,7 @@ def main() -> None:
     options = argparse.ArgumentParser(prog="python -m tests.images", description=__doc__)
     options.add_argument("--base", default=STAND_IN, help="base image; else a stand-in made of Debian's packages")
     options.add_argument("--torch", choices=("cuda", "cpu"), default="cuda", help="whose wheels of torch")
+    options.add_argument("--keep", action="store_true", help="keep the images, 5 GB")
     chosen = options.parse_args()
     if chosen.base == STAND_IN:
         subprocess.run([Path(__file__).with_name("stand_in_base.sh"), STAND_IN], check=True)
@@ -30,6 +31,8 @@ def main() -> None:
     worker = build("Dockerfile.worker", "localhost/nst-worker-test", BASE=chosen.base, BAKE="none", TORCH=chosen.torch)
     with tempfile.TemporaryDirectory(prefix="nst-") as folder:
         started = paint(api, worker, Path(folder))
+    if not chosen.keep:
+        buildah("rmi", api.name, worker.name)
     sys.stdout.write(table(chosen.base, {api: started[0], worker: started[1]}))
 
 
