@@ -17,12 +17,9 @@ from cli import completion
 from cli.errors import CommandError
 
 if TYPE_CHECKING:
-    import httpx
     from PIL.Image import Image
-    from rich.progress import Progress
 
 PHOTO = "chelsea"  # a cat, from skimage.data
-LOOK_SECONDS = 0.25
 
 
 def demo(
@@ -37,10 +34,10 @@ def demo(
     from cli.inputs import read_style
 
     painting = read_style(style, max_size)
-    asyncio.run(show(output, painting, {"max_size": str(max_size), "steps": str(steps)}))
+    asyncio.run(show(output, painting, {"max_size": max_size, "steps": steps}))
 
 
-async def show(output: Path, painting: Image, parameters: dict[str, str]) -> None:
+async def show(output: Path, painting: Image, parameters: dict[str, Any]) -> None:
     """Run a stack of its own for one job, and say what came of it."""
     from cli.stack import Stack, StackSettings, free_port, running
     from cli.supervisor import log_to
@@ -66,43 +63,28 @@ async def show(output: Path, painting: Image, parameters: dict[str, str]) -> Non
     typer.echo(f"{output / 'demo.png'} and {output / 'demo-compare.png'}: {time.monotonic() - started:.0f} s in all")
 
 
-async def paint(url: str, output: Path, painting: Image, parameters: dict[str, str]) -> None:
+async def paint(url: str, output: Path, painting: Image, parameters: dict[str, Any]) -> None:
     """Send one job, follow it, and write its pictures."""
-    import httpx
-
-    from cli.terminal import progress_bar
+    from cli.terminal import progress_bar, show_end, show_event
+    from nst_client import AsyncClient, ClientError, JobEndedError
 
     photo = photograph()
-    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as client:
-        files = {"content": ("photo.png", _png(photo)), "style": ("style.png", _png(painting))}
-        answer = await client.post("/v1/jobs", files=files, data=parameters)
-        job = _checked(answer).json()
-        with progress_bar() as bar:
-            job = await followed(client, job, bar)
-        if job["status"] != "succeeded":
-            raise CommandError(f"the job {job['status']}: {(job.get('error') or {}).get('message', 'no reason given')}")
-        data = _checked(await client.get(job["urls"]["result"])).content
+    try:
+        async with AsyncClient(url) as client:
+            job = await client.submit(_png(photo), _png(painting), **parameters)
+            with progress_bar() as bar:
+                task = bar.add_task(job.status, total=None, loss="-", note="")
+                async for event in client.events(job.id):
+                    show_event(bar, task, event)
+                job = await client.get(job.id)
+                show_end(bar, task, job)
+            if job.status != "succeeded":
+                raise JobEndedError(job)
+            data = await client.result(job.id)
+    except ClientError as error:
+        raise CommandError(str(error)) from None
     (output / "demo.png").write_bytes(data)
     compare(photo, painting, data).save(output / "demo-compare.png")
-
-
-async def followed(client: httpx.AsyncClient, job: dict[str, Any], bar: Progress) -> dict[str, Any]:
-    """Ask for the job until it has ended."""
-    task = bar.add_task("queued", total=None, loss="-", note="")
-    while True:
-        progress = job.get("progress") or {}
-        loss = progress.get("loss")
-        bar.update(
-            task,
-            description=job["status"],
-            total=progress.get("total"),
-            completed=progress.get("iteration", 0),
-            loss="-" if loss is None else f"{loss:.4g}",
-        )
-        if job["status"] in ("succeeded", "failed", "canceled"):
-            return job
-        await asyncio.sleep(LOOK_SECONDS)
-        job = _checked(await client.get(job["urls"]["self"])).json()
 
 
 def photograph() -> Image:
@@ -133,9 +115,3 @@ def _png(picture: Image) -> bytes:
     file = io.BytesIO()
     picture.save(file, "PNG")
     return file.getvalue()
-
-
-def _checked(answer: httpx.Response) -> httpx.Response:
-    if answer.is_error:
-        raise CommandError(f"the service answered {answer.status_code}: {answer.text[:300]}")
-    return answer

@@ -124,7 +124,8 @@ def service(server: str | None, key: str | None) -> AbstractContextManager[Clien
 
 def follow(client: Client, job_id: str) -> None:
     """Show a job's progress until it has ended; raises CommandError if there is no picture."""
-    from cli.terminal import progress_bar
+    from cli.terminal import progress_bar, show_end, show_event
+    from nst_client import JobEndedError
 
     job = client.get(job_id)
     if job.waiting_for:
@@ -132,18 +133,11 @@ def follow(client: Client, job_id: str) -> None:
     with progress_bar() as bar:
         task = bar.add_task(job.status, total=None, loss="-", note="")
         for event in client.events(job_id):
-            told = event.data
-            if event.type == "progress":
-                loss = told.get("loss")
-                shown = "-" if loss is None else f"{loss:.4g}"
-                bar.update(task, total=told.get("total"), completed=told.get("iteration"), loss=shown)
-            elif "status" in told:
-                bar.update(task, description=str(told["status"]))
+            show_event(bar, task, event)
         job = client.get(job_id)
-        if job.progress is not None:
-            bar.update(task, description=job.status, total=job.progress.total, completed=job.progress.iteration)
+        show_end(bar, task, job)
     if job.status != "succeeded":
-        raise CommandError(f"the job {job.status}" + (f": {job.error_message}" if job.error_message else ""))
+        raise CommandError(str(JobEndedError(job)))
 
 
 def save(client: Client, job_id: str, output: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import (
@@ -12,12 +12,16 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     SpinnerColumn,
+    TaskID,
     TaskProgressColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from rich.table import Table
+
+if TYPE_CHECKING:
+    from nst_client import Event, Job
 
 WIDE = 200  # columns of what is no terminal
 
@@ -53,3 +57,21 @@ def progress_bar(*, quiet: bool = False) -> Progress:
         TimeRemainingColumn(),
     )
     return Progress(*columns, console=console(stderr=True), disable=quiet)
+
+
+def show_event(bar: Progress, task: TaskID, event: Event) -> None:
+    """Bring a job's line in a bar up to date with what the service tells."""
+    told = event.data
+    if event.type == "progress":
+        loss = told.get("loss")
+        shown = "-" if loss is None else f"{loss:.4g}"
+        bar.update(task, total=told.get("total"), completed=told.get("iteration"), loss=shown)
+    elif "status" in told:
+        bar.update(task, description=str(told["status"]))
+
+
+def show_end(bar: Progress, task: TaskID, job: Job) -> None:
+    """Leave a job's line as the job ended; the last steps come without an event of their own."""
+    bar.update(task, description=job.status)
+    if job.progress is not None:
+        bar.update(task, total=job.progress.total, completed=job.progress.iteration)

@@ -33,7 +33,12 @@ class AsyncClient:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._http = httpx.AsyncClient(
-            base_url=server, headers=calls.headers(key), timeout=timeout, transport=transport, follow_redirects=False
+            base_url=server,
+            headers=calls.headers(key),
+            timeout=timeout,
+            transport=transport,
+            follow_redirects=False,
+            trust_env=not calls.is_local(server),
         )
         self._retries, self._sleep = retries or Retries(), sleep
 

@@ -88,6 +88,11 @@ def picture(job_id: str, what: str, form: str | None = None) -> Call:
     return Call(method="GET", path=f"/v1/jobs/{job_id}/{what}", query={"format": form} if form else {})
 
 
+def is_local(server: str) -> bool:
+    """Tell whether a service is on this machine, where the environment's proxies have no business."""
+    return httpx.URL(server).host in ("127.0.0.1", "::1", "localhost")
+
+
 def refusal(answer: httpx.Response) -> ServiceError:
     """Read why the service refused."""
     try:

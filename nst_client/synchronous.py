@@ -48,7 +48,12 @@ class Client:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._http = httpx.Client(
-            base_url=server, headers=calls.headers(key), timeout=timeout, transport=transport, follow_redirects=False
+            base_url=server,
+            headers=calls.headers(key),
+            timeout=timeout,
+            transport=transport,
+            follow_redirects=False,
+            trust_env=not calls.is_local(server),
         )
         self._retries, self._sleep = retries or Retries(), sleep
 

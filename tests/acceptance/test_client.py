@@ -29,6 +29,14 @@ def test_a_program_gets_its_picture(service: Service, photo: Path) -> None:
     assert Image.open(io.BytesIO(painted.data)).size == (48, 48)
 
 
+def test_proxies_of_the_environment_do_not_stand_before_this_machine(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    with Client(service.url) as client:
+        assert isinstance(list(client.jobs()), list)
+
+
 def test_events_tell_the_whole_story(service: Service, photo: Path) -> None:
     async def main() -> list[str]:
         async with AsyncClient(service.url) as client:
