@@ -40,7 +40,10 @@ class BadCheckpointError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class RunRequest:
-    """Everything a run depends on; `resume` is what `state()` of an earlier run returned."""
+    """Everything a run depends on; `resume` is what `state()` of an earlier run returned.
+
+    `workers` share the processor of this machine, this one included.
+    """
 
     params: Mapping[str, Any]
     content: Image.Image
@@ -49,6 +52,7 @@ class RunRequest:
     init_image: Image.Image | None = None
     resume: bytes | None = None
     memory_saving: bool = False
+    workers: int = 1
 
 
 class RunStep(Protocol):

@@ -43,6 +43,16 @@ class Presence:
         except StoreUnavailable as error:
             log.warning("the worker could not announce itself: %s", error)
 
+    def count_here(self) -> int:
+        """Count the live workers of this machine that compute on the same kind of device, this one included."""
+        kind = self._info.device.partition(":")[0]
+        try:
+            live = self._roster.live()
+        except StoreUnavailable:
+            return 1
+        here = {w.id for w in live if w.host == self._info.host and w.device.partition(":")[0] == kind}
+        return len(here | {self._info.id})
+
     def start(self) -> None:
         """Announce now, and from now on."""
         self.announce()

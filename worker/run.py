@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 from typing import TypeVar
@@ -19,7 +19,15 @@ from jobs.releases import CURRENT, name_of, rank
 from jobs.settings import JobSettings
 from jobs.status import Status
 from worker.checkpoints import Checkpoints
-from worker.engine import BadCheckpointError, Engine, OutOfMemoryRunError, ParametersError, RunError, RunStep
+from worker.engine import (
+    BadCheckpointError,
+    Engine,
+    OutOfMemoryRunError,
+    ParametersError,
+    RunError,
+    RunRequest,
+    RunStep,
+)
 from worker.heart import Heart
 from worker.inputs import load_request
 from worker.presence import Presence
@@ -138,7 +146,7 @@ class Run:
         if saved is not None:
             self._restore_timelapse()
             try:
-                for step in engine.run(load_request(self._job, self._around.blobs, saved)):
+                for step in engine.run(self._request(saved)):
                     went_on = True
                     yield step
             except BadCheckpointError as error:
@@ -147,7 +155,11 @@ class Run:
                 return
             if self._timelapse is not None:
                 self._timelapse.clear()
-        yield from engine.run(load_request(self._job, self._around.blobs, None))
+        yield from engine.run(self._request(None))
+
+    def _request(self, saved: bytes | None) -> RunRequest:
+        request = load_request(self._job, self._around.blobs, saved)
+        return replace(request, workers=self._around.presence.count_here())
 
     def _restore_timelapse(self) -> None:
         frames = None if self._timelapse is None else self._checkpoints.load_frames()

@@ -39,7 +39,9 @@ class WorkerSettings(BaseSettings):
     )
     weights_dir: Path | None = Field(None, description="Folder with the weights of the networks.")
     worker_nice: int = Field(5, ge=0, le=19, description="How much the worker gives way to other processes (nice).")
-    worker_threads: int = Field(0, ge=0, description="Threads a run on the CPU uses; 0: as many as there are cores.")
+    worker_threads: int = Field(
+        0, ge=0, description="Threads a run on the CPU uses; 0: the cores, divided by the workers of this machine."
+    )
     preview_seconds: float = Field(1.0, gt=0, description="Shortest time between two previews of a run.")
     preview_side: int = Field(512, ge=16, description="Longest side of a preview.")
     timelapse_frames: int = Field(48, ge=2, description="Most frames of a time-lapse.")

@@ -24,6 +24,7 @@ from nst_engine.networks import NetworkSpec
 from nst_engine.pictures import encode, encode16
 from nst_engine.process import give_memory_back
 from nst_engine.weights import candidates
+from worker.cores import share
 from worker.engine import BadCheckpointError, OutOfMemoryRunError, ParametersError, RunError, RunRequest, RunStep
 
 LOADED_AT_MOST = 4
@@ -43,8 +44,7 @@ class TorchEngine:
         self._weights_dir = weights_dir
         self._models = models
         self._loaded: dict[NetworkSpec, Network] = {}
-        if threads:
-            torch.set_num_threads(threads)
+        self._threads = threads
 
     def models(self) -> tuple[str, ...]:
         """Name the networks that can be run here."""
@@ -53,6 +53,7 @@ class TorchEngine:
     def run(self, request: RunRequest) -> Iterator[RunStep]:
         """Yield a step for each iteration."""
         with _run_errors():
+            torch.set_num_threads(self._threads or share(request.workers))
             config = self._config(request)
             state = None if request.resume is None else State.from_bytes(request.resume)
             steps = stylize(

@@ -49,6 +49,23 @@ def test_a_run_goes_on_from_a_state_to_the_same_picture(engine: TorchEngine, req
     assert np.array_equal(rest[-1], whole[-1])
 
 
+def test_a_run_uses_its_share_of_the_cores_unless_threads_are_set(
+    request_: RunRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch_engine, "share", lambda workers: 6 // workers)
+    used: list[int] = []
+    monkeypatch.setattr(torch, "set_num_threads", used.append)
+    for threads in (0, 5):
+        next(
+            iter(
+                TorchEngine("cpu", weights_dir=None, models=("lite",), threads=threads).run(
+                    replace(request_, workers=3)
+                )
+            )
+        )
+    assert used == [2, 5]
+
+
 def test_a_tiff_has_sixteen_bits(engine: TorchEngine, request_: RunRequest) -> None:
     step = next(iter(engine.run(request_)))
     pixels = tifffile.imread(io.BytesIO(step.encoded("tiff", {})))
