@@ -33,6 +33,7 @@ class Reading:
     redis_bytes: float
     redis_seconds: float
     api_seconds: float
+    worker_seconds: float
 
     def since(self, before: Reading) -> Reading:
         """Return what was done between two readings."""
@@ -71,6 +72,7 @@ class Fleet:
             redis_bytes=net["total_net_input_bytes"] + net["total_net_output_bytes"],
             redis_seconds=cpu["used_cpu_user_main_thread"] + cpu["used_cpu_sys_main_thread"],
             api_seconds=_cpu_seconds(self.stack.api.pid),
+            worker_seconds=sum(_cpu_seconds(worker.pid) for worker in self.stack.workers),
         )
 
     async def create(self, *, size: int, steps: int) -> str:

@@ -91,7 +91,10 @@ async def batch(on: Fleet, *, count: int, size: int, steps: int) -> Batch:
 
 
 async def throughput(chosen: argparse.Namespace) -> list[list[str]]:
-    """Return workers, jobs a minute, and how many times that of one worker."""
+    """Return workers, jobs a minute, how many times that of one worker, and the CPU seconds of workers a job.
+
+    The last hardly depends on what else the machine does: two free cores make 120 CPU seconds a minute.
+    """
     rows, first = [], 0.0
     async with fleet() as on:
         for workers in range(1, chosen.workers + 1):
@@ -101,7 +104,8 @@ async def throughput(chosen: argparse.Namespace) -> list[list[str]]:
             measured = await batch(on, count=count, size=chosen.size, steps=chosen.steps)
             rate = 60 * count / measured.done.at
             first = first or rate
-            rows.append([str(workers), f"{rate:.1f}", f"{rate / first:.2f}"])
+            spent = measured.done.worker_seconds / count
+            rows.append([str(workers), f"{rate:.1f}", f"{rate / first:.2f}", f"{spent:.2f}", f"{60 / spent:.1f}"])
     return rows
 
 
@@ -150,7 +154,7 @@ async def count(on: Fleet, s3: CountedS3, chosen: argparse.Namespace) -> Counts:
 def model(counts: Counts, seconds: float) -> Iterator[list[str]]:
     """Say what so many devices at work ask for, at jobs of so many seconds, each looked at once a second."""
     written = Counter({kind: one[1] for kind, one in counts.pictures.items()})
-    saved = written.pop("checkpoint", 0) / counts.running if seconds > CHECKPOINT_SECONDS else 0.0
+    saved = written.pop("checkpoint", 0) / counts.running * (seconds > CHECKPOINT_SECONDS)
     shown = written.pop("preview", 0) / counts.running
     for devices in DEVICES:
         rate = devices / seconds
@@ -218,7 +222,8 @@ def main() -> None:
 async def measure(chosen: argparse.Namespace) -> None:
     """Measure, and print each part when it is there."""
     rows = await throughput(chosen)
-    print(markdown(["workers", "jobs a minute", "× one worker"], rows), "\n", flush=True)
+    head = ["workers", "jobs a minute", "× one worker", "CPU seconds a job", "jobs a minute of CPU"]
+    print(markdown(head, rows), "\n", flush=True)
     with counted_s3() as (s3, told):
         async with fleet(**told) as on:
             counts = await count(on, s3, chosen)
