@@ -36,6 +36,7 @@ def test_every_example_is_run_or_says_why_not(page: Path) -> None:
     found = list(examples(page))
     assert [str(example) for example in found if example.language not in RUN | SHOWN] == []
     assert len(found) * 2 == page.read_text().count("```")
+    assert re.findall(r"\n\n    (?![*-]).*", page.read_text()) == [], "an indented block is not looked at: fence it"
 
 
 def test_every_decision_is_in_the_index() -> None:
