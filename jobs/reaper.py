@@ -25,6 +25,8 @@ from jobs.status import Priority
 log = logging.getLogger(__name__)
 BATCH = 100
 PERMITS_AT_ONCE = 200
+SWEEP_PAUSES = 20  # times as long as a sweep took is the pause after it
+SWEEP_AT_MOST = 5  # pauses until another begins a sweep whose reaper died
 SCRIPTS = ("lock", "unlock", "reap", "expire")
 
 
@@ -57,7 +59,6 @@ class Reaper:
         self._settings = settings
         self._clock = clock
         self._me = secrets.token_hex(8)
-        self._swept = float("-inf")
         self._scripts = {name: redis.register_script(source(name, settings)) for name in SCRIPTS}
 
     def round(self) -> Reaped | None:
@@ -75,20 +76,37 @@ class Reaper:
             self._run("unlock", me=self._me, pause=milliseconds(seconds / 2))
 
     def _round(self) -> Reaped:
-        message = FAILURE_CODES["worker_lost"]
-        recovered = self._run("reap", limit=BATCH, max_attempts=self._settings.max_attempts, message=message)
-        for job_id, status in recovered:
-            log.warning("job %s lost its worker and is now %s", job_id, status)
-        expired, forgotten = self._run("expire", limit=BATCH)
-        for job_id in expired:
-            self._blobs.delete_all(job_id)
+        recovered = tuple(self._take_back())
+        expired, forgotten = self._expire()
         return Reaped(
-            recovered=tuple((job_id, status) for job_id, status in recovered),
+            recovered=recovered,
             permits=self._republish(),
-            expired=len(expired),
-            forgotten=len(forgotten),
+            expired=expired,
+            forgotten=forgotten,
             orphans=self._sweep_in_turn(),
         )
+
+    def _take_back(self) -> Iterator[tuple[str, str]]:
+        """Take back what was leased to workers not heard of, all of it."""
+        message, found = FAILURE_CODES["worker_lost"], BATCH
+        while found == BATCH:
+            recovered = self._run("reap", limit=BATCH, max_attempts=self._settings.max_attempts, message=message)
+            found = len(recovered)
+            for job_id, status in recovered:
+                log.warning("job %s lost its worker and is now %s", job_id, status)
+                yield job_id, status
+
+    def _expire(self) -> tuple[int, int]:
+        """Remove what is past its time, as much of it as a round has time for; count pictures gone and records gone."""
+        until = self._clock() + self._settings.reaper_seconds
+        counts = [0, 0]
+        while True:
+            expired, forgotten = self._run("expire", limit=BATCH)
+            for job_id in expired:
+                self._blobs.delete_all(job_id)
+            counts = [counts[0] + len(expired), counts[1] + len(forgotten)]
+            if max(len(expired), len(forgotten)) < BATCH or self._clock() >= until:
+                return counts[0], counts[1]
 
     def _republish(self) -> int:
         """Publish permits for waiting jobs that have none; one too many does no harm."""
@@ -106,10 +124,17 @@ class Reaper:
         return published
 
     def _sweep_in_turn(self) -> int:
-        if self._clock() - self._swept < self._settings.sweep_seconds:
-            return 0
-        self._swept = self._clock()
-        return self.sweep()
+        """Sweep if no reaper has for a while; a storage so full that it takes long is swept less often."""
+        pause = milliseconds(self._settings.sweep_seconds)
+        with store_errors():
+            if not self._redis.set(key("swept"), self._me, nx=True, px=SWEEP_AT_MOST * pause):
+                return 0
+        began = self._clock()
+        found = self.sweep()
+        took = milliseconds(self._clock() - began)
+        with store_errors():
+            self._redis.set(key("swept"), self._me, px=max(pause, took * SWEEP_PAUSES))
+        return found
 
     def sweep(self) -> int:
         """Remove pictures older than the upload timeout that no record lists; return how many."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 from pathlib import Path
@@ -216,3 +217,42 @@ async def test_the_reaper_outlives_a_store_that_is_down(store: Store, blobs: Dis
     answers = iter((False, True))
     reaper.run(lambda _: next(answers))
     assert next(answers, None) is None
+
+
+async def test_of_all_reapers_one_sweeps_in_a_while(store: Store, reaper: Reaper, blobs: DiskBlobs) -> None:
+    other = Reaper(connect(store.settings), blobs=blobs, permits=store.permits, settings=store.settings)
+    lists: list[str] = []
+    for name, one in (("first", reaper), ("second", other), ("first again", reaper)):
+        store.redis.delete("nst:reaped")
+        before = store.redis.get("nst:swept")
+        assert one.round() is not None
+        if store.redis.get("nst:swept") != before:
+            lists.append(name)
+    assert lists == ["first"]
+    assert 0 < store.redis.pttl("nst:swept") <= store.settings.sweep_seconds * 1000
+
+
+async def test_a_slow_sweep_is_followed_by_a_long_pause(store: Store, blobs: DiskBlobs) -> None:
+    times = itertools.count(step=30.0)  # every look at the clock is half a minute later
+    slow = Reaper(
+        connect(store.settings), blobs=blobs, permits=store.permits, settings=store.settings, clock=lambda: next(times)
+    )
+    slow.round()
+    assert store.redis.pttl("nst:swept") > 10 * store.settings.sweep_seconds * 1000
+
+
+async def test_a_round_takes_back_and_removes_more_than_a_hundred(
+    store: Store, reaper: Reaper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobs.reaper.BATCH", 2)
+    lost = [await store.create() for _ in range(5)]
+    for job in lost:
+        store.must_claim()
+        store.end_lease(job.id)
+    ended = [await store.create() for _ in range(5)]
+    for job in ended:
+        await store.client.cancel(job.id, "ann")
+        store.redis.zadd("nst:expiry", {job.id: 1})
+    found = reaper.round()
+    assert found is not None
+    assert (len(found.recovered), found.expired) == (5, 5)
