@@ -72,7 +72,9 @@ def main() -> None:
     names = [*(trial.extra or "none" for trial in TRIALS), "client"]
     parser.add_argument("extras", nargs="*", metavar="EXTRA", help=f"of {', '.join(names)}; default all")
     parser.add_argument("--uv", default="uv", help="the uv to build and install with")
+    parser.add_argument("--python", default=sys.executable, help="the Python of the clean environments")
     asked = parser.parse_args()
+    os.environ["UV_PYTHON"] = asked.python
     os.environ["UV"] = str(Path(asked.uv).resolve()) if "/" in asked.uv else asked.uv
     check_changelog((ROOT / "CHANGELOG.md").read_text(), nst_engine.__version__)
     with tempfile.TemporaryDirectory(prefix="nst-release-") as folder:
@@ -118,7 +120,7 @@ def install(trial: Trial, wheel: Path, folder: Path) -> None:
     """Install the wheel with an extra, and try it in an empty folder."""
     folder.mkdir()
     python = folder / "venv" / "bin" / "python"
-    run("uv", "venv", "--quiet", "--python", sys.executable, str(folder / "venv"))
+    run("uv", "venv", "--quiet", str(folder / "venv"))
     name = f"{wheel}[{trial.extra}]" if trial.extra else str(wheel)
     run("uv", "pip", "install", "--quiet", "--python", str(python), name)
     home = folder / "home"
@@ -142,7 +144,7 @@ def try_client(folder: Path) -> None:
     (wheel,) = (ROOT / "dist").glob("nst_client-*.whl")
     if strange := {name for name in contents(wheel) if not name.startswith("nst_client")}:
         raise SystemExit(f"{wheel.name} holds {', '.join(sorted(strange))}")
-    run("uv", "venv", "--quiet", "--python", sys.executable, str(folder / "venv"))
+    run("uv", "venv", "--quiet", str(folder / "venv"))
     python = folder / "venv" / "bin" / "python"
     run("uv", "pip", "install", "--quiet", "--python", str(python), str(wheel))
     run("python", "-P", "-c", CLIENT, cwd=folder, env={"PATH": str(python.parent)})
