@@ -12,6 +12,7 @@ from torch import Tensor
 from nst_engine.config import LineSearch, Optimizer, StyleConfig
 from nst_engine.linesearch import strong_wolfe
 from nst_engine.objective import Evaluation
+from nst_engine.preconditioner import energy, strengthen_coarse
 
 Evaluate = Callable[[Tensor], Evaluation]
 Resize = Callable[[Tensor, str], Tensor]  # (B, 3, H, W) and an interpolation mode -> (B, 3, H', W')
@@ -99,11 +100,12 @@ class _Pair:
 class Lbfgs:
     """Limited-memory BFGS (Liu and Nocedal 1989), with steps of fixed length or a strong-Wolfe line search.
 
-    With fixed steps an iteration is one evaluation and never waits for the device.
+    With fixed steps an iteration is one evaluation and never waits for the device. `coarse` above 0 starts from an
+    inverse curvature that moves coarse structure further than fine detail (nst_engine/preconditioner.py).
     """
 
-    def __init__(self, *, learning_rate: float, history: int, search: bool) -> None:
-        self._rate, self._history, self._search = learning_rate, history, search
+    def __init__(self, *, learning_rate: float, history: int, search: bool, coarse: float = 0.0) -> None:
+        self._rate, self._history, self._search, self._coarse = learning_rate, history, search, coarse
         self._pairs: list[_Pair] = []
         self._scale: Tensor | None = None  # the latest s·y / y·y: the first guess of the inverse curvature
         self._move: Tensor | None = None
@@ -127,7 +129,7 @@ class Lbfgs:
         return now
 
     def _remember(self, s: Tensor, y: Tensor) -> None:
-        sy, yy = _dot(s, y), _dot(y, y)
+        sy, yy = _dot(s, y), energy(y, self._coarse) if self._coarse else _dot(y, y)
         good = sy > 1e-10 * yy
         self._pairs.append(_Pair(s, y, torch.where(good, 1 / sy, torch.zeros_like(sy))))
         del self._pairs[: -self._history]
@@ -143,6 +145,7 @@ class Lbfgs:
             q.addcmul_(pair.y, alpha, value=-1)
             alphas.append(alpha)
         if self._scale is not None:
+            q = strengthen_coarse(q, self._coarse).contiguous() if self._coarse else q
             q.mul_(self._scale)
         for pair, alpha in zip(self._pairs, reversed(alphas), strict=True):
             beta = pair.rho * _dot(pair.y, q)

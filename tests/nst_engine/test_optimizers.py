@@ -22,8 +22,8 @@ def start() -> Tensor:
     return torch.randn(1, 3, 3, 3, generator=torch.Generator().manual_seed(0))
 
 
-def lbfgs(*, search: bool = False, history: int = 10) -> Lbfgs:
-    return Lbfgs(learning_rate=1.0, history=history, search=search)
+def lbfgs(*, search: bool = False, history: int = 10, coarse: float = 0.0) -> Lbfgs:
+    return Lbfgs(learning_rate=1.0, history=history, search=search, coarse=coarse)
 
 
 def adam() -> Adam:
@@ -68,6 +68,24 @@ def test_lbfgs_takes_the_steps_of_torch() -> None:
 @pytest.mark.parametrize("name", ["lbfgs", "lbfgs with search"])
 def test_lbfgs_reaches_the_minimum_of_a_bowl(name: str) -> None:
     assert float(bowl(after(MAKERS[name](), start(), 60)).loss) < 1e-6 * float(bowl(start()).loss)
+
+
+def test_lbfgs_that_begins_with_coarse_structure_is_ahead_where_fine_detail_bends_more() -> None:
+    """½ |x|² + 50 |x − its neighbours|²: curvature grows with the square of the frequency."""
+
+    def rough(x: Tensor) -> Evaluation:
+        y = x.detach().requires_grad_()
+        across, down = y.diff(dim=-1), y.diff(dim=-2)
+        loss = 0.5 * (y.square().sum() + 50 * (across.square().sum() + down.square().sum()))
+        return Evaluation(loss.detach(), ZERO, ZERO, ZERO, torch.autograd.grad(loss, y)[0])
+
+    left = []
+    for coarse in (0.0, 2.0):
+        optimizer, x = lbfgs(coarse=coarse), torch.randn(1, 3, 48, 48, generator=torch.Generator().manual_seed(0)) + 1
+        for _ in range(25):
+            optimizer.step(x, rough)
+        left.append(float(rough(x).loss))
+    assert left[1] < 0.3 * left[0]
 
 
 @pytest.mark.parametrize("name", MAKERS)
