@@ -1,8 +1,8 @@
 """A picture with its coarse structure made stronger: a first guess of how far each scale of detail has to move.
 
 The losses bend far more along fine detail than along coarse structure. L-BFGS that starts from a multiple of the
-identity has to learn that from the steps it takes; starting from this operator it needs a third to a half of them. It is
-symmetric and positive definite, as the method asks: M x = x + 4 · weight · Dᵀ M D x, where D blurs and halves.
+identity has to learn that from the steps it takes; starting from this operator it needs a third to a half of them.
+It is symmetric and positive definite, as the method asks: M x = x + 4 · weight · Dᵀ M D x, where D blurs and halves.
 """
 
 from __future__ import annotations
