@@ -68,7 +68,7 @@ imports: .venv/.dev  ## check who may import whom
 	@$(BIN)/lint-imports --no-cache --no-logo
 
 docs: .venv/.dev  ## build the documentation site into site/; a warning is an error
-	@$(BIN)/zensical build --clean --strict
+	@$(BIN)/zensical build --strict
 
 reference: .venv/.dev  ## write the pages of docs/ that are made from code
 	@$(BIN)/nst config --markdown > docs/settings.md
