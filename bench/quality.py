@@ -34,8 +34,8 @@ from nst_engine.schedule import schedule
 # Factors on each scheme's own style weight: wide enough that the curves of content distance overlap.
 FACTORS = {
     "default": (0.03, 0.1, 0.3, 1.0, 3.0, 10.0),
-    "multiscale-w2": (0.01, 0.03, 0.1, 0.3, 1.0, 3.0),
-    "classic-lbfgs": (0.01, 0.03, 0.1, 0.3, 1.0, 10.0),
+    "multiscale-w2": (0.1, 0.3, 1.0, 3.0, 10.0, 30.0),
+    "classic-lbfgs": (0.03, 0.1, 0.3, 1.0, 3.0, 10.0),
 }
 
 

@@ -182,17 +182,19 @@ class StyleConfig(BaseModel):
     pooling: Pooling = _field(Pooling.MAX, "network", "Pooling of the network.")
     padding: Padding = _field(Padding.REPLICATE, "network", "Padding of the first convolution.")
     content_layers: LayerWeights = _field(
-        {"content": 1.0}, "network", "Layers (or roles) compared with the content, each with its weight: relu4_2:1."
+        {"content": 1.0, "style4": 1.0},
+        "network",
+        "Layers (or roles) compared with the content, each with its weight: relu4_2:1.",
     )
     style_layers: LayerWeights = _field(
-        {"style1": 1.0, "style2": 1.0, "style3": 1.0, "style4": 1.0, "style5": 1.0},
+        {"style1": 50.0, "style2": 5.0, "style3": 5.0, "style4": 1.0, "style5": 0.4},
         "network",
         "Layers (or roles) whose statistics are compared with the style, each with its weight: relu1_1:1,relu2_1:0.5.",
     )
 
-    content_weight: float = _field(0.25, "losses", "Weight of the content loss; 0 leaves it out.", ge=0, le=1e12)
+    content_weight: float = _field(0.125, "losses", "Weight of the content loss; 0 leaves it out.", ge=0, le=1e12)
     style_weight: float = _field(1.0, "losses", "Weight of the style loss; 0 leaves it out.", ge=0, le=1e12)
-    tv_weight: float = _field(2.0, "losses", "Weight of the total variation loss; more is smoother.", ge=0, le=1e9)
+    tv_weight: float = _field(0.5, "losses", "Weight of the total variation loss; more is smoother.", ge=0, le=1e9)
     range_weight: float = _field(0.0, "losses", "Weight of the penalty on pixel values outside [0, 1].", ge=0, le=1e9)
     content_loss: ContentLoss = _field(ContentLoss.NORMALISED, "losses", "How content features are compared.")
     style_statistic: StyleStatistic = _field(

@@ -112,10 +112,7 @@ def _inception() -> NetworkInfo:
 
 
 def _lite() -> NetworkInfo:
-    order = _names(
-        "relu1a relu2a relu2b relu3a relu3b vgg1 vgg2 vgg3 "
-        "relu2s relu3c fire2 relu3d fire3 relu4a fire4 relu4b fire5 relu5a fire6 relu5b fire7"
-    )
+    order = _names("relu1a relu2s relu3c fire2 relu3d fire3 relu4a fire4 relu4b fire5 relu5a fire6 relu5b fire7")
     return NetworkInfo(
         name="lite",
         summary="Small network distilled by this project and shipped in the package: works offline, quick on a CPU",

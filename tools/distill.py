@@ -10,7 +10,6 @@ schedule follows the time trained, not steps, so that a busy machine cannot star
 import argparse
 import time
 from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -20,13 +19,13 @@ from tools.distill_data import Pool, kept
 from tools.distill_policy import own_pictures
 from tools.distill_student import Student
 from tools.distill_teachers import Teachers
-from tools.distill_training import Lesson, Recipe, Training
+from tools.distill_training import Recipe, Training
 
 # These judge the result, so it must not have seen them.
 HELD_OUT = {"starry_night", "great_wave", "tahiti", "edtaonisl"}
 ABOUT = {
     "model": "lite",
-    "teachers": "VGG-19 to conv3_1, normalised (Simonyan and Zisserman; Gatys et al.; CC BY 4.0); "
+    "teachers": "VGG-19's relu1_1, normalised (Simonyan and Zisserman; Gatys et al.; CC BY 4.0); "
     "SqueezeNet 1.1 (Iandola et al.; BSD-2-Clause)",
 }
 OWN_PICTURES = 160
@@ -40,8 +39,8 @@ def train(training: Training, pool: Pool, teachers: Teachers, checkpoint: Path) 
         training.measure(pool, teachers)
     reports = []
     began = saved = time.monotonic()
-    for lesson in lessons(training, pool, teachers):
-        reports.append(training.step(lesson))
+    while training.done < 1:
+        reports.append(training.step(training.lesson(pool, teachers)))
         if training.done > training.recipe.own_from and training.steps % training.recipe.own_every == 0:
             add_own_pictures(training, pool)
         now = time.monotonic()
@@ -52,19 +51,7 @@ def train(training: Training, pool: Pool, teachers: Teachers, checkpoint: Path) 
         if now - saved > SAVE_EVERY:
             training.save(checkpoint)
             saved = now
-        if training.done >= 1:
-            break
     training.save(checkpoint)
-
-
-def lessons(training: Training, pool: Pool, teachers: Teachers) -> Iterator[Lesson]:
-    """Give each batch twice, with another in between: to ask the teachers takes half as long as to learn."""
-    earlier = training.lesson(pool, teachers)
-    while True:
-        latest = training.lesson(pool, teachers)
-        yield latest
-        yield earlier
-        earlier = latest
 
 
 def add_own_pictures(training: Training, pool: Pool) -> None:
@@ -100,7 +87,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--folder", type=Path, default=Path("train"), help="where checkpoint and pictures are kept")
     parser.add_argument("--output", type=Path, default=Path("nst_engine/weights/lite.safetensors"))
     parser.add_argument("--minutes", type=float, default=100)
-    parser.add_argument("--seen-by-vgg", type=int, default=Recipe.seen_by_vgg, help="of a batch of 4; 0: leave VGG out")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     return parser.parse_args()
@@ -110,7 +96,7 @@ def main() -> None:
     given = arguments()
     torch.set_num_threads(given.threads)
     torch.set_flush_denormal(True)
-    training = Training(Recipe(minutes=given.minutes, seen_by_vgg=given.seen_by_vgg, seed=given.seed))
+    training = Training(Recipe(minutes=given.minutes, seed=given.seed))
     checkpoint = given.folder / "lite.pt"
     if checkpoint.exists():
         training.restore(torch.load(checkpoint, weights_only=True))

@@ -7,12 +7,8 @@ from nst_engine.lite import Lite
 from tools.distill_data import Pool
 from tools.distill_teachers import gram, normalise
 
-# In turn: style on both branches, on the second, and on the deep layers alone, where there is most to cheat.
-SETS = (
-    ("relu1a", "vgg2", "vgg3", "fire3", "fire5", "fire7"),
-    ("relu1a", "fire2", "fire3", "fire5", "fire7"),
-    ("vgg3", "fire5", "fire7"),
-)
+# In turn: style on all layers, and on the deep ones alone, where there is most to cheat.
+SETS = (("relu1a", "fire2", "fire3", "fire5", "fire7"), ("fire5", "fire7"))
 CONTENT = "fire3"
 SIZE, COUNT, STEPS, RATE = 192, 3, 20, 0.05
 

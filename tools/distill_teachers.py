@@ -9,15 +9,13 @@ from torchvision.models import squeezenet1_1
 from torchvision.models.feature_extraction import create_feature_extractor
 from torchvision.models.vgg import cfgs, make_layers
 
-# What each teacher's layers are called here, and the cells at the border that are not compared: VGG sees the picture
-# moved, so its border is not the student's.
-VGG_NODES = {"1": "vgg1", "6": "vgg2", "11": "vgg3"}
+# What each teacher's layers are called here.
+VGG_NODES = {"1": "vgg1"}
 SQUEEZE_NODES = {"1": "relu2s", "3": "fire2", "4": "fire3", "6": "fire4", "7": "fire5", "9": "fire6", "10": "fire7"}
 TARGETS = (*VGG_NODES.values(), *SQUEEZE_NODES.values())
-JUDGED = ("vgg1", "vgg2", "vgg3", "fire3", "fire5", "fire7")
-VGG_MARGIN = 2
-# At full size a window is plenty to learn from, and a head on all of it the slowest part of a step.
-VGG1_WINDOW = 64
+# relu1_1 is at full size: a window is plenty to learn from, and all of it the slowest part of a step.
+WINDOW = 66
+JUDGED = ("vgg1", "fire2", "fire3", "fire5", "fire7")
 MEAN, STD = (torch.tensor(v).view(1, 3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
 
 
@@ -26,23 +24,20 @@ def normalise(images: Tensor) -> Tensor:
 
 
 class Teachers:
-    """VGG-19 to relu3_1 and SqueezeNet 1.1, from files in torchvision's key layout."""
+    """VGG-19's relu1_1 and SqueezeNet 1.1 to fire7, from files in torchvision's key layout."""
 
     def __init__(self, folder: Path) -> None:
-        squeeze = squeezenet1_1(weights=None).features
-        vgg = make_layers(cfgs["E"][:7])
-        self.squeeze = frozen(squeeze, folder / "squeezenet1_1_features.safetensors", SQUEEZE_NODES)
-        self.vgg = frozen(vgg, folder / "vgg19_to_conv3_1.safetensors", VGG_NODES)
+        self.squeeze = frozen(
+            squeezenet1_1(weights=None).features, folder / "squeezenet1_1_features.safetensors", SQUEEZE_NODES
+        )
+        self.vgg = frozen(make_layers(cfgs["E"][:7]), folder / "vgg19_to_conv3_1.safetensors", VGG_NODES)
 
     @torch.no_grad()
-    def features(self, images: Tensor, seen_by_vgg: int) -> dict[str, Tensor]:
-        """Compute every target of (B, 3, S + 1, S + 1) images, VGG's on the first few alone, as it is the slow one.
-
-        VGG sees the picture moved by one pixel: its pooling grid then lies half a cell from the student's, not one and
-        a half.
-        """
-        found: dict[str, Tensor] = self.squeeze(images[..., :-1, :-1])
-        return found | self.vgg(images[:seen_by_vgg, :, 1:, 1:]) if seen_by_vgg else found
+    def features(self, images: Tensor) -> dict[str, Tensor]:
+        """Compute every target of (B, 3, S, S) images."""
+        found: dict[str, Tensor] = self.squeeze(images)
+        (edges,) = self.vgg(images[..., :WINDOW, :WINDOW]).values()
+        return found | {"vgg1": edges[..., 1:-1, 1:-1]}  # without what its zero padding makes of the border
 
 
 def frozen(features: nn.Module, weights: Path, nodes: dict[str, str]) -> nn.Module:
@@ -53,17 +48,6 @@ def frozen(features: nn.Module, weights: Path, nodes: dict[str, str]) -> nn.Modu
             module.inplace = False
     cut = create_feature_extractor(features.eval(), nodes).requires_grad_(False)
     return cut.to(memory_format=torch.channels_last)
-
-
-def inner(name: str, prediction: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
-    """Cut both to the cells that lie on each other."""
-    if name in SQUEEZE_NODES.values():
-        return prediction, wanted
-    if name == "vgg1":
-        prediction, wanted = prediction[..., 1:, 1:], wanted[..., : VGG1_WINDOW - 1, : VGG1_WINDOW - 1]
-    height, width = (min(a, b) for a, b in zip(prediction.shape[2:], wanted.shape[2:], strict=True))
-    cut = (..., slice(VGG_MARGIN, height - VGG_MARGIN), slice(VGG_MARGIN, width - VGG_MARGIN))
-    return prediction[cut], wanted[cut]
 
 
 def gram(features: Tensor) -> Tensor:
@@ -77,7 +61,8 @@ def unexplained(prediction: Tensor, wanted: Tensor) -> Tensor:
     Where the teacher is silent any negative value is right. Where it is not, a negative value still has a gradient:
     behind a plain ReLU the strongest, rarest channels died within minutes and stayed dead.
     """
-    return torch.where(wanted > 0, prediction - wanted, prediction.relu()).square().mean()
+    counts = (wanted > 0) | (prediction > 0)
+    return ((prediction - wanted) * counts).square().mean()
 
 
 def style_distance(prediction: Tensor, wanted: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor
 from tools.distill_data import Pool
 from tools.distill_muon import Muon
 from tools.distill_student import Student
-from tools.distill_teachers import JUDGED, Teachers, inner, normalise, style_distance, unexplained
+from tools.distill_teachers import JUDGED, Teachers, normalise, style_distance, unexplained
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,12 +22,11 @@ class Recipe:
     minutes: float = 100
     muon_rate: float = 0.02  # of the kernels
     rate: float = 3e-3  # of all else, by Adam
-    batch: int = 4
+    batch: int = 8
     size: int = 192
-    seen_by_vgg: int = 2  # pictures of a batch: VGG is the slow teacher
     gram: float = 1.0
     average: float = 0.996
-    taught: float = 0.5  # share of the time in which each block starts from the teacher's features, not the student's
+    taught: float = 0.9  # share of the time in which each block starts from the teacher's features, not the student's
     own_from: float = 0.5  # from then on, pictures that the student makes join the pool
     own_every: int = 120  # steps
     seed: int = 0
@@ -35,9 +34,9 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Lesson:
-    """A batch of normalised images, one pixel larger than the student sees, and what the teachers make of it."""
+    """A batch of normalised images, and what the teachers make of it."""
 
-    images: Tensor  # (B, 3, S + 1, S + 1)
+    images: Tensor  # (B, 3, S, S)
     wanted: dict[str, Tensor]
 
 
@@ -79,28 +78,25 @@ class Training:
 
     def measure(self, pool: Pool, teachers: Teachers) -> None:
         """Fix each target's scale: its variance over a first draw."""
-        found = teachers.features(normalise(pool.batch(48, self.recipe.size + 1)), 16)
+        found = teachers.features(normalise(pool.batch(48, self.recipe.size)))
         self.variance = {name: f.var() for name, f in found.items()}
 
     def lesson(self, pool: Pool, teachers: Teachers) -> Lesson:
         """Draw a batch and ask the teachers."""
         recipe = self.recipe
-        images = normalise(pool.batch(recipe.batch, recipe.size + 1)).contiguous(memory_format=torch.channels_last)
-        found = teachers.features(images, recipe.seen_by_vgg)
+        images = normalise(pool.batch(recipe.batch, recipe.size)).contiguous(memory_format=torch.channels_last)
+        found = teachers.features(images)
         return Lesson(images, {name: f / self.variance[name].sqrt() for name, f in found.items()})
 
     def step(self, lesson: Lesson) -> dict[str, tuple[float, float]]:
         """Learn from one batch; return each target's unexplained share of variance and distance of Gram matrices."""
         recipe, wanted = self.recipe, lesson.wanted
-        if not self.is_taught:
-            self.student.hold_trunk()
-        found = self.student(lesson.images[..., :-1, :-1], recipe.seen_by_vgg, wanted if self.is_taught else None)
+        found = self.student(lesson.images, wanted if self.is_taught else None)
         total, report = torch.zeros(()), {}
         for name, prediction in found.items():
-            predicted, target = inner(name, prediction, wanted[name])
-            feature, style = unexplained(predicted, target), torch.zeros(())
+            feature, style = unexplained(prediction, wanted[name]), torch.zeros(())
             if name in JUDGED and not self.is_taught:
-                style = style_distance(predicted.relu(), target)
+                style = style_distance(prediction.relu(), wanted[name])
             total = total + feature + recipe.gram * style
             report[name] = (feature.item(), style.item())
         self.descend(total)

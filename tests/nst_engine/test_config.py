@@ -95,7 +95,7 @@ def test_an_unknown_layer_is_refused_with_the_nearest_one() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("relu1a:1,relu2b:0.5", {"relu1a": 1.0, "relu2b": 0.5}),
+        ("relu1a:1,relu2s:0.5", {"relu1a": 1.0, "relu2s": 0.5}),
         ("relu1a", {"relu1a": 1.0}),
         (" style1 : 2 , style2 ", {"style1": 2.0, "style2": 1.0}),
     ],

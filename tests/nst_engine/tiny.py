@@ -12,7 +12,7 @@ from nst_engine.config import StyleConfig
 from nst_engine.networks import Network
 from nst_engine.objective import Evaluation, Objective
 
-DEEP = "relu2b"
+DEEP = "relu2s"
 SHALLOW = "relu1a"
 
 # Every value that a test here depends on, so that tuning the default preset changes no test.

@@ -1,4 +1,3 @@
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +11,13 @@ from torchvision.models.vgg import cfgs, make_layers
 
 from nst_engine.lite import Lite
 from nst_engine.weights import expected_hash, found_hash
-from tools.distill import HELD_OUT, export, lessons, summary, train
+from tools.distill import HELD_OUT, export, summary, train
 from tools.distill_data import Pool, folder_pictures, load
 from tools.distill_muon import Muon
 from tools.distill_policy import stylised
 from tools.distill_procedural import KINDS, pictures
 from tools.distill_student import Student
-from tools.distill_teachers import TARGETS, Teachers, inner, style_distance, unexplained
+from tools.distill_teachers import TARGETS, WINDOW, Teachers, style_distance, unexplained
 from tools.distill_training import Recipe, Training
 
 
@@ -51,49 +50,43 @@ def differ(a: dict[str, Tensor], b: dict[str, Tensor]) -> set[str]:
 
 
 def test_the_teachers_cells_lie_on_the_students(teachers: Teachers) -> None:
-    images = torch.rand(2, 3, 97, 97)
-    wanted = teachers.features(images, 1)
-    found = Student()(images[..., :-1, :-1], 1, None)
+    images = torch.rand(2, 3, 96, 96)
+    wanted, found = teachers.features(images), Student()(images, None)
     assert set(found) == set(wanted) == set(TARGETS)
     for name in TARGETS:
-        prediction, target = inner(name, found[name], wanted[name])
-        assert prediction.shape == target.shape
-        assert target.shape[0] == (1 if name.startswith("vgg") else 2)
+        assert found[name].shape == wanted[name].shape
 
 
 def test_folding_keeps_what_the_student_computes() -> None:
     torch.manual_seed(0)
     student = Student()
     with torch.no_grad():
-        student(torch.randn(2, 3, 96, 96), 2, None)  # moves the batch statistics
+        student(torch.randn(2, 3, 96, 96), None)  # moves the batch statistics
         student.eval()
         images = torch.randn(1, 3, 96, 96)
-        found, folded = student(images, 1, None), student.folded()(images)
-    for name in TARGETS:
-        kept = folded[name][..., :64, :64] if name == "vgg1" else folded[name]
-        torch.testing.assert_close(kept, found[name].relu(), rtol=1e-3, atol=1e-4)
+        found, folded = student(images, None), student.folded()(images)
+        edges = folded["relu1a"][..., 1 : WINDOW - 1, 1 : WINDOW - 1]
+        torch.testing.assert_close(student.predict_vgg1(edges), found.pop("vgg1"), rtol=1e-3, atol=1e-4)
+    for name, prediction in found.items():
+        torch.testing.assert_close(folded[name], prediction.relu(), rtol=1e-3, atol=1e-4)
 
 
 def test_a_block_that_is_taught_starts_from_what_the_teacher_said(teachers: Teachers) -> None:
     images = torch.rand(1, 3, 96, 96)
-    said = {name: features * 0 for name, features in teachers.features(images, 0).items()}
+    said = {name: features * 0 for name, features in teachers.features(images).items()}
     student = Student().eval()
-    alone, taught = student(images, 0, None), student(images, 0, said)
+    alone, taught = student(images, None), student(images, said)
     assert torch.equal(alone["relu2s"], taught["relu2s"])
     assert not torch.equal(alone["fire7"], taught["fire7"])
 
 
-def test_once_it_starts_from_its_own_features_grams_count_and_the_trunks_statistics_rest(
-    teachers: Teachers, recipe: Recipe
-) -> None:
+def test_once_it_starts_from_its_own_features_gram_matrices_count(teachers: Teachers, recipe: Recipe) -> None:
     training, pool = Training(recipe), noise_pool()
     training.measure(pool, teachers)
     lesson = training.lesson(pool, teachers)
     assert training.step(lesson)["fire7"][1] == 0
-    training.seconds = 0.6 * recipe.minutes * 60
-    before = training.student.state_dict()["lite.conv1a.1.running_mean"].clone()
+    training.seconds = 0.95 * recipe.minutes * 60
     assert training.step(lesson)["fire7"][1] > 0
-    assert torch.equal(training.student.state_dict()["lite.conv1a.1.running_mean"], before)
 
 
 def test_a_restored_training_goes_on_as_the_first_would_have(
@@ -142,14 +135,6 @@ def test_muon_steps_by_the_rate_in_every_direction_of_the_gradient() -> None:
     Muon([weight], lr=0.1).step()
     lengths = torch.linalg.svdvals(weight.detach().flatten(1))
     assert 0.06 < lengths.min() < lengths.max() < 0.13
-
-
-def test_each_batch_serves_twice(teachers: Teachers, recipe: Recipe) -> None:
-    training = Training(recipe)
-    training.measure(noise_pool(), teachers)
-    first, second, third, fourth = islice(lessons(training, noise_pool(), teachers), 4)
-    assert first is fourth
-    assert len({id(first), id(second), id(third)}) == 3
 
 
 def test_equal_features_have_no_distance() -> None:
