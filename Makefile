@@ -67,8 +67,10 @@ types: .venv/.dev  ## check types
 imports: .venv/.dev  ## check who may import whom
 	@$(BIN)/lint-imports --no-cache --no-logo
 
+# In a folder of its own: Zensical keeps a cache beside its settings, and cleaning that empties all of .cache.
 docs: .venv/.dev  ## build the documentation site into site/; a warning is an error
-	@$(BIN)/zensical build --strict
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && cp -r docs zensical.toml "$$folder" && \
+	  $(BIN)/zensical build --strict --config-file "$$folder/zensical.toml" && rm -rf site && mv "$$folder/site" site
 
 reference: .venv/.dev  ## write the pages of docs/ that are made from code
 	@$(BIN)/nst config --markdown > docs/settings.md
