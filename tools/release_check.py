@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -96,18 +97,25 @@ def check_changelog(text: str, version: str) -> None:
 
 
 def build(folder: Path) -> Path:
-    """Build sdist and wheel into dist/, and a wheel from the sdist, which must hold the same files."""
-    dist = ROOT / "dist"
-    run("uv", "build", "--quiet", "--clear", "--out-dir", str(dist), str(ROOT))
-    (wheel,), (sdist,) = list(dist.glob("nst-*.whl")), list(dist.glob("nst-*.tar.gz"))
+    """Build sdist and wheel, and a wheel from the sdist, which must hold the same files; copy the first two to dist/."""
+    run("uv", "build", "--quiet", "--out-dir", str(folder / "built"), str(ROOT))
+    (wheel,), (sdist,) = list((folder / "built").glob("*.whl")), list((folder / "built").glob("*.tar.gz"))
     run("uv", "build", "--quiet", "--wheel", "--out-dir", str(folder / "again"), str(sdist))
     (again,) = (folder / "again").glob("*.whl")
     if contents(wheel) != contents(again):
         raise SystemExit(f"{sdist.name} makes another wheel: {sorted(contents(wheel) ^ contents(again))[:5]}")
     if f"-{nst_engine.__version__}-" not in wheel.name:
         raise SystemExit(f"{wheel.name} is not {nst_engine.__version__}")
-    say(f"{wheel.name}: {wheel.stat().st_size / 1e6:.1f} MB, {sdist.name}: {sdist.stat().st_size / 1e6:.1f} MB")
+    keep(wheel, sdist)
     return wheel
+
+
+def keep(*files: Path) -> None:
+    """Copy what was built to dist/, and say how large it is."""
+    (ROOT / "dist").mkdir(exist_ok=True)
+    for file in files:
+        shutil.copy(file, ROOT / "dist")
+        say(f"{file.name}: {file.stat().st_size / 1e6:.2f} MB")
 
 
 def contents(wheel: Path) -> set[str]:
@@ -140,8 +148,9 @@ def install(trial: Trial, wheel: Path, folder: Path) -> None:
 
 def try_client(folder: Path) -> None:
     """Build the client's own wheel, and install it where nothing else is."""
-    run("uv", "build", "--quiet", "--wheel", "--out-dir", str(ROOT / "dist"), str(ROOT / "nst_client"))
-    (wheel,) = (ROOT / "dist").glob("nst_client-*.whl")
+    run("uv", "build", "--quiet", "--wheel", "--out-dir", str(folder / "built"), str(ROOT / "nst_client"))
+    (wheel,) = (folder / "built").glob("*.whl")
+    keep(wheel)
     if strange := {name for name in contents(wheel) if not name.startswith("nst_client")}:
         raise SystemExit(f"{wheel.name} holds {', '.join(sorted(strange))}")
     run("uv", "venv", "--quiet", str(folder / "venv"))
