@@ -145,7 +145,7 @@ class Lbfgs:
             q.addcmul_(pair.y, alpha, value=-1)
             alphas.append(alpha)
         if self._scale is not None:
-            q = strengthen_coarse(q, self._coarse).contiguous() if self._coarse else q
+            q = strengthen_coarse(q, self._coarse) if self._coarse else q
             q.mul_(self._scale)
         for pair, alpha in zip(self._pairs, reversed(alphas), strict=True):
             beta = pair.rho * _dot(pair.y, q)

@@ -11,29 +11,41 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, conv_transpose2d
 
+from nst_engine.losses import squares
+
 LEVELS = 5
 SMALLEST = 8  # pixels: no side is halved below half of it
 _BINOMIAL = (1 / 8, 3 / 8, 3 / 8, 1 / 8)
 
 
-def strengthen_coarse(x: Tensor, weight: float, levels: int = LEVELS) -> Tensor:
+def strengthen_coarse(x: Tensor, weight: float) -> Tensor:
     """Return M x of an image (1, C, H, W)."""
-    if levels == 0 or min(x.shape[-2:]) < SMALLEST:
+    return _strengthened(x.contiguous(memory_format=torch.channels_last), weight, LEVELS).contiguous()
+
+
+def energy(x: Tensor, weight: float) -> Tensor:
+    """Return xᵀ M x of an image (1, C, H, W), for half the work of M x."""
+    return _energy(x.contiguous(memory_format=torch.channels_last), weight, LEVELS)
+
+
+def _strengthened(x: Tensor, weight: float, levels: int) -> Tensor:
+    if _is_last(x, levels):
         return x
     kernel = _kernel(x)
-    coarse = strengthen_coarse(_halved(x, kernel), weight, levels - 1)
+    coarse = _strengthened(_halved(x, kernel), weight, levels - 1)
     odd = (x.shape[-2] % 2, x.shape[-1] % 2)
     enlarged = conv_transpose2d(coarse, kernel, stride=2, padding=1, output_padding=odd, groups=x.shape[1])
     return torch.add(x, enlarged, alpha=4 * weight)
 
 
-def energy(x: Tensor, weight: float, levels: int = LEVELS) -> Tensor:
-    """Return xᵀ M x, for half the work of M x."""
-    flat = x.reshape(-1)
-    own = torch.dot(flat, flat)
-    if levels == 0 or min(x.shape[-2:]) < SMALLEST:
-        return own
-    return own + 4 * weight * energy(_halved(x, _kernel(x)), weight, levels - 1)
+def _energy(x: Tensor, weight: float, levels: int) -> Tensor:
+    if _is_last(x, levels):
+        return squares(x)
+    return squares(x) + 4 * weight * _energy(_halved(x, _kernel(x)), weight, levels - 1)
+
+
+def _is_last(x: Tensor, levels: int) -> bool:
+    return levels == 0 or min(x.shape[-2:]) < SMALLEST
 
 
 def _halved(x: Tensor, kernel: Tensor) -> Tensor:
