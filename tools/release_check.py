@@ -97,7 +97,7 @@ def check_changelog(text: str, version: str) -> None:
 
 
 def build(folder: Path) -> Path:
-    """Build sdist and wheel, and a wheel from the sdist, which must hold the same files; copy the first two to dist/."""
+    """Build sdist and wheel into dist/, and a wheel from the sdist, which must hold the same files."""
     run("uv", "build", "--quiet", "--out-dir", str(folder / "built"), str(ROOT))
     (wheel,), (sdist,) = list((folder / "built").glob("*.whl")), list((folder / "built").glob("*.tar.gz"))
     run("uv", "build", "--quiet", "--wheel", "--out-dir", str(folder / "again"), str(sdist))
