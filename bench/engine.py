@@ -42,7 +42,7 @@ COMMANDS = {
 }
 # Changes to `default` that give each scheme's optimiser and schedule, with `default`'s loss.
 SCHEMES: dict[str, dict[str, object]] = {
-    "single-scale L-BFGS": {**SINGLE, "steps": REFERENCE_EVALUATIONS},
+    "single-scale L-BFGS": {**SINGLE, "lbfgs_coarse": 0.0, "steps": REFERENCE_EVALUATIONS},
     "single-scale Adam": {**SINGLE, "optimizer": "adam", "learning_rate": 0.02, "adam_beta2": 0.99, "steps": 900},
     "multiscale-w2's schedule": {
         "optimizer": "adam",

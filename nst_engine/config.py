@@ -226,6 +226,13 @@ class StyleConfig(BaseModel):
     adam_beta1: float = _field(0.9, "optimiser", "Adam's decay of the first moment.", ge=0, lt=1)
     adam_beta2: float = _field(0.999, "optimiser", "Adam's decay of the second moment.", ge=0, lt=1)
     lbfgs_history: int = _field(10, "optimiser", "Pairs L-BFGS remembers.", ge=1, le=100)
+    lbfgs_coarse: float = _field(
+        2.0,
+        "optimiser",
+        "How much further L-BFGS first moves coarse structure than fine detail; 0 is the plain method.",
+        ge=0,
+        le=100,
+    )
     line_search: LineSearch = _field(LineSearch.NONE, "optimiser", "Line search of L-BFGS.")
     clamp: Clamp = _field(Clamp.END, "optimiser", "When pixels are clamped to [0, 1]; after each step with Adam only.")
     average_decay: float = _field(

@@ -42,7 +42,9 @@ def make_optimizer(config: StyleConfig) -> PixelOptimizer:
     if config.optimizer is Optimizer.ADAM:
         return Adam(learning_rate=config.learning_rate, beta1=config.adam_beta1, beta2=config.adam_beta2)
     search = config.line_search is LineSearch.STRONG_WOLFE
-    return Lbfgs(learning_rate=config.learning_rate, history=config.lbfgs_history, search=search)
+    return Lbfgs(
+        learning_rate=config.learning_rate, history=config.lbfgs_history, search=search, coarse=config.lbfgs_coarse
+    )
 
 
 class Adam:

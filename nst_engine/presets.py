@@ -57,6 +57,7 @@ _PLAIN: Mapping[str, Any] = {
     "gram_scale": GramScale.CHW,
     "tv_weight": 0.0,
     "range_weight": 0.0,
+    "lbfgs_coarse": 0.0,
 }
 
 

@@ -36,6 +36,7 @@ PLAIN: Mapping[str, Any] = {
     "clamp": "end",
     "average_decay": 0.0,
     "plateau": 0.0,
+    "lbfgs_coarse": 0.0,
     "scales": 1,
     "scale_factor": 2.0,
     "min_size": 16,
