@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import statistics
 import subprocess
 import sys
@@ -73,13 +74,17 @@ class Overhead:
 
 @dataclass(frozen=True, kw_only=True)
 class Reach:
-    """Seconds until a scheme reached the objective, and as a share of single-scale L-BFGS's."""
+    """Seconds until a scheme reached the objective, and as a share of single-scale L-BFGS's.
+
+    `loss` is the lowest at full size, as a multiple of the objective; None if it was not reached.
+    """
 
     scheme: str
     size: int
     seconds: float
     reached: bool
     share: float
+    loss: float | None
 
 
 def main() -> None:
@@ -141,10 +146,12 @@ def objective(size: int) -> Iterator[Reach]:
     started = time.perf_counter()
     *_, last = steps(first)
     reference = time.perf_counter() - started
-    yield Reach(scheme=first, size=size, seconds=reference, reached=True, share=1.0)
+    yield Reach(scheme=first, size=size, seconds=reference, reached=True, share=1.0, loss=1.0)
     for scheme in others:
-        seconds, reached = _until(steps(scheme), last.loss, cap=CAP * reference)
-        yield Reach(scheme=scheme, size=size, seconds=seconds, reached=reached, share=seconds / reference)
+        seconds, loss = _until(steps(scheme), last.loss, cap=CAP * reference)
+        left = loss / last.loss if math.isfinite(loss) else None
+        reached, share = loss <= last.loss, seconds / reference
+        yield Reach(scheme=scheme, size=size, seconds=seconds, reached=reached, share=share, loss=left)
 
 
 def memory(size: int) -> dict[str, Any]:
@@ -167,16 +174,18 @@ def _run(*arguments: str) -> None:
     subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)
 
 
-def _until(steps: Iterator[Step], loss: float, *, cap: float) -> tuple[float, bool]:
-    """Return the seconds until the last scale's loss is down at `loss`, or the cap."""
-    started = time.perf_counter()
+def _until(steps: Iterator[Step], loss: float, *, cap: float) -> tuple[float, float]:
+    """Return the seconds until the last scale's loss is down at `loss`, or the cap; and the lowest loss there."""
+    started, lowest = time.perf_counter(), math.inf
     for step in steps:
         passed = time.perf_counter() - started
-        if step.scale == step.scales and step.loss <= loss:
-            return passed, True
+        if step.scale == step.scales:
+            lowest = min(lowest, step.loss)
+        if lowest <= loss:
+            return passed, lowest
         if passed > cap:
             break
-    return cap, False
+    return cap, lowest
 
 
 def _bare_pass(network: Network, image: Tensor) -> None:

@@ -14,7 +14,7 @@ from bench.tables import markdown
 
 PAGE = """# Benchmarks
 
-Made by `make bench` (`python -m bench.report`) on {machine}, {threads} threads, everything on that one machine.
+Made by `{command_line}` on {machine}, {threads} threads, everything on that one machine.
 `python -m bench.engine --quick --json` and `python -m bench.service --quick --json` print the ratios alone.
 How each figure is measured stands at the top of `bench/engine.py` and `bench/service.py`.
 
@@ -32,7 +32,7 @@ Aimed at: at most 1.12 with VGG-19 and 1.25 with `lite`, at 512 px.
 ### Time to the objective
 
 Seconds to the loss that single-scale L-BFGS has after 300 evaluations, `default`'s loss on `lite`. A scheme that is not
-there after twice that time, or never, counts as that long.
+there after twice that time, or never, counts as that long; its lowest loss is given in multiples of that one.
 
 {objective}
 
@@ -72,13 +72,15 @@ def main() -> None:
     of_engine = engine.measure(quick=asked.quick)
     print("service …", file=sys.stderr)
     of_service = asyncio.run(service.measure(quick=asked.quick))
-    asked.out.write_text(page(of_engine, of_service))
+    command_line = "make bench ARGS=--quick" if asked.quick else "make bench"
+    asked.out.write_text(page(of_engine, of_service, command_line))
 
 
-def page(found: dict[str, Any], served: dict[str, Any]) -> str:
+def page(found: dict[str, Any], served: dict[str, Any], command_line: str) -> str:
     """Return docs/benchmarks.md."""
     lbfgs, _, w2, default = (reach["seconds"] for reach in found["objective"])
     return PAGE.format(
+        command_line=command_line,
         machine=found["machine"],
         threads=found["threads"],
         overhead=_table(
@@ -86,9 +88,9 @@ def page(found: dict[str, Any], served: dict[str, Any]) -> str:
             [(o["model"], o["size"], o["floor"], o["iteration"], o["ratio"]) for o in found["overhead"]],
         ),
         objective=_table(
-            ["scheme", "size", "seconds", "reached", "share of single-scale L-BFGS"],
+            ["scheme", "size", "seconds", "reached", "share of single-scale L-BFGS", "lowest loss"],
             [
-                (r["scheme"], r["size"], r["seconds"], "yes" if r["reached"] else "no", r["share"])
+                (r["scheme"], r["size"], r["seconds"], "yes" if r["reached"] else "no", r["share"], r["loss"])
                 for r in found["objective"]
             ],
         ),
@@ -135,6 +137,8 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
 
 def _figure(value: Any) -> str:
+    if value is None:
+        return "–"
     if not isinstance(value, float):
         return str(value)
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
