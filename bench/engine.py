@@ -115,14 +115,14 @@ def measure(*, quick: bool, only: str | None = None) -> dict[str, Any]:
 
 def overhead(model: str, size: int) -> Overhead:
     """Time the floor and the iteration turn by turn on a square picture."""
-    turns = 5 if size > 512 and model == "vgg19" else 15
+    turns = 5 if size > 512 and model == "vgg19" else 11
     config = resolve(
         "default", {"model": model, "max_size": size, "scales": 1, "steps": turns + 12, "memory": "normal"}
     )
     network = _network(config)
     image, style = torch.rand(3, size, size), torch.rand(3, size, size)
     steps = stylize(image, [style], config, network=network)
-    for _ in range(3 if turns == 5 else 11):  # L-BFGS remembers ten pairs
+    for _ in range(3 if model == "vgg19" else 11):  # L-BFGS remembers ten pairs
         next(steps)
     floors, iterations = [], []
     for _ in range(turns):
@@ -161,13 +161,13 @@ def memory(size: int) -> dict[str, Any]:
 
 
 def command(name: str) -> float:
-    """Return the seconds of a command from its start to its end, the best of three."""
+    """Return the seconds of a command from its start to its end, the better of two."""
     (pair,) = pairs(None, None, count=1)
     with tempfile.TemporaryDirectory() as folder:
         photo = Path(folder) / "photo.png"
         pair.content.save(photo)
         words = [word.format(photo=photo, folder=folder) for word in COMMANDS[name].split()]
-        return min(_timed(lambda: _run("-m", "cli", *words)) for _ in range(3))
+        return min(_timed(lambda: _run("-m", "cli", *words)) for _ in range(2))
 
 
 def _run(*arguments: str) -> None:
