@@ -227,7 +227,7 @@ class StyleConfig(BaseModel):
     adam_beta2: float = _field(0.999, "optimiser", "Adam's decay of the second moment.", ge=0, lt=1)
     lbfgs_history: int = _field(10, "optimiser", "Pairs L-BFGS remembers.", ge=1, le=100)
     lbfgs_coarse: float = _field(
-        2.0,
+        1.0,
         "optimiser",
         "How much further L-BFGS first moves coarse structure than fine detail; 0 is the plain method.",
         ge=0,
@@ -246,7 +246,7 @@ class StyleConfig(BaseModel):
         lt=1,
     )
 
-    scales: int = _field(3, "schedule", "How many sizes, coarse to fine, at most.", ge=1, le=16)
+    scales: int = _field(8, "schedule", "How many sizes, coarse to fine, at most.", ge=1, le=16)
     scale_factor: float = _field(2.0, "schedule", "Ratio between the sizes of neighbouring scales.", gt=1, le=8)
     min_size: int = _field(64, "schedule", "No scale is smaller than this, except the only one.", ge=16, le=8192)
     scale_shares: Shares = _field(
