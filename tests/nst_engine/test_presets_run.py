@@ -162,3 +162,16 @@ def test_threads_do_not_keep_a_run_from_repeating() -> None:
     finally:
         torch.set_num_threads(before)
     assert torch.equal(*images)
+
+
+def test_a_small_preview_and_the_large_final_agree() -> None:
+    """The same bar as bench/sizes.py has for 512 and 1024 px."""
+    content, style = photo(128, 100, 3), to_tensor(paint("flow-strokes", 128))
+    pictures = []
+    for size in (64, 128):
+        values = resolve("default", {"max_size": size, "steps": 40})
+        *_, last = stylize(content, [style], values, network=load_network(values))
+        pictures.append(resize(last.image()[None], 32, 25)[0])
+    small, large = pictures
+    assert (large - small).abs().mean() < 0.06
+    assert (large - resize(content[None], 32, 25)[0]).abs().mean() > 0.06
