@@ -64,7 +64,7 @@ SHEETS = (
         name="initialisations",
         title="Initialisations",
         text="Where the optimisation starts, and how strongly it is pulled, from the two systems that report it.",
-        arguments="{cat} flow-strokes --preset cnn-explorer --model lite --steps 60 "
+        arguments="{cat} flow-strokes --preset cnn-explorer --model lite --steps 400 "
         "--over style_weight=3e3,3e4,3e5 --over init=content,style,gaussian,uniform",
     ),
     Sheet(
