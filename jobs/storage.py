@@ -48,7 +48,7 @@ def _s3(place: str, settings: JobSettings) -> Blobs:
 
         from jobs.s3_blobs import S3Blobs
     except ImportError:
-        raise StorageUnavailable("NST_STORAGE=s3:// needs the extra s3 (pip install 'nst[s3]')") from None
+        raise StorageUnavailable("NST_STORAGE=s3:// needs the extra s3: install nst[s3]") from None
     bucket, _, prefix = place.strip("/").partition("/")
     timeout = timedelta(seconds=settings.s3_timeout_seconds)
     endpoint, given = settings.s3_endpoint, _credentials(settings)
