@@ -20,7 +20,7 @@ from nst_engine.schedule import Scale
 
 GIB = 2**30
 TILE_SIDES = (2048, 1536, 1024, 768, 512, 256)
-TILE_BUDGET = 0.5 * GIB  # activations of one tile; larger tiles waste less on their overlap
+TILE_BUDGET = 0.3 * GIB  # activations of one tile; larger tiles waste less on their overlap
 WHOLE_BUDGET_CPU = 1.0 * GIB  # above it `auto` computes in tiles on the CPU, where several workers share the memory
 BACKWARD = 1.6  # peak of forward and backward over the activations kept, measured by bench/memory.py
 PROBE_SIDE = 128

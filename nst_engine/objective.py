@@ -12,6 +12,7 @@ from nst_engine import losses
 from nst_engine.config import Precision, StyleConfig, StyleStatistic
 from nst_engine.layers import NETWORKS, resolve_layers
 from nst_engine.networks import Network
+from nst_engine.process import give_memory_back
 from nst_engine.statistics import Moments, Sums, blend, normalised, sums
 from nst_engine.tiles import Tile, tiles
 
@@ -150,6 +151,7 @@ class Objective:
 
     def _tiled(self, image: Tensor) -> Evaluation:
         """Take the statistics of all tiles first, then each tile's part of the gradient; features are made twice."""
+        give_memory_back()  # tiles are for pictures that hardly fit: the gaps between the optimiser's vectors count
         totals = self._totals(image)
         style = self._style_of(lambda name, mask: normalised(totals[name, id(mask)]))
         wanted = [t for part in totals.values() for t in (part.outer, part.total)]

@@ -1,4 +1,4 @@
-"""How a process that computes on the CPU sets itself up; loads no torch. For composition roots alone."""
+"""How a process that computes on the CPU sets itself up and holds its memory; loads no torch."""
 
 from __future__ import annotations
 
