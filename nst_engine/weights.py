@@ -6,11 +6,13 @@ name (vgg19-dcbb9e9d.pth). What does not match is named and not used.
 
 from __future__ import annotations
 
+import fnmatch
 import hashlib
 import json
 import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from importlib import resources
 from pathlib import Path
 from pickle import UnpicklingError
@@ -53,14 +55,38 @@ def hub_folder() -> Path:
 
 
 def candidates(model: str, weights_dir: Path | None) -> Iterator[Path]:
-    """Yield the existing files that may hold `model`, best first: the folder asked for, then torch hub's cache."""
+    """Yield the existing files that may hold `model`, best first: the folder asked for, then torch hub's cache.
+
+    Raises WeightsError where the folder asked for cannot be read; a cache that cannot be read counts as empty.
+    """
     if model == "lite":
         yield Path(str(resources.files("nst_engine") / "weights" / "lite.safetensors"))
         return
-    for folder in (weights_dir, hub_folder()):
-        if folder is not None:
-            for pattern in (f"{model}.safetensors", f"{model}[-_]*.safetensors", HUB_FILES[model]):
-                yield from sorted(folder.glob(pattern))
+    if weights_dir is not None:
+        try:
+            asked_for = _matching(weights_dir, model)
+        except OSError as error:
+            message = f"the folder of weights {weights_dir} (NST_WEIGHTS_DIR) cannot be read: {error.strerror}"
+            raise WeightsError(message, model=model, command=pull_command(model)) from error
+        yield from asked_for
+    with suppress(OSError):
+        yield from _matching(hub_folder(), model)
+
+
+def _matching(folder: Path, model: str) -> list[Path]:
+    """List the files whose names say that they hold `model`, best first; raises OSError unless all can be seen."""
+    files = _files(folder)
+    patterns = (f"{model}.safetensors", f"{model}[-_]*.safetensors", HUB_FILES[model])
+    return [folder / name for pattern in patterns for name in fnmatch.filter(files, pattern)]
+
+
+def _files(folder: Path) -> list[str]:
+    """List the names of a folder's files in order, none where there is no such folder; raises OSError."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entry.name for entry in entries if entry.is_file())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def read(path: Path, model: str) -> dict[str, Tensor]:
@@ -176,6 +202,10 @@ def damaged(path: Path, model: str, what: str, *, expected: str = "", found: str
 def missing(model: str, detail: str = "") -> WeightsError:
     """Return the error for a network whose weights are not on this machine."""
     message = f"the weights of {model} are not on this machine{detail}: get them with `{pull_command(model)}`"
+    try:
+        _files(hub_folder())
+    except OSError as error:
+        message += f"; {hub_folder()} cannot be read ({error.strerror}): NST_WEIGHTS_DIR names another folder"
     return WeightsError(message, model=model, command=pull_command(model))
 
 

@@ -151,3 +151,29 @@ def test_lite_is_in_the_package_and_nowhere_else(tmp_path: Path) -> None:
     assert path.is_file()
     assert path.stat().st_size <= 2_500_000
     assert weights.names(path, "lite")
+
+
+UNREADABLE = "n" * 300  # a folder's name that no user may look at, root neither: it is too long
+
+
+def test_a_cache_that_cannot_be_read_counts_as_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / UNREADABLE))
+    (tmp_path / "vgg19.safetensors").touch()
+    assert list(weights.candidates("vgg19", None)) == []
+    assert list(weights.candidates("vgg19", tmp_path)) == [tmp_path / "vgg19.safetensors"]
+
+
+def test_missing_weights_name_the_cache_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / UNREADABLE))
+    message = weights.missing("vgg19").message
+    assert "nst weights pull vgg19" in message
+    assert f"{tmp_path / UNREADABLE}/hub/checkpoints cannot be read (File name too long): NST_WEIGHTS_DIR" in message
+
+
+def test_the_folder_asked_for_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=f"{UNREADABLE} \\(NST_WEIGHTS_DIR\\) cannot be read: File name too long"):
+        list(weights.candidates("vgg19", tmp_path / UNREADABLE))
+
+
+def test_a_folder_that_is_not_there_is_empty(tmp_path: Path) -> None:
+    assert list(weights.candidates("vgg19", tmp_path / "absent")) == []
