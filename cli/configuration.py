@@ -25,6 +25,7 @@ PARTS = {
     "worker": ("worker.settings", "WorkerSettings"),
     "webhooks": ("jobs.webhooks", "WebhookSettings"),
     "weights": ("cli.downloads", "WeightsSettings"),
+    "nst up": ("cli.supervisor", "SupervisorSettings"),
     "nst jobs": ("cli.connection", "ConnectionSettings"),
 }
 Kind = TypeVar("Kind", bound="BaseSettings")

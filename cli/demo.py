@@ -48,7 +48,7 @@ async def show(output: Path, painting: Image, parameters: dict[str, Any]) -> Non
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     with tempfile.TemporaryDirectory(prefix="nst-") as folder:  # short: a socket's path must be
-        settings = StackSettings(data_dir=Path(folder), port=free_port(), environment=os.environ)
+        settings = StackSettings(data_dir=Path(folder), port=free_port(), environment=os.environ, restart_limit=3)
         typer.echo(f"starting Redis, API and worker on {settings.url} (log: {log})", err=True)
         started = time.monotonic()
         async with running(Stack(settings, log_to(log)), stopped) as stack:

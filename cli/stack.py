@@ -25,7 +25,10 @@ LOOK_SECONDS = 0.1
 
 @dataclass(frozen=True, kw_only=True)
 class StackSettings:
-    """Where the stack listens and keeps its data; without `redis_url` it brings its own Redis."""
+    """Where the stack listens and keeps its data; without `redis_url` it brings its own Redis.
+
+    A child that fails `restart_limit` times in a row ends the stack; 0 for no limit.
+    """
 
     data_dir: Path
     host: str = "127.0.0.1"
@@ -33,6 +36,7 @@ class StackSettings:
     redis_url: str | None = None
     environment: Mapping[str, str]
     grace_seconds: float = 30.0
+    restart_limit: int = 0
 
     @property
     def url(self) -> str:
@@ -44,9 +48,9 @@ class StackSettings:
 class Stack:
     """The children of one stack."""
 
-    def __init__(self, settings: StackSettings, say: Say, *, backoff: Backoff | None = None) -> None:
+    def __init__(self, settings: StackSettings, say: Say) -> None:
         self.settings = settings
-        self._say, self._backoff = say, backoff
+        self._say, self._backoff = say, Backoff(limit=settings.restart_limit)
         self._front: list[Child] = []
         self._redis: Child | None = None
         self._kept: list[asyncio.Task[None]] = []

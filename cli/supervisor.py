@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import ctypes
 import os
+import re
 import signal
 import sys
 import time
@@ -13,11 +14,29 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
 from cli.errors import CommandError
+from cli.loglines import readable
 
 LONGEST_LINE = 1024 * 1024
 WRONG_SETTING = 2  # a child that ends with this code would do so again
+WELL_AFTER_SECONDS = 30.0
 Say = Callable[[str, str], None]  # who, what
+
+
+class SupervisorSettings(BaseSettings):
+    """What an operator may set of `nst up` itself."""
+
+    model_config = SettingsConfigDict(env_prefix="NST_", env_ignore_empty=True, frozen=True, extra="ignore")
+
+    restart_limit: int = Field(
+        8,
+        ge=0,
+        description="`nst up` gives up when a part of it has ended this often in a row, each time within "
+        f"{WELL_AFTER_SECONDS:g} s of its start (8 times takes about a minute); 0: never.",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,11 +51,15 @@ class Role:
 
 @dataclass(frozen=True, kw_only=True)
 class Backoff:
-    """How long to wait before a child is started again: doubling, and from the start once it has run well."""
+    """How long to wait before a child is started again: doubling, and from the start once it has run well.
+
+    `limit` is the number of failures in a row after which it is not; 0 for none.
+    """
 
     first_seconds: float = 0.5
     longest_seconds: float = 15.0
-    well_after_seconds: float = 30.0
+    well_after_seconds: float = WELL_AFTER_SECONDS
+    limit: int = 0
 
     def failures(self, before: int, ran_seconds: float) -> int:
         """Count the failures in a row, this one included."""
@@ -57,6 +80,7 @@ class Child:
         self._say, self._backoff, self._clock = say, backoff or Backoff(), clock
         self._ending = asyncio.Event()
         self._process: asyncio.subprocess.Process | None = None
+        self._last_line = ""
 
     @property
     def pid(self) -> int | None:
@@ -64,7 +88,7 @@ class Child:
         return self._process.pid if self._process and self._process.returncode is None else None
 
     async def keep(self) -> None:
-        """Run the child, again and again, until `end`; raises CommandError if it says that a setting is wrong."""
+        """Run the child, again and again, until `end`; raises CommandError if it cannot run, with its last words."""
         failures = 0
         while not self._ending.is_set():
             started = self._clock()
@@ -72,8 +96,11 @@ class Child:
             if self._ending.is_set():
                 return
             if code == WRONG_SETTING:
-                raise CommandError(f"{self.role.name} cannot run with these settings (see above)", exit_code=code)
+                raise CommandError(f"{self.role.name} cannot run: {self._last_words()}", exit_code=code)
             failures = self._backoff.failures(failures, self._clock() - started)
+            if failures == self._backoff.limit:
+                often = f"ended {failures} times in a row, at last with {_told(code)}: {self._last_words()}"
+                raise CommandError(f"{self.role.name} {often} (NST_RESTART_LIMIT)")
             pause = self._backoff.pause(failures)
             self._say(self.role.name, f"ended with {_told(code)}; starting it again in {pause:g} s")
             with contextlib.suppress(TimeoutError):
@@ -130,7 +157,13 @@ class Child:
                     continue
                 if not line:
                     return
-                self._say(self.role.name, line.decode(errors="replace").rstrip())
+                said = line.decode(errors="replace").rstrip()
+                self._last_line = said or self._last_line
+                self._say(self.role.name, said)
+
+    def _last_words(self) -> str:
+        """Return what the child said last, without the command's name that an error begins with."""
+        return re.sub(r"^nst( \w+)?: ", "", readable(self._last_line)) or "it said nothing"
 
 
 def _end_with_parent() -> None:

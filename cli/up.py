@@ -25,10 +25,15 @@ def up(
     from api.settings import ApiSettings
     from cli.configuration import checked
     from cli.stack import StackSettings, check_free
+    from cli.supervisor import SupervisorSettings
     from jobs.settings import JobSettings
+    from jobs.webhooks import WebhookSettings
+    from worker.settings import WorkerSettings
 
     given = {"host": host, "port": port, "insecure_no_auth": insecure_no_auth or None}
     api = checked(ApiSettings, given)
+    for kind in (WorkerSettings, WebhookSettings):  # what the worker would stumble over
+        checked(kind)
     check_free(api.host, api.port)
     settings = StackSettings(
         data_dir=data_dir or checked(JobSettings).data_dir,
@@ -36,6 +41,7 @@ def up(
         port=api.port,
         redis_url=os.environ.get("NST_REDIS_URL") or None,
         environment={**os.environ, "NST_INSECURE_NO_AUTH": str(api.insecure_no_auth)},
+        restart_limit=checked(SupervisorSettings).restart_limit,
     )
     asyncio.run(serve(settings))
 

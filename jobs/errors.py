@@ -15,6 +15,7 @@ JobsError
     ├── BlobTooLarge      larger than this storage takes
     ├── StorageFull       no room left
     └── StorageUnavailable the storage cannot be reached or cannot be written
+        └── StorageMisconfigured the settings name no storage that could be used
 """
 
 # ruff: noqa: N818 - the names say what happened, as JobNotFound; "Error" would add nothing
@@ -128,3 +129,7 @@ class StorageUnavailable(BlobError):
 
     def __init__(self, reason: str = "it cannot be reached") -> None:
         super().__init__(f"The picture storage is not available: {reason}.")
+
+
+class StorageMisconfigured(StorageUnavailable):
+    """The settings name no storage that could be used; waiting does not help."""

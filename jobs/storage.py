@@ -10,7 +10,7 @@ import redis
 
 from jobs.blobs import Blobs
 from jobs.disk import DiskBlobs
-from jobs.errors import StorageUnavailable
+from jobs.errors import StorageMisconfigured
 from jobs.redis_blobs import RedisBlobs
 from jobs.settings import JobSettings
 
@@ -22,7 +22,7 @@ S3_PREFIX = "nst"
 
 
 def open_blobs(settings: JobSettings) -> Blobs:
-    """Build the storage that NST_STORAGE names; raise StorageUnavailable for one that is not known."""
+    """Build the storage that NST_STORAGE names; raise StorageMisconfigured for one that is not known."""
     kind, _, rest = settings.storage.partition("://")
     match kind:
         case "disk":
@@ -35,7 +35,7 @@ def open_blobs(settings: JobSettings) -> Blobs:
             return RedisBlobs(client, limit_bytes=settings.redis_blob_limit_bytes)
         case "s3" if rest.strip("/"):
             return _s3(rest, settings)
-    raise StorageUnavailable(f"NST_STORAGE={settings.storage} is none of disk, file://, redis:// and s3://")
+    raise StorageMisconfigured(f"NST_STORAGE={settings.storage} is none of disk, file://, redis:// and s3://")
 
 
 def _disk(root: Path, settings: JobSettings) -> DiskBlobs:
@@ -48,7 +48,7 @@ def _s3(place: str, settings: JobSettings) -> Blobs:
 
         from jobs.s3_blobs import S3Blobs
     except ImportError:
-        raise StorageUnavailable("NST_STORAGE=s3:// needs the extra s3: install nst[s3]") from None
+        raise StorageMisconfigured("NST_STORAGE=s3:// needs the extra s3: install nst[s3]") from None
     bucket, _, prefix = place.strip("/").partition("/")
     timeout = timedelta(seconds=settings.s3_timeout_seconds)
     endpoint, given = settings.s3_endpoint, _credentials(settings)
@@ -71,7 +71,7 @@ def _credentials(settings: JobSettings) -> S3Config:
     if settings.s3_region is not None:
         given["region"] = settings.s3_region
     if (settings.s3_access_key is None) != (settings.s3_secret_key is None):
-        raise StorageUnavailable("NST_S3_ACCESS_KEY and NST_S3_SECRET_KEY go together")
+        raise StorageMisconfigured("NST_S3_ACCESS_KEY and NST_S3_SECRET_KEY go together")
     if settings.s3_access_key is not None and settings.s3_secret_key is not None:
         given["access_key_id"] = settings.s3_access_key
         given["secret_access_key"] = settings.s3_secret_key.get_secret_value()

@@ -7,6 +7,7 @@ import os
 import secrets
 import signal
 import socket
+import sys
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -18,7 +19,7 @@ from celery.exceptions import SecurityWarning
 import nst_engine
 from jobs.broker import CeleryPermits, make_celery
 from jobs.connections import connect, refusal
-from jobs.errors import JobsError, StorageFull, StoreUnavailable
+from jobs.errors import JobsError, StorageFull, StorageMisconfigured, StoreUnavailable
 from jobs.lease import WorkerStore
 from jobs.model import WorkerInfo
 from jobs.permits import queue_name
@@ -28,6 +29,8 @@ from jobs.slots import Slots
 from jobs.storage import open_blobs
 from jobs.webhooks import WebhookSettings, webhook_chores
 from jobs.workers import Roster
+from nst_engine.errors import WeightsError
+from nst_engine.layers import NETWORKS
 from nst_engine.process import prepare_to_compute
 from worker.apart import apart
 from worker.devices import Device, DeviceError, find_devices
@@ -44,6 +47,7 @@ from worker.task import Process, attach
 
 ANNOUNCE_SECONDS = 2.0
 GONE_AFTER_SECONDS = 10.0
+EXIT_WRONG_SETTING = 2  # it would end so again: `nst up` does not start it again
 EXIT_ABORTED = 70
 
 
@@ -61,19 +65,20 @@ def torch_plan(settings: WorkerSettings) -> Plan:
     prepare_to_compute()
     from worker.torch_engine import TorchEngine, installed_models
 
-    installed = installed_models(settings.weights_dir)
-    missing = sorted(set(settings.models) - set(installed))
-    if missing:
-        raise SystemExit(
-            f"nst worker: no weights for {', '.join(missing)}: get them with `nst weights pull {missing[0]}`"
-        )
-    models = settings.models or installed
-    if not models:
-        raise SystemExit("nst worker: no weights of any network here: get some with `nst weights pull`")
     try:
+        installed = installed_models(settings.weights_dir)
         devices = find_devices(settings.device)
+    except WeightsError as error:
+        raise _refused(error.message) from None
     except DeviceError as error:
-        raise SystemExit(f"nst worker: {error}") from None
+        raise _refused(str(error)) from None
+    models = settings.models or installed
+    if unknown := sorted(set(models) - set(NETWORKS)):
+        raise _refused(f"NST_MODELS: no network is called {unknown[0]}; there are {', '.join(NETWORKS)}")
+    if missing := sorted(set(models) - set(installed)):
+        raise _refused(f"no weights for {', '.join(missing)}: get them with `nst weights pull {missing[0]}`")
+    if not models:
+        raise _refused("no weights of any network here: get some with `nst weights pull`")
 
     def make_engine(device: str) -> Engine:
         return TorchEngine(device, weights_dir=settings.weights_dir, models=models, threads=settings.worker_threads)
@@ -85,7 +90,7 @@ def run(jobs: JobSettings, settings: WorkerSettings, make_plan: Callable[[Worker
     """Run a worker until it is told to end."""
     set_up_logs(settings.log_level)
     if trouble := apart(_storage_trouble, jobs):
-        raise SystemExit(f"nst worker: {trouble}")
+        raise _refused(*trouble)
     _check_password(jobs)
     # Celery warns of root because of pickle; the messages here are JSON.
     warnings.simplefilter("ignore", SecurityWarning)
@@ -136,17 +141,25 @@ def _seat(jobs: JobSettings, settings: WorkerSettings, plan: Plan, worker_id: st
         with ending_on_sigterm():
             return wait_for_seat(plan.devices, slots, per_device=settings.per_device, patience=patience)
     except DeviceError as error:
-        raise SystemExit(f"nst worker: {error}") from None
+        raise _refused(str(error), code=1) from None
 
 
-def _storage_trouble(jobs: JobSettings) -> str | None:
-    """Say what is wrong with the storage; one that is full is well: that passes, the runner waits for it."""
+def _refused(reason: str, code: int = EXIT_WRONG_SETTING) -> SystemExit:
+    """Say on stderr why this worker cannot run, and return the end of the process."""
+    sys.stderr.write(f"nst worker: {reason}\n")
+    return SystemExit(code)
+
+
+def _storage_trouble(jobs: JobSettings) -> tuple[str, int] | None:
+    """Say what is wrong with the storage, and how to end; one that is full is well: the runner waits for room."""
     try:
         open_blobs(jobs).check()
     except StorageFull:
         return None
+    except StorageMisconfigured as error:
+        return str(error), EXIT_WRONG_SETTING
     except JobsError as error:
-        return str(error)
+        return str(error), 1
     return None
 
 
@@ -164,7 +177,7 @@ def _check_password(jobs: JobSettings) -> None:
         logging.getLogger(__name__).warning("Redis does not answer yet (NST_REDIS_URL)")
         return
     if reason is not None:
-        raise SystemExit(f"nst worker: {reason}")
+        raise _refused(reason)
 
 
 def build_runner(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -14,6 +14,10 @@ from jobs.status import Priority
 def _names(value: Any) -> Any:
     """Read `a, b`; leave sequences alone."""
     return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
+
+
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
 
 
 class WorkerSettings(BaseSettings):
@@ -52,4 +56,6 @@ class WorkerSettings(BaseSettings):
     stop_grace_seconds: float = Field(
         60.0, gt=0, description="A run that does not stop this long after it was told ends with its process."
     )
-    log_level: str = Field("info", description="Lowest level that is logged.")
+    log_level: Annotated[Literal["debug", "info", "warning", "error", "critical"], BeforeValidator(_lower)] = Field(
+        "info", description="Lowest level that is logged."
+    )

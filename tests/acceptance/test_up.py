@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cli.stack import free_port
 from tests.acceptance.service import Service, nst, running, until
 
 pytestmark = pytest.mark.acceptance
@@ -80,3 +81,18 @@ def test_without_any_redis_it_says_what_to_install(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "apt install redis-server" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_a_worker_that_cannot_run_ends_it_with_the_worker_s_reason(tmp_path: Path) -> None:
+    process = nst("up", "--port", str(free_port()), NST_DATA_DIR=str(tmp_path), NST_STORAGE="ftp://there")
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 2
+    reason = "NST_STORAGE=ftp://there is none of disk, file://, redis:// and s3://"
+    assert out.splitlines()[-1] == f"nst: worker cannot run: The picture storage is not available: {reason}."
+
+
+def test_a_wrong_setting_of_the_worker_is_told_before_anything_starts(tmp_path: Path) -> None:
+    process = nst("up", "--port", str(free_port()), NST_DATA_DIR=str(tmp_path), NST_WORKER_NICE="99")
+    out, _ = process.communicate(timeout=60)
+    assert (process.returncode, out.count("\n")) == (2, 1)
+    assert out.startswith("nst: NST_WORKER_NICE: ")

@@ -53,7 +53,14 @@ def test_a_part_that_is_not_installed_is_left_out(monkeypatch: pytest.MonkeyPatc
     """The image of the API holds no worker."""
     monkeypatch.setitem(sys.modules, "worker", None)
     monkeypatch.delitem(sys.modules, "worker.settings", raising=False)
-    assert {setting.part for setting in settings({})} == {"everywhere", "api", "webhooks", "weights", "nst jobs"}
+    assert {setting.part for setting in settings({})} == {
+        "everywhere",
+        "api",
+        "webhooks",
+        "weights",
+        "nst up",
+        "nst jobs",
+    }
 
 
 def test_the_documentation_lists_the_settings_there_are() -> None:

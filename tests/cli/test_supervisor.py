@@ -39,11 +39,11 @@ class Log:
                 self._changed.clear()
 
 
-def child(log: Log, code: str, *, grace_seconds: float = 20.0) -> Child:
+def child(log: Log, code: str, *, grace_seconds: float = 20.0, backoff: Backoff = SOON) -> Child:
     role = Role(
         name="it", command=(sys.executable, "-c", code), environment=dict(os.environ), grace_seconds=grace_seconds
     )
-    return Child(role, log.say, backoff=SOON)
+    return Child(role, log.say, backoff=backoff)
 
 
 def is_alive(pid: int) -> bool:
@@ -93,9 +93,36 @@ def test_a_child_that_ends_well_is_started_again_too() -> None:
 
 def test_a_child_that_refuses_its_settings_is_not_started_again() -> None:
     async def main() -> None:
-        with pytest.raises(CommandError, match="it cannot run with these settings") as caught:
-            await child(Log(), "raise SystemExit(2)").keep()
+        code = "import sys; print('nst worker: no such device', file=sys.stderr); sys.exit(2)"
+        with pytest.raises(CommandError, match=r"^it cannot run: no such device$") as caught:
+            await child(Log(), code).keep()
         assert caught.value.exit_code == 2
+
+    asyncio.run(main())
+
+
+def test_a_child_that_fails_too_often_in_a_row_is_not_started_again() -> None:
+    async def main() -> None:
+        log = Log()
+        backoff = Backoff(first_seconds=0.001, longest_seconds=0.001, limit=3)
+        with pytest.raises(CommandError) as caught:
+            await child(log, "print('oh'); raise SystemExit(5)", backoff=backoff).keep()
+        assert log.lines.count("oh") == 3
+        assert str(caught.value) == "it ended 3 times in a row, at last with code 5: oh (NST_RESTART_LIMIT)"
+        assert caught.value.exit_code == 1
+
+    asyncio.run(main())
+
+
+def test_a_child_that_runs_well_between_its_failures_is_always_started_again() -> None:
+    async def main() -> None:
+        log = Log()
+        backoff = Backoff(first_seconds=0.001, longest_seconds=0.001, well_after_seconds=0, limit=2)
+        kept = child(log, "print('oh')", backoff=backoff)
+        keeping = asyncio.create_task(kept.keep())
+        await log.until(lambda lines: lines.count("oh") == 5)
+        await kept.end()
+        await keeping
 
     asyncio.run(main())
 

@@ -195,7 +195,7 @@ async def test_a_worker_without_storage_ends_with_one_line(tmp_path: Path, redis
         text=True,
         timeout=60,
     )
-    assert ended.returncode == 1
+    assert ended.returncode == 2
     reason = "NST_STORAGE=ftp://there is none of disk, file://, redis:// and s3://"
     assert ended.stderr.splitlines() == [f"nst worker: The picture storage is not available: {reason}."]
 
@@ -216,6 +216,6 @@ async def test_a_worker_with_a_wrong_password_ends_with_one_line(running: Any, r
     finally:
         client.execute_command("AUTH", "secret")
         client.config_set("requirepass", "")
-    assert ended.returncode == 1
+    assert ended.returncode == 2
     assert ended.stderr.startswith("nst worker: Redis refuses the user or password of NST_REDIS_URL")
     assert len(ended.stderr.splitlines()) == 1
