@@ -97,6 +97,7 @@ FAILURE_CODES: Mapping[str, str] = {
     "input_missing": "A picture of the job is no longer in the storage.",
     "weights_missing": "The weights of the network are not installed on the worker.",
     "storage_rejected": "The storage refused the result.",
+    "no_newer_worker": "No worker new enough for the job took it in time.",
     "unsupported_record": "The record of the job is of a version that the worker does not know.",
     "internal": "The worker met an unexpected error.",
 }

@@ -20,21 +20,21 @@ from jobs.permits import Permits, queue_name
 from jobs.record import blob_names
 from jobs.scripts import PREFIX, key, milliseconds, pack, source
 from jobs.settings import JobSettings
-from jobs.status import Priority
+from jobs.status import Priority, Status
 
 log = logging.getLogger(__name__)
 BATCH = 100
 PERMITS_AT_ONCE = 200
 SWEEP_PAUSES = 20  # times as long as a sweep took is the pause after it
 SWEEP_AT_MOST = 5  # pauses until another begins a sweep whose reaper died
-SCRIPTS = ("lock", "unlock", "reap", "expire")
+SCRIPTS = ("lock", "unlock", "reap", "overdue", "expire")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reaped:
     """What one round found."""
 
-    recovered: tuple[tuple[str, str], ...] = ()  # job id and its new status
+    recovered: tuple[tuple[str, str], ...] = ()  # job id and its new status, of those taken back or given up
     permits: int = 0
     expired: int = 0
     forgotten: int = 0
@@ -76,7 +76,7 @@ class Reaper:
             self._run("unlock", me=self._me, pause=milliseconds(seconds / 2))
 
     def _round(self) -> Reaped:
-        recovered = tuple(self._take_back())
+        recovered = (*self._take_back(), *self._give_up())
         expired, forgotten = self._expire()
         return Reaped(
             recovered=recovered,
@@ -95,6 +95,13 @@ class Reaper:
             for job_id, status in recovered:
                 log.warning("job %s lost its worker and is now %s", job_id, status)
                 yield job_id, status
+
+    def _give_up(self) -> Iterator[tuple[str, str]]:
+        """End jobs that need a newer worker, and have waited for one too long."""
+        message, wait = FAILURE_CODES["no_newer_worker"], milliseconds(self._settings.newer_worker_seconds)
+        for job_id in self._run("overdue", limit=BATCH, wait=wait, message=message):
+            log.warning("job %s waited %g s for a newer worker and failed", job_id, self._settings.newer_worker_seconds)
+            yield str(job_id), str(Status.FAILED)
 
     def _expire(self) -> tuple[int, int]:
         """Remove what is past its time, as much of it as a round has time for; count pictures gone and records gone."""
