@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +13,12 @@ import psutil
 import torch
 from torch import Tensor, nn
 
-from nst_engine.config import Memory, Optimizer, StyleConfig
+from nst_engine.config import Memory, Optimizer, SizeBy, StyleConfig
 from nst_engine.errors import MemoryLimitError
 from nst_engine.layers import NETWORKS
 from nst_engine.networks import Network
 from nst_engine.process import give_memory_back
-from nst_engine.schedule import Scale
+from nst_engine.schedule import Scale, fitted, style_size
 
 GIB = 2**30
 TILE_SIDES = (2048, 1536, 1024, 768, 512, 256)
@@ -25,37 +27,64 @@ WHOLE_BUDGET_CPU = 1.0 * GIB  # above it `auto` computes in tiles on the CPU, wh
 BACKWARD = 1.6  # peak of forward and backward over the activations kept, measured by bench/memory.py
 PROBE_SIDE = 128
 SMALLEST = 16  # what max_size may be at least
+STYLE_PIXEL = 24  # bytes of a style image that is kept while it is fitted to the scale
+
+Size = tuple[int, int]  # height, width
 
 
 @dataclass(frozen=True, kw_only=True)
 class Need:
-    """Bytes that a run takes per pixel of the picture: features kept for the gradient, and pixel-sized vectors."""
+    """Bytes that a run takes per pixel of the picture: features kept for the gradient, and pixel-sized vectors.
+
+    `forward` are those per pixel of a style image while its statistics are taken.
+    """
 
     features: float
+    forward: float
     vectors: float
 
 
-def plan_tiles(config: StyleConfig, network: Network, scales: Sequence[Scale]) -> tuple[int | None, ...]:
-    """Return for each scale the side of the tiles to compute in, or None for the whole picture at once.
+@dataclass(frozen=True, kw_only=True)
+class Tiling:
+    """The side of the tiles in which one scale is computed, and its style images; None for the whole at once."""
+
+    picture: int | None
+    styles: int | None
+
+
+def plan_tiles(
+    config: StyleConfig, network: Network, scales: Sequence[Scale], styles: Sequence[Size] = ()
+) -> tuple[Tiling, ...]:
+    """Return for each scale the tiles to compute in; `styles` are the sizes of the style images as they are given.
 
     Raises MemoryLimitError, before work starts, where the last scale does not fit even in tiles.
     """
     need = measure(config, network)
     free = available(network.device)
-    _refuse_too_large(config, need, scales[-1], free)
+    _refuse_too_large(config, need, scales[-1], styles, free)
     budget = 0.6 * free if network.device.type == "cuda" else min(0.6 * free, WHOLE_BUDGET_CPU)
-    found = []
-    for scale in scales:
-        whole = need.features * scale.height * scale.width <= budget and config.memory is not Memory.LOW
-        tile = None if whole or config.memory is Memory.NORMAL else _tile_side(config, need)
-        found.append(None if tile is None or tile >= max(scale.height, scale.width) else tile)
-    return tuple(found)
+    side = _tile_side(config, need)
+
+    def tile(sizes: Sequence[Size], per_pixel: float) -> int | None:
+        whole = per_pixel * _largest(sizes) <= budget and config.memory is not Memory.LOW
+        fits = side >= max(max(size) for size in sizes)
+        return None if whole or fits or config.memory is Memory.NORMAL else side
+
+    return tuple(
+        Tiling(
+            picture=tile([(scale.height, scale.width)], need.features),
+            styles=tile(_style_sizes(config, styles, scale) or [(0, 0)], need.forward),
+        )
+        for scale in scales
+    )
 
 
 def measure(config: StyleConfig, network: Network) -> Need:
     """Return what a run takes per pixel, by passing a small picture through the network."""
     vectors = 12 * (12 + (2 * config.lbfgs_history if config.optimizer is Optimizer.LBFGS else 2))
-    return Need(features=BACKWARD * _features_per_pixel(network), vectors=vectors)
+    kept = _features_per_pixel(network)
+    # Without a gradient not all outputs are there at a time: 0.6 (vgg19) to 0.85 (lite) of them were.
+    return Need(features=BACKWARD * kept, forward=kept, vectors=vectors)
 
 
 def available(device: torch.device) -> int:
@@ -68,20 +97,38 @@ def available(device: torch.device) -> int:
     return free if limit is None else min(free, limit)
 
 
-def _refuse_too_large(config: StyleConfig, need: Need, scale: Scale, free: int) -> None:
-    pixels = scale.height * scale.width
-    tile = _tile_side(config, need) if config.memory is not Memory.NORMAL else None
-    at_once = pixels if tile is None else min(pixels, (tile + 2 * NETWORKS[config.model].reach) ** 2)
-    wanted = need.features * at_once + need.vectors * pixels
-    if wanted <= 0.9 * free:
+def _refuse_too_large(config: StyleConfig, need: Need, scale: Scale, styles: Sequence[Size], free: int) -> None:
+    wanted, room = _wanted(config, need, scale, styles), 0.9 * free
+    if wanted <= room:
         return
-    room = 0.9 * free - (need.features * at_once if tile is not None else 0)
-    per_pixel = need.vectors + (0 if tile is not None else need.features)
-    side = int(max(scale.height, scale.width) * max(room / per_pixel / pixels, 0) ** 0.5) // 16 * 16
-    fitting = side if side >= SMALLEST else None
-    advice = f"max_size={side} would fit" if fitting else "no size would fit"
+
+    def wanted_at(side: int) -> float:
+        height, width = fitted(scale.height, scale.width, side, config.size_by)
+        return _wanted(config, need, Scale(height=height, width=width, steps=1), styles)
+
+    sides = range(SMALLEST, scale.height if config.size_by is SizeBy.HEIGHT else max(scale.height, scale.width), 16)
+    index = bisect_right(sides, room, key=wanted_at)
+    fitting = sides[index - 1] if index else None
+    advice = f"max_size={fitting} would fit" if fitting else "no size would fit"
     message = f"{scale.width} x {scale.height} px needs about {wanted / GIB:.1f} GiB, {free / GIB:.1f} GiB are free"
     raise MemoryLimitError(f"{message}: {advice}", would_fit=fitting)
+
+
+def _wanted(config: StyleConfig, need: Need, scale: Scale, styles: Sequence[Size]) -> float:
+    """Return the most bytes that a scale takes at a time: by the picture, or by a style image before that."""
+    pixels, sizes = scale.height * scale.width, _style_sizes(config, styles, scale)
+    tile = (_tile_side(config, need) + 2 * NETWORKS[config.model].reach) ** 2
+    at_once = math.inf if config.memory is Memory.NORMAL else tile
+    features = max(need.features * min(pixels, at_once), need.forward * min(_largest(sizes), at_once))
+    return features + need.vectors * pixels + STYLE_PIXEL * sum(height * width for height, width in sizes)
+
+
+def _style_sizes(config: StyleConfig, styles: Sequence[Size], scale: Scale) -> list[Size]:
+    return [style_size(config, style, scale) for style in styles]
+
+
+def _largest(sizes: Sequence[Size]) -> int:
+    return max((height * width for height, width in sizes), default=0)
 
 
 def _tile_side(config: StyleConfig, need: Need) -> int:

@@ -44,6 +44,7 @@ class Objective:
 
     `content` is (1, 3, H, W) and so is every image evaluated; `styles` are (1, 3, h, w); `masks` (H, W) or None.
     `tile` is the side of the tiles to compute in, or None for the whole picture at once; the results are the same.
+    `style_tile` is that of the style images.
     """
 
     def __init__(
@@ -55,10 +56,11 @@ class Objective:
         styles: Sequence[Tensor],
         masks: Sequence[Tensor] | None = None,
         tile: int | None = None,
+        style_tile: int | None = None,
         precision: Precision = Precision.FLOAT32,
     ) -> None:
         self._network, self._config, self._precision = network, config, precision
-        self._tile, self._reach = tile, NETWORKS[config.model].reach
+        self._tile, self._style_tile, self._reach = tile, style_tile, NETWORKS[config.model].reach
         info = NETWORKS[config.model]
         self._content_layers = _active(resolve_layers(config.content_layers, info), config.content_weight)
         self._style_layers = _active(resolve_layers(config.style_layers, info), config.style_weight)
@@ -81,19 +83,21 @@ class Objective:
 
     # Targets
 
-    def _own_features(self, image: Tensor) -> Iterable[tuple[Tile | None, Mapping[str, Tensor], Mapping[str, Tensor]]]:
+    def _own_features(
+        self, image: Tensor, size: int | None
+    ) -> Iterable[tuple[Tile | None, Mapping[str, Tensor], Mapping[str, Tensor]]]:
         """Yield a tile, all its features and its own ones; one None tile where the picture is taken whole."""
-        if self._tile is None:
+        if size is None:
             features = self._network.features(image, self._precision)
             yield None, features, features
             return
-        for tile in tiles(image.shape[-2], image.shape[-1], size=self._tile, reach=self._reach):
+        for tile in tiles(image.shape[-2], image.shape[-1], size=size, reach=self._reach):
             features = self._network.features(tile.cut(image), self._precision)
             yield tile, features, tile.own(features)
 
     def _take_content(self, content: Tensor) -> None:
         parts = []
-        for tile, features, own in self._own_features(content):
+        for tile, features, own in self._own_features(content, self._tile):
             for name, f in own.items():
                 rows, columns = (
                     (slice(0, f.shape[-2]), slice(0, f.shape[-1])) if tile is None else tile.place(features[name], f)
@@ -132,7 +136,7 @@ class Objective:
 
     def _moments_of(self, style: Tensor) -> dict[str, Moments]:
         total: dict[str, Sums] = {}
-        for _, _, own in self._own_features(style):
+        for _, _, own in self._own_features(style, self._style_tile):
             for name in self._style_layers:
                 total[name] = _plus(total.get(name), sums(own[name], first=self._wants_first))
         return {name: normalised(part) for name, part in total.items()}
@@ -171,7 +175,7 @@ class Objective:
     @torch.no_grad()
     def _totals(self, image: Tensor) -> dict[tuple[str, int], Sums]:
         totals: dict[tuple[str, int], Sums] = {}
-        for tile, features, own in self._own_features(image):
+        for tile, features, own in self._own_features(image, self._tile):
             for name, targets in self._targets.items():
                 for target in targets:
                     key = (name, id(target.mask))

@@ -14,13 +14,12 @@ from nst_engine import color
 from nst_engine.config import Clamp, Init, PreserveColor, StyleConfig
 from nst_engine.errors import CheckpointError, ConfigError, DivergedError, Problem
 from nst_engine.images import resize
-from nst_engine.layers import NETWORKS
 from nst_engine.memory import plan_tiles
 from nst_engine.networks import Network, load_network
 from nst_engine.objective import Evaluation, Objective
 from nst_engine.optimizers import Evaluate, PixelOptimizer, make_optimizer
 from nst_engine.precision import convolutions_in, effective
-from nst_engine.schedule import Scale, schedule
+from nst_engine.schedule import Scale, schedule, style_size
 from nst_engine.state import State
 
 MAX_RETRIES = 8
@@ -156,7 +155,8 @@ class _Run:
         self._inputs, self._config, self._network = inputs, config, network
         self._scales = schedule(config, *inputs.content.shape[-2:])
         self._precision = effective(config.precision, network.device)
-        self._tiles = plan_tiles(config, network, self._scales)
+        styles = [(style.shape[-2], style.shape[-1]) for style in inputs.styles]
+        self._tiles = plan_tiles(config, network, self._scales, styles)
         self._fingerprint = inputs.fingerprint(config)
         self._optimizer: PixelOptimizer = make_optimizer(config)
         self._index, self._done = 0, 0
@@ -254,7 +254,8 @@ class _Run:
             content=content,
             styles=styles,
             masks=masks,
-            tile=self._tiles[self._index],
+            tile=self._tiles[self._index].picture,
+            style_tile=self._tiles[self._index].styles,
             precision=self._precision,
         )
 
@@ -262,16 +263,9 @@ class _Run:
         return resize(self._inputs.content, scale.height, scale.width).clamp(0, 1).to(self._network.device)
 
     def _style(self, style: Tensor, scale: Scale) -> Tensor:
-        """Return a style image fitted to the scale, at least as large as the network needs."""
-        config = self._config
-        height, width = style.shape[-2:]
-        size = max(scale.height, scale.width)
-        factor = size / max(height, width) * config.style_scale
-        if not config.style_upscale:
-            factor = min(factor, 1.0)
-        factor = max(factor, NETWORKS[config.model].min_side / min(height, width))
-        fit = resize(style, round(height * factor), round(width * factor))
-        return fit.clamp(0, 1).to(self._network.device)
+        """Return a style image fitted to the scale."""
+        height, width = style_size(self._config, (style.shape[-2], style.shape[-1]), scale)
+        return resize(style, height, width).clamp(0, 1).to(self._network.device)
 
     def _recolored(self, content: Tensor, styles: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
         match self._config.preserve_color:

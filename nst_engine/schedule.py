@@ -24,6 +24,15 @@ def fitted(height: int, width: int, size: int, by: SizeBy) -> tuple[int, int]:
     return max(1, round(height * size / measured)), max(1, round(width * size / measured))
 
 
+def style_size(config: StyleConfig, style: tuple[int, int], scale: Scale) -> tuple[int, int]:
+    """Return height and width of a style image fitted to a scale, at least as large as the network needs."""
+    factor = max(scale.height, scale.width) / max(style) * config.style_scale
+    if not config.style_upscale:
+        factor = min(factor, 1.0)
+    factor = max(factor, NETWORKS[config.model].min_side / min(style))
+    return round(style[0] * factor), round(style[1] * factor)
+
+
 def schedule(config: StyleConfig, height: int, width: int) -> tuple[Scale, ...]:
     """Return the scales for a content image of this size, coarsest first; it is never enlarged.
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -8,7 +10,7 @@ from nst_engine import memory, stylize
 from nst_engine.config import StyleConfig
 from nst_engine.errors import MemoryLimitError
 from nst_engine.layers import NETWORKS
-from nst_engine.memory import BACKWARD, GIB, available, measure, plan_tiles
+from nst_engine.memory import BACKWARD, GIB, Tiling, available, measure, plan_tiles
 from nst_engine.networks import Network, NetworkSpec, build_body
 from nst_engine.schedule import Scale
 from tests.nst_engine.tiny import SHALLOW, config, network, photo, picture, seeded
@@ -32,8 +34,13 @@ def machine(monkeypatch: pytest.MonkeyPatch, free: float) -> None:
 
 def plan(values: StyleConfig, *sides: int) -> tuple[int | None, ...]:
     """Return the tiles of square scales on a network that keeps 32 bytes a pixel."""
+    return tuple(tiling.picture for tiling in plan_with_styles(values, *sides))
+
+
+def plan_with_styles(values: StyleConfig, *sides: int, styles: Sequence[tuple[int, int]] = ()) -> tuple[Tiling, ...]:
+    """Return the tiles of square scales and of their style images."""
     scales = [Scale(height=side, width=side, steps=1) for side in sides]
-    return plan_tiles(values, Network(seeded(OneLayer())), scales)
+    return plan_tiles(values, Network(seeded(OneLayer())), scales, styles)
 
 
 def test_what_a_pixel_takes_is_measured_on_the_network() -> None:
@@ -102,10 +109,53 @@ def test_where_nothing_fits_no_size_is_recommended(monkeypatch: pytest.MonkeyPat
     assert caught.value.message.endswith("no size would fit")
 
 
+def test_a_style_image_too_large_for_once_is_read_in_tiles_and_the_picture_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    machine(monkeypatch, 64 * GIB)
+    (tiling,) = plan_with_styles(config(memory="auto", style_scale=4.0), 4096, styles=[(64, 64), (300, 500)])
+    assert tiling.picture is None
+    assert tiling.styles in memory.TILE_SIDES
+
+
+def test_a_style_image_that_is_not_enlarged_is_read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine(monkeypatch, 64 * GIB)
+    values = config(memory="auto", style_scale=4.0, style_upscale=False)
+    assert plan_with_styles(values, 4096, styles=[(300, 500)])[0].styles is None
+
+
+def test_without_tiles_the_style_images_have_to_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine(monkeypatch, 4 * GIB)
+    values = config(memory="normal", style_scale=4.0)
+    assert plan_with_styles(values, 1024) == (Tiling(picture=None, styles=None),)
+    plan_with_styles(values, 1024, styles=[(400, 400)])
+    with pytest.raises(MemoryLimitError) as caught:
+        plan_with_styles(values, 4096, styles=[(400, 400)])
+    side = caught.value.would_fit
+    assert side is not None and 1024 <= side < 4096
+    plan_with_styles(values, side, styles=[(400, 400)])
+
+
+def test_many_style_images_take_more_than_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine(monkeypatch, 4 * GIB)
+    values = config(memory="low", style_scale=4.0)
+    plan_with_styles(values, 2000, styles=[(400, 400)])
+    with pytest.raises(MemoryLimitError):
+        plan_with_styles(values, 2000, styles=[(400, 400)] * 8)
+
+
 def test_a_run_that_does_not_fit_is_refused_at_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
     machine(monkeypatch, 100_000)
     with pytest.raises(MemoryLimitError):
         stylize(photo(48, 44), [picture(40, 40, 2)], config(), network=network())
+
+
+def test_a_run_whose_style_image_does_not_fit_is_refused_at_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine(monkeypatch, 800_000)
+    content, style = photo(48, 44), picture(40, 40, 2)
+    stylize(content, [style], config(memory="normal"), network=network())
+    with pytest.raises(MemoryLimitError):
+        stylize(content, [style], config(memory="normal", style_scale=4.0), network=network())
 
 
 def test_what_is_free_on_this_machine_is_known() -> None:

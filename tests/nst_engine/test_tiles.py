@@ -75,8 +75,9 @@ def both(values: StyleConfig, height: int, width: int, **inputs: Any) -> bool:
     network = Network(BODIES[values.model]())
     given = {"content": photo(height, width, 1)[None], "styles": [picture(90, 70, 2)[None]], **inputs}
     whole = Objective(network, values, **given).evaluate(photo(height, width, 3)[None])
-    tiled = Objective(network, values, tile=TILE, **given).evaluate(photo(height, width, 3)[None])
-    return same(tiled, whole, tolerance=2e-3)
+    tiled = Objective(network, values, tile=TILE, style_tile=TILE, **given).evaluate(photo(height, width, 3)[None])
+    styles_tiled = Objective(network, values, style_tile=TILE, **given).evaluate(photo(height, width, 3)[None])
+    return same(tiled, whole, tolerance=2e-3) and same(styles_tiled, whole, tolerance=2e-3)
 
 
 def roles(model: str, **changes: Any) -> StyleConfig:
