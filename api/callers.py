@@ -3,6 +3,7 @@
 import ipaddress
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -110,8 +111,11 @@ def _unauthorized(detail: str) -> ProblemError:
 
 def _check_host(request: Request, services: Services) -> None:
     """Refuse names that are not this machine's: a web page could have bound its own name to 127.0.0.1."""
-    host = host_name(request.headers.get("host", ""))
-    if is_loopback(host) or host in services.settings.allowed_hosts:
+    header = request.headers.get("host", "")
+    if _is_this_machine(header):
+        return
+    host = host_name(header)
+    if host in services.settings.allowed_hosts:
         return
     if services.settings.insecure_no_auth and _is_address(host):
         return
@@ -129,6 +133,11 @@ def _check_origin(request: Request, services: Services) -> None:
     own = origin is not None and urlsplit(origin).netloc == request.headers.get("host")
     if not own and origin not in services.settings.cors_origins:
         raise ProblemError(403, "origin_refused", "without API keys no other site's page may use the service")
+
+
+@lru_cache(maxsize=256)
+def _is_this_machine(host: str) -> bool:
+    return is_loopback(host_name(host))
 
 
 def host_name(host: str) -> str:

@@ -94,7 +94,7 @@ def create_app(
     )
     problems.register(app)
     for module in (jobs, events, results, catalogue, workers, health, reference):
-        app.include_router(module.router)
+        app.router.routes.extend(module.router.routes)  # include_router would have every path matched twice
     openapi.install(app)
     mount_page(app)
     if settings.cors_origins:
@@ -112,7 +112,8 @@ async def _services(
         key_prefix="nst:limits",
         connection_pool=redis.connection_pool,  # type: ignore[arg-type]
     )
-    client = JobClient(redis, CeleryPermits(make_celery(job_settings)), job_settings)
+    permits = CeleryPermits(make_celery(job_settings))
+    client = JobClient(redis, permits, job_settings, fresh_seconds=settings.view_seconds)
     secret = settings.secret.get_secret_value().encode() if settings.secret else await service_secret(redis)
     return Services(
         settings=settings,

@@ -1,15 +1,15 @@
 """Answers that several routes give: a job as JSON with its ETag, and the refusals that OpenAPI lists."""
 
-import json
 from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import Header, Request, Response
 
+from api.bodies import Reader, json_bytes
 from api.callers import Caller
 from api.problems import MEDIA_TYPE, Problem
 from api.services import Services
-from api.views import Link, job_path, job_view
+from api.views import Link, job_path
 from jobs.model import Job
 from jobs.status import Status
 
@@ -40,13 +40,19 @@ def job_response(request: Request, services: Services, caller: Caller, job: Job,
     link, picture = links(request, services, caller)
     if status in (201, 202):
         headers["Location"] = link(job_path(job.id))
-    return json_response(job_view(job, link=link, picture=picture), status, headers)
+    body = services.bodies.of(job, _reader(request, services, caller), link=link, picture=picture)
+    return Response(body, status_code=status, media_type="application/json", headers=headers)
+
+
+def _reader(request: Request, services: Services, caller: Caller) -> Reader:
+    """Name all that links depend on."""
+    root = request.scope.get("root_path", "")
+    return (root, caller.owner, str(services.signer.expires())) if caller.keyed else (root,)
 
 
 def json_response(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Answer with JSON that was made here and need not be validated."""
-    content = json.dumps(value, separators=(",", ":"), allow_nan=False)
-    return Response(content, status_code=status, media_type="application/json", headers=dict(headers or {}))
+    return Response(json_bytes(value), status_code=status, media_type="application/json", headers=dict(headers or {}))
 
 
 async def conditional(

@@ -9,6 +9,7 @@ from weakref import WeakValueDictionary
 
 from fastapi import Depends, Request
 
+from api.bodies import Bodies
 from api.darkroom import Darkroom
 from api.hub import EventHub
 from api.metrics import Metrics
@@ -35,6 +36,7 @@ class Services:
     hub: EventHub
     darkroom: Darkroom
     metrics: Metrics
+    bodies: Bodies = field(default_factory=Bodies)
     painting: asyncio.Lock = field(default_factory=asyncio.Lock)
     draining: bool = False
     waiting: int = 0

@@ -47,6 +47,9 @@ class ApiSettings(BaseSettings):
     picture_seconds: int = Field(20, description="Longest time one picture may take to decode.", ge=1)
     picture_memory_bytes: int = Field(2048 * MIB, description="Most memory of a decoding process.", ge=256 * MIB)
 
+    view_seconds: float = Field(
+        1, description="Most that the seconds counted in a job which has not changed may lag behind.", ge=0
+    )
     creates_per_minute: int = Field(120, description="Jobs one key may send a minute.", ge=1)
     bad_keys_per_minute: int = Field(30, description="Wrong keys one address may try a minute.", ge=1)
     max_wait_seconds: int = Field(60, description="Longest `Prefer: wait`.", ge=0)

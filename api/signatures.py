@@ -25,9 +25,13 @@ class Signer:
 
     def sign(self, path: str, owner: str) -> str:
         """Return the path with a query that grants it for between one and two times `seconds`."""
-        expires = (int(self._now()) // self._seconds + 2) * self._seconds
+        expires = self.expires()
         query = {"key": owner, "expires": expires, "signature": self._signature(path, owner, expires)}
         return f"{path}?{urlencode(query)}"
+
+    def expires(self) -> int:
+        """Return the time until which a path signed now is good."""
+        return (int(self._now()) // self._seconds + 2) * self._seconds
 
     def allows(self, path: str, grant: Grant) -> bool:
         """Tell whether a grant is ours, for this path and still good."""

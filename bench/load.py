@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle
 
 from bench.figures import percentile
 
@@ -21,8 +22,9 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class Load:
-    """What came of a load: answers per second, and the seconds that half of them and 99 % of them took at most."""
+    """What came of a load: answers, those per second, the seconds that half of them and 99 % of them took at most."""
 
+    count: int
     rate: float
     median: float
     p99: float
@@ -30,7 +32,7 @@ class Load:
     @classmethod
     def of(cls, times: Sequence[float], seconds: float) -> Load:
         """Sum up the times of all answers."""
-        return cls(rate=len(times) / seconds, median=percentile(times, 50), p99=percentile(times, 99))
+        return cls(count=len(times), rate=len(times) / seconds, median=percentile(times, 50), p99=percentile(times, 99))
 
 
 def get(path: str) -> bytes:
@@ -95,14 +97,16 @@ async def ask(port: int, request: bytes) -> Answer:
         connection.close()
 
 
-async def saturate(port: int, request: bytes, *, connections: int, seconds: float, status: int = 200) -> Load:
-    """Send a request again and again over each connection, without a pause."""
+async def saturate(port: int, *requests: bytes, connections: int, seconds: float, status: int = 200) -> Load:
+    """Send requests one after another over each connection, again and again, without a pause."""
     opened = [await Connection.open(port) for _ in range(connections)]
     started = time.perf_counter()
 
     async def one(connection: Connection) -> list[float]:
         times = []
-        while time.perf_counter() - started < seconds:
+        for request in cycle(requests):
+            if time.perf_counter() - started >= seconds:
+                break
             answer = await connection.ask(request)
             if answer.status != status:
                 raise RuntimeError(f"{answer.status}: {answer.body[:200]!r}")

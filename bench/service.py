@@ -1,9 +1,11 @@
 """How fast is the service? `python -m bench.service [--quick] [--json]`
 
-Each figure stands beside that of a bare FastAPI endpoint which answers the same number of bytes to the same load, turn
-by turn in the same run. Redis, the API, the endpoint, the workers and the load share this machine.
+Each figure stands beside that of a bare FastAPI endpoint which answers the same number of bytes to the same load, in
+short turns one after the other; a ratio is the median of those of all pairs of turns, so that what else the machine
+does meanwhile falls on both. Redis, the API, the endpoint, the workers and the load share this machine.
 
-polls      `GET /v1/jobs/{id}` of a running job, over 8 connections, as fast as they are answered
+polls      `GET /v1/jobs/{id}` of 64 jobs in turn, one that runs and 63 that wait, over 8 connections, as fast as they
+           are answered; and what each poll costs the processors
 creates    `POST /v1/jobs` with a photo of 1 MB; beside it the time of hashing and syncing the stored picture to disk
 events     progress events of one job to 100 listeners
 queue      seconds from the job's creation to its running, on an idle worker
@@ -32,8 +34,8 @@ from redis import Redis
 
 from bench.figures import percentile
 from bench.load import Connection, Load, ask, get, pace, post, saturate
-from bench.pictures import pairs
-from bench.stack import ENDED, Stack, running
+from bench.pictures import pairs as picture_pairs
+from bench.stack import ENDED, Stack, processor_seconds, running
 from bench.tables import machine
 from jobs.connections import connect
 from jobs.lease import Lease, WorkerStore
@@ -42,7 +44,7 @@ from jobs.status import Priority
 from jobs.workers import Roster
 from nst_engine.pictures import encode
 
-CONNECTIONS, LISTENERS, EVENTS, POLLS_PER_SECOND = 8, 100, 200, 50
+CONNECTIONS, POLLED, LISTENERS, EVENTS, POLLS_PER_SECOND = 8, 64, 100, 200, 50
 Figures = dict[str, Any]
 
 
@@ -70,7 +72,7 @@ async def measure(*, quick: bool) -> Figures:
             print(f"{name} …", file=sys.stderr)
             found[name] = await figures
 
-        await note("polls", polls(stack, lease.job.id, turns, seconds))
+        await note("polls", polls(stack, lease, 20 if quick else 60))
         await note("events", events(stack, lease))
         await note("creates", creates(stack, photo, turns, seconds))
         await stack.cancel_all()
@@ -85,16 +87,27 @@ async def measure(*, quick: bool) -> Figures:
     return found
 
 
-async def polls(stack: Stack, job_id: str, turns: int, seconds: float) -> Figures:
+async def polls(stack: Stack, lease: Lease, turns: int) -> Figures:
     """Measure status polls."""
-    request = get(f"/v1/jobs/{job_id}")
-    size = len((await ask(stack.port, request)).body)
+    wish = _wish(_small(), max_size="64")
+    answers = [await ask(stack.port, wish) for _ in range(POLLED - 1)]
+    requests = [get(f"/v1/jobs/{name}") for name in (lease.job.id, *(json.loads(a.body)["id"] for a in answers))]
+    size = round(statistics.mean([len((await ask(stack.port, request)).body) for request in requests]))
     bare = get(f"/bytes/{size}")
-    return await _beside(
+    costs: dict[str, list[float]] = {"processor": [], "bare_processor": []}
+
+    async def load(name: str, pid: int, port: int, *asked: bytes) -> Load:
+        before = processor_seconds(pid)
+        found = await saturate(port, *asked, connections=CONNECTIONS, seconds=0.5)
+        costs[name].append((processor_seconds(pid) - before) / found.count)
+        return found
+
+    found = await _beside(
         turns,
-        lambda: saturate(stack.port, request, connections=CONNECTIONS, seconds=seconds),
-        lambda: saturate(stack.bare, bare, connections=CONNECTIONS, seconds=seconds),
-    ) | {"bytes": size}
+        lambda: load("processor", stack.api.pid, stack.port, *requests),
+        lambda: load("bare_processor", stack.bare_pid, stack.bare, bare),
+    )
+    return found | {name: statistics.median(values) for name, values in costs.items()} | {"bytes": size}
 
 
 async def creates(stack: Stack, photo: bytes, turns: int, seconds: float) -> Figures:
@@ -181,13 +194,13 @@ async def throughput(stack: Stack, count: int, alone: float) -> Figures:
 
 
 async def _beside(turns: int, ours: Callable[[], Awaitable[Load]], bare: Callable[[], Awaitable[Load]]) -> Figures:
-    """Load both turn by turn and return the medians."""
-    mine, other = [], []
-    for _ in range(turns):
-        mine.append((await ours()).rate)
-        other.append((await bare()).rate)
-    rate, floor = statistics.median(mine), statistics.median(other)
-    return {"rate": rate, "bare": floor, "ratio": rate / floor}
+    """Load both turn by turn and return the medians, of the ratio too."""
+    pairs = [((await ours()).rate, (await bare()).rate) for _ in range(turns)]
+    return {
+        "rate": statistics.median(mine for mine, _ in pairs),
+        "bare": statistics.median(other for _, other in pairs),
+        "ratio": statistics.median(mine / other for mine, other in pairs),
+    }
 
 
 def _wish(photo: bytes, **fields: str) -> bytes:
@@ -196,7 +209,7 @@ def _wish(photo: bytes, **fields: str) -> bytes:
 
 def photograph(*, bytes_wanted: int) -> bytes:
     """Return a JPEG of about so many bytes: a photo enlarged, with grain."""
-    (pair,) = pairs(None, None, count=1)
+    (pair,) = picture_pairs(None, None, count=1)
     noise = np.random.default_rng(0).normal(0, 16, (1024, 1024, 3))
     pixels = np.asarray(pair.content.resize((1024, 1024)), dtype=np.float64) + noise
     image = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
@@ -209,7 +222,7 @@ def photograph(*, bytes_wanted: int) -> bytes:
 
 
 def _small(side: int = 64) -> bytes:
-    (pair,) = pairs(None, None, count=1)
+    (pair,) = picture_pairs(None, None, count=1)
     return encode(pair.content.resize((side, side)), "png")
 
 

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from bench.load import Connection, ask, get, post
 from cli.redis_server import running_redis
 from cli.stack import free_port
@@ -35,6 +37,7 @@ class Stack:
     bare: int
     environment: dict[str, str]
     api: subprocess.Popen[bytes]
+    bare_pid: int
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     async def start_worker(self) -> None:
@@ -83,8 +86,9 @@ async def running(**more: str) -> AsyncIterator[Stack]:
         environment = {**inherited, **told, **more}
         settings = JobSettings(redis_url=redis.url, data_dir=Path(folder) / "data")
         api = _child("-m", "cli", "api", environment=environment)
-        servers = [api, _child("-m", "bench.bare", str(bare), environment=environment)]
-        stack = Stack(settings=settings, port=port, bare=bare, environment=environment, api=api)
+        endpoint = _child("-m", "bench.bare", str(bare), environment=environment)
+        servers = [api, endpoint]
+        stack = Stack(settings=settings, port=port, bare=bare, environment=environment, api=api, bare_pid=endpoint.pid)
         try:
             await _until(lambda: _answers(port, "/readyz"))
             await _until(lambda: _answers(bare, "/bytes/1"))
@@ -97,6 +101,12 @@ async def running(**more: str) -> AsyncIterator[Stack]:
                     child.wait(30)
                 except subprocess.TimeoutExpired:
                     child.kill()
+
+
+def processor_seconds(pid: int) -> float:
+    """Return the seconds that a process has computed so far."""
+    times = psutil.Process(pid).cpu_times()
+    return float(times.user + times.system)
 
 
 def _child(*arguments: str, environment: dict[str, str]) -> subprocess.Popen[bytes]:

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from jobs.batches import Batches
 from jobs.errors import JobsError, StoreUnavailable
 from jobs.model import OwnerLimits
 from jobs.status import Priority
@@ -54,6 +55,7 @@ class ApiKeys:
 
     def __init__(self, redis: Redis, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._redis, self._now = redis, now
+        self._records: Batches[str, str | None] = Batches(self._read)
 
     async def create(
         self,
@@ -100,7 +102,7 @@ class ApiKeys:
     async def find(self, secret: str) -> ApiKey | None:
         """Return the active key that a secret belongs to."""
         digest = _digest(secret)
-        record = await self._ask(self._redis.hget(KEYS, digest))
+        record = await self._records.get(digest)
         if record is None:
             return None
         key = _key(record)
@@ -113,6 +115,10 @@ class ApiKeys:
     async def exist(self) -> bool:
         """Tell whether a key was ever made: from then on the service asks for one, even if all are revoked."""
         return bool(await self._ask(self._redis.exists(KEYS)))
+
+    async def _read(self, digests: Sequence[str]) -> Sequence[str | None]:
+        found: Sequence[str | None] = await self._ask(self._redis.hmget(KEYS, list(digests)))
+        return found
 
     async def _write(self, key: ApiKey) -> None:
         await self._ask(self._redis.hset(KEYS, key.sha256, json.dumps(asdict(key))))

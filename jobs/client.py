@@ -22,6 +22,7 @@ from jobs.errors import (
     WrongState,
 )
 from jobs.idempotency import Idempotency, Known, key_digest
+from jobs.looks import Looks
 from jobs.model import Event, Job, JobPage, NewJob, OwnerLimits, Stats, WorkerInfo
 from jobs.permits import Permits
 from jobs.record import View, decode_view, encode_spec
@@ -32,20 +33,22 @@ from jobs.workers import decode_worker
 
 log = logging.getLogger(__name__)
 NO_LIMITS = OwnerLimits()
-SCRIPTS = ("begin", "abandon", "create", "get", "list", "cancel", "delete")
+SCRIPTS = ("begin", "abandon", "create", "look", "list", "cancel", "delete")
 
 
 class JobClient:
     """Asynchronous access to the jobs; every method raises StoreUnavailable if Redis does not answer.
 
-    `owner` is part of every look-up: a job of another owner is a JobNotFound.
+    `owner` is part of every look-up: a job of another owner is a JobNotFound. In what `get` returns, the seconds that
+    a job has waited and run may be `fresh_seconds` old; all else is as the record says.
     """
 
-    def __init__(self, redis: Redis, permits: Permits, settings: JobSettings) -> None:
+    def __init__(self, redis: Redis, permits: Permits, settings: JobSettings, *, fresh_seconds: float = 0.0) -> None:
         self._redis: Any = redis
         self._permits = permits
         self._settings = settings
         self._scripts = {name: redis.register_script(source(name, settings)) for name in SCRIPTS}
+        self._looks = Looks(self._run, fresh_seconds=fresh_seconds)
 
     async def begin(self, owner: str, key: str) -> Known | None:
         """Reserve an idempotency key before the body is read.
@@ -117,10 +120,7 @@ class JobClient:
 
     async def get(self, job_id: str, owner: str | None) -> Job:
         """Return one job; `owner=None` is for operators. Raise JobNotFound, UnreadableRecord."""
-        view = await self._run("get", id=job_id, owner=owner)
-        if view is None:
-            raise JobNotFound(job_id)
-        return decode_view(view)
+        return await self._looks.get(job_id, owner)
 
     async def list(
         self, owner: str, *, status: Status | None = None, cursor: str | None = None, limit: int = 20

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 
 from api import creation, waiting
 from api.callers import Caller, CallerDep
+from api.lean import LeanRoute
 from api.params import parse
 from api.problems import ProblemError
 from api.request_body import CREATE_BODY
@@ -126,18 +127,23 @@ async def list_jobs(
     return json_response({"jobs": jobs, "next_cursor": page.cursor}, headers=headers)
 
 
-@router.get(
+async def get_job(request: Request, services: ServicesDep, caller: CallerDep, job_id: JobId) -> Response:
+    """Return the state of a job; cheap enough to be asked every second."""
+    job = await services.client.get(job_id, caller.owner)
+    return job_response(request, services, caller, job)
+
+
+router.add_api_route(
     "/{job_id}",
+    get_job,
+    methods=["GET"],
     operation_id="get_job",
     summary="Look at a job",
     response_model=JobView,
     responses={304: {"description": "Nothing has changed since the ETag in If-None-Match."}, **refusals(404, 409)},
     dependencies=[Depends(conditional)],
+    route_class_override=LeanRoute,
 )
-async def get_job(request: Request, services: ServicesDep, caller: CallerDep, job_id: JobId) -> Response:
-    """Return the state of a job; cheap enough to be asked every second."""
-    job = await services.client.get(job_id, caller.owner)
-    return job_response(request, services, caller, job)
 
 
 @router.post(
