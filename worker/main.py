@@ -47,6 +47,7 @@ from worker.task import Process, attach
 
 ANNOUNCE_SECONDS = 2.0
 GONE_AFTER_SECONDS = 10.0
+LOST_CHILD_SECONDS = 0.5  # Celery waits so long for the answer of a child that died; ours send none
 EXIT_WRONG_SETTING = 2  # it would end so again: `nst up` does not start it again
 EXIT_ABORTED = 70
 
@@ -114,6 +115,7 @@ def _serve(
     """Take jobs until told to end, and return the exit code."""
     app = make_celery(jobs)
     app.conf.worker_consumer = "worker.consumer:QuickConsumer"
+    app.conf.worker_lost_wait = LOST_CHILD_SECONDS
     build = partial(build_runner, jobs, settings, plan, flag, worker_id, device)
     kept = attach(app, Process(build, flag, settings.worker_nice), flag)
     worker = app.Worker(
