@@ -206,12 +206,13 @@ def test_endless_headers_are_cut_off(service: Service) -> None:
     assert sent < 64 * MIB
 
 
-@pytest.mark.parametrize("begun", [b"", b"GET /heal", b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: "])
-def test_headers_that_do_not_come_are_not_waited_for(service: Service, begun: bytes) -> None:
-    place = urlsplit(service.url)
-    with socket.create_connection((str(place.hostname), int(place.port or 0)), timeout=30) as wire:
-        wire.sendall(begun)
-        assert wire.recv(10) == b""
+def test_headers_that_do_not_come_are_not_waited_for(service: Service) -> None:
+    place, begun = urlsplit(service.url), (b"", b"GET /heal", b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+    with contextlib.ExitStack() as opened:
+        wires = [socket.create_connection((str(place.hostname), int(place.port or 0)), timeout=30) for _ in begun]
+        for wire, sent in zip(wires, begun, strict=True):
+            opened.enter_context(wire).sendall(sent)
+        assert [wire.recv(10) for wire in wires] == [b"", b"", b""]
 
 
 def test_two_lengths_or_length_and_chunks_are_refused(service: Service, http: httpx.Client) -> None:

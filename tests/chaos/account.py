@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import io
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +19,7 @@ from jobs.connections import connect
 from jobs.model import Job
 from jobs.record import blob_names
 from jobs.scripts import key
+from jobs.settings import JobSettings
 from jobs.storage import open_blobs
 from tests.chaos.client import Customer
 from tests.chaos.journal import read, repeated_work
@@ -27,6 +30,7 @@ from tests.chaos.watch import Life, Watch
 RECOVERY_LIMIT = 40.0
 WORK_LIMIT = 15.0
 CANCEL_LIMIT = 2.0
+LOOK_SECONDS = 0.5
 OVERHEAD = 1.0  # of the harness itself: HTTP, polling, a machine under load
 OWNER = "local"
 MAX_ATTEMPTS = 3
@@ -144,15 +148,23 @@ async def _readable(customer: Customer, job: Job) -> bool:
 
 
 async def _count_files(account: Account, system: System) -> None:
-    """Give the reaper the time it has, then count what no record lists."""
+    """Count what no record lists, once there is nothing or the reaper has had the time it has."""
     settings = system.settings
-    await asyncio.sleep(settings.upload_timeout_seconds + system.pace.reaper + 3)
-    blobs, oldest = open_blobs(settings), time.time() - settings.upload_timeout_seconds
-    incoming = settings.data_dir / "incoming"
-    account.files_without_record += sum(left.stat().st_mtime < oldest for left in incoming.rglob("*"))
+    deadline = time.monotonic() + settings.upload_timeout_seconds + system.pace.reaper + 3
+    while (found := list(_unlisted(settings))) and time.monotonic() < deadline:
+        await asyncio.sleep(LOOK_SECONDS)
+    oldest = time.time() - settings.upload_timeout_seconds
+    old = [name for name, modified in found if modified < oldest]
+    account.files_without_record += len(old)
+    account.results_without_record += sum("/result-" in name for name in old)
+
+
+def _unlisted(settings: JobSettings) -> Iterator[tuple[str, float]]:
+    """Name the files that no record lists, and when they were written: pictures, and bodies being received."""
     redis: Any = connect(settings)
-    for info in list(blobs.list()):
-        record = redis.hgetall(key("job", owner_of(info.name)))
-        if info.modified < oldest and info.name not in blob_names(record):
-            account.files_without_record += 1
-            account.results_without_record += "/result-" in info.name
+    for info in open_blobs(settings).list():
+        if info.name not in blob_names(redis.hgetall(key("job", owner_of(info.name)))):
+            yield info.name, info.modified
+    for left in (settings.data_dir / "incoming").rglob("*"):
+        with contextlib.suppress(FileNotFoundError):  # the sweep is at it
+            yield str(left), left.stat().st_mtime

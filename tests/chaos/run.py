@@ -26,7 +26,6 @@ from tests.chaos.system import Pace, System
 from tests.chaos.watch import Watch, seconds
 
 Say = Callable[[str], None]
-CANCELS = 3
 PATIENCE = 120.0
 KILLS_PER_DISTURBANCE = 12
 
@@ -172,7 +171,7 @@ async def _watch(customer: Customer, watch: Watch) -> None:
 
 async def _cancel_some(on: Scene, account: Account) -> None:
     """Cancel running and waiting jobs of a system at rest, and measure how long it takes."""
-    for _ in range(CANCELS):
+    for _ in range(on.system.pace.cancels):
         running = [await on.customer.send(steps=10_000) for _ in on.system.workers]
         waiting = await on.customer.send(steps=10)
         on.watch.add(waiting.job_id)

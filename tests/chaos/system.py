@@ -36,11 +36,12 @@ class Pace:
     upload_timeout: float = 20.0
     cut: float = 20.0
     longest_steps: int = 500
+    cancels: int = 3
 
     @classmethod
     def quick(cls) -> Pace:
         """Return the pace of the short run."""
-        return cls(lease=3, reaper=0.5, checkpoint=1, step=0.02, upload_timeout=8, cut=4, longest_steps=150)
+        return cls(lease=3, reaper=0.5, checkpoint=1, step=0.02, upload_timeout=6, cut=3, longest_steps=150, cancels=1)
 
 
 @dataclass
