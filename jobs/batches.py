@@ -35,6 +35,7 @@ class Batches(Generic[K, V]):
 
     async def _read_all(self, items: dict[K, int]) -> Sequence[V]:
         async with self._turns:
+            await asyncio.sleep(0)  # those whose requests have arrived come along
             if self._gathering is not None and self._gathering[0] is items:
                 self._gathering = None
             return await self._read(tuple(items))
