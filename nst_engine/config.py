@@ -263,7 +263,9 @@ class StyleConfig(BaseModel):
     size_by: SizeBy = _field(SizeBy.LONGEST, "schedule", "Which side max_size measures.")
 
     precision: Precision = _field(
-        Precision.AUTO, "machine", "Arithmetic of the convolutions: auto is float32 on the CPU and tf32 on CUDA."
+        Precision.AUTO,
+        "machine",
+        "Arithmetic of convolutions: auto is tf32 on CUDA, bfloat16 on a CPU that multiplies it itself, else float32.",
     )
     memory: Memory = _field(
         Memory.AUTO, "machine", "Low computes in tiles, slower in bounded memory; auto does so when it has to."

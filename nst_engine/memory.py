@@ -140,8 +140,6 @@ def _tile_side(config: StyleConfig, need: Need) -> int:
 @torch.no_grad()
 def _features_per_pixel(network: Network) -> float:
     """Return the bytes of all modules' outputs for one pixel, counting shared storage once."""
-    if not isinstance(network.body, nn.Module):
-        return 0.0
     kept: list[Tensor] = []
 
     def keep(_module: nn.Module, _inputs: Any, output: Any) -> None:

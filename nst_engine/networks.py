@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Self
 
@@ -64,7 +66,7 @@ class Network:
 
     def __init__(
         self,
-        body: Callable[[Tensor], Mapping[str, Tensor]],
+        body: nn.Module,
         *,
         convention: InputConvention = InputConvention.TORCHVISION,
         caffe_weights: bool = False,
@@ -94,10 +96,14 @@ class Network:
         """Return the features of an image (1, 3, H, W) in [0, 1], float32 whatever the convolutions run in."""
         x = self.normalise(image).contiguous(memory_format=self.memory_format)
         if precision is not Precision.BFLOAT16:
-            return self.body(x)
-        with torch.autocast(self.device.type, dtype=torch.bfloat16):
-            found = self.body(x)
-        return {name: f.float() for name, f in found.items()}
+            found: Mapping[str, Tensor] = self.body(x)
+            return found
+        return {name: f.float() for name, f in self.in_bfloat16(x.bfloat16()).items()}
+
+    @cached_property
+    def in_bfloat16(self) -> nn.Module:
+        """The body with its weights rounded once: autocast would round them at every call."""
+        return copy.deepcopy(self.body).bfloat16()
 
 
 def _mean_and_std(convention: InputConvention) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -14,11 +14,24 @@ from nst_engine.errors import ConfigError, Problem
 def effective(wanted: Precision, device: torch.device) -> Precision:
     """Return the precision to compute in on `device`; raises ConfigError for TF32 without CUDA."""
     if wanted is Precision.AUTO:
-        return Precision.TF32 if device.type == "cuda" else Precision.FLOAT32
+        return _quick_and_close(device)
     if wanted is Precision.TF32 and device.type != "cuda":
         message = f"tf32 needs a CUDA device, this run is on {device.type}"
         raise ConfigError(f"precision: {message}", (Problem(field="precision", message=message),))
     return wanted
+
+
+def _quick_and_close(device: torch.device) -> Precision:
+    """Return the quickest precision that makes the same picture to the eye (docs/adr/0070-bfloat16-on-the-cpu.md)."""
+    if device.type == "cuda":
+        return Precision.TF32
+    return Precision.BFLOAT16 if device.type == "cpu" and computes_bfloat16() else Precision.FLOAT32
+
+
+def computes_bfloat16() -> bool:
+    """Tell whether the CPU multiplies bfloat16 by instructions of its own; without them it is slower than float32."""
+    able = torch.cpu.get_capabilities()
+    return any(able.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """The named systems, each as data: one frozen config, its source, and how exact it is; loads no torch.
 
-Where a system leaves a number unsaid, the note says which value was taken. Two readings hold for all of them: L-BFGS
-remembers 10 pairs (the originals' libraries remember 100), so that a checkpoint stays small; and an image is clamped to
-[0, 1] at the end only, unless a system clamps each step.
+Where a system leaves a number unsaid, the note says which value was taken. Three readings hold for all of them: L-BFGS
+remembers 10 pairs (the originals' libraries remember 100), so that a checkpoint stays small; an image is clamped to
+[0, 1] at the end only, unless a system clamps each step; and the arithmetic is float32.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from nst_engine.config import (
     Optimizer,
     Padding,
     Pooling,
+    Precision,
     SizeBy,
     StyleConfig,
     StyleLoss,
@@ -58,6 +59,7 @@ _PLAIN: Mapping[str, Any] = {
     "tv_weight": 0.0,
     "range_weight": 0.0,
     "lbfgs_coarse": 0.0,
+    "precision": Precision.FLOAT32,
 }
 
 
@@ -208,6 +210,7 @@ MULTISCALE_W2 = _preset(
     model=Model.VGG19,
     padding=Padding.REPLICATE,
     pooling=Pooling.MAX,
+    precision=Precision.FLOAT32,
     content_layers={"relu4_2": 1.0},
     style_layers={layer: w / 341 for layer, w in zip(RELU, (256, 64, 16, 4, 1), strict=True)},
     content_loss=ContentLoss.MEAN,

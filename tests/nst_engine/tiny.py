@@ -45,6 +45,7 @@ PLAIN: Mapping[str, Any] = {
     "max_size": 40,
     "steps": 4,
     "memory": "normal",
+    "precision": "float32",
 }
 
 
