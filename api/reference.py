@@ -38,6 +38,14 @@ async def get_style_sheet() -> Response:
     return Response(STYLE, media_type="text/css", headers={"Cache-Control": "max-age=3600"})
 
 
+def operations(document: dict[str, Any], tag: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Yield method, path and description of every operation under a tag."""
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            if tag in operation["tags"]:
+                yield method, path, operation
+
+
 def _page(document: dict[str, Any], root: str) -> Iterator[str]:
     info = document["info"]
     yield "<!doctype html><html lang=en><head><meta charset=utf-8>"
@@ -49,10 +57,8 @@ def _page(document: dict[str, Any], root: str) -> Iterator[str]:
     yield f"<p>The same for programs: <a href='{escape(root)}/openapi.json'>openapi.json</a></p>"
     for tag in document["tags"]:
         yield f"<h2>{escape(tag['name'])}</h2><p>{_text(tag['description'])}</p>"
-        for path, item in document["paths"].items():
-            for method, operation in item.items():
-                if tag["name"] in operation["tags"]:
-                    yield from _operation(method, path, operation)
+        for method, path, operation in operations(document, tag["name"]):
+            yield from _operation(method, path, operation)
     yield "<h2 id=parameters>Parameters of a job</h2>"
     yield from _fields(document["components"]["schemas"]["NewJob"]["properties"], document)
     yield "</main></body></html>"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from api.main import create_app
-from api.reference import kind_of
+from api.reference import kind_of, operations
 from api.settings import ApiSettings
 from jobs.settings import JobSettings
 from nst_engine.config import StyleConfig
@@ -30,10 +30,8 @@ def _lines(document: dict[str, Any]) -> Iterator[str]:
     yield HEAD
     for tag in document["tags"]:
         yield f"\n## {tag['name'].capitalize()}\n\n{tag['description']}"
-        for path, item in document["paths"].items():
-            for method, operation in item.items():
-                if tag["name"] in operation["tags"]:
-                    yield from _operation(method, path, operation)
+        for method, path, operation in operations(document, tag["name"]):
+            yield from _operation(method, path, operation)
     for name, title in SCHEMAS.items():
         yield f"\n## {title}\n\n| field | type | what it is |\n| --- | --- | --- |"
         for field, schema in document["components"]["schemas"][name]["properties"].items():

@@ -12,7 +12,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 import redis
@@ -185,34 +184,24 @@ async def test_sigterm_hands_the_job_back_uncounted_with_its_state(site: Site) -
     assert await site.client.workers() == ()
 
 
-async def test_a_worker_without_storage_ends_with_one_line(tmp_path: Path, redis_url: str) -> None:
-    environment: dict[str, Any] = {**os.environ, "NST_STORAGE": "ftp://there", "NST_REDIS_URL": redis_url}
-    ended = await asyncio.to_thread(
-        subprocess.run,
-        [sys.executable, "-m", "tests.fakes.worker"],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+def refused(**told: str) -> subprocess.CompletedProcess[str]:
+    """Run a worker that is to end at once."""
+    command = [sys.executable, "-m", "tests.fakes.worker"]
+    return subprocess.run(command, env={**os.environ, **told}, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_worker_without_storage_ends_with_one_line(redis_url: str) -> None:
+    ended = refused(NST_STORAGE="ftp://there", NST_REDIS_URL=redis_url)
     assert ended.returncode == 2
     reason = "NST_STORAGE=ftp://there is none of disk, file://, redis:// and s3://"
     assert ended.stderr.splitlines() == [f"nst worker: The picture storage is not available: {reason}."]
 
 
-async def test_a_worker_with_a_wrong_password_ends_with_one_line(running: Any, redis_url: str) -> None:
+def test_a_worker_with_a_wrong_password_ends_with_one_line(redis_url: str) -> None:
     client = redis.Redis.from_url(redis_url, protocol=2)
     client.config_set("requirepass", "secret")
     try:
-        environment: dict[str, Any] = {**os.environ, "NST_REDIS_URL": redis_url}
-        ended = await asyncio.to_thread(
-            subprocess.run,
-            [sys.executable, "-m", "tests.fakes.worker"],
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        ended = refused(NST_REDIS_URL=redis_url)
     finally:
         client.execute_command("AUTH", "secret")
         client.config_set("requirepass", "")
