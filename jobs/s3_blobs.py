@@ -184,14 +184,14 @@ def _errors(name: str, *, writing: bool = False) -> Iterator[None]:
         if writing or NO_BUCKET in str(error):
             raise StorageUnavailable("there is no such bucket") from error
         raise BlobNotFound(name) from error
-    except (PermissionDeniedError, UnauthenticatedError) as error:
-        raise StorageUnavailable("access is denied") from error
     except (BaseError, OSError) as error:
+        if NO_ROOM.search(str(error)):  # some say so with 403
+            raise StorageFull() from error
+        if isinstance(error, PermissionDeniedError | UnauthenticatedError):
+            raise StorageUnavailable("access is denied") from error
         raise _meaning(error) from error
 
 
 def _meaning(error: Exception) -> BlobError:
     text = str(error)
-    if NO_ROOM.search(text):
-        return StorageFull()
     return StorageUnavailable("there is no such bucket") if NO_BUCKET in text else StorageUnavailable()

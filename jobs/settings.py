@@ -38,7 +38,8 @@ class JobSettings(BaseSettings):
     storage_quota_bytes: int = Field(
         default=0,
         ge=0,
-        description="Pictures are refused when they would take more than this of the disk together; 0: no limit.",
+        description="Pictures are refused when they would take more than this of the disk together; 0: no limit. "
+        "Not for redis:// and s3://: give Redis its maxmemory, the bucket a quota; both are heeded.",
     )
     s3_endpoint: str | None = Field(
         default=None, description="Address of an S3-compatible storage, as http://minio:9000; AWS when empty."

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from typing import Any
 
 import pytest
 
 from jobs.blobs import Blobs
-from jobs.errors import BlobNotFound, StorageUnavailable
+from jobs.errors import BlobNotFound, StorageFull, StorageUnavailable
 from jobs.s3_blobs import SURE_SECONDS, WHOLE, S3Blobs
 from jobs.storage import open_blobs
 from tests.fakes.s3 import FakeS3, running_s3
@@ -102,6 +106,38 @@ class DeniedStore:
 def test_a_bucket_that_may_not_be_written_is_unavailable() -> None:
     with pytest.raises(StorageUnavailable, match="access is denied"):
         S3Blobs(DeniedStore()).check()  # type: ignore[arg-type]
+
+
+@contextmanager
+def answering(status: int, code: str) -> Iterator[str]:
+    """Run a storage that refuses whatever is sent to it; its address."""
+
+    class Refusal(BaseHTTPRequestHandler):
+        def do_PUT(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            body = f"<Error><Code>{code}</Code></Error>".encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusal) as server:
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(403, "QuotaExceeded"), (400, "XMinioAdminBucketQuotaExceeded"), (507, "XMinioStorageFull")],
+    ids=["Ceph's quota", "MinIO's quota", "a full MinIO"],
+)
+def test_a_bucket_at_its_quota_is_full(status: int, code: str) -> None:
+    with answering(status, code) as url, pytest.raises(StorageFull):
+        open_blobs(FakeS3(url).settings("pictures")).put("job/a", b"1")
 
 
 def test_a_storage_that_just_took_something_is_not_asked_again() -> None:
