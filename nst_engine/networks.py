@@ -94,7 +94,18 @@ class Network:
 
     def features(self, image: Tensor, precision: Precision = Precision.FLOAT32) -> Mapping[str, Tensor]:
         """Return the features of an image (1, 3, H, W) in [0, 1], float32 whatever the convolutions run in."""
-        x = self.normalise(image).contiguous(memory_format=self.memory_format)
+        return self.read(self.enter(image), precision)
+
+    def enter(self, image: Tensor) -> Tensor:
+        """Return the network input of an image, in the memory format that the convolutions are quickest in."""
+        return self.normalise(image).contiguous(memory_format=self.memory_format)
+
+    def leave(self, gradient: Tensor, onto: Tensor) -> None:
+        """Turn a gradient by the network input into one by the image, and add it to `onto`."""
+        onto.addcdiv_(gradient.flip(1) if self._bgr else gradient, self._std)
+
+    def read(self, x: Tensor, precision: Precision = Precision.FLOAT32) -> Mapping[str, Tensor]:
+        """Return the features of network input, as `features` does."""
         if precision is not Precision.BFLOAT16:
             found: Mapping[str, Tensor] = self.body(x)
             return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,10 +13,12 @@ from nst_engine.config import Precision, StyleConfig, StyleStatistic
 from nst_engine.layers import NETWORKS, resolve_layers
 from nst_engine.networks import Network
 from nst_engine.process import give_memory_back
-from nst_engine.statistics import Moments, Sums, blend, normalised, sums
+from nst_engine.statistics import Moments, Sums, blend, normalised, pull, sums
 from nst_engine.tiles import Tile, tiles
 
 Target = Moments | losses.GaussianTarget
+Place = tuple[slice, slice]  # rows and columns of a layer
+WHOLE = (slice(None), slice(None))
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Evaluation:
 class _StyleTarget:
     """What one style (or the blend of all) asks of one layer, and the mask it is asked within, at the layer's size."""
 
-    weight: float
+    weight: float  # of the whole term in the loss
     target: Target
     mask: Tensor | None  # (h, w)
 
@@ -76,6 +78,7 @@ class Objective:
             * losses.content_factor(target, config.content_loss)
             for name, target in self._content_targets.items()
         }
+        self._wanted = {name for name, targets in self._targets.items() if targets} | set(self._content_targets)
 
     def evaluate(self, image: Tensor) -> Evaluation:
         """Return losses and gradient of an image (1, 3, H, W)."""
@@ -118,21 +121,29 @@ class Objective:
             return {}
         shares = list(self._config.style_blend or [1.0] * len(styles))
         found = [self._moments_of(style) for style in styles]
-        make = losses.gaussian_target if self._wants_first else _identity
         targets: dict[str, list[_StyleTarget]] = {}
         for name, weight in self._style_layers.items():
             parts = [moments[name] for moments in found]
             if masks is None:
-                targets[name] = [_StyleTarget(weight=weight, target=make(blend(parts, shares)), mask=None)]
+                targets[name] = [self._style_target(name, weight, blend(parts, shares), None)]
                 continue
             targets[name] = [
-                _StyleTarget(
-                    weight=weight * share / sum(shares), target=make(part), mask=_shrunk(mask, self._positions[name])
-                )
+                self._style_target(name, weight * share / sum(shares), part, mask)
                 for part, share, mask in zip(parts, shares, masks, strict=True)
                 if share > 0 and bool(mask.any())
             ]
         return targets
+
+    def _style_target(self, name: str, weight: float, moments: Moments, mask: Tensor | None) -> _StyleTarget:
+        config, size = self._config, self._positions[name]
+        weight *= config.style_weight * config.style_factor
+        shrunk = None if mask is None else _shrunk(mask, size)
+        if self._wants_first:
+            return _StyleTarget(weight=weight, target=losses.gaussian_target(moments), mask=shrunk)
+        factor = losses.gram_factor(
+            moments, positions=size[0] * size[1], scale=config.gram_scale, kind=config.style_loss
+        )
+        return _StyleTarget(weight=weight * factor, target=moments, mask=shrunk)
 
     def _moments_of(self, style: Tensor) -> dict[str, Moments]:
         total: dict[str, Sums] = {}
@@ -144,112 +155,107 @@ class Objective:
     # Evaluation
 
     def _whole(self, image: Tensor) -> Evaluation:
-        image = image.detach().requires_grad_()
-        features = self._network.features(image, self._precision)
-        content = self._content_of(features, whole=self._content_targets)
-        style = self._style_of(lambda name, mask: normalised(sums(features[name], mask, first=self._wants_first)))
-        tv, outside = self._pixel_losses(image)
-        loss = content + style + tv + outside
-        (gradient,) = torch.autograd.grad(loss, image)
-        return Evaluation(loss.detach(), content.detach(), style.detach(), tv.detach(), gradient.contiguous())
+        tv, outside, gradient = self._pixel_losses(image)
+        x = self._network.enter(image).requires_grad_()
+        features = {name: f for name, f in self._network.read(x, self._precision).items() if name in self._wanted}
+        content = style = self._network.zero
+        by_features = []
+        for name, f in features.items():
+            style_loss, pulls = self._style_of(name, self._sums(name, f.detach(), WHOLE))
+            content_loss, by_feature = self._pull(name, f.detach(), WHOLE, pulls)
+            content, style = content + content_loss, style + style_loss
+            by_features.append(by_feature)
+        self._go_back(features, by_features, x, gradient)
+        return Evaluation(content + style + tv + outside, content, style, tv, gradient)
 
     def _tiled(self, image: Tensor) -> Evaluation:
         """Take the statistics of all tiles first, then each tile's part of the gradient; features are made twice."""
         give_memory_back()  # tiles are for pictures that hardly fit: the gaps between the optimiser's vectors count
-        totals = self._totals(image)
-        style = self._style_of(lambda name, mask: normalised(totals[name, id(mask)]))
-        wanted = [t for part in totals.values() for t in (part.outer, part.total)]
-        grads = iter(torch.autograd.grad(style, wanted, allow_unused=True) if wanted else ())
-        pulls = {key: (next(grads), next(grads)) for key in totals}
-
-        pixels = image.detach().requires_grad_()
-        tv, outside = self._pixel_losses(pixels)
-        loose = tv + outside
-        gradient = torch.autograd.grad(loose, pixels)[0] if loose.requires_grad else torch.zeros_like(image)
-        content = image.new_zeros(())
+        content = style = self._network.zero
+        pulls = {}
+        for name, totals in self._totals(image).items():
+            loss, pulls[name] = self._style_of(name, totals)
+            style = style + loss
+        tv, outside, gradient = self._pixel_losses(image)
         for tile in tiles(image.shape[-2], image.shape[-1], size=self._tile or 0, reach=self._reach):
-            content = content + self._pull_tile(tile, image, pulls, gradient)
-        style = style.detach()
-        return Evaluation((content + style + loose).detach(), content, style, tv.detach(), gradient)
+            x = self._network.enter(tile.cut(image)).requires_grad_()
+            features = self._network.read(x, self._precision)
+            own = {name: f for name, f in tile.own(features).items() if name in self._wanted}
+            by_features = []
+            for name, f in own.items():
+                loss, by_feature = self._pull(name, f.detach(), tile.place(features[name], f), pulls[name])
+                content = content + loss
+                by_features.append(by_feature)
+            self._go_back(own, by_features, x, tile.cut(gradient))
+        return Evaluation(content + style + tv + outside, content, style, tv, gradient)
 
     @torch.no_grad()
-    def _totals(self, image: Tensor) -> dict[tuple[str, int], Sums]:
-        totals: dict[tuple[str, int], Sums] = {}
+    def _totals(self, image: Tensor) -> dict[str, list[Sums]]:
+        totals: dict[str, list[Sums]] = {}
         for tile, features, own in self._own_features(image, self._tile):
-            for name, targets in self._targets.items():
-                for target in targets:
-                    key = (name, id(target.mask))
-                    mask = _own_mask(tile, target.mask, features[name], own[name])
-                    totals[key] = _plus(totals.get(key), sums(own[name], mask, first=self._wants_first))
-        return {
-            key: Sums(part.outer.requires_grad_(), part.total.requires_grad_(), part.count)
-            for key, part in totals.items()
-        }
+            for name in self._wanted:
+                place = WHOLE if tile is None else tile.place(features[name], own[name])
+                found = self._sums(name, own[name], place)
+                before = totals.get(name, [None] * len(found))
+                totals[name] = [_plus(*pair) for pair in zip(before, found, strict=True)]
+        return totals
 
-    def _pull_tile(
-        self,
-        tile: Tile,
-        image: Tensor,
-        pulls: Mapping[tuple[str, int], tuple[Tensor | None, Tensor | None]],
-        gradient: Tensor,
-    ) -> Tensor:
-        """Add a tile's part to `gradient`; return its part of the content loss."""
-        pixels = tile.cut(image).detach().clone().requires_grad_()
-        features = self._network.features(pixels, self._precision)
-        own = tile.own(features)
-        targets = {
-            name: whole[(..., *tile.place(features[name], own[name]))] for name, whole in self._content_targets.items()
-        }
-        content = self._content_of(own, whole=targets)
-        pulled = content
-        for name, asked in self._targets.items():
-            for target in asked:
-                outer, total = pulls[name, id(target.mask)]
-                part = sums(own[name], _own_mask(tile, target.mask, features[name], own[name]), first=self._wants_first)
-                pulled = pulled if outer is None else pulled + (part.outer * outer).sum()
-                pulled = pulled if total is None or not self._wants_first else pulled + (part.total * total).sum()
-        if pulled.requires_grad:
-            tile.cut(gradient).add_(torch.autograd.grad(pulled, pixels)[0])
-        return content.detach()
+    def _sums(self, name: str, f: Tensor, place: Place) -> list[Sums]:
+        """Return the sums that each style target of a layer asks for, over the features f at `place`."""
+        return [sums(f, _cut(item.mask, place), first=self._wants_first) for item in self._targets.get(name, ())]
 
-    def _content_of(self, features: Mapping[str, Tensor], *, whole: Mapping[str, Tensor]) -> Tensor:
-        total = self._network.zero
-        for name, target in whole.items():
-            total = total + self._content_factors[name] * losses.squared_distance(features[name], target)
-        return total
+    def _style_of(self, name: str, totals: Sequence[Sums]) -> tuple[Tensor, list[losses.ByMoments]]:
+        """Return a layer's style loss, and its gradient by the sums of each target."""
+        style, pulls = self._network.zero, []
+        for item, total in zip(self._targets.get(name, ()), totals, strict=True):
+            if isinstance(item.target, losses.GaussianTarget):
+                loss, (second, first) = losses.wasserstein_distance(normalised(total), item.target)
+            else:
+                loss, (second, first) = losses.gram_distance(normalised(total), item.target)
+            factor = item.weight / total.count
+            style = style + item.weight * loss
+            pulls.append((second * factor, None if first is None else first * factor))
+        return style, pulls
 
-    def _style_of(self, moments: Callable[[str, Tensor | None], Moments]) -> Tensor:
-        total = self._network.zero
-        config = self._config
-        for name, asked in self._targets.items():
-            height, width = self._positions[name]
-            for item in asked:
-                found = moments(name, item.mask)
-                if isinstance(item.target, losses.GaussianTarget):
-                    term = losses.wasserstein_loss(found, item.target)
-                else:
-                    term = losses.gram_loss(
-                        found, item.target, positions=height * width, scale=config.gram_scale, kind=config.style_loss
-                    )
-                total = total + item.weight * term
-        return total * (config.style_weight * config.style_factor)
+    def _pull(self, name: str, f: Tensor, place: Place, pulls: Sequence[losses.ByMoments]) -> tuple[Tensor, Tensor]:
+        """Return a layer's content loss and the gradient of all its losses, for its features f at `place`."""
+        gradient: Tensor | None = None
+        for item, by_sums in zip(self._targets.get(name, ()), pulls, strict=True):
+            part = pull(f, _cut(item.mask, place), *by_sums)
+            gradient = part if gradient is None else gradient.add_(part)
+        if name not in self._content_targets:
+            assert gradient is not None
+            return self._network.zero, gradient
+        difference, factor = f - self._content_targets[name][(..., *place)], self._content_factors[name]
+        loss = factor * losses.squares(difference)
+        if gradient is None:
+            return loss, difference.mul_(2 * factor)
+        return loss, gradient.add_(difference, alpha=2 * factor)
 
-    def _pixel_losses(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Return total variation and range loss, weighted."""
-        config, zero, unit = self._config, self._network.zero, self._network.pixel_scale
-        tv = zero
+    def _go_back(
+        self, features: Mapping[str, Tensor], by_features: Sequence[Tensor], x: Tensor, gradient: Tensor
+    ) -> None:
+        """Pass the gradient by the features back through the network, and add what arrives to `gradient`."""
+        if features:
+            (by_input,) = torch.autograd.grad(list(features.values()), x, by_features)
+            self._network.leave(by_input, onto=gradient)
+
+    def _pixel_losses(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return total variation and range loss, weighted, and the gradient of both."""
+        config, unit = self._config, self._network.pixel_scale
+        tv, outside = self._network.zero, self._network.zero
+        gradient = None
         if config.tv_weight:
-            tv = config.tv_weight * losses.tv_loss(image if unit == 1.0 else image * unit, config.tv_loss)
-        outside = config.range_weight * losses.range_loss(image) if config.range_weight else zero
-        return tv, outside
+            tv, gradient = losses.tv_loss(image if unit == 1.0 else image * unit, config.tv_loss, config.tv_weight)
+            gradient = gradient if unit == 1.0 else gradient * unit
+        if config.range_weight:
+            outside, by_range = losses.range_loss(image, config.range_weight)
+            gradient = by_range if gradient is None else gradient + by_range
+        return tv, outside, torch.zeros_like(image) if gradient is None else gradient
 
 
 def _active(layers: Mapping[str, float], weight: float) -> dict[str, float]:
     return {name: w for name, w in layers.items() if w > 0} if weight > 0 else {}
-
-
-def _identity(moments: Moments) -> Moments:
-    return moments
 
 
 def _plus(total: Sums | None, part: Sums) -> Sums:
@@ -263,7 +269,5 @@ def _shrunk(mask: Tensor, size: tuple[int, int]) -> Tensor:
     return torch.nn.functional.adaptive_avg_pool2d(mask[None, None], size)[0, 0]
 
 
-def _own_mask(tile: Tile | None, mask: Tensor | None, features: Tensor, own: Tensor) -> Tensor | None:
-    if mask is None or tile is None:
-        return mask
-    return mask[tile.place(features, own)]
+def _cut(mask: Tensor | None, place: Place) -> Tensor | None:
+    return None if mask is None else mask[place]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,22 +10,6 @@ from torch.nn.functional import conv2d
 from torch.nn.grad import conv2d_weight
 
 ROW = 128  # positions; oneDNN takes up to twice as long where rows are no multiple of 16
-
-
-class _OuterSum(torch.autograd.Function):
-    """F diag(w) Fᵀ with one product in the backward pass where autograd would take two."""
-
-    @staticmethod
-    def forward(ctx: Any, f: Tensor, weight: Tensor | None) -> Tensor:  # (1, C, H, W), (H, W) -> (C, C)
-        weighted = f if weight is None else f * weight
-        ctx.save_for_backward(weighted)
-        return _product(weighted, f)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
-        (weighted,) = ctx.saved_tensors
-        (grad,) = grads
-        return _mixed(weighted, grad + grad.T), None
 
 
 def _product(one: Tensor, other: Tensor) -> Tensor:
@@ -82,12 +65,21 @@ def sums(features: Tensor, weight: Tensor | None = None, *, first: bool = True) 
 
     `first=False` leaves out the sum of f, which a Gram matrix does not need.
     """
-    outer = _OuterSum.apply(features, weight)
-    count = float(features.shape[-2] * features.shape[-1]) if weight is None else weight.sum()
-    if not first:
-        return Sums(outer, features.new_zeros(features.shape[1]), count)
     weighted = features if weight is None else features * weight
-    return Sums(outer, weighted.sum((0, 2, 3)), count)
+    count = float(features.shape[-2] * features.shape[-1]) if weight is None else weight.sum()
+    total = weighted.sum((0, 2, 3)) if first else features.new_zeros(features.shape[1])
+    return Sums(_product(weighted, features), total, count)
+
+
+def pull(features: Tensor, weight: Tensor | None, outer: Tensor, total: Tensor | None) -> Tensor:
+    """Return the gradient by features (1, C, H, W) of a loss, given its gradient by their sums.
+
+    `outer` is (C, C) and symmetric: autograd would take a product for each side of the outer sum. `total` is (C,).
+    """
+    gradient = _mixed(features, 2 * outer)
+    if total is not None:
+        gradient += total.view(1, -1, 1, 1)
+    return gradient if weight is None else gradient.mul_(weight)
 
 
 def moments(features: Tensor, weight: Tensor | None = None, *, first: bool = True) -> Moments:
@@ -102,8 +94,7 @@ def normalised(total: Sums) -> Moments:
 
 def gram(features: Tensor) -> Tensor:
     """Return the Gram matrix F Fᵀ, (C, C), of features (1, C, H, W), unnormalised (Gatys et al. 2015)."""
-    outer: Tensor = _OuterSum.apply(features, None)
-    return outer
+    return _product(features, features)
 
 
 def blend(parts: list[Moments], weights: list[float]) -> Moments:

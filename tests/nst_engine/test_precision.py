@@ -76,7 +76,7 @@ def test_weights_are_rounded_once() -> None:
 
 
 def test_a_picture_in_bfloat16_is_as_good_as_one_in_float32() -> None:
-    """The loss of both, in float32; a float32 run with another number of threads is 3 % off, too."""
+    """The loss of both, in float32; two float32 runs that start a rounding error apart differ by up to 7 %, too."""
     generator = torch.Generator().manual_seed(0)
     content, style = (torch.rand(3, n, n, generator=generator) for n in (96, 80))
     found = {}
@@ -87,4 +87,4 @@ def test_a_picture_in_bfloat16_is_as_good_as_one_in_float32() -> None:
         check = resolve("default", {"max_size": 96, "precision": "float32", "init": "image", "scales": 1, "steps": 1})
         (step,) = stylize(content, [style], check, network=network, init_image=last.image())
         found[precision] = step.loss
-    assert found["bfloat16"] == pytest.approx(found["float32"], rel=0.05)
+    assert found["bfloat16"] == pytest.approx(found["float32"], rel=0.1)
