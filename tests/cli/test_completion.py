@@ -2,12 +2,11 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-NST = Path(sys.executable).with_name("nst")
+from tests.cli.shells import NST, offered_by_fish, script, typed_into_zsh
 
 
 def offered(line: str) -> list[str]:
@@ -37,13 +36,37 @@ def test_a_word_is_completed(line: str, words: list[str]) -> None:
     assert offered(line) == words
 
 
-def test_bash_takes_the_script(tmp_path: Path) -> None:
-    script = subprocess.run(
-        [str(NST), "--show-completion", "bash"], capture_output=True, text=True, timeout=60, check=True
-    ).stdout
-    ask = f'{script}\nCOMP_WORDS=(nst presets clas) COMP_CWORD=2; _nst_completion nst; echo "${{COMPREPLY[@]}}"'
+def test_bash_takes_the_script() -> None:
+    ask = f'{script("bash")}\nCOMP_WORDS=(nst presets clas) COMP_CWORD=2; _nst_completion nst; echo "${{COMPREPLY[@]}}"'
     path = f"{NST.parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         ["bash", "-c", ask], env={**os.environ, "PATH": path}, capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout.split() == ["classic-lbfgs"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder with a painting in it."""
+    (tmp_path / "painting.jpg").touch()
+    return tmp_path
+
+
+@pytest.mark.shells
+def test_zsh_completes_what_is_typed(folder: Path) -> None:
+    typed = ["nst jobs can", "nst presets clas", "nst stylize photo.jpg fl", "nst stylize photo.jpg pain"]
+    became = ["nst jobs cancel", "nst presets classic-lbfgs", "nst stylize photo.jpg flow-strokes"]
+    assert typed_into_zsh(typed, folder) == [*became, "nst stylize photo.jpg painting.jpg"]
+
+
+@pytest.mark.shells
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("nst jobs re", ["result", "retry"]),
+        ("nst stylize photo.jpg --style-s", ["--style-scale", "--style-statistic"]),
+        ("nst stylize photo.jpg pain", ["painting.jpg"]),
+    ],
+)
+def test_fish_offers_words_and_else_files(folder: Path, line: str, words: list[str]) -> None:
+    assert offered_by_fish(line, folder) == words

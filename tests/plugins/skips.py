@@ -1,4 +1,4 @@
-"""Which tests may be skipped: two reasons, both about the machine. In CI any other skip is a failure."""
+"""Which tests may be skipped: three reasons, all about the machine. In CI any other skip is a failure."""
 
 import os
 import shutil
@@ -9,6 +9,8 @@ import pytest
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 NO_BROWSER = "no Chromium on PATH"
+SHELLS = ("zsh", "fish")
+NO_SHELLS = "zsh or fish is not on PATH"
 NO_SHARED = "no ../shared folder with sample data"
 
 
@@ -17,6 +19,8 @@ def _excuses(root: Path) -> dict[str, str]:
     excuses = {}
     if not any(shutil.which(name) for name in BROWSERS):
         excuses["browser"] = NO_BROWSER
+    if not all(shutil.which(name) for name in SHELLS):
+        excuses["shells"] = NO_SHELLS
     if not (root.parent / "shared").is_dir():
         excuses["shared"] = NO_SHARED
     return excuses
