@@ -1,13 +1,14 @@
 """Making a job of a request: fingerprint, pictures cleaned and stored, then the record."""
 
+import asyncio
 import contextlib
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar, cast
 
 from anyio import CancelScope, to_thread
 
@@ -16,7 +17,7 @@ from api.gallery import painting
 from api.params import Params, invalid
 from api.problems import InvalidField, ProblemError, as_problem
 from api.services import Services
-from api.uploads import Form, Upload
+from api.uploads import FILE_PARTS, Form, Upload
 from jobs.blobs import blob_name
 from jobs.errors import StoreUnavailable
 from jobs.idempotency import Idempotency
@@ -81,8 +82,7 @@ async def create(services: Services, caller: Caller, wish: Wish, idempotency: Id
     """Store the pictures, then write the record; what was stored for nothing is removed again."""
     job_id = new_job_id()
     try:
-        async with services.turn(caller.owner):
-            inputs = await _store_inputs(services, job_id, wish)
+        inputs = await _store_inputs(services, caller.owner, job_id, wish)
         job = await services.client.create(
             _new_job(job_id, caller, wish, inputs), limits=caller.limits, idempotency=idempotency
         )
@@ -154,35 +154,52 @@ def _priority(caller: Caller, wanted: Priority) -> Priority:
     return Priority.BATCH if Priority.BATCH in (caller.priority, wanted) else wanted
 
 
-async def _store_inputs(services: Services, job_id: str, wish: Wish) -> Inputs:
+async def _store_inputs(services: Services, owner: str, job_id: str, wish: Wish) -> Inputs:
+    """Clean and store all pictures of a job at the same time."""
     form, name = wish.form, wish.params.options.style_name
-    (photo,) = form.uploads("content")
-    content = await _store(services, job_id, "content", photo, 0)
-    if name is None:
-        uploads = enumerate(form.uploads("style"))
-        styles = [await _store(services, job_id, f"style-{index}", upload, index) for index, upload in uploads]
-    else:
-        styles = [await _in_thread(_put, services, blob_name(job_id, "style-0"), await painting(services, name))]
-    masks = [
-        await _store(services, job_id, f"mask-{index}", upload, index)
-        for index, upload in enumerate(form.uploads("mask"))
+    works = [
+        _store(services, owner, blob_name(job_id, "content" if part == "content" else f"{part}-{index}"), upload, index)
+        for part in FILE_PARTS
+        for index, upload in enumerate(form.uploads(part))
     ]
+    if name is not None:
+        works.append(_store_painting(services, blob_name(job_id, "style-0"), name))
+    refs = await _all(works)
+
+    def of(part: str) -> tuple[BlobRef, ...]:
+        return tuple(ref for ref in refs if ref.name.startswith(blob_name(job_id, part)))
+
+    (content,) = of("content")
     names = () if name is None else (name,)
-    return Inputs(content=content, styles=tuple(styles), masks=tuple(masks), style_names=names)
+    return Inputs(content=content, styles=of("style-"), masks=of("mask-"), style_names=names)
 
 
-async def _store(services: Services, job_id: str, part: str, upload: Upload, index: int) -> BlobRef:
+async def _all(works: Sequence[Awaitable[T]]) -> list[T]:
+    """Return what each gives; the first that fails is raised when all have ended, so that nothing goes on behind it."""
+    found = await asyncio.gather(*works, return_exceptions=True)
+    for outcome in found:
+        if isinstance(outcome, BaseException):
+            raise outcome
+    return cast(list[T], found)
+
+
+async def _store(services: Services, owner: str, name: str, upload: Upload, index: int) -> BlobRef:
     clean = upload.path.with_suffix(".png")
     try:
-        await services.darkroom.clean(upload.path, clean)
+        async with services.turn(owner):
+            await services.darkroom.clean(upload.path, clean)
     except PictureError as error:
         raise _refused(error, upload.part, index) from None
     finally:
         upload.path.unlink(missing_ok=True)
     try:
-        return await _in_thread(_put, services, blob_name(job_id, part), clean)
+        return await _in_thread(services.blobs.take, name, clean, MEDIA_TYPE)
     finally:
         clean.unlink(missing_ok=True)
+
+
+async def _store_painting(services: Services, name: str, style: str) -> BlobRef:
+    return await _in_thread(_put, services, name, await painting(services, style))
 
 
 def _refused(error: PictureError, part: str, index: int) -> Exception:

@@ -4,7 +4,6 @@ It reads one JSON task a line and forks a child for each, whose time and memory 
 decoder, or wants gigabytes, costs that child and nothing else; see docs/adr/0020-pictures-are-decoded-apart.md.
 """
 
-import hashlib
 import io
 import json
 import os
@@ -16,23 +15,17 @@ from typing import Any, TextIO
 
 from PIL import Image
 
+from api.png import write_png
 from nst_engine.errors import PictureError
 from nst_engine.pictures import WRITABLE, PictureLimits, encode, read_metadata, read_picture
-
-LEVEL = 1  # of PNG compression: these files live for a day, and time is what uploads wait for
 
 
 def normalise(source: Path, target: Path, limits: PictureLimits) -> dict[str, Any]:
     """Write an upload as a PNG with nothing but its pixels: upright 8-bit sRGB, no metadata, nothing behind the end."""
     picture = read_picture(source, limits)
-    picture.save(target, "PNG", compress_level=LEVEL)
-    data = target.read_bytes()
-    return {
-        "width": picture.width,
-        "height": picture.height,
-        "bytes": len(data),
-        "sha256": hashlib.sha256(data).hexdigest(),
-    }
+    with target.open("wb") as file:
+        write_png(picture, file)
+    return {"width": picture.width, "height": picture.height, "bytes": target.stat().st_size}
 
 
 def convert(source: Path, target: Path, name: str) -> dict[str, Any]:

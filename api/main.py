@@ -49,7 +49,7 @@ log = logging.getLogger(__name__)
 def make_darkroom(settings: ApiSettings) -> Darkroom:
     """Build what decodes uploads."""
     return Darkroom(
-        processes=settings.picture_processes,
+        processes=settings.decoders,
         seconds=settings.picture_seconds,
         memory=settings.picture_memory_bytes,
         limits=PictureLimits(max_pixels=settings.max_pixels, min_side=settings.min_side, max_side=settings.max_side),

@@ -47,7 +47,7 @@ class Services:
         """Return what an owner holds while its pictures are decoded: nobody can take all of the decoders."""
         found = self.turns.get(owner)
         if found is None:
-            found = self.turns[owner] = asyncio.Semaphore(max(1, self.settings.picture_processes - 1))
+            found = self.turns[owner] = asyncio.Semaphore(max(1, self.settings.decoders - 1))
         return found
 
     @property

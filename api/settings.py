@@ -5,6 +5,8 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from jobs.cores import cores
+
 MIB = 1024 * 1024
 
 
@@ -43,7 +45,13 @@ class ApiSettings(BaseSettings):
     max_pixels: int = Field(50_000_000, description="Most pixels of an uploaded picture.", ge=256)
     max_side: int = Field(16384, description="Longest side of an uploaded picture.", ge=16)
     min_side: int = Field(16, description="Shortest side of an uploaded picture.", ge=1)
-    picture_processes: int = Field(2, description="Uploaded pictures decoded at the same time.", ge=1, le=64)
+    picture_processes: int = Field(
+        0,
+        description="Uploaded pictures decoded at the same time, one key's at most one less; "
+        "0: one more than the cores, at most 8.",
+        ge=0,
+        le=64,
+    )
     picture_seconds: int = Field(20, description="Longest time one picture may take to decode.", ge=1)
     picture_memory_bytes: int = Field(2048 * MIB, description="Most memory of a decoding process.", ge=256 * MIB)
 
@@ -59,3 +67,8 @@ class ApiSettings(BaseSettings):
     event_heartbeat_seconds: float = Field(15, description="Pause after which an event stream sends a comment.", gt=0)
     picture_url_seconds: int = Field(900, description="How long a signed picture URL is good for, at least.", ge=30)
     webhook_hosts: Names = Field((), description="Hosts that webhooks may reach although they are not public.")
+
+    @property
+    def decoders(self) -> int:
+        """Return how many pictures are decoded at the same time."""
+        return self.picture_processes or min(8, cores() + 1)

@@ -6,7 +6,8 @@ does meanwhile falls on both. Redis, the API, the endpoint, the workers and the 
 
 polls      `GET /v1/jobs/{id}` of 64 jobs in turn, one that runs and 63 that wait, over 8 connections, as fast as they
            are answered; and what each poll costs the processors
-creates    `POST /v1/jobs` with a photo of 1 MB; beside it the time of hashing and syncing the stored picture to disk
+creates    `POST /v1/jobs` with a photo of 1 MB, over 8 connections; beside it what that cannot do without, done alone
+           on as many cores: decoding the photo, hashing what is stored and syncing it to the disk
 events     progress events of one job to 100 listeners
 queue      seconds from the job's creation to its running, on an idle worker
 busy       polls at a steady rate, while no worker computes and while one does
@@ -17,15 +18,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import hashlib
 import io
 import json
-import os
 import statistics
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,6 +31,7 @@ from PIL import Image
 from redis import Redis
 
 from bench.figures import percentile
+from bench.intake_floor import Floor
 from bench.load import Connection, Load, ask, get, pace, post, saturate
 from bench.pictures import pairs as picture_pairs
 from bench.stack import ENDED, Stack, processor_seconds, running
@@ -60,7 +59,7 @@ def main() -> None:
 
 async def measure(*, quick: bool) -> Figures:
     """Measure everything; `quick` makes turns short."""
-    turns, seconds, jobs = (3, 2.0, 4) if quick else (5, 4.0, 8)
+    turns, seconds, jobs = (5, 2.0, 4) if quick else (9, 4.0, 8)
     async with running() as stack:
         found: Figures = {"machine": machine()}
         photo = photograph(bytes_wanted=1_000_000)
@@ -74,7 +73,7 @@ async def measure(*, quick: bool) -> Figures:
 
         await note("polls", polls(stack, lease, 20 if quick else 60))
         await note("events", events(stack, lease))
-        await note("creates", creates(stack, photo, turns, seconds))
+        await note("creates", creates(stack, photo, turns, seconds / 2))
         await stack.cancel_all()
         Roster(redis, ttl_seconds=1).retire(_nobody())
         await stack.start_worker()
@@ -111,19 +110,28 @@ async def polls(stack: Stack, lease: Lease, turns: int) -> Figures:
 
 
 async def creates(stack: Stack, photo: bytes, turns: int, seconds: float) -> Figures:
-    """Measure creations, and the disk below them."""
+    """Measure creations, what they cannot do without, and the bare endpoint, turn by turn."""
     request = _wish(photo, max_size="256")
     answer = await ask(stack.port, request)
-    found = await _beside(
-        turns,
-        lambda: saturate(stack.port, request, connections=4, seconds=seconds, status=202),
-        lambda: saturate(
-            stack.bare, post(f"/bytes/{len(answer.body)}", files={"content": photo}), connections=4, seconds=seconds
-        ),
-    )
+    bare = post(f"/bytes/{len(answer.body)}", files={"content": photo})
     stored = next((stack.settings.data_dir / "blobs").rglob(f"*{json.loads(answer.body)['id']}*/content*"))
-    floor = statistics.median(_hashed_and_synced(stored) for _ in range(9))
-    return found | {"photo_bytes": len(photo), "stored_bytes": stored.stat().st_size, "hash_and_disk_seconds": floor}
+    kept = stored.read_bytes()
+    floor = Floor(photo, kept, stored.parent)
+
+    async def rate_of(name: str) -> float:
+        match name:
+            case "rate":
+                return (await saturate(stack.port, request, connections=8, seconds=seconds, status=202)).rate
+            case "bare":
+                return (await saturate(stack.bare, bare, connections=8, seconds=seconds)).rate
+        return await asyncio.to_thread(floor.rate, seconds=seconds, decode=name == "decode_hash_and_disk")
+
+    names = ("rate", "decode_hash_and_disk", "hash_and_disk", "bare")
+    rounds = [{name: await rate_of(name) for name in names} for _ in range(turns)]
+    floor.close()
+    found: Figures = {name: statistics.median(turn[name] for turn in rounds) for name in names}
+    ratios = {f"ratio_to_{name}": statistics.median(turn["rate"] / turn[name] for turn in rounds) for name in names[1:]}
+    return found | ratios | {"photo_bytes": len(photo), "stored_bytes": len(kept)}
 
 
 async def events(stack: Stack, lease: Lease) -> Figures:
@@ -252,22 +260,6 @@ def _publish(lease: Lease) -> None:
     for iteration in range(1, EVENTS + 1):
         lease.heartbeat(Progress(iteration=iteration, total=EVENTS, loss=1.0 / iteration))
     lease.fail(Failure(code="internal", message="measured"))
-
-
-def _hashed_and_synced(stored: Path) -> float:
-    """Time what storing a picture takes at least: its hash, a new file, fsync, rename."""
-    data = stored.read_bytes()
-    target = stored.parent / "floor"
-    started = time.perf_counter()
-    hashlib.sha256(data).hexdigest()
-    with target.with_suffix(".part").open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    target.with_suffix(".part").rename(target)
-    passed = time.perf_counter() - started
-    target.unlink()
-    return passed
 
 
 def _engine_alone(count: int) -> float:

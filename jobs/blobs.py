@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from jobs.errors import BlobNotFound
@@ -34,6 +35,9 @@ class Blobs(Protocol):
         self, name: str, data: bytes | BinaryIO | Iterable[bytes], media_type: str = "application/octet-stream"
     ) -> BlobRef:
         """Store a blob durably and return its reference; raise StorageFull, BlobTooLarge or StorageUnavailable."""
+
+    def take(self, name: str, path: Path, media_type: str = "application/octet-stream") -> BlobRef:
+        """Store a file as `put` does; it is not needed any more and may be moved away."""
 
     def open(self, name: str) -> BinaryIO:
         """Open a blob for reading, seekable; raise BlobNotFound."""

@@ -45,6 +45,22 @@ class DiskBlobs:
             temporary.unlink(missing_ok=True)
         return BlobRef(name=name, sha256=digest, bytes=size, media_type=media_type)
 
+    def take(self, name: str, path: Path, media_type: str = "application/octet-stream") -> BlobRef:
+        """Store a file as `put` does, by moving it if it lies on the same disk."""
+        target = self._path(name)
+        self.check()
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            digest, size = _synced(path)
+            path.replace(target)
+            _sync_folder(target.parent)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise _meaning(error) from error
+            with path.open("rb") as file:
+                return self.put(name, file, media_type)
+        return BlobRef(name=name, sha256=digest, bytes=size, media_type=media_type)
+
     def open(self, name: str) -> BinaryIO:
         """Open a blob for reading."""
         try:
@@ -140,6 +156,13 @@ def _write(path: Path, data: bytes | BinaryIO | Iterable[bytes]) -> tuple[str, i
         file.flush()
         os.fsync(file.fileno())
     return digest.hexdigest(), size
+
+
+def _synced(path: Path) -> tuple[str, int]:
+    """Have a file on the disk and return its SHA-256 and its size."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+        return hashlib.file_digest(file, "sha256").hexdigest(), file.tell()
 
 
 def _entries(path: Path) -> list[os.DirEntry[str]]:

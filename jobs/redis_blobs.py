@@ -6,6 +6,7 @@ import hashlib
 import io
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from redis import Redis
@@ -40,6 +41,11 @@ class RedisBlobs:
             pipe = self._redis.pipeline(transaction=True)
             pipe.set(key("blob", name), bytes(whole)).zadd(key("blobs"), {name: seconds}).execute()
         return BlobRef(name=name, sha256=hashlib.sha256(whole).hexdigest(), bytes=len(whole), media_type=media_type)
+
+    def take(self, name: str, path: Path, media_type: str = "application/octet-stream") -> BlobRef:
+        """Store a file as `put` does."""
+        with path.open("rb") as file:
+            return self.put(name, file, media_type)
 
     def open(self, name: str) -> BinaryIO:
         """Open a blob for reading."""

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from jobs.blobs import NAME, BlobInfo, chunks
@@ -59,6 +60,11 @@ class S3Blobs:
             self._store.put(name, body, attributes={"Content-Type": media_type}, chunk_size=WHOLE)
         self._sure_until = self._clock() + SURE_SECONDS
         return BlobRef(name=name, sha256=digest.hexdigest(), bytes=size, media_type=media_type)
+
+    def take(self, name: str, path: Path, media_type: str = "application/octet-stream") -> BlobRef:
+        """Store a file as `put` does."""
+        with path.open("rb") as file:
+            return self.put(name, file, media_type)
 
     def open(self, name: str) -> BinaryIO:
         """Open a blob for reading, seekable: small ones whole, large ones in pieces."""

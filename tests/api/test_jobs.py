@@ -81,6 +81,13 @@ async def test_a_wrong_part_is_named_and_nothing_is_kept(api: Api, values: dict[
     assert api.redis.keys("nst:job:*") == []
 
 
+async def test_one_bad_picture_among_many_is_named_and_nothing_is_kept(api: Api) -> None:
+    files = [("content", picture()), ("style", picture()), ("style", b"no picture"), ("style", picture())]
+    answer = await api.http.post("/v1/jobs", files=files)
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (415, "#/style/1")
+    assert api.stored() == []
+
+
 async def test_a_network_that_no_worker_has_is_refused_with_the_command_that_gets_it(api: Api) -> None:
     from jobs.model import WorkerInfo
     from jobs.workers import Roster

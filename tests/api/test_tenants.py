@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from jobs.status import Priority
-from tests.api.conftest import Api, form, picture
+from tests.api.conftest import Api, MakeApi, form, picture
 
 pytestmark = pytest.mark.anyio
 
@@ -154,7 +154,8 @@ async def test_too_many_requests_are_a_429(make_api: Any) -> None:
     await api.create(bob)
 
 
-async def test_one_keys_uploads_leave_a_decoder_to_others(api: Api) -> None:
+async def test_one_keys_uploads_leave_a_decoder_to_others(make_api: MakeApi) -> None:
+    api = await make_api(picture_processes=2)
     ann, bob = await api.key("ann"), await api.key("bob")
     found = await api.services.keys.find(ann["Authorization"].removeprefix("Bearer "))
     assert found is not None

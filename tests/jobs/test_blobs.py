@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import os
@@ -44,6 +45,38 @@ def test_what_is_put_can_be_read(blobs: Blobs) -> None:
 def test_files_and_pieces_can_be_put(blobs: Blobs, kind: str) -> None:
     blobs.put("job/content", io.BytesIO(DATA) if kind == "file" else iter([DATA[:10], DATA[10:]]))
     assert blobs.read("job/content") == DATA
+
+
+def test_a_file_can_be_taken(blobs: Blobs, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(DATA)
+    ref = blobs.take("job/content", path, "image/png")
+    assert (ref.sha256, ref.bytes, ref.media_type) == (hashlib.sha256(DATA).hexdigest(), len(DATA), "image/png")
+    assert blobs.read("job/content") == DATA
+    path.unlink(missing_ok=True)
+    assert blobs.read("job/content") == DATA
+
+
+def test_a_file_on_another_disk_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = Path.replace
+
+    def replace(path: Path, target: Path) -> Path:
+        if path.name == "file":
+            raise OSError(errno.EXDEV, "another disk")
+        return own(path, target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    (tmp_path / "file").write_bytes(DATA)
+    blobs = DiskBlobs(tmp_path / "blobs")
+    assert blobs.take("job/content", tmp_path / "file").sha256 == hashlib.sha256(DATA).hexdigest()
+    assert blobs.read("job/content") == DATA
+
+
+def test_a_file_is_not_taken_where_there_is_no_room(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(DATA)
+    with pytest.raises(StorageFull):
+        DiskBlobs(tmp_path / "blobs", min_free_bytes=2**62).take("job/content", tmp_path / "file")
+    assert (tmp_path / "file").exists()
 
 
 def test_a_blob_is_replaced_as_a_whole(blobs: Blobs) -> None:

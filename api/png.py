@@ -1,0 +1,49 @@
+"""Writing PNG quickly: every row as its difference to the one above, deflated by ISA-L.
+
+About as small as zlib at its fastest with the filters that Pillow tries on each row, in a tenth of the time.
+"""
+
+import struct
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import numpy as np
+from isal import isal_zlib
+from PIL import Image
+
+ROWS = 256  # worked on at a time, so that a large picture needs little memory beside itself
+UP = 2  # the filter "up" of PNG: each byte less the one above
+LEVEL = 1
+TRUECOLOUR = 2
+
+
+def write_png(picture: Image.Image, file: BinaryIO) -> None:
+    """Write an RGB picture, its pixels alone."""
+    if picture.mode != "RGB":
+        raise ValueError(f"a picture of mode {picture.mode} is not written here")
+    file.write(b"\x89PNG\r\n\x1a\n")
+    _write_chunk(file, b"IHDR", struct.pack(">IIBBBBB", *picture.size, 8, TRUECOLOUR, 0, 0, 0))
+    deflate = isal_zlib.compressobj(LEVEL)
+    for rows in _filtered(picture):
+        _write_chunk(file, b"IDAT", deflate.compress(rows))
+    _write_chunk(file, b"IDAT", deflate.flush())
+    _write_chunk(file, b"IEND", b"")
+
+
+def _filtered(picture: Image.Image) -> Iterator[bytes]:
+    above = np.zeros((1, 3 * picture.width), np.uint8)
+    for top in range(0, picture.height, ROWS):
+        strip = picture.crop((0, top, picture.width, min(top + ROWS, picture.height)))
+        rows = np.asarray(strip).reshape(strip.height, -1)  # (H, 3 W)
+        filtered = np.full((strip.height, 1 + rows.shape[1]), UP, np.uint8)
+        np.subtract(rows, np.concatenate((above, rows[:-1])), out=filtered[:, 1:])
+        above = rows[-1:]
+        yield filtered.tobytes()
+
+
+def _write_chunk(file: BinaryIO, kind: bytes, data: bytes) -> None:
+    if not data and kind == b"IDAT":
+        return
+    file.write(struct.pack(">I", len(data)) + kind)
+    file.write(data)
+    file.write(struct.pack(">I", isal_zlib.crc32(data, isal_zlib.crc32(kind))))

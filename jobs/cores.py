@@ -1,0 +1,18 @@
+"""The cores that a process may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+CONTROL_GROUP = Path("/sys/fs/cgroup")
+
+
+def cores(control_group: Path = CONTROL_GROUP) -> int:
+    """Return the cores that this process may use: those it may run on, within what the control group allows."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = (control_group / "cpu.max").read_text().split()
+    except (OSError, ValueError):
+        return usable
+    return usable if quota == "max" else max(1, min(usable, round(int(quota) / int(period))))
