@@ -94,7 +94,7 @@ class Network:
 
     def features(self, image: Tensor, precision: Precision = Precision.FLOAT32) -> Mapping[str, Tensor]:
         """Return the features of an image (1, 3, H, W) in [0, 1], float32 whatever the convolutions run in."""
-        return self.read(self.enter(image), precision)
+        return {name: widened(f) for name, f in self.read(self.enter(image), precision).items()}
 
     def enter(self, image: Tensor) -> Tensor:
         """Return the network input of an image, in the memory format that the convolutions are quickest in."""
@@ -105,16 +105,20 @@ class Network:
         onto.addcdiv_(gradient.flip(1) if self._bgr else gradient, self._std)
 
     def read(self, x: Tensor, precision: Precision = Precision.FLOAT32) -> Mapping[str, Tensor]:
-        """Return the features of network input, as `features` does."""
-        if precision is not Precision.BFLOAT16:
-            found: Mapping[str, Tensor] = self.body(x)
-            return found
-        return {name: f.float() for name, f in self.in_bfloat16(x.bfloat16()).items()}
+        """Return the features of network input, in the arithmetic of the convolutions."""
+        half = precision is Precision.BFLOAT16
+        found: Mapping[str, Tensor] = self.in_bfloat16(x.bfloat16()) if half else self.body(x)
+        return found
 
     @cached_property
     def in_bfloat16(self) -> nn.Module:
         """The body with its weights rounded once: autocast would round them at every call."""
         return copy.deepcopy(self.body).bfloat16()
+
+
+def widened(features: Tensor) -> Tensor:
+    """Return features in float32 where the convolutions computed in bfloat16: statistics of them need it."""
+    return features.float() if features.dtype is torch.bfloat16 else features
 
 
 def _mean_and_std(convention: InputConvention) -> tuple[tuple[float, ...], tuple[float, ...]]:

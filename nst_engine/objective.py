@@ -11,7 +11,7 @@ from torch import Tensor
 from nst_engine import losses
 from nst_engine.config import Precision, StyleConfig, StyleStatistic
 from nst_engine.layers import NETWORKS, resolve_layers
-from nst_engine.networks import Network
+from nst_engine.networks import Network, widened
 from nst_engine.process import give_memory_back
 from nst_engine.statistics import Moments, Sums, blend, normalised, pull, sums
 from nst_engine.tiles import Tile, tiles
@@ -202,7 +202,8 @@ class Objective:
 
     def _sums(self, name: str, f: Tensor, place: Place) -> list[Sums]:
         """Return the sums that each style target of a layer asks for, over the features f at `place`."""
-        return [sums(f, _cut(item.mask, place), first=self._wants_first) for item in self._targets.get(name, ())]
+        exact = widened(f)
+        return [sums(exact, _cut(item.mask, place), first=self._wants_first) for item in self._targets.get(name, ())]
 
     def _style_of(self, name: str, totals: Sequence[Sums]) -> tuple[Tensor, list[losses.ByMoments]]:
         """Return a layer's style loss, and its gradient by the sums of each target."""
@@ -226,11 +227,11 @@ class Objective:
         if name not in self._content_targets:
             assert gradient is not None
             return self._network.zero, gradient
-        difference, factor = f - self._content_targets[name][(..., *place)], self._content_factors[name]
+        difference, factor = widened(f) - self._content_targets[name][(..., *place)], self._content_factors[name]
         loss = factor * losses.squares(difference)
         if gradient is None:
-            return loss, difference.mul_(2 * factor)
-        return loss, gradient.add_(difference, alpha=2 * factor)
+            return loss, difference.mul_(2 * factor).to(f.dtype)
+        return loss, gradient.add_(difference.to(f.dtype), alpha=2 * factor)
 
     def _go_back(
         self, features: Mapping[str, Tensor], by_features: Sequence[Tensor], x: Tensor, gradient: Tensor

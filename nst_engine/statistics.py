@@ -74,9 +74,10 @@ def sums(features: Tensor, weight: Tensor | None = None, *, first: bool = True) 
 def pull(features: Tensor, weight: Tensor | None, outer: Tensor, total: Tensor | None) -> Tensor:
     """Return the gradient by features (1, C, H, W) of a loss, given its gradient by their sums.
 
-    `outer` is (C, C) and symmetric: autograd would take a product for each side of the outer sum. `total` is (C,).
+    `outer` is (C, C) and symmetric: autograd would take a product for each side of the outer sum. `total` is (C,). The
+    gradient has the arithmetic of the features.
     """
-    gradient = _mixed(features, 2 * outer)
+    gradient = _mixed(features, (2 * outer).to(features.dtype))
     if total is not None:
         gradient += total.view(1, -1, 1, 1)
     return gradient if weight is None else gradient.mul_(weight)

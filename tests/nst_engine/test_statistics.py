@@ -73,6 +73,16 @@ def test_products_by_convolution_equal_matrix_products(side: int, memory_format:
     assert torch.allclose(pull(features, weight, outer, None), expected, rtol=1e-5, atol=1e-4)
 
 
+def test_the_gradient_has_the_arithmetic_of_the_features() -> None:
+    generator = torch.Generator().manual_seed(0)
+    features, outer = torch.rand(1, 6, 9, 8, generator=generator).bfloat16(), torch.rand(6, 6, generator=generator)
+    exact, found = (
+        pull(f, torch.rand(9, 8, generator=generator.manual_seed(1)), outer, None) for f in (features.float(), features)
+    )
+    assert found.dtype is torch.bfloat16
+    assert torch.allclose(found.float(), exact, rtol=0.02)
+
+
 def test_a_blend_is_the_weighted_mean() -> None:
     one = Moments(torch.ones(2, 2), torch.tensor([1.0, 0.0]))
     other = Moments(torch.zeros(2, 2), torch.tensor([0.0, 4.0]))
