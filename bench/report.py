@@ -23,21 +23,25 @@ How each figure is measured stands at the top of `bench/engine.py` and `bench/se
 ### Overhead
 
 Seconds of one iteration of `default` (evaluation, L-BFGS, checks) and of a bare forward and backward pass through the
-same truncated network, medians of turns in one process. VGG-19 has random weights.
+same truncated network in the same arithmetic, medians of turns in one process. VGG-19 has random weights. Where the
+processor multiplies bfloat16 itself, `default` computes in it ([ADR 0070](adr/0070-bfloat16-on-the-cpu.md)): the floor
+falls further than what stands on it.
 
 {overhead}
 
-Aimed at: at most 1.12 with VGG-19 and 1.25 with `lite`, at 512 px.
+Aimed at, in float32: at most 1.12 with VGG-19 and 1.25 with `lite`, at 512 px.
 
 ### Time to the objective
 
-Seconds to the loss that single-scale L-BFGS has after 300 evaluations, `default`'s loss on `lite`. A scheme that is not
-there after twice that time, or never, counts as that long; its lowest loss is given in multiples of that one.
+Seconds to the loss that single-scale L-BFGS has after 300 evaluations, `default`'s loss on `lite`. All compute in
+float32, as the systems do that they stand for, but for the two in `default`'s arithmetic. A scheme that is not there
+after twice that time, or never, counts as that long; its lowest loss is given in multiples of that one.
 
 {objective}
 
 `default` needs {of_lbfgs} of the time of single-scale L-BFGS (aimed at: 0.35) and {of_w2} of that of `multiscale-w2`'s
-schedule (aimed at: 0.25).
+schedule (aimed at: 0.25). It spends most of its steps on small sizes and stops before this loss; what its L-BFGS needs
+that takes all of them at full size stands above.
 
 ### Memory and commands
 
@@ -52,14 +56,16 @@ Aimed at: 0.5 s for the help, 15 s at 256 px, 60 s at 512 px.
 {service}
 
 Aimed at: status polls at least 0.5 of the bare endpoint's rate; p95 of the queue at most 0.05 s; p99 of polls at most
-twice as long while a worker computes. A creation decodes the photo in a process apart and stores it clean, as PNG:
-{clean} of its time is neither that of hashing nor of the disk.
+twice as long while a worker computes. A creation decodes the photo in a process apart, which it cannot do without, and
+stores it clean, as PNG; decoding, hashing and the disk are measured on as many cores, with nothing else around them.
 
 ## Not measured
 
-No GPU was at hand: TF32, bfloat16 and several workers on one device are tested for equality on the CPU, or not at all
-where the CPU has no such thing, and not timed.
+No GPU was at hand: TF32 and several workers on one device are tested on the CPU as far as it goes, and not timed.
 """
+
+
+FLOORS = {"decode_hash_and_disk": "decoding, hashing and disk", "hash_and_disk": "hashing and disk"}
 
 
 def main() -> None:
@@ -78,14 +84,15 @@ def main() -> None:
 
 def page(found: dict[str, Any], served: dict[str, Any], command_line: str) -> str:
     """Return docs/benchmarks.md."""
-    lbfgs, _, w2, default = (reach["seconds"] for reach in found["objective"])
+    seconds = {reach["scheme"]: reach["seconds"] for reach in found["objective"]}
+    default, lbfgs, w2 = (seconds[scheme] for scheme in (engine.DEFAULT, engine.LBFGS, engine.W2))
     return PAGE.format(
         command_line=command_line,
         machine=found["machine"],
         threads=found["threads"],
         overhead=_table(
-            ["network", "size", "floor", "iteration", "ratio"],
-            [(o["model"], o["size"], o["floor"], o["iteration"], o["ratio"]) for o in found["overhead"]],
+            ["network", "arithmetic", "size", "floor", "iteration", "ratio"],
+            [tuple(o.values()) for o in found["overhead"]],
         ),
         objective=_table(
             ["scheme", "size", "seconds", "reached", "share of single-scale L-BFGS", "lowest loss"],
@@ -102,7 +109,6 @@ def page(found: dict[str, Any], served: dict[str, Any], command_line: str) -> st
         ),
         command=_table(["command", "seconds"], list(found["command"].items())),
         service=_service(served),
-        clean=_share_of_cleaning(served["creates"]),
     )
 
 
@@ -110,7 +116,11 @@ def _service(found: dict[str, Any]) -> str:
     polls, events, creates, queue, busy = (found[name] for name in ("polls", "events", "creates", "queue", "busy"))
     rows: list[Sequence[Any]] = [
         ("status polls a second", polls["rate"], polls["bare"], polls["ratio"]),
-        ("creations with a photo of 1 MB a second", creates["rate"], creates["bare"], creates["ratio"]),
+        ("creations with a photo of 1 MB a second", creates["rate"], creates["bare"], creates["ratio_to_bare"]),
+        *(
+            (f"the same, beside {what} alone", creates["rate"], creates[name], creates[f"ratio_to_{name}"])
+            for name, what in FLOORS.items()
+        ),
         ("events a second to 100 listeners", events["rate"], events["bare"], events["ratio"]),
         ("p99 of polls while a worker computes, s", busy["computing_p99"], busy["bare_computing_p99"], "–"),
         ("the same, beside that while none does", busy["computing_p99"], busy["idle_p99"], busy["ratio"]),
@@ -121,15 +131,10 @@ def _service(found: dict[str, Any]) -> str:
     more = [(f"{j['workers']}", j["per_minute"], j["engine"], j["ratio"]) for j in jobs]
     return "\n\n".join(
         (
-            _table(["", "service", "bare endpoint, or idle", "ratio"], rows),
+            _table(["", "service", "bare endpoint, or what it is beside", "ratio"], rows),
             _table(["workers", "jobs a minute, `lite`, 256 px", "engine alone", "ratio"], more),
         )
     )
-
-
-def _share_of_cleaning(creates: dict[str, Any]) -> str:
-    """Return the share of a creation that is not hashing and disk, with as many at once as there are cores."""
-    return f"{1 - min(1.0, creates['hash_and_disk_seconds'] * creates['rate']):.0%}"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
