@@ -94,7 +94,8 @@ def running(**environment: str) -> Iterator[Service]:
             yield service
         finally:
             service.http.close()
-            process.send_signal(signal.SIGINT)
+            for number in (signal.SIGINT, signal.SIGTERM):  # the second ends it at once
+                process.send_signal(number)
             process.wait(60)
 
 
