@@ -19,6 +19,7 @@ from nst_engine import weights
 from nst_engine.config import InputConvention, Model, Padding, Pooling, Precision, StyleConfig
 from nst_engine.layers import NETWORKS, resolve_layers
 from nst_engine.lite import Lite
+from nst_engine.statistics import widened
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -114,11 +115,6 @@ class Network:
     def in_bfloat16(self) -> nn.Module:
         """The body with its weights rounded once: autocast would round them at every call."""
         return copy.deepcopy(self.body).bfloat16()
-
-
-def widened(features: Tensor) -> Tensor:
-    """Return features in float32 where the convolutions computed in bfloat16: statistics of them need it."""
-    return features.float() if features.dtype is torch.bfloat16 else features
 
 
 def _mean_and_std(convention: InputConvention) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -11,9 +11,9 @@ from torch import Tensor
 from nst_engine import losses
 from nst_engine.config import Precision, StyleConfig, StyleStatistic
 from nst_engine.layers import NETWORKS, resolve_layers
-from nst_engine.networks import Network, widened
+from nst_engine.networks import Network
 from nst_engine.process import give_memory_back
-from nst_engine.statistics import Moments, Sums, blend, normalised, pull, sums
+from nst_engine.statistics import Moments, Sums, blend, normalised, pull, sums, widened
 from nst_engine.tiles import Tile, tiles
 
 Target = Moments | losses.GaussianTarget
@@ -202,8 +202,11 @@ class Objective:
 
     def _sums(self, name: str, f: Tensor, place: Place) -> list[Sums]:
         """Return the sums that each style target of a layer asks for, over the features f at `place`."""
-        exact = widened(f)
-        return [sums(exact, _cut(item.mask, place), first=self._wants_first) for item in self._targets.get(name, ())]
+        found = []
+        for item in self._targets.get(name, ()):
+            near = item.target.second if isinstance(item.target, Moments) else None
+            found.append(sums(f, _cut(item.mask, place), first=self._wants_first, near=near))
+        return found
 
     def _style_of(self, name: str, totals: Sequence[Sums]) -> tuple[Tensor, list[losses.ByMoments]]:
         """Return a layer's style loss, and its gradient by the sums of each target."""

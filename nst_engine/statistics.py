@@ -60,15 +60,37 @@ class Moments:
         return self.second - torch.outer(self.first, self.first)
 
 
-def sums(features: Tensor, weight: Tensor | None = None, *, first: bool = True) -> Sums:
-    """Sum f fᵀ and f over the positions of features (1, C, H, W), each weighted by `weight` (H, W).
+def sums(features: Tensor, weight: Tensor | None = None, *, first: bool = True, near: Tensor | None = None) -> Sums:
+    """Sum f fᵀ and f over the positions of features (1, C, H, W), each weighted by `weight` (H, W), in float32.
 
-    `first=False` leaves out the sum of f, which a Gram matrix does not need.
+    `first=False` leaves out the sum of f, which a Gram matrix does not need. `near`, (C, C), is what the mean of f fᵀ
+    is going to be compared with: it lets features in bfloat16 be multiplied as such.
     """
+    if near is not None and weight is None and not first and features.dtype is torch.bfloat16:
+        return _sums_near(features, near)
+    features = widened(features)
     weighted = features if weight is None else features * weight
     count = float(features.shape[-2] * features.shape[-1]) if weight is None else weight.sum()
     total = weighted.sum((0, 2, 3)) if first else features.new_zeros(features.shape[1])
     return Sums(_product(weighted, features), total, count)
+
+
+def _sums_near(features: Tensor, near: Tensor) -> Sums:
+    """Sum f fᵀ of features in bfloat16 as the difference of its mean from `near`, the only thing that is rounded.
+
+    The products are exact and added up in float32; a result in bfloat16 would be off by half a percent of itself, which
+    is a small part of a small difference but not of the sum.
+    """
+    flat = features.permute(0, 2, 3, 1).flatten(0, 2)  # (N, C)
+    guess = near.bfloat16()
+    difference = torch.addmm(guess, flat.T, flat, beta=-1, alpha=1 / len(flat))
+    outer = difference.float().add_(guess).mul_(len(flat))
+    return Sums(outer, outer.new_zeros(len(outer)), float(len(flat)))
+
+
+def widened(features: Tensor) -> Tensor:
+    """Return features in float32 where the convolutions computed in bfloat16."""
+    return features.float() if features.dtype is torch.bfloat16 else features
 
 
 def pull(features: Tensor, weight: Tensor | None, outer: Tensor, total: Tensor | None) -> Tensor:

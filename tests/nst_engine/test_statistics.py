@@ -83,6 +83,15 @@ def test_the_gradient_has_the_arithmetic_of_the_features() -> None:
     assert torch.allclose(found.float(), exact, rtol=0.02)
 
 
+def test_sums_of_bfloat16_are_off_by_a_small_part_of_what_they_are_compared_by() -> None:
+    generator = torch.Generator().manual_seed(0)
+    features = torch.rand(1, 6, 40, 30, generator=generator).bfloat16()
+    exact = moments(features.double()).second
+    near = exact * (1 + 0.01 * torch.rand(6, 6, generator=generator))
+    found = normalised(sums(features, first=False, near=near.float())).second
+    assert (found - exact).norm() < 0.01 * (near - exact).norm()
+
+
 def test_a_blend_is_the_weighted_mean() -> None:
     one = Moments(torch.ones(2, 2), torch.tensor([1.0, 0.0]))
     other = Moments(torch.zeros(2, 2), torch.tensor([0.0, 4.0]))
