@@ -58,6 +58,7 @@ def main() -> None:
     parser.add_argument("--content", type=Path, help="folder of photos; else scikit-image's")
     parser.add_argument("--styles", type=Path, help="folder of paintings; else the built-in styles")
     parser.add_argument("--only", help="names of the paintings to take, with commas")
+    parser.add_argument("--unseen", help="names of more paintings, which `default`'s weights were not chosen on")
     parser.add_argument("--pairs", type=int, default=6)
     parser.add_argument("--size", type=int, default=192)
     parser.add_argument("--steps", type=int, default=150, help="of `default`; the others get the same work")
@@ -67,11 +68,16 @@ def main() -> None:
         "--points", type=Path, default=Path("out/quality.jsonl"), help="where runs are kept and found again"
     )
     asked = parser.parse_args()
-    chosen = pairs(asked.content, asked.styles, count=asked.pairs, only=asked.only.split(",") if asked.only else None)
+    chosen, unseen = (
+        pairs(asked.content, asked.styles, count=asked.pairs, only=names.split(",") if names else None)
+        for names in (asked.only, asked.unseen)
+    )
+    unseen = unseen if asked.unseen else []
     asked.points.parent.mkdir(exist_ok=True)
     bench = Bench(Judge(asked.weights), size=asked.size, steps=asked.steps, model=asked.model, keep=asked.points)
-    points = [bench.point(scheme, pair, f) for pair in chosen for scheme, factors in FACTORS.items() for f in factors]
-    report(points, chosen, bench, asked.out)
+    wanted = [(scheme, f) for scheme, factors in FACTORS.items() for f in factors]
+    points = [bench.point(scheme, pair, f) for pair in (*chosen, *unseen) for scheme, f in wanted]
+    report(points, chosen, unseen, bench, asked.out)
 
 
 class Bench:
@@ -153,29 +159,22 @@ def meeting(points: Sequence[Point]) -> float | None:
     return min(max(own, low), high)
 
 
-def report(points: Sequence[Point], chosen: Sequence[Pair], bench: Bench, out: Path) -> None:
-    """Write the table, the curves and the sheet."""
-    rows, curves, pictures, wins = [], [], [], 0
-    for pair in chosen:
+def report(points: Sequence[Point], chosen: Sequence[Pair], unseen: Sequence[Pair], bench: Bench, out: Path) -> None:
+    """Write the tables, the curves and the sheet."""
+    curves, pictures = [], []
+    for pair in (*chosen, *unseen):
         mine = [p for p in points if p.pair == pair.name]
-        content = meeting(mine)
-        styles = {s: at_content([p for p in mine if p.scheme == s], content) if content else None for s in FACTORS}
-        best = min((v for v in styles.values() if v is not None), default=None)
-        wins += best is not None and styles["default"] == best
-        rows.append([pair.name, _figure(content), *(_figure(value) for value in styles.values())])
         curves.append((pair.name, [_curve(scheme, mine) for scheme in FACTORS]))
-        nearest = [_nearest(scheme, mine, content) for scheme in FACTORS]
+        nearest = [_nearest(scheme, mine, meeting(mine)) for scheme in FACTORS]
         shown = [Image.open(bench.picture_file(p.scheme, pair, p.factor)) for p in nearest]
         pictures.append([_thumbnail(pair.content, bench.size), _thumbnail(pair.style, bench.size), *shown])
     (out / "images").mkdir(parents=True, exist_ok=True)
     draw(curves).save(out / "images" / "quality-curves.png")
-    page = sheet(pictures, columns=["content", "style", *FACTORS], rows=["" for _ in chosen])
+    page = sheet(pictures, columns=["content", "style", *FACTORS], rows=["" for _ in pictures])
     page.save(out / "images" / "quality.jpg", quality=82)
-    head = ["pair", "content distance", *(f"style, `{scheme}`" for scheme in FACTORS)]
     text = _PAGE.format(
-        wins=wins,
-        count=len(chosen),
-        table=markdown(head, rows),
+        compared=_compared(points, chosen),
+        unseen=_UNSEEN.format(compared=_compared(points, unseen)) if unseen else "",
         size=bench.size,
         steps=bench.steps,
         model=bench.model,
@@ -183,6 +182,20 @@ def report(points: Sequence[Point], chosen: Sequence[Pair], bench: Bench, out: P
         threads=torch.get_num_threads(),
     )
     (out / "quality.md").write_text(text)
+
+
+def _compared(points: Sequence[Point], chosen: Sequence[Pair]) -> str:
+    """Return how often `default` is lowest, and the table."""
+    rows, wins = [], 0
+    for pair in chosen:
+        mine = [p for p in points if p.pair == pair.name]
+        content = meeting(mine)
+        styles = {s: at_content([p for p in mine if p.scheme == s], content) if content else None for s in FACTORS}
+        best = min((v for v in styles.values() if v is not None), default=None)
+        wins += best is not None and styles["default"] == best
+        rows.append([pair.name, _figure(content), *(_figure(value) for value in styles.values())])
+    head = ["pair", "content distance", *(f"style, `{scheme}`" for scheme in FACTORS)]
+    return f"`default` is lowest on {wins} of {len(chosen)} pairs.\n\n{markdown(head, rows)}"
 
 
 def _curve(scheme: str, points: Sequence[Point]) -> Curve:
@@ -211,10 +224,8 @@ Judged style distance at equal judged content distance (lower is better), at {si
 the work of {steps} steps of `default`: the same number of network evaluations, weighted by pixels. Each one's style
 weight was swept over six values, the figures are interpolated between them. How the judge measures: `bench/judge.py`.
 
-`default` is lowest on {wins} of {count} pairs.
-
-{table}
-
+{compared}
+{unseen}
 ![Curves](images/quality-curves.png)
 
 The nearest picture of each scheme to the content distance compared at:
@@ -222,6 +233,12 @@ The nearest picture of each scheme to the content distance compared at:
 ![Pictures](images/quality.jpg)
 
 Made by `python -m bench.quality` on {machine}, {threads} threads.
+"""
+
+_UNSEEN = """
+The weights of `default`'s layers were chosen on pairs with these paintings. On paintings that played no part in it:
+
+{compared}
 """
 
 
