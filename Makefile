@@ -15,7 +15,7 @@ UV := $(or $(shell command -v uv 2>/dev/null),.tools/bin/uv)
 OWN_UV := $(filter .tools/bin/uv,$(UV))
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .tools/bin/uv:
 	@echo 'uv is not on PATH: installing it into .tools'
@@ -53,7 +53,13 @@ rolling: .venv/.dev  ## restart workers, API and Redis one after another, under 
 
 coverage: .venv/.dev  ## run all tests, tell what they miss; under 90 % of engine, jobs or api is an error
 	@rm -f .coverage .coverage.*
-	@$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered $(ARGS)
+	@$(MAKE) --no-print-directory coverage-part coverage-report
+
+coverage-part: .venv/.dev  ## add a part of the tests to what coverage knows (ARGS=tests/jobs); `make clean` forgets
+	@$(BIN)/python -m pytest --cov --cov-append --cov-report= $(ARGS)
+
+coverage-report: .venv/.dev  ## tell what the parts so far miss
+	@$(BIN)/coverage report --show-missing --skip-covered
 	@for part in nst_engine jobs api; do \
 	  echo -n "$$part: "; $(BIN)/coverage report --include="$$part/*" --format=total --fail-under=90; done
 
@@ -106,4 +112,4 @@ format: .venv/.dev  ## put the code into the project's format
 clean:  ## remove what targets made, but not .venv
 	@rm -rf out dist site .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.*
 
-.PHONY: help setup demo up bench test chaos rolling coverage lint types imports docs reference deployment gallery check images-test release-check format clean
+.PHONY: help setup demo up bench test chaos rolling coverage coverage-part coverage-report lint types imports docs reference deployment gallery check images-test release-check format clean
