@@ -1,8 +1,10 @@
 """The API's composition root: settings in, an application out; `python -m api.main` serves it."""
 
 import asyncio
+import gc
 import logging
 import shutil
+import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -208,12 +210,27 @@ def serve(settings: ApiSettings, job_settings: JobSettings) -> int:
     return 0 if server.started else 1
 
 
+def settle() -> None:
+    """Leave what there is now out of every garbage collection to come.
+
+    Modules and routes stay for good: 100,000 objects, and to look through them all takes the tenth of a second, in
+    which no request is answered.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 class _Server(uvicorn.Server):
     """A server that, once told to end, takes no more jobs and lets its event streams go at once."""
 
     def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
         super().__init__(config)
         self._app = app
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to serve."""
+        await super().startup(sockets)
+        settle()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to end."""

@@ -1,6 +1,7 @@
 """The API as a process: how it starts, whom it believes, and a webhook on its whole way."""
 
 import asyncio
+import gc
 import json
 import os
 import subprocess
@@ -16,7 +17,7 @@ import pytest
 from redis import Redis
 from standardwebhooks.webhooks import Webhook
 
-from api.main import create_app, server_config, trouble
+from api.main import create_app, server_config, settle, trouble
 from api.settings import ApiSettings
 from jobs.connections import connect
 from jobs.service_secret import service_secret_now, webhook_secret
@@ -35,6 +36,15 @@ def start(job_settings: JobSettings, **settings: str) -> subprocess.CompletedPro
     environment |= {"NST_REDIS_URL": job_settings.redis_url, "NST_DATA_DIR": str(job_settings.data_dir)}
     command = [sys.executable, "-m", "api.main"]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_garbage_collections_pass_over_what_start_up_made() -> None:
+    before = len(gc.get_objects())
+    settle()
+    try:
+        assert len(gc.get_objects()) < before / 100
+    finally:
+        gc.unfreeze()
 
 
 @pytest.mark.acceptance
