@@ -74,8 +74,8 @@ async def test_a_job_goes_on_at_another_machine_where_it_was_left(redis_url: str
         first = workers.enter_context(worker(redis_url, one, storage))
         job = await client.create(new)
         await until(client, job, Status.RUNNING, progress=True)
-        first.terminate()
         workers.enter_context(worker(redis_url, two, storage))
+        first.terminate()
         ended = await until(client, job, Status.SUCCEEDED)
     await client.aclose()
     assert ended.result is not None and ended.attempt == 1
