@@ -1,21 +1,12 @@
 """The API's settings: read once from NST_… variables at the composition root, frozen, passed down."""
 
-from typing import Annotated, Any
-
-from pydantic import BeforeValidator, Field, SecretStr
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from jobs.cores import cores
+from jobs.settings import LogLevel, Names
 
 MIB = 1024 * 1024
-
-
-def _names(value: Any) -> Any:
-    """Read `a, b`; leave sequences alone."""
-    return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
-
-
-Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
 
 
 class ApiSettings(BaseSettings):
@@ -30,7 +21,7 @@ class ApiSettings(BaseSettings):
     cors_origins: Names = Field((), description="Origins whose pages may call the API, e.g. https://app.example.")
     root_path: str = Field("", description="Path under which a proxy serves the API, e.g. /nst.")
     trusted_proxies: Names = Field((), description="Addresses or networks whose X-Forwarded-… headers are believed.")
-    log_level: str = Field("info", description="Lowest level that is logged.")
+    log_level: LogLevel = Field("info", description="Lowest level that is logged.")
     secret: SecretStr | None = Field(None, description="Signs picture URLs; made and kept in Redis when not set.")
 
     max_head_bytes: int = Field(32 * 1024, description="Largest request line and headers together.", ge=4096)

@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from jobs.settings import LogLevel, Names, names
 from jobs.status import Priority
-
-
-def _names(value: Any) -> Any:
-    """Read `a, b`; leave sequences alone."""
-    return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
-
-
-def _lower(value: Any) -> Any:
-    return value.lower() if isinstance(value, str) else value
 
 
 class WorkerSettings(BaseSettings):
@@ -35,10 +27,10 @@ class WorkerSettings(BaseSettings):
         ge=0,
         description="How long a worker waits for a free device before it ends; as long as it takes when empty.",
     )
-    models: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)] = Field(
+    models: Names = Field(
         (), description="Networks this worker serves, separated by commas; all whose weights it has when empty."
     )
-    priorities: Annotated[tuple[Priority, ...], NoDecode, BeforeValidator(_names)] = Field(
+    priorities: Annotated[tuple[Priority, ...], NoDecode, BeforeValidator(names)] = Field(
         tuple(Priority), description="Priorities this worker serves: interactive, batch or both."
     )
     weights_dir: Path | None = Field(None, description="Folder with the weights of the networks.")
@@ -56,6 +48,4 @@ class WorkerSettings(BaseSettings):
     stop_grace_seconds: float = Field(
         60.0, gt=0, description="A run that does not stop this long after it was told ends with its process."
     )
-    log_level: Annotated[Literal["debug", "info", "warning", "error", "critical"], BeforeValidator(_lower)] = Field(
-        "info", description="Lowest level that is logged."
-    )
+    log_level: LogLevel = Field("info", description="Lowest level that is logged.")

@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from cli.configuration import markdown, settings
+from api.settings import ApiSettings
+from cli.configuration import checked, markdown, settings
+from cli.errors import InputError
 from cli.main import main
+from worker.settings import WorkerSettings
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "settings.md"
 
@@ -39,6 +42,15 @@ def test_a_bad_value_names_its_variable(monkeypatch: pytest.MonkeyPatch, capsys:
     monkeypatch.setenv("NST_PORT", "eighty")
     assert main(["config"]) == 2
     assert capsys.readouterr().err.startswith("nst: NST_PORT: ")
+
+
+def test_api_and_worker_take_the_same_levels_of_logging(monkeypatch: pytest.MonkeyPatch) -> None:
+    for kind in (ApiSettings, WorkerSettings):
+        monkeypatch.setenv("NST_LOG_LEVEL", "Warning")
+        assert checked(kind).log_level == "warning"
+        monkeypatch.setenv("NST_LOG_LEVEL", "loud")
+        with pytest.raises(InputError, match=r"NST_LOG_LEVEL: .*'debug'"):
+            checked(kind)
 
 
 def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
