@@ -232,7 +232,7 @@ The nearest picture of each scheme to the content distance compared at:
 
 ![Pictures](images/quality.jpg)
 
-Made by `python -m bench.quality` on {machine}, {threads} threads.
+Made by `python -m bench.quality` on {machine}, threads: {threads}.
 """
 
 _UNSEEN = """
