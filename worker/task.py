@@ -14,6 +14,7 @@ from jobs.broker import RUN_TASK
 from jobs.errors import StoreUnavailable
 from worker.drain import DrainFlag, draining_on_sigterm, end_with_parent
 from worker.presence import Presence
+from worker.priority import give_way
 from worker.run import Outcome
 from worker.runner import Runner
 
@@ -34,7 +35,7 @@ class Process:
     def begin(self, **_: Any) -> None:
         """Set up a child that was just forked; devices are touched here for the first time."""
         end_with_parent()
-        os.nice(self._nice)
+        give_way(self._nice)
         self._runner, self._presence = self._build()
         self._presence.start()
 
