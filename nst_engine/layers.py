@@ -19,7 +19,8 @@ class NetworkInfo:
     """What is known of a network without loading it.
 
     `layers` maps readable names to torchvision's, shallow to deep; `reach` bounds how far away, in pixels, a feature
-    still sees; `min_side` is the shortest side the whole network can take.
+    still sees; `min_side` is the shortest side the whole network can take; pictures of at most `alone` pixels are
+    computed by one thread.
     """
 
     name: str
@@ -28,6 +29,10 @@ class NetworkInfo:
     roles: Mapping[str, str]
     reach: int = 128
     min_side: int = 32
+    alone: int = 0
+
+
+ALONE = 192 * 192  # of the small networks: two threads need up to twice as long (docs/adr/0071-small-pictures-alone.md)
 
 
 def _names(text: str) -> list[str]:
@@ -53,6 +58,7 @@ def _squeezenet() -> NetworkInfo:
     return NetworkInfo(
         name="squeezenet1_1",
         summary="SqueezeNet v1.1 (Iandola et al. 2016, trained on ImageNet): small and quick",
+        alone=ALONE,
         layers={layer: f"features.{index}" for index, layer in enumerate(order)},
         roles={
             "content": "fire3",
@@ -116,6 +122,7 @@ def _lite() -> NetworkInfo:
     return NetworkInfo(
         name="lite",
         summary="Small network distilled by this project and shipped in the package: works offline, quick on a CPU",
+        alone=ALONE,
         layers={layer: layer for layer in order},
         roles={
             "content": "fire3",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
@@ -21,6 +22,7 @@ from nst_engine.optimizers import Evaluate, PixelOptimizer, make_optimizer
 from nst_engine.precision import convolutions_in, effective
 from nst_engine.schedule import Scale, schedule, style_size
 from nst_engine.state import State
+from nst_engine.threads import threads_for
 
 MAX_RETRIES = 8
 BLOW_UP = 1e6  # a loss this many times the scale's first one counts as diverged, before it overflows
@@ -173,7 +175,7 @@ class _Run:
     def steps(self) -> Iterator[Step]:
         """Yield a step each iteration, over all scales."""
         while True:
-            with convolutions_in(self._precision):
+            with self._computing():
                 objective = self._objective(self._scales[self._index])
             yield from self._one_scale(objective)
             if self._index == len(self._scales) - 1:
@@ -184,7 +186,7 @@ class _Run:
         scale = self._scales[self._index]
         guard = _Guard(self._optimizer)
         while self._done < scale.steps and not self._on_plateau():
-            with convolutions_in(self._precision):
+            with self._computing():
                 now = guard.step(self._x, lambda x: self._evaluate(objective, x))
             if now is None:
                 self._average_again()
@@ -193,6 +195,13 @@ class _Run:
             self._after_step()
             self._recent = [*self._recent[-PLATEAU_WINDOW:], float(now.loss)]
             yield self._step(scale, now)
+
+    @contextmanager
+    def _computing(self) -> Iterator[None]:
+        """Compute in the arithmetic and with the threads for this scale; the caller gets back its own."""
+        scale = self._scales[self._index]
+        with convolutions_in(self._precision), threads_for(scale.height * scale.width, self._config.model):
+            yield
 
     def _evaluate(self, objective: Objective, x: Tensor) -> Evaluation:
         """Evaluate x, which is in the units of the input convention, and give the gradient in them."""
