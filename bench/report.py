@@ -40,8 +40,7 @@ after twice that time, or never, counts as that long; its lowest loss is given i
 {objective}
 
 `default` needs {of_lbfgs} of the time of single-scale L-BFGS (aimed at: 0.35) and {of_w2} of that of `multiscale-w2`'s
-schedule (aimed at: 0.25). It spends most of its steps on small sizes and stops before this loss; what its L-BFGS needs
-that takes all of them at full size stands above.
+schedule (aimed at: 0.25).
 
 ### Memory and commands
 
