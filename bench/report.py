@@ -33,10 +33,10 @@ Aimed at, in float32: at most 1.12 with VGG-19 and 1.25 with `lite`, at 512 px.
 
 ### Time to the objective
 
-Seconds to the loss that single-scale L-BFGS has after 300 evaluations, `default`'s loss on `lite`. It is the loss of the
-picture, whose pixels are clamped to [0, 1]; that of the iterate is lower. All compute in
-float32, as the systems do that they stand for, but for the two in `default`'s arithmetic. A scheme that is not there
-after twice that time, or never, counts as that long; its lowest loss is given in multiples of that one.
+Seconds to the loss that single-scale L-BFGS has after 300 evaluations, `default`'s loss on `lite`. It is the loss of
+the picture, whose pixels are clamped to [0, 1]; that of the iterate is lower. All compute in float32, as the systems do
+that they stand for, but for the two in `default`'s arithmetic. A scheme that is not there after twice that time, or
+never, counts as that long; its lowest loss is given in multiples of that one.
 
 {objective}
 
