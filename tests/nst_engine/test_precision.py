@@ -55,10 +55,10 @@ def test_what_is_asked_for_by_name_is_what_is_computed_in() -> None:
 
 
 def test_the_cpu_is_asked_right() -> None:
+    """Linux lists an x86 processor's instructions; others have none of these."""
     info = Path("/proc/cpuinfo")
-    if not info.exists() or not (flags := re.search(r"^flags\s*:(.*)$", info.read_text(), re.MULTILINE)):
-        pytest.skip("the system does not list the processor's instructions")
-    assert computes_bfloat16() == bool({"avx512_bf16", "amx_bf16"} & set(flags[1].split()))
+    flags = re.search(r"^flags\s*:(.*)$", info.read_text() if info.exists() else "", re.MULTILINE)
+    assert computes_bfloat16() == bool({"avx512_bf16", "amx_bf16"} & set(flags[1].split() if flags else ()))
 
 
 def test_only_default_leaves_the_arithmetic_to_the_machine() -> None:
