@@ -92,15 +92,15 @@ bench: .venv/.dev  ## measure engine and service on this machine into docs/bench
 	@$(BIN)/python -m bench.report $(ARGS)
 
 gallery: .venv/.dev  ## paint the sheets of docs/gallery.md and the strips of docs/concepts.md anew (many minutes)
-	@$(BIN)/python -m bench.gallery
-	@$(BIN)/python -m bench.concepts
+	@$(BIN)/python -m bench.sheets.gallery
+	@$(BIN)/python -m bench.sheets.concepts
 
 check: lint types imports docs deployment  ## all of these: lint, types, imports, docs, deployment
 
 images-test: .venv/.dev  ## build both images and paint one picture through them (root; ARGS='--base IMAGE')
 	@type -P buildah debootstrap >/dev/null || \
 	  { echo 'buildah or debootstrap is missing; on Debian: apt-get install buildah debootstrap'; exit 1; }
-	@$(BIN)/python -m tests.images $(ARGS)
+	@$(BIN)/python -m tests.containers $(ARGS)
 
 release-check: .venv/.dev  ## build wheel and sdist, install them in clean environments and try them (5 GB for a while)
 	@$(BIN)/python -m tools.release_check --uv $(UV) $(ARGS)

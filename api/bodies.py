@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from api.views import Link, job_view
+from api.schemas import Link, job_view
 from jobs.model import Job
 
 KEPT = 2000  # texts held in memory, the latest ones
@@ -12,7 +12,7 @@ Reader = tuple[str, ...]  # all that a text depends on beside the job: whose lin
 
 
 class Bodies:
-    """Write jobs. The store gives the same object for a job that has not changed, see `jobs.looks`."""
+    """Write jobs. The store gives the same object for a job that has not changed, see `jobs.store.job_reader`."""
 
     def __init__(self) -> None:
         self._kept: dict[tuple[str, Reader], tuple[Job, bytes]] = {}

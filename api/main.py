@@ -20,37 +20,38 @@ from limits.aio.storage import RedisStorage
 from redis.asyncio import Redis
 from starlette.middleware.cors import CORSMiddleware
 
-import nst_engine
-from api import openapi, problems, reference
-from api.callers import OpenDoor, is_loopback
-from api.darkroom import Darkroom
-from api.http_protocol import bounded
-from api.hub import EventHub
-from api.logs import configure_logging
+from api import problems
+from api.decoding.pool import DecoderPool
+from api.docs import openapi, page
+from api.event_hub import EventHub
 from api.metrics import Metrics
-from api.observation import Observation
-from api.rates import Rates
+from api.middleware import RequestMiddleware
 from api.routes import catalogue, events, health, jobs, results, workers
+from api.security.auth import KeylessAccess, is_loopback
+from api.security.rate_limits import Rates
+from api.security.signed_urls import Signer
+from api.security.slow_request_guard import bounded
 from api.services import Services
 from api.settings import ApiSettings
-from api.signatures import Signer
-from api.studio import mount_page
+from api.web_page import mount_page
 from jobs.api_keys import ApiKeys
-from jobs.broker import CeleryPermits, make_celery
-from jobs.client import JobClient
 from jobs.connections import connect_async, refusal
 from jobs.errors import JobsError, StorageFull, StoreUnavailable
+from jobs.logs import configure_logging
+from jobs.queue import CeleryPermits, make_celery
 from jobs.service_secret import service_secret
 from jobs.settings import JobSettings
-from jobs.storage import open_blobs
-from nst_engine.pictures import PictureLimits
+from jobs.storage.factory import open_blobs
+from jobs.store.job_store import JobStore
+from nst_engine.images.reading import PictureLimits
+from nst_engine.version import __version__
 
 log = logging.getLogger(__name__)
 
 
-def make_darkroom(settings: ApiSettings) -> Darkroom:
+def make_decoder_pool(settings: ApiSettings) -> DecoderPool:
     """Build what decodes uploads."""
-    return Darkroom(
+    return DecoderPool(
         processes=settings.decoders,
         seconds=settings.picture_seconds,
         memory=settings.picture_memory_bytes,
@@ -62,7 +63,7 @@ def create_app(
     settings: ApiSettings | None = None,
     job_settings: JobSettings | None = None,
     *,
-    make_darkroom: Callable[[ApiSettings], Darkroom] = make_darkroom,
+    make_decoder_pool: Callable[[ApiSettings], DecoderPool] = make_decoder_pool,
 ) -> FastAPI:
     """Build the application; nothing is connected before it starts."""
     settings, job_settings = settings or ApiSettings(), job_settings or JobSettings()
@@ -71,8 +72,8 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         redis = connect_async(job_settings)
-        services = await _services(settings, job_settings, redis, metrics, make_darkroom(settings))
-        app.state.services, app.state.door = services, OpenDoor()
+        services = await _services(settings, job_settings, redis, metrics, make_decoder_pool(settings))
+        app.state.services, app.state.door = services, KeylessAccess()
         sweeping = asyncio.create_task(_keep_swept(services))
         try:
             yield
@@ -85,7 +86,7 @@ def create_app(
 
     app = FastAPI(
         title="nst",
-        version=nst_engine.__version__,
+        version=__version__,
         description=openapi.DESCRIPTION,
         lifespan=lifespan,
         docs_url=None,
@@ -95,18 +96,20 @@ def create_app(
         separate_input_output_schemas=False,
     )
     problems.register(app)
-    for module in (jobs, events, results, catalogue, workers, health, reference):
+    for module in (jobs, events, results, catalogue, workers, health, page):
         app.router.routes.extend(module.router.routes)  # include_router would have every path matched twice
     openapi.install(app)
     mount_page(app)
     if settings.cors_origins:
         app.add_middleware(CORSMiddleware, **_cors(settings))
-    app.add_middleware(Observation, metrics=metrics, root_path=settings.root_path, shared_with=settings.cors_origins)
+    app.add_middleware(
+        RequestMiddleware, metrics=metrics, root_path=settings.root_path, shared_with=settings.cors_origins
+    )
     return app
 
 
 async def _services(
-    settings: ApiSettings, job_settings: JobSettings, redis: Redis, metrics: Metrics, darkroom: Darkroom
+    settings: ApiSettings, job_settings: JobSettings, redis: Redis, metrics: Metrics, darkroom: DecoderPool
 ) -> Services:
     storage = RedisStorage(
         "redis://",
@@ -115,7 +118,7 @@ async def _services(
         connection_pool=redis.connection_pool,  # type: ignore[arg-type]
     )
     permits = CeleryPermits(make_celery(job_settings))
-    client = JobClient(redis, permits, job_settings, fresh_seconds=settings.view_seconds)
+    client = JobStore(redis, permits, job_settings, fresh_seconds=settings.view_seconds)
     secret = settings.secret.get_secret_value().encode() if settings.secret else await service_secret(redis)
     return Services(
         settings=settings,

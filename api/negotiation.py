@@ -1,7 +1,7 @@
 """Which format a picture is sent in: `?format=` first, then `Accept`, else as it is kept."""
 
 from api.problems import ProblemError
-from nst_engine.pictures import WRITABLE
+from nst_engine.images.reading import WRITABLE
 
 BY_TYPE = {form.media_type: name for name, form in WRITABLE.items()}
 

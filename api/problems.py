@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 
 from api.allowed import allowed_methods
 from jobs import errors as store
-from nst_engine.errors import ConfigError, EngineError, PictureError
+from nst_engine.spec.errors import ConfigError, EngineError, PictureError
 
 MEDIA_TYPE = "application/problem+json"
 log = logging.getLogger(__name__)

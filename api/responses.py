@@ -6,10 +6,10 @@ from typing import Annotated, Any
 from fastapi import Header, Request, Response
 
 from api.bodies import Reader, json_bytes
-from api.callers import Caller
 from api.problems import MEDIA_TYPE, Problem
+from api.schemas import Link, job_path
+from api.security.auth import Caller
 from api.services import Services
-from api.views import Link, job_path
 from jobs.model import Job
 from jobs.status import Status
 

@@ -10,16 +10,16 @@ from weakref import WeakValueDictionary
 from fastapi import Depends, Request
 
 from api.bodies import Bodies
-from api.darkroom import Darkroom
-from api.hub import EventHub
+from api.decoding.pool import DecoderPool
+from api.event_hub import EventHub
 from api.metrics import Metrics
-from api.rates import Rates
+from api.security.rate_limits import Rates
+from api.security.signed_urls import Signer
 from api.settings import ApiSettings
-from api.signatures import Signer
 from jobs.api_keys import ApiKeys
-from jobs.blobs import Blobs
-from jobs.client import JobClient
 from jobs.settings import JobSettings
+from jobs.storage.blobs import Blobs
+from jobs.store.job_store import JobStore
 
 
 @dataclass(kw_only=True)
@@ -28,13 +28,13 @@ class Services:
 
     settings: ApiSettings
     job_settings: JobSettings
-    client: JobClient
+    client: JobStore
     blobs: Blobs
     keys: ApiKeys
     rates: Rates
     signer: Signer
     hub: EventHub
-    darkroom: Darkroom
+    darkroom: DecoderPool
     metrics: Metrics
     bodies: Bodies = field(default_factory=Bodies)
     painting: asyncio.Lock = field(default_factory=asyncio.Lock)

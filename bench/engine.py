@@ -28,13 +28,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bench.pictures import pairs
+from bench.quality.pictures import pairs
 from bench.tables import machine
 from nst_engine import Step, load_network, resolve, stylize
-from nst_engine.config import Precision, StyleConfig
-from nst_engine.images import to_tensor
-from nst_engine.networks import Network, NetworkSpec, build_body
-from nst_engine.precision import computes_bfloat16
+from nst_engine.machine.precision import computes_bfloat16
+from nst_engine.networks.features import Network, NetworkSpec, build_body
+from nst_engine.spec.config import Precision, StyleConfig
+from nst_engine.tensors import to_tensor
 
 REFERENCE_EVALUATIONS = 300
 CAP = 2  # times single-scale L-BFGS

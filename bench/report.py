@@ -9,14 +9,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import engine, service
+from bench import engine
+from bench.service import measure
 from bench.tables import markdown
 
 PAGE = """# Benchmarks
 
 Made by `{command_line}` on {machine}, {threads} threads, everything on that one machine.
-`python -m bench.engine --quick --json` and `python -m bench.service --quick --json` print the ratios alone.
-How each figure is measured stands at the top of `bench/engine.py` and `bench/service.py`.
+`python -m bench.engine --quick --json` and `python -m bench.service.measure --quick --json` print the ratios alone.
+How each figure is measured stands at the top of `bench/engine.py` and `bench/measure.py`.
 
 ## Engine
 
@@ -77,7 +78,7 @@ def main() -> None:
     print("engine …", file=sys.stderr)
     of_engine = engine.measure(quick=asked.quick)
     print("service …", file=sys.stderr)
-    of_service = asyncio.run(service.measure(quick=asked.quick))
+    of_service = asyncio.run(measure.measure(quick=asked.quick))
     command_line = "make bench ARGS=--quick" if asked.quick else "make bench"
     asked.out.write_text(page(of_engine, of_service, command_line))
 

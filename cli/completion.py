@@ -10,13 +10,13 @@ def styles(incomplete: str) -> list[str]:
 
 def presets(incomplete: str) -> list[str]:
     """Return the presets that begin so."""
-    from nst_engine.presets import PRESETS
+    from nst_engine.spec.presets import PRESETS
 
     return [name for name in PRESETS if name.startswith(incomplete)]
 
 
 def models(incomplete: str) -> list[str]:
     """Return the networks that begin so."""
-    from nst_engine.layers import NETWORKS
+    from nst_engine.spec.layers import NETWORKS
 
     return [name for name in NETWORKS if name.startswith(incomplete)]

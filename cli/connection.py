@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from cli.configuration import checked
+from cli.commands.config import checked
 from cli.errors import CommandError, InputError
 from nst_client import Client, ClientError, Retries, ServiceError
 

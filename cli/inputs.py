@@ -30,8 +30,8 @@ def contents(given: str) -> list[Path]:
 
 def read(path: Path) -> Image:
     """Read a picture; raises InputError naming the file."""
-    from nst_engine.errors import PictureError
-    from nst_engine.pictures import read_picture
+    from nst_engine.images.reading import read_picture
+    from nst_engine.spec.errors import PictureError
 
     if not path.is_file():
         raise InputError(f"{path}: no such file")

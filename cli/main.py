@@ -9,17 +9,17 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
-from cli import catalogue, configuration, jobs, keys, roles, weights
-from cli.demo import demo
-from cli.doctor import doctor
+from cli.commands import api_worker, catalogue, config, jobs, keys, weights
+from cli.commands.demo import demo
+from cli.commands.doctor import doctor
+from cli.commands.presets import presets
+from cli.commands.stylize import stylize
+from cli.commands.sweep import sweep
+from cli.commands.up import up
+from cli.commands.workers import workers
 from cli.errors import CommandError, one_line
 from cli.parameters import ParameterCommand
-from cli.presets import presets
-from cli.stylize import stylize
-from cli.sweep import sweep
-from cli.up import up
-from cli.workers import workers
-from nst_engine.process import prepare_to_compute
+from nst_engine.machine.allocator import prepare_to_compute
 
 BAD_INPUT = 2
 
@@ -60,19 +60,19 @@ def application() -> typer.Typer:
     app.add_typer(weights.commands(), name="weights", rich_help_panel="Pictures")
     app.command(rich_help_panel="Service")(demo)
     app.command(rich_help_panel="Service")(up)
-    app.command(rich_help_panel="Service")(roles.api)
-    app.command(rich_help_panel="Service")(roles.worker)
+    app.command(rich_help_panel="Service")(api_worker.api)
+    app.command(rich_help_panel="Service")(api_worker.worker)
     app.add_typer(jobs.commands(), name="jobs", rich_help_panel="Service")
     app.command(rich_help_panel="Service")(workers)
     app.add_typer(keys.commands(), name="keys", rich_help_panel="Service")
     app.command(rich_help_panel="Service")(doctor)
-    app.command(name="config", rich_help_panel="Service")(configuration.config)
+    app.command(name="config", rich_help_panel="Service")(config.config)
     return app
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; an error is one line on stderr."""
-    from nst_engine.errors import EngineError
+    from nst_engine.spec.errors import EngineError
 
     try:
         code = typer.main.get_command(application()).main(arguments, prog_name="nst", standalone_mode=False)
@@ -89,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def exit_code(error: Exception) -> int:
     """Tell bad input (2) from a failure (1)."""
-    from nst_engine.errors import ConfigError, PictureError, WeightsError
+    from nst_engine.spec.errors import ConfigError, PictureError, WeightsError
 
     if isinstance(error, ConfigError | PictureError | WeightsError):
         return BAD_INPUT

@@ -52,8 +52,8 @@ def written_as(output: Path) -> str:
 
 def write(step: Step, output: Path, *, quality: int | None = None, parameters: dict[str, Any] | None = None) -> None:
     """Write a step's picture, a TIFF with 16 bits, with the parameters in the file."""
-    from nst_engine.images import to_picture, to_uint16
-    from nst_engine.pictures import encode, encode16
+    from nst_engine.images.reading import encode, encode16
+    from nst_engine.tensors import to_picture, to_uint16
 
     kind = written_as(output)
     if kind == "tiff":
@@ -74,7 +74,7 @@ def write_file(output: Path, data: bytes) -> None:
 
 
 @dataclass(kw_only=True)
-class Album:
+class OutputWriter:
     """What is kept of a run on its way: a picture every so many steps, and frames of a time-lapse."""
 
     output: Path
@@ -84,7 +84,7 @@ class Album:
 
     def see(self, step: Step) -> None:
         """Look at a step."""
-        from nst_engine.images import to_picture
+        from nst_engine.tensors import to_picture
 
         if self.every and step.iteration % self.every == 0:
             write(step, self.output.with_stem(f"{self.output.stem}.{step.iteration:05d}"))
@@ -93,7 +93,7 @@ class Album:
 
     def close(self) -> Path | None:
         """Write the time-lapse beside the picture and say where it is."""
-        from nst_engine.pictures import timelapse
+        from nst_engine.images.reading import timelapse
 
         if not self.frames:
             return None

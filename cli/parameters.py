@@ -15,8 +15,8 @@ from cli.errors import InputError
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
-    from nst_engine.config import StyleConfig
-    from nst_engine.errors import ConfigError
+    from nst_engine.spec.config import StyleConfig
+    from nst_engine.spec.errors import ConfigError
 
 GIVEN = "parameters"  # where the given ones stand in a context's meta
 
@@ -46,8 +46,8 @@ class ParameterCommand(TyperCommand):
 
 def configured(given: dict[str, str]) -> StyleConfig:
     """Return the preset's parameters with the given ones in their place; raises InputError naming the option."""
-    from nst_engine.errors import ConfigError
-    from nst_engine.presets import resolve
+    from nst_engine.spec.errors import ConfigError
+    from nst_engine.spec.presets import resolve
 
     overrides = dict(given)
     try:
@@ -64,7 +64,7 @@ def refusal(error: ConfigError) -> InputError:
 
 def options() -> list[Any]:
     """Make one option for each parameter, by Typer's public way in: from the signature of a function."""
-    from nst_engine.config import StyleConfig
+    from nst_engine.spec.config import StyleConfig
 
     def holder(**_values: str | None) -> None: ...
 
@@ -96,7 +96,7 @@ def _option(name: str, field: FieldInfo) -> Any:
 
 def _choices(name: str, field: FieldInfo) -> list[str]:
     """Return the words that a parameter may be, where they can be counted."""
-    from nst_engine.presets import PRESETS
+    from nst_engine.spec.presets import PRESETS
 
     if name == "preset":
         return list(PRESETS)

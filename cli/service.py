@@ -19,7 +19,7 @@ Answer = TypeVar("Answer")
 
 def job_settings() -> JobSettings:
     """Read the settings; without NST_REDIS_URL the Redis is that of an `nst up` in the data folder, if one runs."""
-    from cli.redis_server import RedisFiles
+    from cli.local_service.redis_server import RedisFiles
     from jobs.settings import JobSettings
 
     settings = JobSettings()

@@ -14,10 +14,10 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from jobs.batches import Batches
 from jobs.errors import JobsError, StoreUnavailable
 from jobs.model import OwnerLimits
 from jobs.status import Priority
+from jobs.store.coalescing import RequestCoalescer
 
 PREFIX = "nst_"
 KEYS = "nst:keys"  # hash: SHA-256 of the key -> record, so that a request costs one look-up
@@ -55,7 +55,7 @@ class ApiKeys:
 
     def __init__(self, redis: Redis, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._redis, self._now = redis, now
-        self._records: Batches[str, str | None] = Batches(self._read)
+        self._records: RequestCoalescer[str, str | None] = RequestCoalescer(self._read)
 
     async def create(
         self,

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from jobs.releases import CURRENT
 from jobs.status import Priority, Status
+from jobs.versions import CURRENT
 
 OLDEST_RECORD = 1  # the oldest version of a record that this release reads
 RECORD_VERSION = 1  # the newest; a record is of the lowest version whose readers run it rightly
@@ -156,7 +156,7 @@ class Job:
     `version` grows with every change (the ETag of the state); `queue_position` counts from 1 among the waiting
     jobs of the same owner and priority; `queue_eta_seconds` is a guess from measured run times; `serving` counts the
     live workers that have the network of a waiting job; `needs` is the release that a worker must have at least (see
-    `jobs.releases`); `expired` says that the pictures are gone.
+    `jobs.versions`); `expired` says that the pictures are gone.
     """
 
     id: str

@@ -1,6 +1,6 @@
 """Neural style transfer as a library: `from nst_engine import stylize`.
 
-Importing the package loads no torch; the names below load it when they are first used.
+Importing the package loads no torch: each name below is imported when it is first used.
 """
 
 from __future__ import annotations
@@ -8,30 +8,48 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from nst_engine.version import __version__
+
 if TYPE_CHECKING:
-    from nst_engine.config import StyleConfig as StyleConfig
-    from nst_engine.networks import Network as Network
-    from nst_engine.networks import load_network as load_network
-    from nst_engine.presets import resolve as resolve
+    from nst_engine.networks.features import Network as Network
+    from nst_engine.networks.features import load_network as load_network
     from nst_engine.run import Step as Step
     from nst_engine.run import stylize as stylize
+    from nst_engine.spec.config import StyleConfig as StyleConfig
+    from nst_engine.spec.errors import CheckpointError as CheckpointError
+    from nst_engine.spec.errors import ConfigError as ConfigError
+    from nst_engine.spec.errors import DivergedError as DivergedError
+    from nst_engine.spec.errors import EngineError as EngineError
+    from nst_engine.spec.errors import MemoryLimitError as MemoryLimitError
+    from nst_engine.spec.errors import PictureError as PictureError
+    from nst_engine.spec.errors import WeightsError as WeightsError
+    from nst_engine.spec.layers import NETWORKS as NETWORKS
+    from nst_engine.spec.presets import PRESETS as PRESETS
+    from nst_engine.spec.presets import resolve as resolve
     from nst_engine.state import State as State
 
-__version__ = "0.1.0"
-
-_HOMES = {
-    "Network": "nst_engine.networks",
-    "State": "nst_engine.state",
-    "Step": "nst_engine.run",
-    "StyleConfig": "nst_engine.config",
-    "load_network": "nst_engine.networks",
-    "resolve": "nst_engine.presets",
-    "stylize": "nst_engine.run",
+_EXPORTS = {
+    "nst_engine.networks.features": ("Network", "load_network"),
+    "nst_engine.run": ("Step", "stylize"),
+    "nst_engine.spec.config": ("StyleConfig",),
+    "nst_engine.spec.errors": (
+        "CheckpointError",
+        "ConfigError",
+        "DivergedError",
+        "EngineError",
+        "MemoryLimitError",
+        "PictureError",
+        "WeightsError",
+    ),
+    "nst_engine.spec.layers": ("NETWORKS",),
+    "nst_engine.spec.presets": ("PRESETS", "resolve"),
+    "nst_engine.state": ("State",),
 }
-__all__ = ["__version__", *_HOMES]
+_MODULES = {name: module for module, names in _EXPORTS.items() for name in names}
+__all__ = ["__version__", *_MODULES]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(_MODULES[name]), name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from nst_engine.sqrtm import sqrtm
+from nst_engine.losses.sqrtm import sqrtm
 
 # RGB to YIQ; the first row is luminance (FCC 1953).
 _TO_YIQ = torch.tensor([[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])

@@ -13,12 +13,12 @@ import psutil
 import torch
 from torch import Tensor, nn
 
-from nst_engine.config import Memory, Optimizer, SizeBy, StyleConfig
-from nst_engine.errors import MemoryLimitError
-from nst_engine.layers import NETWORKS
-from nst_engine.networks import Network
-from nst_engine.process import give_memory_back
+from nst_engine.machine.allocator import give_memory_back
+from nst_engine.networks.features import Network
 from nst_engine.schedule import Scale, fitted, style_size
+from nst_engine.spec.config import Memory, Optimizer, SizeBy, StyleConfig
+from nst_engine.spec.errors import MemoryLimitError
+from nst_engine.spec.layers import NETWORKS
 
 GIB = 2**30
 TILE_SIDES = (2048, 1536, 1024, 768, 512, 256)

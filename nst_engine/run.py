@@ -12,17 +12,17 @@ import torch
 from torch import Tensor
 
 from nst_engine import color
-from nst_engine.config import Clamp, Init, PreserveColor, StyleConfig
-from nst_engine.errors import CheckpointError, ConfigError, DivergedError, Problem
-from nst_engine.images import resize
+from nst_engine.losses.objective import Evaluation, Objective
+from nst_engine.machine.precision import convolutions_in, effective
+from nst_engine.machine.threads import threads_for
 from nst_engine.memory import plan_tiles
-from nst_engine.networks import Network, load_network
-from nst_engine.objective import Evaluation, Objective
-from nst_engine.optimizers import Evaluate, PixelOptimizer, make_optimizer
-from nst_engine.precision import convolutions_in, effective
+from nst_engine.networks.features import Network, load_network
+from nst_engine.optim.optimizers import Evaluate, PixelOptimizer, make_optimizer
 from nst_engine.schedule import Scale, schedule, style_size
+from nst_engine.spec.config import Clamp, Init, PreserveColor, StyleConfig
+from nst_engine.spec.errors import CheckpointError, ConfigError, DivergedError, Problem
 from nst_engine.state import State
-from nst_engine.threads import threads_for
+from nst_engine.tensors import resize
 
 MAX_RETRIES = 8
 BLOW_UP = 1e6  # a loss this many times the scale's first one counts as diverged, before it overflows

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nst_engine.config import SizeBy, StyleConfig
-from nst_engine.errors import ConfigError, Problem
-from nst_engine.layers import NETWORKS
+from nst_engine.spec.config import SizeBy, StyleConfig
+from nst_engine.spec.errors import ConfigError, Problem
+from nst_engine.spec.layers import NETWORKS
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from nst_engine.errors import CheckpointError
+from nst_engine.spec.errors import CheckpointError
 
 VERSION = "1"
 DIGEST = hashlib.sha256().digest_size

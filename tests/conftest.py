@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from cli.redis_server import running_redis
+from cli.local_service.redis_server import running_redis
 from jobs.settings import JobSettings
 from tests.fakes.s3 import FakeS3, running_s3
 

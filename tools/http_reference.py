@@ -3,15 +3,15 @@
 from collections.abc import Iterator
 from typing import Any
 
+from api.docs.page import kind_of, operations
 from api.main import create_app
-from api.reference import kind_of, operations
 from api.settings import ApiSettings
 from jobs.settings import JobSettings
-from nst_engine.config import StyleConfig
+from nst_engine.spec.config import StyleConfig
 
 HEAD = """# HTTP reference
 
-<!-- not run: tests/api/test_samples.py runs every command of this page against the application -->
+<!-- not run: tests/api/docs/test_curl_examples.py runs every command of this page against the application -->
 
 Made by `make reference` from the OpenAPI document, which a running service has at `/openapi.json` (for client
 generators) and, as a page like this one, at `/docs`. [The HTTP API](http-api.md) says how to use it. In the commands,

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import nst_engine
+from nst_engine.version import __version__
 
 ROOT = Path(__file__).parents[1]
 CLIENT = "from nst_client import Client; Client().close()"
@@ -77,7 +77,7 @@ def main() -> None:
     asked = parser.parse_args()
     os.environ["UV_PYTHON"] = asked.python
     os.environ["UV"] = str(Path(asked.uv).resolve()) if "/" in asked.uv else asked.uv
-    check_changelog((ROOT / "CHANGELOG.md").read_text(), nst_engine.__version__)
+    check_changelog((ROOT / "CHANGELOG.md").read_text(), __version__)
     with tempfile.TemporaryDirectory(prefix="nst-release-") as folder:
         wheel = build(Path(folder))
         for trial in TRIALS:
@@ -104,8 +104,8 @@ def build(folder: Path) -> Path:
     (again,) = (folder / "again").glob("*.whl")
     if contents(wheel) != contents(again):
         raise SystemExit(f"{sdist.name} makes another wheel: {sorted(contents(wheel) ^ contents(again))[:5]}")
-    if f"-{nst_engine.__version__}-" not in wheel.name:
-        raise SystemExit(f"{wheel.name} is not {nst_engine.__version__}")
+    if f"-{__version__}-" not in wheel.name:
+        raise SystemExit(f"{wheel.name} is not {__version__}")
     keep(wheel, sdist)
     return wheel
 
@@ -135,8 +135,8 @@ def install(trial: Trial, wheel: Path, folder: Path) -> None:
     home.mkdir()
     given = {"PATH": f"{python.parent}:/usr/bin:/bin", "HOME": str(home), "LANG": "C.UTF-8"}
     found = run("nst", "--version", cwd=home, env=given)
-    if found != f"nst {nst_engine.__version__}\n":
-        raise SystemExit(f"{found!r} is not version {nst_engine.__version__}")
+    if found != f"nst {__version__}\n":
+        raise SystemExit(f"{found!r} is not version {__version__}")
     told = run("nst", "doctor", cwd=home, env=given)
     absent = re.findall(r"^(\w[\w ]*?) +absent", told, re.MULTILINE)
     if missed := set(trial.absent.split()) - set(absent):

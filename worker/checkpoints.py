@@ -7,11 +7,11 @@ import logging
 import time
 from collections.abc import Callable
 
-from jobs.blobs import Blobs, blob_name
 from jobs.errors import BlobError, BlobNotFound, StoreUnavailable
-from jobs.lease import Checkpoint, Lease
+from jobs.storage.blobs import Blobs, blob_name
+from jobs.store.lease import Checkpoint, Lease
 from worker.engine import RunStep
-from worker.timelapse import Timelapse
+from worker.pictures.timelapse import Timelapse
 
 log = logging.getLogger(__name__)
 

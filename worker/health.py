@@ -8,10 +8,10 @@ import sys
 from jobs.connections import connect
 from jobs.errors import StoreUnavailable
 from jobs.settings import JobSettings
-from jobs.workers import Roster
+from jobs.worker_registry import WorkerRegistry
 
 
-def complaint(roster: Roster, host: str) -> str | None:
+def unhealthy_reason(roster: WorkerRegistry, host: str) -> str | None:
     """Say what is wrong with the workers of a host, None if one of them is alive."""
     try:
         alive = any(worker.host == host for worker in roster.live())
@@ -21,4 +21,4 @@ def complaint(roster: Roster, host: str) -> str | None:
 
 
 if __name__ == "__main__":
-    sys.exit(complaint(Roster(connect(JobSettings()), ttl_seconds=0), socket.gethostname()))
+    sys.exit(unhealthy_reason(WorkerRegistry(connect(JobSettings()), ttl_seconds=0), socket.gethostname()))

@@ -16,34 +16,34 @@ from functools import partial
 
 from celery.exceptions import SecurityWarning
 
-import nst_engine
-from jobs.broker import CeleryPermits, make_celery
 from jobs.connections import connect, refusal
+from jobs.device_slots import DeviceSlots
 from jobs.errors import JobsError, StorageFull, StorageMisconfigured, StoreUnavailable
-from jobs.lease import WorkerStore
 from jobs.model import WorkerInfo
 from jobs.permits import queue_name
-from jobs.reaper import Reaper
+from jobs.queue import CeleryPermits, make_celery
 from jobs.settings import JobSettings
-from jobs.slots import Slots
-from jobs.storage import open_blobs
-from jobs.webhooks import WebhookSettings, webhook_chores
-from jobs.workers import Roster
-from nst_engine.errors import WeightsError
-from nst_engine.layers import NETWORKS
-from nst_engine.process import prepare_to_compute
+from jobs.storage.factory import open_blobs
+from jobs.store.lease import WorkerStore
+from jobs.store.reaper import Reaper
+from jobs.webhooks.delivery import WebhookSettings, webhook_tasks
+from jobs.worker_registry import WorkerRegistry
+from nst_engine.machine.allocator import prepare_to_compute
+from nst_engine.spec.errors import WeightsError
+from nst_engine.spec.layers import NETWORKS
+from nst_engine.version import __version__
 from worker.apart import apart
-from worker.devices import Device, DeviceError, find_devices
-from worker.drain import DrainFlag
+from worker.attempt import WorkerContext
+from worker.celery_task import Process, attach
+from worker.devices.device_lease import DeviceLease, ending_on_sigterm, wait_for_device
+from worker.devices.discovery import Device, DeviceError, find_devices
 from worker.engine import Engine
-from worker.keeper import Chore, Keeper
 from worker.logs import set_up_logs
-from worker.presence import Presence
-from worker.run import Surroundings
+from worker.maintenance import Maintenance, PeriodicTask
+from worker.process_control import DrainFlag
+from worker.registration import Registration
 from worker.runner import Runner
-from worker.seat import Seat, ending_on_sigterm, wait_for_seat
 from worker.settings import WorkerSettings
-from worker.task import Process, attach
 
 ANNOUNCE_SECONDS = 2.0
 GONE_AFTER_SECONDS = 10.0
@@ -98,7 +98,7 @@ def run(jobs: JobSettings, settings: WorkerSettings, make_plan: Callable[[Worker
     plan, flag = make_plan(settings), DrainFlag()
     worker_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
     seat = _seat(jobs, settings, plan, worker_id)
-    keeper = Keeper(partial(_chores, jobs))
+    keeper = Maintenance(partial(_chores, jobs))
     try:
         keeper.start()
         seat.keep(seconds=jobs.lease_seconds / 3, on_lost=partial(os.kill, os.getpid(), signal.SIGTERM))
@@ -135,13 +135,13 @@ def _serve(
     return code or 0
 
 
-def _seat(jobs: JobSettings, settings: WorkerSettings, plan: Plan, worker_id: str) -> Seat:
+def _seat(jobs: JobSettings, settings: WorkerSettings, plan: Plan, worker_id: str) -> DeviceLease:
     """Take a device, or end the process if none falls free in time."""
-    slots = Slots(connect(jobs), jobs, worker=worker_id)
+    slots = DeviceSlots(connect(jobs), jobs, worker=worker_id)
     patience = settings.device_wait_seconds
     try:
         with ending_on_sigterm():
-            return wait_for_seat(plan.devices, slots, per_device=settings.per_device, patience=patience)
+            return wait_for_device(plan.devices, slots, per_device=settings.per_device, patience=patience)
     except DeviceError as error:
         raise _refused(str(error), code=1) from None
 
@@ -165,10 +165,10 @@ def _storage_trouble(jobs: JobSettings) -> tuple[str, int] | None:
     return None
 
 
-def _chores(jobs: JobSettings) -> Sequence[Chore]:
+def _chores(jobs: JobSettings) -> Sequence[PeriodicTask]:
     """Build what the keeper does, with connections of its own."""
     reaper = Reaper(connect(jobs), blobs=open_blobs(jobs), permits=CeleryPermits(make_celery(jobs)), settings=jobs)
-    return [reaper.run, *webhook_chores(connect(jobs), jobs, WebhookSettings())]
+    return [reaper.run, *webhook_tasks(connect(jobs), jobs, WebhookSettings())]
 
 
 def _check_password(jobs: JobSettings) -> None:
@@ -184,7 +184,7 @@ def _check_password(jobs: JobSettings) -> None:
 
 def build_runner(
     jobs: JobSettings, settings: WorkerSettings, plan: Plan, flag: DrainFlag, worker_id: str, device: Device
-) -> tuple[Runner, Presence]:
+) -> tuple[Runner, Registration]:
     """Build what a child process works with; every connection is its own."""
     engine, redis = plan.make_engine(device.name), connect(jobs)
     info = WorkerInfo(
@@ -193,11 +193,11 @@ def build_runner(
         device=engine.device,
         models=plan.models,
         priorities=settings.priorities,
-        version=nst_engine.__version__,
+        version=__version__,
         started_at=time.time(),
     )
-    presence = Presence(Roster(redis, ttl_seconds=GONE_AFTER_SECONDS), info, seconds=ANNOUNCE_SECONDS)
-    around = Surroundings(
+    presence = Registration(WorkerRegistry(redis, ttl_seconds=GONE_AFTER_SECONDS), info, seconds=ANNOUNCE_SECONDS)
+    around = WorkerContext(
         store=WorkerStore(redis, jobs),
         blobs=open_blobs(jobs),
         permits=CeleryPermits(make_celery(jobs)),

@@ -6,7 +6,7 @@ import contextlib
 import os
 
 
-def give_way(nice: int) -> None:
+def lower_cpu_priority(nice: int) -> None:
     """Lower the priority of this process, and do not have it run before others when it wakes (Linux)."""
     os.nice(nice)
     # With SCHED_BATCH the tail of status polls beside a run is about half as long, and the run is as fast. It is a

@@ -8,7 +8,7 @@ import secrets
 from structlog.contextvars import bound_contextvars
 
 from jobs.errors import StorageFull, StorageUnavailable
-from worker.run import Outcome, Run, Surroundings
+from worker.attempt import Outcome, Run, WorkerContext
 
 log = logging.getLogger(__name__)
 
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 class Runner:
     """Runs one job at a time."""
 
-    def __init__(self, around: Surroundings) -> None:
+    def __init__(self, around: WorkerContext) -> None:
         self._around = around
         self._token = secrets.token_hex(12)
 

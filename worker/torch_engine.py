@@ -16,14 +16,14 @@ from torch import Tensor
 
 from jobs.model import Progress
 from nst_engine import Network, State, Step, StyleConfig, load_network, stylize
-from nst_engine.config import Memory, problems_of
-from nst_engine.errors import CheckpointError, DivergedError, EngineError, MemoryLimitError, WeightsError
-from nst_engine.images import to_picture, to_tensor, to_uint16
-from nst_engine.layers import NETWORKS
-from nst_engine.networks import NetworkSpec
-from nst_engine.pictures import encode, encode16
-from nst_engine.process import give_memory_back
-from nst_engine.weights import candidates
+from nst_engine.images.reading import encode, encode16
+from nst_engine.machine.allocator import give_memory_back
+from nst_engine.networks.features import NetworkSpec
+from nst_engine.networks.weights import candidates
+from nst_engine.spec.config import Memory, problems_of
+from nst_engine.spec.errors import CheckpointError, DivergedError, EngineError, MemoryLimitError, WeightsError
+from nst_engine.spec.layers import NETWORKS
+from nst_engine.tensors import to_picture, to_tensor, to_uint16
 from worker.cores import share
 from worker.engine import BadCheckpointError, OutOfMemoryRunError, ParametersError, RunError, RunRequest, RunStep
 

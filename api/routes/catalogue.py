@@ -6,16 +6,16 @@ from anyio import to_thread
 from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import BaseModel, Field
 
-from api.callers import CallerDep, caller, viewer
+from api.builtin_styles import painting, thumbnail
 from api.downloads import File, headers_of, not_modified, send
-from api.gallery import painting, thumbnail
 from api.problems import ProblemError
 from api.responses import conditional, links, ranged, refusals
+from api.security.auth import CallerDep, caller, viewer
 from api.services import ServicesDep
-from nst_engine.config import StyleConfig
-from nst_engine.layers import NETWORKS
 from nst_engine.paintings import STYLES
-from nst_engine.presets import PRESETS
+from nst_engine.spec.config import StyleConfig
+from nst_engine.spec.layers import NETWORKS
+from nst_engine.spec.presets import PRESETS
 
 KNOWN = [Depends(caller)]
 PictureKind = Literal["picture", "thumbnail"]

@@ -10,12 +10,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from api.callers import Caller, CallerDep
-from api.rates import too_many
 from api.responses import links, refusals
 from api.routes.jobs import JobId
+from api.schemas import Link, job_path
+from api.security.auth import Caller, CallerDep
+from api.security.rate_limits import too_many
 from api.services import Services, ServicesDep
-from api.views import Link, job_path
 from jobs.errors import JobNotFound, StoreUnavailable
 from jobs.model import Event, Job
 from jobs.status import Status

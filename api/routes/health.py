@@ -4,10 +4,10 @@ from anyio import to_thread
 from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, Field
 
-from api.callers import operator
 from api.metrics import MEDIA_TYPE
 from api.problems import ProblemError
 from api.responses import refusals
+from api.security.auth import operator
 from api.services import ServicesDep
 from jobs.errors import JobsError
 

@@ -7,20 +7,21 @@ from typing import Annotated
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 
-from api import creation, waiting
-from api.callers import Caller, CallerDep
-from api.lean import LeanRoute
-from api.params import parse
+from api import long_poll
+from api.docs.request_body import CREATE_BODY
+from api.fast_route import FastRoute
 from api.problems import ProblemError
-from api.request_body import CREATE_BODY
 from api.responses import conditional, job_response, json_response, links, refusals
+from api.schemas import JobPageView, JobView, job_view
+from api.security.auth import Caller, CallerDep
 from api.services import Services, ServicesDep
-from api.uploads import Form, received
-from api.views import JobPageView, JobView, job_view
+from api.submission import create
+from api.submission.multipart import Form, received
+from api.submission.params import parse
 from jobs.errors import JobNotFound, KeyReused
-from jobs.idempotency import Idempotency, Known
 from jobs.model import Job
 from jobs.status import Status
+from jobs.store.idempotency import Idempotency, Known
 
 ID = r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
@@ -59,8 +60,8 @@ async def create_job(
     if idempotency_key is not None and not IDEMPOTENCY_KEY.fullmatch(idempotency_key):
         raise ProblemError(422, "idempotency_key_invalid", "an Idempotency-Key has 1 to 255 printable characters")
     job = await _created(request, services, caller, idempotency_key)
-    seconds = waiting.wanted_seconds(prefer, most=services.settings.max_wait_seconds)
-    job = await waiting.until_ended(services, caller, job, seconds)
+    seconds = long_poll.wanted_seconds(prefer, most=services.settings.max_wait_seconds)
+    job = await long_poll.until_ended(services, caller, job, seconds)
     status = 200 if seconds and job.status.is_terminal else 202
     return job_response(request, services, caller, job, status)
 
@@ -73,23 +74,23 @@ async def _created(request: Request, services: Services, caller: Caller, key: st
         async with received(request, services.settings, folder=services.incoming, seconds=seconds) as form:
             wish = _wish(request, services, form)
             if known is not None:
-                return await _known_job(services, caller, known, creation.fingerprint(wish))
-            await creation.check_model(services, wish.params.config.model)
+                return await _known_job(services, caller, known, create.fingerprint(wish))
+            await create.check_model(services, wish.params.config.model)
             idempotency = None
             if key is not None:
-                idempotency = Idempotency(key=key, fingerprint=creation.fingerprint(wish))
-            return await creation.create(services, caller, wish, idempotency)
+                idempotency = Idempotency(key=key, fingerprint=create.fingerprint(wish))
+            return await create.create(services, caller, wish, idempotency)
     except BaseException:
         if key is not None and known is None:
-            await creation.give_up_key(services, caller, key)
+            await create.give_up_key(services, caller, key)
         raise
 
 
-def _wish(request: Request, services: Services, form: Form) -> creation.Wish:
+def _wish(request: Request, services: Services, form: Form) -> create.JobRequest:
     hosts, model = services.settings.webhook_hosts, services.job_settings.default_model
     params = parse(form, webhook_hosts=hosts, default_model=model)
-    wish = creation.Wish(form=form, params=params, request_id=request.scope["nst.request_id"])
-    creation.check_files(wish)
+    wish = create.JobRequest(form=form, params=params, request_id=request.scope["nst.request_id"])
+    create.check_files(wish)
     return wish
 
 
@@ -142,7 +143,7 @@ router.add_api_route(
     response_model=JobView,
     responses={304: {"description": "Nothing has changed since the ETag in If-None-Match."}, **refusals(404, 409)},
     dependencies=[Depends(conditional)],
-    route_class_override=LeanRoute,
+    route_class_override=FastRoute,
 )
 
 
@@ -179,7 +180,7 @@ async def retry_job(request: Request, services: ServicesDep, caller: CallerDep, 
         raise ProblemError(409, "wrong_state", f"a job that is {job.status} cannot be retried")
     if job.expired:
         raise ProblemError(410, "inputs_gone", "the pictures of this job are no longer kept")
-    again = await creation.retry(services, caller, job, request.scope["nst.request_id"])
+    again = await create.retry(services, caller, job, request.scope["nst.request_id"])
     return job_response(request, services, caller, again, 202)
 
 

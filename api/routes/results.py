@@ -8,16 +8,16 @@ from anyio import to_thread
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi import Path as PathParameter
 
-from api.callers import ViewerDep
 from api.downloads import File, headers_of, not_modified, send
 from api.negotiation import BY_TYPE, chosen_format
 from api.problems import ProblemError
 from api.responses import conditional, ranged, refusals
 from api.routes.jobs import JobId
+from api.security.auth import ViewerDep
 from api.services import Services, ServicesDep
 from jobs.model import Job
 from jobs.status import Status
-from nst_engine.pictures import WRITABLE
+from nst_engine.images.reading import WRITABLE
 
 router = APIRouter(prefix="/v1/jobs", tags=["pictures"], dependencies=[Depends(conditional), Depends(ranged)])
 

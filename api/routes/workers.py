@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
-from api.callers import operator
 from api.responses import refusals
+from api.security.auth import operator
 from api.services import ServicesDep
 
 router = APIRouter(prefix="/v1/workers", tags=["operation"])

@@ -7,9 +7,9 @@ from types import MappingProxyType, ModuleType
 import numpy as np
 from PIL import Image
 
-from nst_engine.errors import ConfigError, Problem
 from nst_engine.paintings import discs, dots, flow, glass, hatching, marbling, mosaic, wash, waves, woodcut
-from nst_engine.paintings.colour import Colours
+from nst_engine.paintings.color import Colours
+from nst_engine.spec.errors import ConfigError, Problem
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from nst_engine.paintings.colour import Colours, relief
+from nst_engine.paintings.color import Colours, relief
 from nst_engine.paintings.noise import Field, sample
 
 Points = NDArray[np.floating]  # (..., 2), x and y in [0, 1]

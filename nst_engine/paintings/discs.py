@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nst_engine.paintings.colour import Colours, mix, palette, relief
+from nst_engine.paintings.color import Colours, mix, palette, relief
 from nst_engine.paintings.noise import Field, coordinates, fbm, smoothstep
 
 COLOURS = palette(

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from nst_engine.paintings.brush import scatter
-from nst_engine.paintings.colour import Colours, mix, palette, ramp
+from nst_engine.paintings.color import Colours, mix, palette, ramp
 from nst_engine.paintings.noise import coordinates, fbm, sample, smoothstep
 
 SKY = palette("#3f6fb5", "#7fa8d8", "#f3c9a0", "#ffd86b", "#ff9e4a")

@@ -3,7 +3,7 @@
 import numpy as np
 
 from nst_engine.paintings.brush import Brush, Canvas, follow, scatter
-from nst_engine.paintings.colour import Colours, mix, palette, ramp
+from nst_engine.paintings.color import Colours, mix, palette, ramp
 from nst_engine.paintings.noise import Field, coordinates, fbm, sample, smoothstep
 
 NIGHT = palette("#0b1540", "#14307c", "#1f57a8", "#3b8cc4", "#8cc6d8", "#d9e6c0")

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_engine.paintings.colour import Colours, palette, ramp, relief
+from nst_engine.paintings.color import Colours, palette, ramp, relief
 from nst_engine.paintings.noise import Field, coordinates, fbm, smoothstep
 
 RINGS = palette(

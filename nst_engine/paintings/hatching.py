@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from nst_engine.paintings.brush import follow, scatter
-from nst_engine.paintings.colour import Colours, mix, palette
+from nst_engine.paintings.color import Colours, mix, palette
 from nst_engine.paintings.noise import Field, coordinates, fbm, sample, smoothstep
 
 PAPER, INK = palette("#f4ead2", "#231a16")

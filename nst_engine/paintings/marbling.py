@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_engine.paintings.colour import Colours, palette
+from nst_engine.paintings.color import Colours, palette
 from nst_engine.paintings.noise import Field, coordinates, fbm, smoothstep
 
 INKS = palette("#14213d", "#b3202c", "#f2c14e", "#f7efe0", "#1f7a8c", "#e07a5f", "#3d2c5e", "#7fb069")

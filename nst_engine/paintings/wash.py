@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nst_engine.paintings.colour import Colours, palette
+from nst_engine.paintings.color import Colours, palette
 from nst_engine.paintings.noise import Field, coordinates, fbm, smoothstep
 
 PIGMENTS = palette("#1f4fa0", "#2aa5b8", "#e0457b", "#f2a12e", "#6b3fa0", "#3f9a56", "#d9402b")

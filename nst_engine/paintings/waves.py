@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from nst_engine.paintings.colour import Colours, palette
+from nst_engine.paintings.color import Colours, palette
 from nst_engine.paintings.noise import coordinates, fbm, smoothstep
 
 PAPER, SAND, DEEP, BLUE, PALE, FOAM, LINE, SUN = palette(

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nst_engine.paintings.colour import Colours, mix, palette
+from nst_engine.paintings.color import Colours, mix, palette
 from nst_engine.paintings.noise import Field, coordinates, fbm, smoothstep
 
 PAPER, INK, RED, BLUE = palette("#f3e6c8", "#1b1a1c", "#c8371f", "#2f6a86")

@@ -15,7 +15,7 @@ from typing import IO, Any
 
 import httpx
 
-from cli.stack import free_port
+from cli.local_service.stack import free_port
 from tests import waiting
 
 PATIENCE = 150.0  # seconds; a loaded machine takes its time to import torch

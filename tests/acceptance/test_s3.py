@@ -11,8 +11,8 @@ import httpx
 import pytest
 from PIL import Image
 
-from cli.stack import free_port
-from jobs.storage import open_blobs
+from cli.local_service.stack import free_port
+from jobs.storage.factory import open_blobs
 from tests.acceptance.service import nst, until
 from tests.fakes.engine import picture_bytes
 from tests.fakes.s3 import FakeS3

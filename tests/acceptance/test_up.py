@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.stack import free_port
+from cli.local_service.stack import free_port
 from tests.acceptance.service import Service, nst, running, until
 
 pytestmark = pytest.mark.acceptance

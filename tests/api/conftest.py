@@ -18,16 +18,16 @@ from anyio import to_thread
 from fastapi import FastAPI
 from PIL import Image
 
-from api.darkroom import Darkroom
-from api.intake import attempt
+from api.decoding.pool import DecoderPool
+from api.decoding.process import attempt
 from api.main import create_app
 from api.services import Services
 from api.settings import ApiSettings
-from jobs.lease import Lease, WorkerStore
 from jobs.model import OwnerLimits, Preview, Progress, ResultInfo
 from jobs.settings import JobSettings
 from jobs.status import Priority
-from nst_engine.pictures import PictureLimits
+from jobs.store.lease import Lease, WorkerStore
+from nst_engine.images.reading import PictureLimits
 from tests.api.service import Service, running_service
 
 pytestmark = pytest.mark.anyio
@@ -117,14 +117,14 @@ class Api:
         return [info.name for info in self.services.blobs.list()] + left
 
 
-class DirectDarkroom(Darkroom):
+class DirectDarkroom(DecoderPool):
     """Does everything in this process: for tests in which no picture is hostile."""
 
     async def develop(self, task: dict[str, Any]) -> dict[str, Any]:
         return await to_thread.run_sync(attempt, task)
 
 
-def direct_darkroom(settings: ApiSettings) -> Darkroom:
+def direct_darkroom(settings: ApiSettings) -> DecoderPool:
     return DirectDarkroom(processes=1, seconds=20, memory=2**31, limits=PictureLimits())
 
 
@@ -146,7 +146,7 @@ async def make_api(job_settings: JobSettings) -> AsyncIterator[MakeApi]:
 
         async def make(jobs: dict[str, Any] | None = None, **values: Any) -> Api:
             settings = job_settings.model_copy(update=jobs or {})
-            app = create_app(ApiSettings(**values), settings, make_darkroom=direct_darkroom)
+            app = create_app(ApiSettings(**values), settings, make_decoder_pool=direct_darkroom)
             await stack.enter_async_context(app.router.lifespan_context(app))
             transport = httpx.ASGITransport(app=app)
             http = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1"))

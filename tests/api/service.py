@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from cli.redis_server import running_redis
+from cli.local_service.redis_server import running_redis
 from jobs.api_keys import ApiKeys
 from jobs.connections import connect_async
 from jobs.settings import JobSettings

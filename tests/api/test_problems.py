@@ -6,7 +6,7 @@ import pytest
 
 from api.problems import as_problem
 from jobs import errors as store
-from nst_engine.errors import ConfigError, EngineError, PictureError, Problem
+from nst_engine.spec.errors import ConfigError, EngineError, PictureError, Problem
 
 
 @pytest.mark.parametrize(

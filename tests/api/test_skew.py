@@ -8,9 +8,9 @@ import pytest
 
 from jobs.connections import connect
 from jobs.model import WorkerInfo
-from jobs.releases import CURRENT, rank
 from jobs.status import Priority
-from jobs.workers import Roster
+from jobs.versions import CURRENT, rank
+from jobs.worker_registry import WorkerRegistry
 from tests.api.conftest import Api, form
 
 pytestmark = pytest.mark.anyio
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.anyio
 
 def announce(api: Api, *models: str) -> None:
     info = WorkerInfo(id="w1", host="here", device="cpu", models=models, priorities=tuple(Priority), started_at=1.0)
-    Roster(connect(api.settings), ttl_seconds=10).announce(info)
+    WorkerRegistry(connect(api.settings), ttl_seconds=10).announce(info)
 
 
 async def test_a_record_says_who_wrote_it_and_which_parameters_are_defaults(api: Api) -> None:

@@ -19,7 +19,7 @@ from typing import IO, Any
 
 import httpx
 
-from cli.redis_server import running_redis
+from cli.local_service.redis_server import running_redis
 from jobs.api_keys import ApiKeys
 from jobs.connections import connect_async
 from jobs.settings import JobSettings

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from jobs.model import Event
-from tests.chaos.mischief import EVERYONE, Deed
+from tests.chaos.faults import EVERYONE, Deed
 from tests.chaos.watch import Life, seconds
 
 BLAMELESS = "storage_full"  # such a job waits for room, not for a worker

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from tests.chaos.account import Account, broken, settle
+from tests.chaos.invariants import Account, broken, settle
 from tests.chaos.run import Scene, keep_sending, scene
 from tests.chaos.system import Child, Pace
 

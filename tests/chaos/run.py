@@ -15,12 +15,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jobs.broker import CeleryPermits, make_celery
-from jobs.client import JobClient
 from jobs.connections import connect_async
-from tests.chaos.account import Account, settle
+from jobs.queue import CeleryPermits, make_celery
+from jobs.store.job_store import JobStore
 from tests.chaos.client import Customer
-from tests.chaos.mischief import Mischief
+from tests.chaos.faults import Mischief
+from tests.chaos.invariants import Account, settle
 from tests.chaos.recovery import recoveries
 from tests.chaos.system import Pace, System
 from tests.chaos.watch import Watch, seconds
@@ -51,7 +51,7 @@ class Scene:
     """Everything that a run works with."""
 
     system: System
-    client: JobClient
+    client: JobStore
     customer: Customer
     watch: Watch
     mischief: Mischief
@@ -63,7 +63,7 @@ async def scene(folder: Path, pace: Pace, seed: int) -> AsyncIterator[Scene]:
     system = System(folder, pace)
     settings = system.settings
     await system.start()
-    client = JobClient(connect_async(settings), CeleryPermits(make_celery(settings)), settings)
+    client = JobStore(connect_async(settings), CeleryPermits(make_celery(settings)), settings)
     customer, watch = Customer(system, random.Random(seed + 1)), Watch(client)
     watching = asyncio.create_task(_watch(customer, watch))
     try:

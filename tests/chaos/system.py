@@ -15,7 +15,7 @@ from pathlib import Path
 
 import httpx
 
-from cli.redis_server import RedisFiles, start_redis, stop_redis
+from cli.local_service.redis_server import RedisFiles, start_redis, stop_redis
 from jobs.settings import JobSettings
 from tests.chaos.proxy import Relay
 

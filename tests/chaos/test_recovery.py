@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from jobs.model import Event
-from tests.chaos.mischief import Deed
+from tests.chaos.faults import Deed
 from tests.chaos.recovery import recoveries
 from tests.chaos.watch import Life
 

@@ -7,9 +7,9 @@ import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from jobs.client import JobClient
 from jobs.errors import JobsError
 from jobs.model import Event
+from jobs.store.job_store import JobStore
 
 IDLE_SECONDS = 0.2
 
@@ -28,7 +28,7 @@ class Life:
 class Watch:
     """Reads the events of the jobs it was told of until each has ended; outlives a Redis that comes and goes."""
 
-    def __init__(self, client: JobClient) -> None:
+    def __init__(self, client: JobStore) -> None:
         self._client = client
         self.lives: dict[str, Life] = {}
         self.ready: dict[str, float] = {}  # when each worker was first seen

@@ -3,7 +3,7 @@ import pytest
 from cli.errors import InputError
 from cli.main import main
 from cli.parameters import configured, flag, options
-from nst_engine.config import StyleConfig
+from nst_engine.spec.config import StyleConfig
 
 
 def test_every_parameter_is_an_option_with_the_configs_own_help() -> None:

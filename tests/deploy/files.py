@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from cli.configuration import PREFIX, settings
+from cli.commands.config import PREFIX, settings
 
 ROOT = Path(__file__).parents[2]
 Document = dict[str, Any]

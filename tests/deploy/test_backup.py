@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from cli.redis_server import find_redis, prepare, running_redis
+from cli.local_service.redis_server import find_redis, prepare, running_redis
 from tests.deploy.files import ROOT
 
 RESTORE = ROOT / "deploy" / "redis-restore.sh"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from bench.concepts import STRIPS, picture
+from bench.sheets.concepts import STRIPS, picture
 from cli.main import application
 from tests.documents.examples import PAGES, ROOT, RUN, SHOWN, examples
 

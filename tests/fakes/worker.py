@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jobs.settings import JobSettings
 from tests.fakes.engine import FakeEngine, Journal
-from worker.devices import Device, fitting
+from worker.devices.discovery import Device, fitting
 from worker.main import Plan, run
 from worker.settings import WorkerSettings
 

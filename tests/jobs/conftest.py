@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 import redis
 
-from jobs.client import NO_LIMITS, JobClient
 from jobs.connections import connect, connect_async
 from jobs.errors import StoreUnavailable
-from jobs.lease import Lease, WorkerStore
 from jobs.model import BlobRef, Inputs, Job, NewJob, Options, OwnerLimits, new_job_id
 from jobs.settings import JobSettings
 from jobs.status import Priority
+from jobs.store.job_store import NO_LIMITS, JobStore
+from jobs.store.lease import Lease, WorkerStore
 
 
 @dataclass
@@ -47,7 +47,7 @@ def make_job(owner: str = "ann", **values: Any) -> NewJob:
 class Store:
     """Both sides of the store."""
 
-    client: JobClient
+    client: JobStore
     worker: WorkerStore
     redis: redis.Redis
     permits: ListedPermits
@@ -85,7 +85,7 @@ def raw(redis_url: str) -> Iterator[redis.Redis]:
 
 @pytest.fixture
 async def store(job_settings: JobSettings, permits: ListedPermits, raw: redis.Redis) -> AsyncIterator[Store]:
-    client = JobClient(connect_async(job_settings), permits, job_settings)
+    client = JobStore(connect_async(job_settings), permits, job_settings)
     worker = WorkerStore(connect(job_settings), job_settings)
     yield Store(client=client, worker=worker, redis=raw, permits=permits, settings=job_settings)
     await client.aclose()

@@ -7,12 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from nst_engine import memory, stylize
-from nst_engine.config import StyleConfig
-from nst_engine.errors import MemoryLimitError
-from nst_engine.layers import NETWORKS
 from nst_engine.memory import BACKWARD, GIB, Tiling, available, measure, plan_tiles
-from nst_engine.networks import Network, NetworkSpec, build_body
+from nst_engine.networks.features import Network, NetworkSpec, build_body
 from nst_engine.schedule import Scale
+from nst_engine.spec.config import StyleConfig
+from nst_engine.spec.errors import MemoryLimitError
+from nst_engine.spec.layers import NETWORKS
 from tests.nst_engine.tiny import SHALLOW, config, network, photo, picture, seeded
 
 

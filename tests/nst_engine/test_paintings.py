@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from nst_engine.errors import ConfigError
 from nst_engine.paintings import STYLES, paint
+from nst_engine.spec.errors import ConfigError
 
 
 def pixels(name: str, size: int, seed: int = 0) -> np.ndarray:

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from nst_engine import Step, load_network, stylize
-from nst_engine.images import resize, to_tensor
-from nst_engine.layers import NETWORKS, substitutions
 from nst_engine.paintings import paint
-from nst_engine.presets import PRESETS, resolve
+from nst_engine.spec.layers import NETWORKS, substitutions
+from nst_engine.spec.presets import PRESETS, resolve
+from nst_engine.tensors import resize, to_tensor
 from tests.nst_engine.tiny import photo, picture
 
 CONTENT, STYLE = photo(80, 76, 1), picture(64, 64, 2)
@@ -165,7 +165,7 @@ def test_threads_do_not_keep_a_run_from_repeating() -> None:
 
 
 def test_a_small_preview_and_the_large_final_agree() -> None:
-    """The same bar as bench/sizes.py has for 512 and 1024 px."""
+    """The same bar as bench/quality/sizes.py has for 512 and 1024 px."""
     content, style = photo(128, 100, 3), to_tensor(paint("flow-strokes", 128))
     pictures = []
     for size in (64, 128):

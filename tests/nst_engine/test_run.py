@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from nst_engine import Step, color, stylize
-from nst_engine.config import StyleConfig
-from nst_engine.errors import CheckpointError, ConfigError, DivergedError
-from nst_engine.images import resize
-from nst_engine.networks import Network
+from nst_engine.networks.features import Network
 from nst_engine.run import MAX_RETRIES
+from nst_engine.spec.config import StyleConfig
+from nst_engine.spec.errors import CheckpointError, ConfigError, DivergedError
 from nst_engine.state import State
+from nst_engine.tensors import resize
 from tests.nst_engine.tiny import TinyBody, config, network, photo, picture, seeded
 
 CONTENT, STYLE = photo(48, 44, 1), picture(40, 44, 2)

@@ -1,9 +1,9 @@
 import pytest
 
-from nst_engine.config import SizeBy
-from nst_engine.errors import ConfigError
-from nst_engine.presets import resolve
 from nst_engine.schedule import fitted, schedule
+from nst_engine.spec.config import SizeBy
+from nst_engine.spec.errors import ConfigError
+from nst_engine.spec.presets import resolve
 from tests.nst_engine.tiny import config
 
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from nst_engine import state
-from nst_engine.errors import CheckpointError
+from nst_engine.spec.errors import CheckpointError
 from nst_engine.state import State
 
 STATE = State(fingerprint="abc", scale=1, done=7, tensors={"x": torch.rand(1, 3, 4, 4), "rate": torch.tensor(0.5)})

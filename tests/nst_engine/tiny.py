@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nst_engine.config import StyleConfig
-from nst_engine.networks import Network
-from nst_engine.objective import Evaluation, Objective
+from nst_engine.losses.objective import Evaluation, Objective
+from nst_engine.networks.features import Network
+from nst_engine.spec.config import StyleConfig
 
 DEEP = "relu2s"
 SHALLOW = "relu1a"

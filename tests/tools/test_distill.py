@@ -9,16 +9,16 @@ from torch import Tensor
 from torchvision.models import squeezenet1_1
 from torchvision.models.vgg import cfgs, make_layers
 
-from nst_engine.lite import Lite
-from nst_engine.weights import expected_hash, found_hash
+from nst_engine.networks.lite import Lite
+from nst_engine.networks.weights import expected_hash, found_hash
 from tools.distill import HELD_OUT, export, summary, train
-from tools.distill_data import Pool, folder_pictures, load
-from tools.distill_muon import Muon
-from tools.distill_policy import stylised
-from tools.distill_procedural import KINDS, pictures
-from tools.distill_student import Student
-from tools.distill_teachers import TARGETS, WINDOW, Teachers, style_distance, unexplained
-from tools.distill_training import Recipe, Training
+from tools.distill.data import Pool, folder_pictures, load
+from tools.distill.muon import Muon
+from tools.distill.policy import stylised
+from tools.distill.procedural import KINDS, pictures
+from tools.distill.student import Student
+from tools.distill.teachers import TARGETS, WINDOW, Teachers, style_distance, unexplained
+from tools.distill.training import Recipe, Training
 
 
 @pytest.fixture(scope="module")

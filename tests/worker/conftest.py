@@ -8,20 +8,20 @@ from typing import Any
 
 import pytest
 
-from jobs.blobs import Blobs
-from jobs.client import JobClient
 from jobs.connections import connect, connect_async
-from jobs.disk import DiskBlobs
-from jobs.lease import WorkerStore
 from jobs.model import Inputs, Job, NewJob, Options, WorkerInfo, new_job_id
 from jobs.settings import JobSettings
 from jobs.status import Priority
-from jobs.workers import Roster
+from jobs.storage.blobs import Blobs
+from jobs.storage.disk import DiskBlobs
+from jobs.store.job_store import JobStore
+from jobs.store.lease import WorkerStore
+from jobs.worker_registry import WorkerRegistry
 from tests.fakes.engine import FakeEngine, picture_bytes
 from tests.jobs.conftest import ListedPermits
+from worker.attempt import Outcome, WorkerContext
 from worker.engine import Engine
-from worker.presence import Presence
-from worker.run import Outcome, Surroundings
+from worker.registration import Registration
 from worker.runner import Runner
 from worker.settings import WorkerSettings
 
@@ -32,11 +32,11 @@ INFO = WorkerInfo(id="w1", host="here", device="fake", models=("lite",), priorit
 class Bench:
     """Everything around a runner, to be changed by a test."""
 
-    client: JobClient
+    client: JobStore
     store: WorkerStore
     blobs: Blobs
     jobs: JobSettings
-    presence: Presence
+    presence: Registration
     permits: ListedPermits
     engine: Engine = field(default_factory=FakeEngine)
     settings: WorkerSettings = field(default_factory=lambda: WorkerSettings(preview_seconds=0.01, worker_nice=0))
@@ -64,7 +64,7 @@ class Bench:
             self.aborted = True
 
         return Runner(
-            Surroundings(
+            WorkerContext(
                 store=self.store,
                 blobs=self.blobs,
                 permits=self.permits,
@@ -93,13 +93,13 @@ class Bench:
 @pytest.fixture
 async def bench(job_settings: JobSettings) -> AsyncIterator[Bench]:
     permits, redis = ListedPermits(), connect(job_settings)
-    client = JobClient(connect_async(job_settings), permits, job_settings)
+    client = JobStore(connect_async(job_settings), permits, job_settings)
     yield Bench(
         client=client,
         store=WorkerStore(redis, job_settings),
         blobs=DiskBlobs(job_settings.data_dir / "blobs"),
         jobs=job_settings.model_copy(update={"heartbeat_seconds": 0.01}),
-        presence=Presence(Roster(redis, ttl_seconds=10), INFO, seconds=60),
+        presence=Registration(WorkerRegistry(redis, ttl_seconds=10), INFO, seconds=60),
         permits=permits,
     )
     await client.aclose()

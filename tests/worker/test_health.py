@@ -12,27 +12,27 @@ from jobs.connections import connect
 from jobs.model import WorkerInfo
 from jobs.settings import JobSettings
 from jobs.status import Priority
-from jobs.workers import Roster
-from worker.health import complaint
+from jobs.worker_registry import WorkerRegistry
+from worker.health import unhealthy_reason
 
 
 @pytest.fixture
-def roster(job_settings: JobSettings) -> Roster:
-    return Roster(connect(job_settings), ttl_seconds=10)
+def roster(job_settings: JobSettings) -> WorkerRegistry:
+    return WorkerRegistry(connect(job_settings), ttl_seconds=10)
 
 
 def info(host: str) -> WorkerInfo:
     return WorkerInfo(id=f"{host}-1", host=host, device="cpu", models=("lite",), priorities=tuple(Priority))
 
 
-def test_a_worker_that_says_it_is_alive_is_well(roster: Roster) -> None:
+def test_a_worker_that_says_it_is_alive_is_well(roster: WorkerRegistry) -> None:
     roster.announce(info("here"))
-    assert complaint(roster, "here") is None
+    assert unhealthy_reason(roster, "here") is None
 
 
-def test_another_machines_worker_does_not_count(roster: Roster) -> None:
+def test_another_machines_worker_does_not_count(roster: WorkerRegistry) -> None:
     roster.announce(info("there"))
-    assert complaint(roster, "here") == "no worker of here is alive"
+    assert unhealthy_reason(roster, "here") == "no worker of here is alive"
 
 
 def test_without_redis_it_says_so() -> None:

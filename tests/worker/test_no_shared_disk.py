@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from jobs.blobs import owner_of
-from jobs.broker import CeleryPermits, make_celery
-from jobs.client import JobClient
 from jobs.connections import connect_async
 from jobs.model import Inputs, Job, NewJob, new_job_id
+from jobs.queue import CeleryPermits, make_celery
 from jobs.status import Status
-from jobs.storage import open_blobs
-from nst_engine.pictures import read_picture
+from jobs.storage.blobs import owner_of
+from jobs.storage.factory import open_blobs
+from jobs.store.job_store import JobStore
+from nst_engine.images.reading import read_picture
 from tests.chaos.journal import read
 from tests.fakes.engine import picture_bytes
 from tests.fakes.s3 import FakeS3
@@ -51,7 +51,7 @@ def worker(redis_url: str, folder: Path, storage: dict[str, str]) -> Iterator[su
         process.wait(20)
 
 
-async def until(client: JobClient, job: Job, status: Status, *, progress: bool = False) -> Job:
+async def until(client: JobStore, job: Job, status: Status, *, progress: bool = False) -> Job:
     async with asyncio.timeout(60):
         while (now := await client.get(job.id, "ann")).status is not status or (progress and now.progress is None):
             await asyncio.sleep(0.05)
@@ -63,7 +63,7 @@ async def test_a_job_goes_on_at_another_machine_where_it_was_left(redis_url: str
     storage = s3.environment(bucket)
     settings = s3.settings(bucket).model_copy(update={"redis_url": redis_url, "data_dir": tmp_path / "api"})
     blobs = open_blobs(settings)
-    client = JobClient(connect_async(settings), CeleryPermits(make_celery(settings)), settings)
+    client = JobStore(connect_async(settings), CeleryPermits(make_celery(settings)), settings)
     job_id = new_job_id()
     content = blobs.put(f"{job_id}/content", picture_bytes(), "image/png")
     style = blobs.put(f"{job_id}/style-0", picture_bytes((0, 0, 250)), "image/png")

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jobs.disk import DiskBlobs
 from jobs.model import Progress
+from jobs.storage.disk import DiskBlobs
 from tests.fakes.engine import FakeStep
 from worker.checkpoints import Checkpoints
 from worker.engine import RunRequest
-from worker.speed import Speed
-from worker.timelapse import Timelapse
+from worker.pictures.timelapse import Timelapse
+from worker.throughput import Speed
 
 
 class Clock:

@@ -15,13 +15,13 @@ from structlog.contextvars import get_contextvars
 
 from jobs.errors import BlobTooLarge, StorageFull, StorageUnavailable, StoreUnavailable
 from jobs.model import BlobRef
-from jobs.redis_blobs import RedisBlobs
 from jobs.status import Status
-from nst_engine.pictures import read_metadata
+from jobs.storage.redis import RedisBlobs
+from nst_engine.images.reading import read_metadata
 from tests.fakes.engine import BROKEN, DIVERGES, TOO_BIG, TOO_BIG_FOR_NOW, FakeEngine
 from tests.worker.conftest import Bench
+from worker.attempt import Outcome
 from worker.engine import RunRequest, RunStep
-from worker.run import Outcome
 
 pytestmark = pytest.mark.anyio
 
@@ -252,7 +252,7 @@ async def test_a_damaged_checkpoint_starts_the_run_afresh(bench: Bench, redis_ur
     job = await bench.create(steps=10)
     lease = bench.store.claim("lite", worker="w0", token="t0")
     assert lease is not None
-    from jobs.lease import Checkpoint
+    from jobs.store.lease import Checkpoint
 
     name = f"{job.id}/checkpoint-t0-4"
     ref = bench.blobs.put(name, b"no state" if damage == "other" else b'{"fake": 1, "iteration": 4}')

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from jobs.connections import connect
-from jobs.lease import WorkerStore
 from jobs.model import Inputs, Job, NewJob, Options, new_job_id
-from jobs.releases import CURRENT, rank
 from jobs.status import Status
-from nst_engine.config import StyleConfig
-from nst_engine.presets import resolve
+from jobs.store.lease import WorkerStore
+from jobs.versions import CURRENT, rank
+from nst_engine.spec.config import StyleConfig
+from nst_engine.spec.presets import resolve
 from tests.fakes.engine import FakeEngine, picture_bytes
 from tests.worker.conftest import Bench
-from worker.run import Outcome
+from worker.attempt import Outcome
 from worker.torch_engine import TorchEngine
 
 pytestmark = pytest.mark.anyio

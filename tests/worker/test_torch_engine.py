@@ -14,9 +14,9 @@ import tifffile
 import torch
 from PIL import Image
 
-from nst_engine.errors import DivergedError, MemoryLimitError
 from nst_engine.paintings import paint
-from nst_engine.presets import resolve
+from nst_engine.spec.errors import DivergedError, MemoryLimitError
+from nst_engine.spec.presets import resolve
 from worker import torch_engine
 from worker.engine import BadCheckpointError, OutOfMemoryRunError, RunError, RunRequest
 from worker.torch_engine import TorchEngine, installed_models

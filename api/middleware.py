@@ -1,0 +1,109 @@
+"""The outermost layer: request ids, security headers, one log line and the metrics of each request."""
+
+import re
+import secrets
+import time
+from collections.abc import Iterable
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.metrics import Metrics
+from api.problems import ProblemError, problem_response
+
+GIVEN_ID = re.compile(rb"[0-9A-Za-z._-]{8,64}")
+QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
+HEADERS = {
+    b"x-content-type-options": b"nosniff",
+    b"referrer-policy": b"no-referrer",
+    b"x-frame-options": b"DENY",
+    b"cross-origin-opener-policy": b"same-origin",
+    b"permissions-policy": b"camera=(), microphone=(), geolocation=()",
+    b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
+    b"cache-control": b"no-store",
+}
+
+log = structlog.get_logger("api.requests")
+
+
+class RequestMiddleware:
+    """Wrap an app; what it raises becomes a 500 that says nothing of what is inside."""
+
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, root_path: str = "", shared_with: Iterable[str] = ()) -> None:
+        self._app, self._metrics, self._root_path = app, metrics, root_path.rstrip("/")
+        resource_policy = b"cross-origin" if tuple(shared_with) else b"same-origin"
+        self._headers = {**HEADERS, b"cross-origin-resource-policy": resource_policy}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        if self._root_path:  # paths are understood with and without it: proxies differ in whether they take it off
+            scope["root_path"] = self._root_path
+        request_id = scope["nst.request_id"] = _request_id(scope)
+        began, status = time.perf_counter(), 0
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+
+        if scope["method"] == "HEAD" and not scope["path"].endswith("/events"):
+            scope, send = {**scope, "method": "GET"}, _without_body(send)
+
+        async def send_on(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                self._add_headers(message["headers"], request_id)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_on)
+        except Exception:  # the runner: whatever it is, the client gets a problem and the log the rest
+            log.exception("request_failed", method=scope["method"], path=scope["path"])
+            if status == 0:
+                error = ProblemError(500, "internal", "the service met an unexpected error")
+                await problem_response(error, request_id)(scope, receive, send_on)
+        finally:
+            self._record(scope, status, time.perf_counter() - began)
+
+    def _add_headers(self, headers: list[tuple[bytes, bytes]], request_id: str) -> None:
+        """Add what every answer has, where the app has not said otherwise."""
+        given = {name for name, _ in headers}
+        headers.append((b"x-request-id", request_id.encode("latin-1")))
+        headers += [header for header in self._headers.items() if header[0] not in given]
+
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", "other")
+        self._metrics.observe_request(scope["method"], route, status, seconds)
+        if scope["path"] in QUIET and status < 400:
+            return
+        # The path only: a query may hold a signature.
+        log.info(
+            "request",
+            method=scope["method"],
+            path=scope["path"][:200],
+            status=status,
+            milliseconds=round(seconds * 1000, 1),
+            client=(scope.get("client") or ("-",))[0],
+            owner=scope.get("nst.owner"),
+        )
+
+
+def _without_body(send: Send) -> Send:
+    """Let an answer's headers through and end it there: what HEAD asks for."""
+
+    async def send_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            await send(message)
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    return send_headers
+
+
+def _request_id(scope: Scope) -> str:
+    """Take over the id that a proxy gave, if it looks like one."""
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and GIVEN_ID.fullmatch(value):
+            text: str = value.decode("ascii")
+            return text
+    return secrets.token_hex(16)

@@ -1,0 +1,150 @@
+"""The picture sheets of docs/gallery.md: `python -m bench.sheets.gallery [SHEET ...]`; all of them without an argument.
+
+Each sheet is one call of `nst sweep` with the project's own pictures, so that anybody can make it again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFilter
+from skimage import data
+
+from cli.main import main as nst
+
+SIZE, STEPS = 192, 150
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sheet:
+    """A sheet: what it shows, and the arguments of `nst sweep` that make it; {cat}, {face} and {rest} are pictures."""
+
+    name: str
+    title: str
+    text: str
+    arguments: str
+
+
+SHEETS = (
+    Sheet(
+        name="strength",
+        title="Strength",
+        text="The one knob to know: 0 is nearly the photo, 0.5 the preset as it is, 1 nearly all style.",
+        arguments="{cat} flow-strokes --over strength=0,0.25,0.5,0.75,1",
+    ),
+    Sheet(
+        name="styles",
+        title="Style scale",
+        text="The size of the painting relative to the photo: smaller gives finer strokes.",
+        arguments="{cat} flow-strokes --over style_scale=0.35,0.6,1,1.6",
+    ),
+    Sheet(
+        name="color",
+        title="Preserving colour",
+        text="`luminance` keeps the photo's colours exactly; `linear` moves the painting's palette to the photo's.",
+        arguments="{cat} flow-strokes --over preserve_color=none,luminance,linear",
+    ),
+    Sheet(
+        name="blend",
+        title="Blending styles",
+        text="Two paintings, with the weights of each.",
+        arguments='{cat} waves stained-glass --over "style_blend=1,0;3,1;1,1;1,3;0,1"',
+    ),
+    Sheet(
+        name="masks",
+        title="Masks",
+        text="A painting for the cat's face, another for the rest: one mask per style, white where it applies.",
+        arguments="{cat} stained-glass waves --mask {face} --mask {rest} --over strength=0.4,0.6",
+    ),
+    Sheet(
+        name="initialisations",
+        title="Initialisations",
+        text="Where the optimisation starts, and how strongly it is pulled, from the two systems that report it.",
+        arguments="{cat} flow-strokes --preset cnn-explorer --model lite --steps 400 "
+        "--over style_weight=3e3,3e4,3e5 --over init=content,style,gaussian,uniform",
+    ),
+    Sheet(
+        name="steps",
+        title="A picture every n steps",
+        text="How the picture evolves.",
+        arguments="{cat} flow-strokes --over steps=10,30,100,300",
+    ),
+    Sheet(
+        name="networks",
+        title="Networks",
+        text="The same parameters on two networks; the second needs `nst weights pull squeezenet1_1` once.",
+        arguments="{cat} flow-strokes --over model=lite,squeezenet1_1 --over strength=0.3,0.5,0.7",
+    ),
+    Sheet(
+        name="content-layer",
+        title="Content layer",
+        text="The deeper the layer, the freer the style is to bend forms.",
+        arguments="{cat} flow-strokes --over content_layers=relu1a,fire2,fire3,fire5,fire7",
+    ),
+    Sheet(
+        name="style-layers",
+        title="Style layers up to k",
+        text="Colours first, then strokes, then larger forms.",
+        arguments="{cat} flow-strokes --over "
+        '"style_layers=relu1a;relu1a,fire2;relu1a,fire2,fire3;relu1a,fire2,fire3,fire5;'
+        'relu1a,fire2,fire3,fire5,fire7"',
+    ),
+)
+
+
+def main() -> None:
+    """Make the sheets asked for and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    names = [sheet.name for sheet in SHEETS]
+    parser.add_argument("sheets", nargs="*", metavar="SHEET", help=f"of {', '.join(names)}; default all")
+    parser.add_argument("--out", type=Path, default=Path("docs"))
+    asked = parser.parse_args()
+    (asked.out / "images").mkdir(parents=True, exist_ok=True)
+    for sheet in SHEETS:
+        if not asked.sheets or sheet.name in asked.sheets:
+            make(sheet, asked.out / "images" / f"gallery-{sheet.name}.jpg")
+    (asked.out / "gallery.md").write_text(page())
+
+
+def make(sheet: Sheet, output: Path, *, size: int = SIZE, steps: int = STEPS) -> None:
+    """Make one sheet with `nst sweep`, cells of `size` px; `steps` unless its arguments name theirs."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = pictures(Path(folder))
+        words = [word.format(**files) for word in shlex.split(sheet.arguments)]
+        fixed = [] if "steps" in sheet.arguments else ["--steps", str(steps)]
+        code = nst(["sweep", *words, "--max-size", str(size), *fixed, "-o", str(output), "-q"])
+    if code:
+        raise SystemExit(f"{sheet.name}: nst sweep ended with {code}")
+
+
+def pictures(folder: Path) -> dict[str, str]:
+    """Write the pictures that the sheets name; return their paths."""
+    cat = Image.fromarray(data.chelsea()).convert("RGB")  # type: ignore[no-untyped-call]
+    face = Image.new("L", cat.size)
+    ImageDraw.Draw(face).ellipse((120, 30, 350, 260), fill=255)
+    face = face.filter(ImageFilter.GaussianBlur(12))
+    made = {"cat": cat, "face": face, "rest": Image.eval(face, lambda value: 255 - value)}
+    for name, picture in made.items():
+        picture.save(folder / f"{name}.png")
+    return {name: str(folder / f"{name}.png") for name in made}
+
+
+def page() -> str:
+    """Return docs/gallery.md."""
+    tag = "<!-- not run: `make gallery` runs them all, which takes a while -->"
+    parts = [f"# Gallery\n\n{tag}\n\nEvery sheet is one `nst sweep`, repeated by `make gallery`.\n"]
+    for sheet in SHEETS:
+        command = f"nst sweep {sheet.arguments} --max-size {SIZE} -o {sheet.name}.jpg"
+        for name in ("cat", "face", "rest"):
+            command = command.replace(f"{{{name}}}", f"{name}.png")
+        picture = f"![{sheet.title}](images/gallery-{sheet.name}.jpg)"
+        parts.append(f"## {sheet.title}\n\n{sheet.text}\n\n{picture}\n\n```bash\n{command}\n```\n")
+    return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""`nst workers`: who is at work."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import typer
+
+from cli.service import asked, job_settings
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+    from jobs.model import WorkerInfo
+
+
+def workers(as_json: bool = typer.Option(False, "--json", help="Print JSON.")) -> None:
+    """List the live workers: device, networks, speed and current job."""
+    from cli.terminal import console, table
+
+    found = asked(_live)
+    if as_json:
+        typer.echo(json.dumps([asdict(worker) for worker in found], indent=2))
+        return
+    if not found:
+        typer.echo("no worker is alive", err=True)
+        return
+    columns = ("WORKER", "HOST", "DEVICE", "STATE", "JOB", "MODELS", "ITERATIONS/S", "RELEASE")
+    console().print(table(columns, [_row(worker) for worker in found]))
+
+
+async def _live(redis: Redis) -> tuple[WorkerInfo, ...]:
+    from jobs.queue import CeleryPermits, make_celery
+    from jobs.store.job_store import JobStore
+
+    settings = job_settings()
+    return await JobStore(redis, CeleryPermits(make_celery(settings)), settings).workers()
+
+
+def _row(worker: WorkerInfo) -> tuple[str, ...]:
+    speed = " ".join(f"{model} {rate:.1f}" for model, rate in worker.speed.items())
+    models = " ".join(worker.models)
+    return worker.id, worker.host, worker.device, worker.state, worker.job or "", models, speed, worker.version

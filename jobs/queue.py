@@ -1,0 +1,74 @@
+"""Celery over Redis: the settings that API and worker share, and the publication of permits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from jobs.errors import StoreUnavailable
+from jobs.permits import queue_name
+from jobs.settings import JobSettings
+from jobs.status import Priority
+from jobs.store.scripts import PREFIX
+
+RUN_TASK = "nst.run"
+
+
+def make_celery(settings: JobSettings) -> Celery:
+    """Build the Celery application; nothing connects yet.
+
+    Messages are acknowledged early and results are not kept: the job record is the truth, a message only a permit.
+    """
+    app = Celery("nst", broker=broker_url(settings.redis_url), set_as_current=False)
+    transport = {
+        "global_keyprefix": PREFIX,
+        "socket_timeout": max(settings.redis_timeout_seconds, 5.0),
+        "socket_connect_timeout": settings.redis_timeout_seconds,
+        "socket_keepalive": True,
+        "health_check_interval": 10,
+        "visibility_timeout": 7 * 24 * 3600,
+    }
+    app.conf.update(
+        broker_transport_options=transport,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_pool_limit=4,
+        worker_prefetch_multiplier=1,
+        worker_disable_prefetch=True,
+        worker_concurrency=1,
+        worker_proc_alive_timeout=120.0,  # a child opens its device before it says that it is up
+        worker_hijack_root_logger=False,
+        worker_send_task_events=False,
+        worker_enable_remote_control=False,
+        task_ignore_result=True,
+        task_store_errors_even_if_ignored=False,
+        task_acks_late=False,
+        task_serializer="json",
+        accept_content=["json"],
+        task_create_missing_queues=True,
+        result_backend=None,
+        enable_utc=True,
+    )
+    return app
+
+
+def broker_url(redis_url: str) -> str:
+    """Turn a Redis address into the one Celery understands."""
+    return "redis+socket://" + redis_url.removeprefix("unix://") if redis_url.startswith("unix://") else redis_url
+
+
+class CeleryPermits:
+    """Permits published as Celery messages."""
+
+    def __init__(self, app: Celery) -> None:
+        self._app = app
+
+    def publish(self, model: str, priority: Priority) -> None:
+        """Publish one permit; raise StoreUnavailable if the broker cannot be reached."""
+        options: dict[str, Any] = {"queue": queue_name(model, priority), "retry": False, "ignore_result": True}
+        try:
+            self._app.send_task(RUN_TASK, args=[model], **options)
+        except (OperationalError, OSError) as error:
+            raise StoreUnavailable("The broker is not available.") from error

@@ -1,0 +1,185 @@
+"""Blobs as files in one folder, a folder per job."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from jobs.errors import BlobError, BlobNotFound, StorageFull, StorageUnavailable
+from jobs.model import BlobRef
+from jobs.storage.blobs import NAME, BlobInfo, chunks
+
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+TEMPORARY = ".tmp"
+
+
+class DiskBlobs:
+    """Blobs on a disk: written under a temporary name, synced, then renamed."""
+
+    def __init__(self, root: Path, *, min_free_bytes: int = 0, quota_bytes: int = 0) -> None:
+        self._root = root
+        self._min_free = min_free_bytes
+        self._quota = quota_bytes
+
+    def put(
+        self, name: str, data: bytes | BinaryIO | Iterable[bytes], media_type: str = "application/octet-stream"
+    ) -> BlobRef:
+        """Store a blob durably and return its reference."""
+        target = self._path(name)
+        self.check()
+        temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}{TEMPORARY}")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            digest, size = _write(temporary, data)
+            temporary.replace(target)
+            _sync_folder(target.parent)
+        except OSError as error:
+            raise _meaning(error) from error
+        finally:
+            temporary.unlink(missing_ok=True)
+        return BlobRef(name=name, sha256=digest, bytes=size, media_type=media_type)
+
+    def take(self, name: str, path: Path, media_type: str = "application/octet-stream") -> BlobRef:
+        """Store a file as `put` does, by moving it if it lies on the same disk."""
+        target = self._path(name)
+        self.check()
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            digest, size = _synced(path)
+            path.replace(target)
+            _sync_folder(target.parent)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise _meaning(error) from error
+            with path.open("rb") as file:
+                return self.put(name, file, media_type)
+        return BlobRef(name=name, sha256=digest, bytes=size, media_type=media_type)
+
+    def open(self, name: str) -> BinaryIO:
+        """Open a blob for reading."""
+        try:
+            return self._path(name).open("rb")
+        except FileNotFoundError as error:
+            raise BlobNotFound(name) from error
+        except OSError as error:
+            raise _meaning(error) from error
+
+    def read(self, name: str) -> bytes:
+        """Return the bytes of a blob."""
+        with self.open(name) as file:
+            return file.read()
+
+    def stat(self, name: str) -> BlobInfo:
+        """Return size and age of a blob."""
+        try:
+            status = self._path(name).stat()
+        except FileNotFoundError as error:
+            raise BlobNotFound(name) from error
+        return BlobInfo(name=name, bytes=status.st_size, modified=status.st_mtime)
+
+    def copy(self, source: str, target: str) -> None:
+        """Give a blob a second name; no bytes are copied, and either can be deleted without the other."""
+        path = self._path(target)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            path.unlink(missing_ok=True)
+            os.link(self._path(source), path)
+            os.utime(path)
+            _sync_folder(path.parent)
+        except FileNotFoundError as error:
+            raise BlobNotFound(source) from error
+        except OSError:  # a file system without hard links
+            with self.open(source) as file:
+                self.put(target, file)
+
+    def delete(self, *names: str) -> None:
+        """Remove blobs, and folders left empty."""
+        for name in names:
+            path = self._found(name)
+            path.unlink(missing_ok=True)
+            try:
+                path.parent.rmdir()
+            except OSError:
+                continue  # not empty, or gone already
+
+    def delete_all(self, job_id: str) -> None:
+        """Remove the folder of a job."""
+        shutil.rmtree(self._path(f"{job_id}/all").parent, ignore_errors=True)
+
+    def list(self) -> Iterator[BlobInfo]:
+        """Walk over every file, also temporary ones."""
+        for folder in _entries(self._root):
+            for entry in _entries(Path(folder.path)) if folder.is_dir() else ():
+                try:
+                    status = entry.stat()
+                except FileNotFoundError:
+                    continue
+                yield BlobInfo(name=f"{folder.name}/{entry.name}", bytes=status.st_size, modified=status.st_mtime)
+
+    def check(self) -> None:
+        """Raise StorageFull or StorageUnavailable if a blob could not be stored now."""
+        try:
+            self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            free = shutil.disk_usage(self._root).free
+        except OSError as error:
+            raise _meaning(error) from error
+        if not os.access(self._root, os.W_OK):
+            raise StorageUnavailable("it cannot be written")
+        if free < self._min_free:
+            raise StorageFull()
+        if self._quota and sum(info.bytes for info in self.list()) >= self._quota:
+            raise StorageFull()
+
+    def _path(self, name: str) -> Path:
+        if not NAME.fullmatch(name):
+            raise BlobNotFound(name)
+        return self._root / name
+
+    def _found(self, name: str) -> Path:
+        """Return the path of a name that `list` gave, which may be a temporary one."""
+        folder, _, file = name.partition("/")
+        return self._path(name) if not file.startswith(".") else self._path(f"{folder}/x").with_name(Path(file).name)
+
+
+def _write(path: Path, data: bytes | BinaryIO | Iterable[bytes]) -> tuple[str, int]:
+    digest, size = hashlib.sha256(), 0
+    with path.open("xb") as file:
+        for chunk in chunks(data):
+            digest.update(chunk)
+            size += file.write(chunk)
+        file.flush()
+        os.fsync(file.fileno())
+    return digest.hexdigest(), size
+
+
+def _synced(path: Path) -> tuple[str, int]:
+    """Have a file on the disk and return its SHA-256 and its size."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+        return hashlib.file_digest(file, "sha256").hexdigest(), file.tell()
+
+
+def _entries(path: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(path) as found:
+            return list(found)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _sync_folder(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _meaning(error: OSError) -> BlobError:
+    return StorageFull() if error.errno in NO_ROOM else StorageUnavailable(os.strerror(error.errno or 0).lower())

@@ -1,0 +1,226 @@
+"""The job store as the API sees it: create, look, cancel, delete. Asynchronous; one Redis round trip a call."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from redis.asyncio import Redis
+
+from jobs.connections import store_errors
+from jobs.errors import (
+    JobNotFound,
+    KeyInUse,
+    KeyReused,
+    QueueFull,
+    QuotaExceeded,
+    StoreUnavailable,
+    UnreadableRecord,
+    WrongState,
+)
+from jobs.model import Event, Job, JobPage, NewJob, OwnerLimits, Stats, WorkerInfo
+from jobs.permits import Permits
+from jobs.settings import JobSettings
+from jobs.status import Priority, Status
+from jobs.store.idempotency import Idempotency, Known, key_digest
+from jobs.store.job_reader import JobReader
+from jobs.store.scripts import key, milliseconds, pack, source
+from jobs.store.serialization import View, decode_view, encode_spec
+from jobs.worker_registry import decode_worker
+
+log = logging.getLogger(__name__)
+NO_LIMITS = OwnerLimits()
+SCRIPTS = ("begin", "abandon", "create", "look", "list", "cancel", "delete")
+
+
+class JobStore:
+    """Asynchronous access to the jobs; every method raises StoreUnavailable if Redis does not answer.
+
+    `owner` is part of every look-up: a job of another owner is a JobNotFound. In what `get` returns, the seconds that
+    a job has waited and run may be `fresh_seconds` old; all else is as the record says.
+    """
+
+    def __init__(self, redis: Redis, permits: Permits, settings: JobSettings, *, fresh_seconds: float = 0.0) -> None:
+        self._redis: Any = redis
+        self._permits = permits
+        self._settings = settings
+        self._scripts = {name: redis.register_script(source(name, settings)) for name in SCRIPTS}
+        self._looks = JobReader(self._run, fresh_seconds=fresh_seconds)
+
+    async def begin(self, owner: str, key: str) -> Known | None:
+        """Reserve an idempotency key before the body is read.
+
+        Return None for a new key, and what is known of one that has its job; raise KeyInUse while another request
+        with it is being served. A reservation ends by `create`, by `abandon`, or after the upload timeout.
+        """
+        ttl = milliseconds(self._settings.upload_timeout_seconds)
+        answer = await self._run("begin", owner=owner, idem=key_digest(key), ttl=ttl)
+        if answer[0] == "pending":
+            raise KeyInUse()
+        return None if answer[0] == "new" else Known(fingerprint=answer[1], job_id=answer[2])
+
+    async def abandon(self, owner: str, key: str) -> None:
+        """Give up the reservation of an idempotency key, because the request was refused."""
+        await self._run("abandon", owner=owner, idem=key_digest(key))
+
+    async def create(
+        self, new: NewJob, *, limits: OwnerLimits = NO_LIMITS, idempotency: Idempotency | None = None
+    ) -> Job:
+        """Write record, idempotency key and waiting index at once, then publish a permit.
+
+        A failed publication is no error: the reaper publishes later. Raise QueueFull, QuotaExceeded, KeyReused (same
+        key, other fingerprint). With a key that already has a job of the same fingerprint, that job is returned:
+        compare its id with `new.id`.
+        """
+        outcome, *rest = await self._run("create", **self._creation(new, limits, idempotency))
+        self._refuse(outcome, limits)
+        if outcome == "created":
+            await self._publish(new.model, new.priority)
+        return decode_view(rest[0])
+
+    def _creation(self, new: NewJob, limits: OwnerLimits, idempotency: Idempotency | None) -> dict[str, Any]:
+        return {
+            "id": new.id,
+            "owner": new.owner,
+            "model": new.model,
+            "priority": str(new.priority),
+            "spec": encode_spec(new),
+            "webhook": new.options.webhook_url,
+            "queue_limit": self._settings.queue_limit,
+            "queued": limits.queued,
+            "running": limits.running,
+            "per_day": limits.per_day,
+            "idem": None if idempotency is None else key_digest(idempotency.key),
+            "fingerprint": None if idempotency is None else idempotency.fingerprint,
+            "idem_ttl": milliseconds(self._settings.idempotency_ttl_seconds),
+        }
+
+    def _refuse(self, outcome: str, limits: OwnerLimits) -> None:
+        match outcome:
+            case "full":
+                raise QueueFull(self._settings.queue_limit)
+            case "queued":
+                raise QuotaExceeded("queued", limits.queued or 0)
+            case "per_day":
+                raise QuotaExceeded("per_day", limits.per_day or 0)
+            case "reused":
+                raise KeyReused()
+
+    async def _publish(self, model: str, priority: Priority) -> None:
+        """Publish a permit, but let no slow broker hold up the answer."""
+        work = asyncio.ensure_future(asyncio.to_thread(self._permits.publish, model, priority))
+        try:
+            await asyncio.wait_for(asyncio.shield(work), timeout=self._settings.redis_timeout_seconds / 2)
+        except (StoreUnavailable, TimeoutError) as error:
+            work.add_done_callback(lambda done: done.cancelled() or done.exception())
+            log.warning("a permit was not published, the reaper will: %s", error or "the broker is slow")
+
+    async def get(self, job_id: str, owner: str | None) -> Job:
+        """Return one job; `owner=None` is for operators. Raise JobNotFound, UnreadableRecord."""
+        return await self._looks.get(job_id, owner)
+
+    async def list(
+        self, owner: str, *, status: Status | None = None, cursor: str | None = None, limit: int = 20
+    ) -> JobPage:
+        """Return the jobs of an owner, newest first; `cursor` is the one of the page before.
+
+        A record that cannot be read is left out, so that it does not hide the others.
+        """
+        views, more = await self._run("list", owner=owner, status=status and str(status), cursor=cursor, limit=limit)
+        return JobPage(jobs=tuple(_readable(views)), cursor=more)
+
+    async def cancel(self, job_id: str, owner: str | None) -> Job:
+        """Cancel a job and return it: `canceled` at once if it was waiting (or was canceled before), else still
+        `running` with `cancel_requested_at`. Raise JobNotFound, WrongState if it ended otherwise."""
+        outcome, *rest = await self._run("cancel", id=job_id, owner=owner)
+        if outcome == "missing":
+            raise JobNotFound(job_id)
+        if outcome == "ended":
+            raise WrongState(job_id, rest[0], "canceled")
+        return decode_view(rest[0])
+
+    async def delete(self, job_id: str, owner: str | None) -> None:
+        """Remove a job, canceling it if needed; the caller then removes its pictures (`Blobs.delete_all`).
+
+        A running job's worker finds its lease lost and stops. Pictures left over are found by the reaper.
+        """
+        if not await self._run("delete", id=job_id, owner=owner):
+            raise JobNotFound(job_id)
+
+    async def events(
+        self, after: Mapping[str, str], *, block_seconds: float = 0.0, count: int = 100
+    ) -> Mapping[str, Sequence[Event]]:
+        """Read new events of several jobs at once: `after` maps job id to the last event id seen ("0" for all).
+
+        Wait up to `block_seconds` for a first one (keep it below `redis_timeout_seconds`). A connection is held
+        meanwhile, so that one reader per process should serve all its listeners.
+        """
+        streams: dict[Any, Any] = {key("events", job_id): last for job_id, last in after.items()}
+        with store_errors():
+            answer = await self._redis.xread(
+                streams, count=count, block=milliseconds(block_seconds) if block_seconds else None
+            )
+        prefix = len(key("events", ""))
+        return {
+            name[prefix:]: [
+                Event(id=entry, type=item["type"], data=json.loads(item["data"])) for entry, item in entries
+            ]
+            for name, entries in answer or ()
+        }
+
+    async def stats(self) -> Stats:
+        """Count what waits, runs and has been."""
+        with store_errors():
+            seconds, _ = await self._redis.time()
+            pipe = self._redis.pipeline(transaction=False)
+            pipe.hgetall(key("depth")).zcard(key("leases")).zcount(key("workers"), seconds * 1000, "+inf")
+            depth, running, workers, totals = await pipe.hgetall(key("totals")).execute()
+        waiting = {(name.partition("|")[0], Priority(name.partition("|")[2])): int(n) for name, n in depth.items()}
+        return Stats(
+            waiting=waiting, running=running, workers=workers, totals={name: float(n) for name, n in totals.items()}
+        )
+
+    async def workers(self) -> tuple[WorkerInfo, ...]:
+        """List the live workers."""
+        with store_errors():
+            names = sorted(await self._redis.zrange(key("workers"), 0, -1))
+            texts = await self._redis.mget([key("worker", name) for name in names]) if names else []
+        return tuple(decode_worker(text) for text in texts if text is not None)
+
+    async def available_models(self) -> frozenset[str]:
+        """Name the networks that at least one live worker has."""
+        return frozenset(model for worker in await self.workers() for model in worker.models)
+
+    async def may_ask_for(self, model: str) -> bool:
+        """Tell whether a worker has a network, or had it not long ago and may be on its way back, or none is alive."""
+        with store_errors():
+            seconds, _ = await self._redis.time()
+            pipe = self._redis.pipeline(transaction=False)
+            for name in (key("serving", model), key("workers")):
+                pipe.zcount(name, seconds * 1000, "+inf")
+            serving, alive, seen = await pipe.zscore(key("networks"), model).execute()
+        return bool(serving or not alive or (seen and seen >= seconds - self._settings.network_seconds))
+
+    async def ping(self) -> None:
+        """Raise StoreUnavailable unless Redis answers and takes writes."""
+        with store_errors():
+            await self._redis.set(key("ping"), "1", px=1000)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._redis.aclose()
+
+    async def _run(self, name: str, **arguments: Any) -> Any:
+        with store_errors():
+            return await self._scripts[name](args=[pack(arguments)])
+
+
+def _readable(views: Sequence[View]) -> Iterator[Job]:
+    for view in views:
+        try:
+            yield decode_view(view)
+        except UnreadableRecord as error:
+            log.warning("job %s is left out of a list: %s", error.job_id, error)

@@ -1,0 +1,228 @@
+"""Webhooks: telling a client's server that a job has ended, signed (Standard Webhooks), tried until it answers."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, Protocol
+
+import httpx
+from pydantic import BeforeValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from redis import Redis
+from standardwebhooks.webhooks import Webhook
+
+from jobs.connections import store_errors
+from jobs.errors import StoreUnavailable
+from jobs.service_secret import service_secret_now, webhook_secret
+from jobs.settings import JobSettings
+from jobs.store.scripts import key
+from jobs.webhooks.outbox import Delivery, Outbox
+from jobs.webhooks.url_guard import AddressRefusedError, AddressUnknownError, Destination, Resolve, destination, resolve
+
+log = logging.getLogger(__name__)
+GONE = 410
+GONE_SECONDS = 30 * 24 * 3600
+
+
+def _items(value: Any) -> Any:
+    """Read `a, b`; leave sequences alone."""
+    return tuple(item.strip() for item in value.split(",") if item.strip()) if isinstance(value, str) else value
+
+
+class WebhookSettings(BaseSettings):
+    """How webhooks are delivered."""
+
+    model_config = SettingsConfigDict(env_prefix="NST_", env_ignore_empty=True, frozen=True, extra="ignore")
+
+    secret: SecretStr | None = Field(
+        None, description="Signs webhooks and picture URLs; made and kept in Redis when not set."
+    )
+    webhook_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_items)] = Field(
+        (), description="Hosts (host or host:port) that webhooks may reach over http and although they are not public."
+    )
+    webhook_seconds: float = Field(10.0, gt=0, description="Longest time a receiver may take to answer a webhook.")
+    webhook_delays: Annotated[tuple[float, ...], NoDecode, BeforeValidator(_items)] = Field(
+        (5, 60, 300, 1800, 7200, 18000, 36000), description="Seconds before each further attempt at a webhook."
+    )
+    webhook_poll_seconds: float = Field(1.0, gt=0, description="How often a worker looks for webhooks that are due.")
+
+
+class Sender(Protocol):
+    """Sends one request; `post` below is one."""
+
+    def __call__(self, place: Destination, body: bytes, headers: dict[str, str], *, seconds: float) -> int:
+        """Return the status of the answer; raises httpx.HTTPError."""
+
+
+def post(place: Destination, body: bytes, headers: dict[str, str], *, seconds: float) -> int:
+    """Send a request to the address that was checked, asking for the name; follows nothing, reads no answer.
+
+    The time is that of the whole exchange, which a synchronous client cannot bound: a receiver that sends its headers
+    byte by byte would keep it for ever.
+    """
+    try:
+        return asyncio.run(asyncio.wait_for(_post(place, body, headers, seconds), seconds))
+    except TimeoutError:
+        raise httpx.ReadTimeout("the receiver did not answer in time") from None
+
+
+async def _post(place: Destination, body: bytes, headers: dict[str, str], seconds: float) -> int:
+    address = f"[{place.address}]" if ":" in place.address else place.address
+    host = f"[{place.host}]" if ":" in place.host else place.host
+    default = 443 if place.scheme == "https" else 80
+    named = {**headers, "Host": host if place.port == default else f"{host}:{place.port}"}
+    async with httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=seconds) as client:
+        url = f"{place.scheme}://{address}:{place.port}{place.target}"
+        request = client.build_request("POST", url, content=body, headers=named)
+        request.extensions["sni_hostname"] = place.host
+        answer = await client.send(request, stream=True)
+        await answer.aclose()
+    return answer.status_code
+
+
+class Webhooks:
+    """Deliver what is due in the outbox."""
+
+    def __init__(
+        self,
+        redis: Redis,
+        outbox: Outbox,
+        settings: WebhookSettings,
+        *,
+        sender: Sender = post,
+        resolver: Resolve = resolve,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        looking: threading.Lock | None = None,
+    ) -> None:
+        self._redis: Any = redis
+        self._outbox, self._settings = outbox, settings
+        self._secret = settings.secret.get_secret_value().encode() if settings.secret else None
+        self._send, self._resolve, self._now = sender, resolver, now
+        self._looking = looking or threading.Lock()
+
+    def run(self, stopped: Callable[[float], bool]) -> None:
+        """Deliver until told to stop; of those that share a lock one looks for work: idling costs Redis little."""
+        while True:
+            with self._looking:
+                while (delivery := self._sought()) is None:
+                    if stopped(self._settings.webhook_poll_seconds):
+                        return
+            try:
+                self._deliver(delivery)
+            except StoreUnavailable:
+                continue
+            except Exception:  # a chore's runner: the next delivery may fare better
+                log.exception("webhooks: an unexpected error")
+
+    def deliver_next(self) -> bool:
+        """Try one delivery that is due; False if there is none."""
+        delivery = self._take()
+        if delivery is not None:
+            self._deliver(delivery)
+        return delivery is not None
+
+    def _sought(self) -> Delivery | None:
+        """Take what is due; a store that is down has nothing."""
+        try:
+            return self._take()
+        except StoreUnavailable:
+            return None
+        except Exception:  # a chore's runner, as above
+            log.exception("webhooks: an unexpected error")
+            return None
+
+    def _take(self) -> Delivery | None:
+        return self._outbox.take(lease_seconds=self._settings.webhook_seconds * 3 + 30)
+
+    def _deliver(self, delivery: Delivery) -> None:
+        if self._is_gone(delivery):
+            self._outbox.done(delivery)
+            return
+        status, reason = self._attempt(delivery)
+        self._settle(delivery, status, reason)
+
+    def _attempt(self, delivery: Delivery) -> tuple[int | None, str]:
+        """Send; returns the status, or None and the reason. A refused address is a 0: it will not get better."""
+        try:
+            place = destination(delivery.url, allowed_hosts=self._settings.webhook_hosts, resolver=self._resolve)
+        except AddressRefusedError as error:
+            return 0, str(error)
+        except AddressUnknownError as error:
+            return None, str(error)
+        body, headers = self.signed(delivery)
+        try:
+            return self._send(place, body, headers, seconds=self._settings.webhook_seconds), ""
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            return None, type(error).__name__
+
+    def signed(self, delivery: Delivery) -> tuple[bytes, dict[str, str]]:
+        """Return body and headers of a delivery."""
+        ended = datetime.fromtimestamp(delivery.payload["time_ms"] / 1000, UTC)
+        payload = {
+            "type": delivery.payload["type"],
+            "timestamp": ended.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "data": delivery.payload["data"],
+        }
+        text, now = json.dumps(payload, separators=(",", ":")), self._now()
+        if self._secret is None:
+            self._secret = service_secret_now(self._redis)
+        signer = Webhook(webhook_secret(self._secret, delivery.owner))
+        headers = {
+            "Content-Type": "application/json",
+            "User-Agent": "nst",
+            "webhook-id": delivery.id,
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": signer.sign(delivery.id, now, text),
+        }
+        return text.encode(), headers
+
+    def _settle(self, delivery: Delivery, status: int | None, reason: str) -> None:
+        told = {"job": delivery.job_id, "attempt": delivery.attempt, "status": status}
+        if status is not None and 200 <= status < 300:
+            log.info("webhook delivered", extra=told)
+            self._outbox.done(delivery)
+        elif status == 0:
+            log.warning("webhook refused: %s", reason, extra=told)
+            self._outbox.done(delivery)
+        elif status == GONE:
+            log.warning("webhook disabled by its receiver (410)", extra=told)
+            self._disable(delivery)
+            self._outbox.done(delivery)
+        else:
+            self._again(delivery, reason or f"status {status}")
+
+    def _again(self, delivery: Delivery, reason: str) -> None:
+        delays: Sequence[float] = self._settings.webhook_delays
+        if delivery.attempt > len(delays):
+            log.warning("webhook given up after %d attempts: %s", delivery.attempt, reason)
+            self._outbox.done(delivery)
+            return
+        log.info("webhook failed, to be tried again: %s", reason)
+        self._outbox.again(delivery, in_seconds=delays[delivery.attempt - 1])
+
+    def _is_gone(self, delivery: Delivery) -> bool:
+        with store_errors():
+            return bool(self._redis.exists(_gone_key(delivery)))
+
+    def _disable(self, delivery: Delivery) -> None:
+        with store_errors():
+            self._redis.set(_gone_key(delivery), "1", ex=GONE_SECONDS)
+
+
+def webhook_tasks(
+    redis: Redis, jobs: JobSettings, settings: WebhookSettings, *, threads: int = 4
+) -> list[Callable[[Callable[[float], bool]], None]]:
+    """Return what a worker's keeper runs; several at once, because a receiver may take its time."""
+    looking = threading.Lock()
+    return [Webhooks(redis, Outbox(redis, jobs), settings, looking=looking).run for _ in range(threads)]
+
+
+def _gone_key(delivery: Delivery) -> str:
+    digest = hashlib.sha256(f"{delivery.owner}\n{delivery.url}".encode()).hexdigest()
+    return key("webhook-gone", digest)

@@ -1,0 +1,68 @@
+"""Webhooks that are due: written by the script that ends a job, taken from here by whoever delivers them.
+
+Ending a job with a `webhook_url` writes a delivery in the same script, so that none is forgotten. A delivery that was
+taken and not settled comes back after its lease.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from redis import Redis
+
+from jobs.connections import store_errors
+from jobs.settings import JobSettings
+from jobs.store.scripts import key, milliseconds, pack, source
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Delivery:
+    """One webhook to be sent; `id` stays the same over all attempts, which count from 1."""
+
+    id: str
+    job_id: str
+    owner: str
+    url: str
+    attempt: int
+    payload: Mapping[str, Any]  # {"type": "job.succeeded", "time_ms": ..., "data": {"id", "status", "error"?}}
+
+
+class Outbox:
+    """Synchronous access to the deliveries."""
+
+    def __init__(self, redis: Redis, settings: JobSettings) -> None:
+        self._redis: Any = redis
+        self._take = redis.register_script(source("outbox_take", settings))
+
+    def take(self, *, lease_seconds: float = 60.0) -> Delivery | None:
+        """Take the next delivery that is due, or None; it comes back after `lease_seconds` unless settled."""
+        with store_errors():
+            found = self._take(args=[pack({"lease": milliseconds(lease_seconds)})])
+        if found is None:
+            return None
+        name, flat = found
+        fields = dict(zip(flat[::2], flat[1::2], strict=True))
+        return Delivery(
+            id=name,
+            job_id=fields["job"],
+            owner=fields["owner"],
+            url=fields["url"],
+            attempt=int(fields["attempt"]),
+            payload=json.loads(fields["payload"]),
+        )
+
+    def done(self, delivery: Delivery) -> None:
+        """Forget a delivery: it was accepted, or is given up."""
+        with store_errors():
+            pipe = self._redis.pipeline(transaction=True)
+            pipe.delete(key("webhook", delivery.id)).zrem(key("webhooks"), delivery.id).execute()
+
+    def again(self, delivery: Delivery, *, in_seconds: float) -> None:
+        """Make a delivery due again later."""
+        with store_errors():
+            seconds, _ = self._redis.time()
+            due = seconds * 1000 + milliseconds(in_seconds)
+            self._redis.zadd(key("webhooks"), {delivery.id: due}, xx=True)

@@ -1,0 +1,151 @@
+"""Writing pictures: PNG, JPEG, WebP and TIFF with an sRGB profile and the run's parameters in the file."""
+
+import io
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from PIL import ExifTags, Image, ImageCms
+from PIL.PngImagePlugin import PngInfo
+
+from nst_engine.spec.errors import PictureError
+from nst_engine.version import __version__
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array16 = np.ndarray[Any, np.dtype[np.uint16]]
+
+METADATA_KEY = "nst"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileFormat:
+    """Name a format that pictures are written in."""
+
+    name: str
+    media_type: str
+    suffix: str
+    quality: int | None
+
+
+WRITABLE: Mapping[str, FileFormat] = {
+    "png": FileFormat(name="png", media_type="image/png", suffix=".png", quality=None),
+    "jpeg": FileFormat(name="jpeg", media_type="image/jpeg", suffix=".jpg", quality=92),
+    "webp": FileFormat(name="webp", media_type="image/webp", suffix=".webp", quality=90),
+    "tiff": FileFormat(name="tiff", media_type="image/tiff", suffix=".tif", quality=None),
+}
+
+
+@cache
+def srgb_profile() -> bytes:
+    """Return an sRGB ICC profile; the same bytes at any time, so that equal pictures are equal files."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    profile[24:36] = bytes.fromhex("07ea00010001000000000000")  # the date of creation
+    profile[84:100] = bytes(16)  # the profile's own checksum: zero says not computed
+    return bytes(profile)
+
+
+def encode(
+    image: Image.Image, name: str, *, quality: int | None = None, metadata: Mapping[str, Any] | None = None
+) -> bytes:
+    """Write a picture as a file of the named format (a key of WRITABLE); quality (1..100) is for JPEG and WebP."""
+    if name not in WRITABLE:
+        raise PictureError("format_unknown", f"unknown format {name!r}; one of {', '.join(WRITABLE)}")
+    quality = quality or WRITABLE[name].quality
+    options: dict[str, Any] = {"icc_profile": srgb_profile()}
+    if name == "png":
+        options |= {"pnginfo": _png_text(metadata), "compress_level": 6}
+    elif name == "tiff":
+        options |= {"tiffinfo": _tiff_tags(metadata), "compression": "tiff_adobe_deflate"}
+    else:
+        options |= {"quality": quality, "exif": _exif(metadata)}
+    if name == "jpeg":
+        options |= {"subsampling": 0 if (quality or 0) >= 90 else 2, "optimize": True}
+    file = io.BytesIO()
+    image.convert("RGB").save(file, name.upper(), **options)
+    return file.getvalue()
+
+
+def encode16(array: "Array16", *, metadata: Mapping[str, Any] | None = None) -> bytes:
+    """Write (H, W, 3) uint16 sRGB values as a 16-bit TIFF."""
+    import tifffile
+
+    file = io.BytesIO()
+    tifffile.imwrite(
+        file,
+        array,
+        photometric="rgb",
+        compression="zlib",
+        predictor=True,
+        iccprofile=srgb_profile(),
+        description=_text(metadata) if metadata is not None else None,
+        software=_software(),
+        metadata=None,
+    )
+    return file.getvalue()
+
+
+def timelapse(frames: Iterable[Image.Image], *, milliseconds: int = 80, hold: int = 2000, quality: int = 80) -> bytes:
+    """Write frames as an animated WebP of the last one's size, which stays on for `hold` milliseconds."""
+    pictures = [frame.convert("RGB") for frame in frames]
+    if not pictures:
+        raise PictureError("no_frames", "a time-lapse needs at least one frame")
+    size = pictures[-1].size
+    pictures = [picture.resize(size, Image.Resampling.BICUBIC) for picture in pictures]
+    durations = [milliseconds] * (len(pictures) - 1) + [hold]
+    file = io.BytesIO()
+    first, *rest = pictures
+    first.save(file, "WEBP", save_all=True, append_images=rest, duration=durations, loop=0, quality=quality, method=2)
+    return file.getvalue()
+
+
+def read_metadata(data: bytes) -> dict[str, Any] | None:
+    """Return the parameters that encode or encode16 wrote into a file, or None."""
+    with Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "WEBP", "TIFF")) as image:
+        if image.format == "PNG":
+            image.load()
+            text: object = image.info.get(METADATA_KEY)
+        elif image.format == "TIFF":
+            text = image.getexif().get(ExifTags.Base.ImageDescription)
+        else:
+            comment = image.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment, b"")
+            text = comment[8:].decode("ascii", "replace") if isinstance(comment, bytes) else comment
+    try:
+        found = json.loads(str(text))
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _text(metadata: Mapping[str, Any]) -> str:
+    return json.dumps(dict(metadata), sort_keys=True, separators=(",", ":"))
+
+
+def _software() -> str:
+    return f"nst {__version__}"
+
+
+def _png_text(metadata: Mapping[str, Any] | None) -> PngInfo:
+    info = PngInfo()
+    info.add_itxt("Software", _software())
+    if metadata is not None:
+        info.add_itxt(METADATA_KEY, _text(metadata))
+    return info
+
+
+def _tiff_tags(metadata: Mapping[str, Any] | None) -> dict[int, str]:
+    tags = {int(ExifTags.Base.Software): _software()}
+    if metadata is not None:
+        tags[int(ExifTags.Base.ImageDescription)] = _text(metadata)
+    return tags
+
+
+def _exif(metadata: Mapping[str, Any] | None) -> bytes:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Software] = _software()
+    if metadata is not None:
+        exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = b"ASCII\0\0\0" + _text(metadata).encode("ascii")
+    return exif.tobytes()

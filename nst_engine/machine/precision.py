@@ -1,0 +1,45 @@
+"""The arithmetic of the convolutions; statistics are float32 always."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from nst_engine.spec.config import Precision
+from nst_engine.spec.errors import ConfigError, Problem
+
+
+def effective(wanted: Precision, device: torch.device) -> Precision:
+    """Return the precision to compute in on `device`; raises ConfigError for TF32 without CUDA."""
+    if wanted is Precision.AUTO:
+        return _quick_and_close(device)
+    if wanted is Precision.TF32 and device.type != "cuda":
+        message = f"tf32 needs a CUDA device, this run is on {device.type}"
+        raise ConfigError(f"precision: {message}", (Problem(field="precision", message=message),))
+    return wanted
+
+
+def _quick_and_close(device: torch.device) -> Precision:
+    """Return the quickest precision that makes the same picture to the eye (docs/adr/0070-bfloat16-on-the-cpu.md)."""
+    if device.type == "cuda":
+        return Precision.TF32
+    return Precision.BFLOAT16 if device.type == "cpu" and computes_bfloat16() else Precision.FLOAT32
+
+
+def computes_bfloat16() -> bool:
+    """Tell whether the CPU multiplies bfloat16 by instructions of its own; without them it is slower than float32."""
+    able = torch.cpu.get_capabilities()
+    return any(able.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
+
+
+@contextmanager
+def convolutions_in(precision: Precision) -> Iterator[None]:
+    """Let cuDNN use TF32 inside the block exactly when `precision` says so; matrix products stay float32."""
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = precision is Precision.TF32
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = before

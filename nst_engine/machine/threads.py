@@ -1,0 +1,27 @@
+"""How many of this process's threads compute a picture on the CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from nst_engine.spec.layers import NETWORKS
+
+
+@contextmanager
+def threads_for(pixels: int, model: str) -> Iterator[None]:
+    """Compute on one thread inside the block where waking the others takes longer than they save.
+
+    An iteration is hundreds of operations, each of which the sleeping threads are woken for.
+    """
+    before = torch.get_num_threads()
+    if before == 1 or pixels > NETWORKS[model].alone:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

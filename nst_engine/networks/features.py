@@ -1,0 +1,239 @@
+"""Pretrained networks as functions from an image to features at named layers, cut after the last layer needed."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+import torch
+import torchvision.models as zoo
+from torch import Tensor, nn
+from torch.fx import GraphModule
+from torchvision.models.feature_extraction import create_feature_extractor
+
+from nst_engine.losses.moments import to_float32
+from nst_engine.networks import weights
+from nst_engine.networks.lite import Lite
+from nst_engine.spec.config import InputConvention, Model, Padding, Pooling, Precision, StyleConfig
+from nst_engine.spec.layers import NETWORKS, resolve_layers
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+CAFFE_MEAN = (123.68, 116.779, 103.939)  # RGB; the mean image of ImageNet that the VGG authors subtracted
+
+_BUILDERS: Mapping[str, Callable[[], nn.Module]] = {
+    "lite": Lite,
+    "vgg19": zoo.vgg19,
+    "vgg16": zoo.vgg16,
+    "squeezenet1_1": zoo.squeezenet1_1,
+    "resnet50": zoo.resnet50,
+    "inception_v3": lambda: zoo.inception_v3(transform_input=False, init_weights=False),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkSpec:
+    """What makes two runs able to share a loaded network; hashable."""
+
+    model: Model
+    layers: tuple[str, ...]
+    pooling: Pooling = Pooling.MAX
+    padding: Padding = Padding.ZEROS
+    convention: InputConvention = InputConvention.TORCHVISION
+
+    @classmethod
+    def of(cls, config: StyleConfig) -> Self:
+        """Return the part of `config` that decides about the network."""
+        info = NETWORKS[config.model]
+        wanted = resolve_layers(config.content_layers, info) | resolve_layers(config.style_layers, info)
+        return cls(
+            model=config.model,
+            layers=tuple(name for name in info.layers if name in wanted),
+            pooling=config.pooling,
+            padding=config.padding,
+            convention=config.input_convention,
+        )
+
+
+class Network:
+    """Features at named layers of an image.
+
+    `body` maps normalised input (1, 3, H, W) to a mapping from layer name to features (1, C, h, w).
+    """
+
+    def __init__(
+        self,
+        body: nn.Module,
+        *,
+        convention: InputConvention = InputConvention.TORCHVISION,
+        caffe_weights: bool = False,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.body = body
+        self.device = torch.device(device)
+        self.pixel_scale = 1.0 if convention is InputConvention.TORCHVISION else 255.0
+        mean, std = _mean_and_std(convention)
+        self._bgr = convention is InputConvention.CAFFE and caffe_weights
+        self._mean = torch.tensor(mean, device=self.device).view(1, 3, 1, 1)
+        self._std = torch.tensor(std, device=self.device).view(1, 3, 1, 1)
+        self.zero = torch.zeros((), device=self.device)
+        # oneDNN's convolutions are a fifth quicker this way; unmeasured on other devices.
+        self.memory_format = torch.channels_last if self.device.type == "cpu" else torch.contiguous_format
+
+    def normalise(self, image: Tensor) -> Tensor:
+        """Turn RGB in [0, 1], (1, 3, H, W), into network input."""
+        x = (image - self._mean) / self._std
+        return x.flip(1) if self._bgr else x
+
+    def denormalise(self, x: Tensor) -> Tensor:
+        """Turn network input, (1, 3, H, W), into RGB."""
+        return (x.flip(1) if self._bgr else x) * self._std + self._mean
+
+    def features(self, image: Tensor, precision: Precision = Precision.FLOAT32) -> Mapping[str, Tensor]:
+        """Return the features of an image (1, 3, H, W) in [0, 1], float32 whatever the convolutions run in."""
+        return {name: to_float32(f) for name, f in self.read(self.enter(image), precision).items()}
+
+    def enter(self, image: Tensor) -> Tensor:
+        """Return the network input of an image, in the memory format that the convolutions are quickest in."""
+        return self.normalise(image).contiguous(memory_format=self.memory_format)
+
+    def leave(self, gradient: Tensor, onto: Tensor) -> None:
+        """Turn a gradient by the network input into one by the image, and add it to `onto`."""
+        onto.addcdiv_(gradient.flip(1) if self._bgr else gradient, self._std)
+
+    def read(self, x: Tensor, precision: Precision = Precision.FLOAT32) -> Mapping[str, Tensor]:
+        """Return the features of network input, in the arithmetic of the convolutions."""
+        half = precision is Precision.BFLOAT16
+        found: Mapping[str, Tensor] = self.in_bfloat16(x.bfloat16()) if half else self.body(x)
+        return found
+
+    @cached_property
+    def in_bfloat16(self) -> nn.Module:
+        """The body with its weights rounded once: autocast would round them at every call."""
+        return copy.deepcopy(self.body).bfloat16()
+
+
+def _mean_and_std(convention: InputConvention) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return mean and standard deviation per RGB channel, for pixels in [0, 1]."""
+    if convention is InputConvention.TORCHVISION:
+        return IMAGENET_MEAN, IMAGENET_STD
+    mean = tuple(m / 255 for m in CAFFE_MEAN) if convention is InputConvention.CAFFE else IMAGENET_MEAN
+    return mean, (1 / 255, 1 / 255, 1 / 255)
+
+
+def load_network(
+    config: StyleConfig, *, device: torch.device | str = "cpu", weights_dir: str | Path | None = None
+) -> Network:
+    """Return the network `config` asks for with its pretrained weights on `device`.
+
+    Raises WeightsError where they are missing, damaged or do not reach the layers asked for.
+    """
+    spec = NetworkSpec.of(config)
+    body, caffe = load_body(spec, Path(weights_dir) if weights_dir else None)
+    body.to(device)
+    return Network(body, convention=spec.convention, caffe_weights=caffe, device=device)
+
+
+def load_body(spec: NetworkSpec, weights_dir: Path | None) -> tuple[GraphModule, bool]:
+    """Return the network cut after the last layer of `spec` with its weights, and whether Caffe trained them."""
+    body = build_body(spec)
+    detail = ""
+    for path in weights.candidates(spec.model, weights_dir):
+        state = weights.read(path, spec.model)
+        lacking = _fill(body, state)
+        if not lacking:
+            return body.eval().requires_grad_(False), "caffe" in path.stem
+        if lacking == "shape" or unexpected_key(spec.model, state):
+            raise weights.damaged(path, spec.model, "belongs to another network")
+        detail = f" ({path.name} does not reach {spec.layers[-1]})"
+    raise weights.missing(spec.model, detail)
+
+
+def build_body(spec: NetworkSpec) -> GraphModule:
+    """Return the network cut after the last layer of `spec`, its parameters on the meta device."""
+    with torch.device("meta"):
+        model = _BUILDERS[spec.model]().eval()
+    _set_pooling(model, spec.pooling)
+    _set_padding(model, spec.padding)
+    table = NETWORKS[spec.model].layers
+    body: GraphModule = create_feature_extractor(
+        model, {table[layer]: layer for layer in spec.layers}, suppress_diff_warning=True
+    )
+    _relu_in_place_where_safe(body)
+    return body
+
+
+def parameters(model: str) -> dict[str, torch.Size]:
+    """Return names and shapes of all that a network of ours can load, shallow to deep; the classifier is not."""
+    with torch.device("meta"):
+        state = _BUILDERS[model]().state_dict()
+    return {name: value.shape for name, value in state.items() if not _is_unused(name)}
+
+
+def unexpected_key(model: str, names: Iterable[str]) -> str | None:
+    """Return a name among a file's that the network does not have, or None."""
+    own = parameters(model)
+    return next((name for name in names if name not in own and not _is_unused(name)), None)
+
+
+def _is_unused(name: str) -> bool:
+    return name.startswith(("classifier.", "fc.", "AuxLogits.")) or name.endswith("num_batches_tracked")
+
+
+def _fill(body: GraphModule, state: Mapping[str, Tensor]) -> str:
+    """Put `state` into `body`; return "" or what is wrong: "shape" or the first parameter that is not there."""
+    own = body.state_dict()
+    for name, value in own.items():
+        if name.endswith("num_batches_tracked"):
+            continue
+        if name not in state:
+            return name
+        if state[name].shape != value.shape:
+            return "shape"
+    counters = {name: torch.zeros((), dtype=torch.long) for name in own if name.endswith("num_batches_tracked")}
+    body.load_state_dict({name: counters.get(name, state.get(name)) for name in own}, assign=True)
+    return ""
+
+
+class _L2Pool(nn.Module):
+    """Root of the mean of squares; the small constant keeps the gradient finite at 0."""
+
+    def __init__(self, mean: nn.AvgPool2d) -> None:
+        super().__init__()
+        self.mean = mean
+
+    def forward(self, x: Tensor) -> Tensor:
+        pooled: Tensor = self.mean(x.square())
+        return (pooled + 1e-8).sqrt()
+
+
+def _set_pooling(model: nn.Module, pooling: Pooling) -> None:
+    if pooling is Pooling.MAX:
+        return
+    for parent in list(model.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, nn.MaxPool2d):
+                mean = nn.AvgPool2d(child.kernel_size, child.stride, child.padding, ceil_mode=child.ceil_mode)
+                setattr(parent, name, _L2Pool(mean) if pooling is Pooling.L2 else mean)
+
+
+def _set_padding(model: nn.Module, padding: Padding) -> None:
+    """Pad the first convolution by repeating the border, which leaves no frame in the picture."""
+    if padding is Padding.REPLICATE:
+        first = next(module for module in model.modules() if isinstance(module, nn.Conv2d))
+        first.padding_mode = "replicate"
+
+
+def _relu_in_place_where_safe(body: GraphModule) -> None:
+    """Let a ReLU overwrite its input only where nothing else reads it, so that a conv layer asked for stays itself."""
+    modules = dict(body.named_modules())
+    for node in body.graph.nodes:
+        module = modules.get(str(node.target)) if node.op == "call_module" else None
+        if isinstance(module, nn.ReLU):
+            (source,) = node.all_input_nodes
+            behind = modules.get(str(source.target)) if source.op == "call_module" else None
+            module.inplace = isinstance(behind, nn.Conv2d | nn.BatchNorm2d) and len(source.users) == 1

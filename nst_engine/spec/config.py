@@ -1,0 +1,330 @@
+"""The parameters of one run, with bounds, units and help written once; loads no torch.
+
+The command line, the HTTP API, OpenAPI and the web page are generated from `StyleConfig`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+
+from nst_engine.spec.errors import ConfigError, Problem
+from nst_engine.spec.layers import NETWORKS, resolve_layers
+
+
+class Model(StrEnum):
+    LITE = "lite"
+    VGG19 = "vgg19"
+    VGG16 = "vgg16"
+    SQUEEZENET = "squeezenet1_1"
+    RESNET50 = "resnet50"
+    INCEPTION = "inception_v3"
+
+
+class InputConvention(StrEnum):
+    """How pixels in [0, 1] become network input."""
+
+    TORCHVISION = "torchvision"  # RGB, minus the ImageNet mean, divided by its standard deviation
+    CAFFE = "caffe"  # BGR, 0…255, minus the mean; RGB order where the weights were not trained with Caffe
+    MEAN255 = "mean255"  # RGB, 0…255, minus the ImageNet mean
+
+
+class Pooling(StrEnum):
+    MAX = "max"
+    AVERAGE = "average"
+    L2 = "l2"
+
+
+class Padding(StrEnum):
+    ZEROS = "zeros"
+    REPLICATE = "replicate"
+
+
+class ContentLoss(StrEnum):
+    MEAN = "mean"  # mean((F − P)²)
+    HALF_SUM = "half_sum"  # ½ Σ(F − P)²
+    NORMALISED = "normalised"  # mean((F − P)²) / var(P)
+
+
+class StyleStatistic(StrEnum):
+    GRAM = "gram"
+    WASSERSTEIN = "wasserstein"
+
+
+class GramScale(StrEnum):
+    """What F Fᵀ is divided by."""
+
+    NONE = "none"
+    HW = "hw"
+    CHW = "chw"
+
+
+class StyleLoss(StrEnum):
+    """How the difference of two Gram matrices becomes a number."""
+
+    MEAN = "mean"  # mean((G − A)²)
+    SUM = "sum"  # Σ(G − A)²
+    MEAN_PER_CHW = "mean_per_chw"  # mean((G − A)²) / (c·h·w)
+    NORMALISED = "normalised"  # Σ(G − A)² / ΣA²
+
+
+class TvLoss(StrEnum):
+    """Total variation, on pixels in the units of the input convention."""
+
+    L1 = "l1"  # Σ|d|
+    L2 = "l2"  # Σd²
+    MEAN_EIGHT = "mean_eight"  # 2[(mean dx² + mean dy²)/3 + (both diagonals)/12]
+
+
+class Init(StrEnum):
+    CONTENT = "content"
+    STYLE = "style"
+    GAUSSIAN = "gaussian"
+    UNIFORM = "uniform"
+    IMAGE = "image"
+
+
+class Optimizer(StrEnum):
+    LBFGS = "lbfgs"
+    ADAM = "adam"
+
+
+class LineSearch(StrEnum):
+    NONE = "none"
+    STRONG_WOLFE = "strong_wolfe"
+
+
+class Clamp(StrEnum):
+    END = "end"
+    STEP = "step"
+
+
+class SizeBy(StrEnum):
+    LONGEST = "longest"
+    HEIGHT = "height"
+
+
+class PreserveColor(StrEnum):
+    NONE = "none"
+    LUMINANCE = "luminance"
+    LINEAR = "linear"
+
+
+class Precision(StrEnum):
+    AUTO = "auto"
+    FLOAT32 = "float32"
+    TF32 = "tf32"
+    BFLOAT16 = "bfloat16"
+
+
+class Memory(StrEnum):
+    AUTO = "auto"
+    NORMAL = "normal"
+    LOW = "low"
+
+
+def _layer_weights(value: object) -> object:
+    """Read `conv1_1:1,conv2_1:0.5` or `conv1_1,conv2_1`; leave mappings alone."""
+    if not isinstance(value, str):
+        return value
+    pairs = (item.partition(":") for item in value.replace(" ", "").split(",") if item)
+    return {name: weight or 1.0 for name, _, weight in pairs}
+
+
+def _numbers(value: object) -> object:
+    """Read `3,1`; leave sequences and None alone."""
+    if not isinstance(value, str):
+        return value
+    return tuple(item for item in value.replace(" ", "").split(",") if item) or None
+
+
+Weight = Annotated[float, Field(ge=0, le=1e12)]
+LayerWeights = Annotated[dict[str, Weight], BeforeValidator(_layer_weights)]
+Blend = Annotated[tuple[Annotated[float, Field(ge=0, le=1e6)], ...] | None, BeforeValidator(_numbers)]
+Shares = Annotated[tuple[Annotated[float, Field(gt=0, le=1e6)], ...], Field(min_length=1), BeforeValidator(_numbers)]
+
+
+def _field(default: Any, group: str, description: str, **bounds: Any) -> Any:
+    return Field(default=default, description=description, json_schema_extra={"group": group}, **bounds)
+
+
+class StyleConfig(BaseModel):
+    """Everything that decides what a run makes of its pictures; defaults are those of the preset `default`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    preset: str = _field("default", "basic", "Preset the values were taken from.", max_length=40)
+    strength: float = _field(
+        0.5,
+        "basic",
+        "How strongly the style shows: 0 is nearly the photo, 0.5 the preset as it is, 1 nearly all style.",
+        ge=0,
+        le=1,
+    )
+    max_size: int = _field(
+        512, "basic", "Longest side of the result in pixels; pictures are never enlarged.", ge=16, le=8192
+    )
+    steps: int = _field(300, "basic", "Iterations over all scales together.", ge=1, le=20_000)
+    preserve_color: PreserveColor = _field(
+        PreserveColor.NONE,
+        "basic",
+        "Keep the content's colours: transfer luminance only, or match the style's colours to the content's (linear).",
+    )
+    seed: int = _field(0, "basic", "Seed of everything random; same seed, same picture.", ge=0, le=2**31 - 1)
+
+    model: Model = _field(Model.LITE, "network", "Pretrained network whose features are compared.")
+    input_convention: InputConvention = _field(
+        InputConvention.TORCHVISION, "network", "How pixels are scaled and shifted before the network sees them."
+    )
+    pooling: Pooling = _field(Pooling.MAX, "network", "Pooling of the network.")
+    padding: Padding = _field(Padding.REPLICATE, "network", "Padding of the first convolution.")
+    content_layers: LayerWeights = _field(
+        {"content": 1.0, "style4": 1.0},
+        "network",
+        "Layers (or roles) compared with the content, each with its weight: relu4_2:1.",
+    )
+    style_layers: LayerWeights = _field(
+        {"style1": 50.0, "style2": 5.0, "style3": 5.0, "style4": 1.0, "style5": 0.4},
+        "network",
+        "Layers (or roles) whose statistics are compared with the style, each with its weight: relu1_1:1,relu2_1:0.5.",
+    )
+
+    content_weight: float = _field(0.125, "losses", "Weight of the content loss; 0 leaves it out.", ge=0, le=1e12)
+    style_weight: float = _field(1.0, "losses", "Weight of the style loss; 0 leaves it out.", ge=0, le=1e12)
+    tv_weight: float = _field(0.5, "losses", "Weight of the total variation loss; more is smoother.", ge=0, le=1e9)
+    range_weight: float = _field(0.0, "losses", "Weight of the penalty on pixel values outside [0, 1].", ge=0, le=1e9)
+    content_loss: ContentLoss = _field(ContentLoss.NORMALISED, "losses", "How content features are compared.")
+    style_statistic: StyleStatistic = _field(
+        StyleStatistic.GRAM,
+        "losses",
+        "What is compared of the style: Gram matrices, or Gaussians fitted to the features.",
+    )
+    gram_scale: GramScale = _field(GramScale.HW, "losses", "What a Gram matrix is divided by.")
+    style_loss: StyleLoss = _field(StyleLoss.NORMALISED, "losses", "How two Gram matrices are compared.")
+    tv_loss: TvLoss = _field(TvLoss.MEAN_EIGHT, "losses", "Form of the total variation.")
+
+    style_blend: Blend = _field(
+        None, "styles", "Weights of the style images, in their order: 3,1. Equal when left out."
+    )
+    style_scale: float = _field(
+        1.0, "styles", "Size of the style image relative to the content: smaller gives smaller strokes.", ge=0.1, le=4
+    )
+    style_upscale: bool = _field(True, "styles", "Allow the style image to be enlarged to the size it is wanted in.")
+
+    init: Init = _field(Init.CONTENT, "start", "Picture the optimisation starts from.")
+    init_std: float = _field(
+        1.0, "start", "Standard deviation (gaussian) or half width (uniform) in network input units.", gt=0, le=255
+    )
+
+    optimizer: Optimizer = _field(Optimizer.LBFGS, "optimiser", "Optimiser of the pixels.")
+    learning_rate: float = _field(
+        1.0, "optimiser", "Step size of the optimiser, in pixel units of the input convention.", gt=0, le=1000
+    )
+    adam_beta1: float = _field(0.9, "optimiser", "Adam's decay of the first moment.", ge=0, lt=1)
+    adam_beta2: float = _field(0.999, "optimiser", "Adam's decay of the second moment.", ge=0, lt=1)
+    lbfgs_history: int = _field(10, "optimiser", "Pairs L-BFGS remembers.", ge=1, le=100)
+    lbfgs_coarse: float = _field(
+        1.0,
+        "optimiser",
+        "How much further L-BFGS first moves coarse structure than fine detail; 0 is the plain method.",
+        ge=0,
+        le=100,
+    )
+    line_search: LineSearch = _field(LineSearch.NONE, "optimiser", "Line search of L-BFGS.")
+    clamp: Clamp = _field(Clamp.END, "optimiser", "When pixels are clamped to [0, 1]; after each step with Adam only.")
+    average_decay: float = _field(
+        0.0, "optimiser", "Decay of the average of iterates that is the result; 0 takes the last.", ge=0, lt=1
+    )
+    plateau: float = _field(
+        0.0,
+        "optimiser",
+        "Leave a scale early once the loss fell by less than this share over 20 iterations; 0 never.",
+        ge=0,
+        lt=1,
+    )
+
+    scales: int = _field(8, "schedule", "How many sizes, coarse to fine, at most.", ge=1, le=16)
+    scale_factor: float = _field(2.0, "schedule", "Ratio between the sizes of neighbouring scales.", gt=1, le=8)
+    min_size: int = _field(64, "schedule", "No scale is smaller than this, except the only one.", ge=16, le=8192)
+    scale_shares: Shares = _field(
+        (3.0, 2.0, 1.0), "schedule", "Shares of the steps from the coarsest scale on; the last one repeats."
+    )
+    carry_state: bool = _field(True, "schedule", "Carry the optimiser's state over to the next scale.")
+    detail: float = _field(
+        1.0,
+        "schedule",
+        "Share of the content's fine detail that is added whenever the picture is enlarged (Kolkin et al. 2019).",
+        ge=0,
+        le=1,
+    )
+    size_by: SizeBy = _field(SizeBy.LONGEST, "schedule", "Which side max_size measures.")
+
+    precision: Precision = _field(
+        Precision.AUTO,
+        "machine",
+        "Arithmetic of convolutions: auto is tf32 on CUDA, bfloat16 on a CPU that multiplies it itself, else float32.",
+    )
+    memory: Memory = _field(
+        Memory.AUTO, "machine", "Low computes in tiles, slower in bounded memory; auto does so when it has to."
+    )
+
+    @field_validator("style_layers", "content_layers", mode="after")
+    @classmethod
+    def _known_layers(cls, value: dict[str, float], info: ValidationInfo) -> dict[str, float]:
+        if not any(value.values()):
+            raise ValueError("give at least one layer a weight above 0; set the loss's weight to 0 to leave it out")
+        if "model" in info.data:
+            resolve_layers(value, NETWORKS[info.data["model"]])
+        return value
+
+    @field_validator("style_weight", mode="after")
+    @classmethod
+    def _some_loss(cls, value: float, info: ValidationInfo) -> float:
+        if value == 0 and info.data.get("content_weight") == 0:
+            raise ValueError("content_weight and style_weight are both 0: nothing to optimise")
+        return value
+
+    @field_validator("style_blend", mode="after")
+    @classmethod
+    def _some_blend(cls, value: tuple[float, ...] | None) -> tuple[float, ...] | None:
+        if value is not None and sum(value) <= 0:
+            raise ValueError("at least one weight has to be above 0")
+        return value
+
+    @field_validator("clamp", mode="after")
+    @classmethod
+    def _clamp_with_adam(cls, value: Clamp, info: ValidationInfo) -> Clamp:
+        if value is Clamp.STEP and info.data.get("optimizer") is Optimizer.LBFGS:
+            raise ValueError("step goes with optimizer=adam only: it makes L-BFGS diverge")
+        return value
+
+    @classmethod
+    def checked(cls, values: Mapping[str, object]) -> Self:
+        """Validate `values`, turning every violated bound into one ConfigError."""
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            problems = problems_of(error)
+            raise ConfigError("; ".join(f"{p.field}: {p.message}" for p in problems), problems) from None
+
+    @property
+    def style_factor(self) -> float:
+        """Factor that `strength` puts on the style weight: 1 at 0.5, two decades either way."""
+        return float(10.0 ** (4.0 * (self.strength - 0.5)))
+
+
+def problems_of(error: ValidationError) -> tuple[Problem, ...]:
+    """Name field, value and range of every violated bound."""
+    found = []
+    for item in error.errors(include_url=False):
+        field = ".".join(str(part) for part in item["loc"]) or "parameters"
+        message = item["msg"].removeprefix("Value error, ")
+        if item["type"] == "extra_forbidden":
+            message = "no such parameter"
+        elif item["loc"] and isinstance(item["input"], str | int | float):
+            message = f"{message}, got {item['input']!r:.80}"
+        found.append(Problem(field=field, message=message))
+    return tuple(found)

@@ -1,0 +1,262 @@
+"""The named systems, each as data: one frozen config, its source, and how exact it is; loads no torch.
+
+Where a system leaves a number unsaid, the note says which value was taken. Three readings hold for all of them: L-BFGS
+remembers 10 pairs (the originals' libraries remember 100), so that a checkpoint stays small; an image is clamped to
+[0, 1] at the end only, unless a system clamps each step; and the arithmetic is float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nst_engine.spec.config import (
+    Clamp,
+    ContentLoss,
+    GramScale,
+    Init,
+    InputConvention,
+    LineSearch,
+    Model,
+    Optimizer,
+    Padding,
+    Pooling,
+    Precision,
+    SizeBy,
+    StyleConfig,
+    StyleLoss,
+    StyleStatistic,
+    TvLoss,
+)
+from nst_engine.spec.errors import ConfigError, Problem
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preset:
+    """A system by name: what it is in one line, where it comes from, and how exact the reproduction is."""
+
+    name: str
+    summary: str
+    source: str
+    exactness: str
+    config: StyleConfig
+
+
+CONV = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
+RELU = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+
+# What the single-scale systems of the first wave share: no multi-scale, no tricks of ours.
+_PLAIN: Mapping[str, Any] = {
+    "model": Model.VGG19,
+    "padding": Padding.ZEROS,
+    "scales": 1,
+    "carry_state": False,
+    "detail": 0.0,
+    "content_loss": ContentLoss.MEAN,
+    "style_loss": StyleLoss.MEAN,
+    "gram_scale": GramScale.CHW,
+    "tv_weight": 0.0,
+    "range_weight": 0.0,
+    "lbfgs_coarse": 0.0,
+    "precision": Precision.FLOAT32,
+}
+
+
+def _equal(layers: tuple[str, ...], weight: float = 1.0) -> dict[str, float]:
+    return dict.fromkeys(layers, weight)
+
+
+def _preset(name: str, summary: str, source: str, exactness: str, **values: Any) -> Preset:
+    config = StyleConfig.checked({"preset": name, **values})
+    return Preset(name=name, summary=summary, source=source, exactness=exactness, config=config)
+
+
+DEFAULT = _preset(
+    "default",
+    "The best picture per second, on every network: coarse to fine, normalised losses, one weight for all sizes.",
+    "This project.",
+    "Exact.",
+)
+
+FIVE_LAYER = _preset(
+    "five-layer",
+    "Content and style on the same five layers of VGG-19, by Adam from the content image.",
+    "The first of five public systems after Gatys, Ecker and Bethge 2015.",
+    "Its loop reads each feature after the in-place ReLU behind it, so the layers are relu1_1…relu5_1. "
+    "Unsaid there and taken: Adam's learning rate 0.001, 356 px, 6000 steps.",
+    **{**_PLAIN, "gram_scale": GramScale.NONE, "style_loss": StyleLoss.MEAN_PER_CHW},
+    content_layers=_equal(RELU),
+    style_layers=_equal(RELU),
+    content_weight=1.0,
+    style_weight=0.01,
+    optimizer=Optimizer.ADAM,
+    learning_rate=0.001,
+    max_size=356,
+    steps=6000,
+)
+
+CLASSIC_LBFGS = _preset(
+    "classic-lbfgs",
+    "The classic: content on conv4_2, style on five layers of VGG-19, L-BFGS from the content image.",
+    "The second of five public systems after Gatys, Ecker and Bethge 2015.",
+    "Features before the ReLU. Unsaid there and taken: Gram matrices divided by c·h·w.",
+    **_PLAIN,
+    content_layers={"conv4_2": 1.0},
+    style_layers=_equal(CONV),
+    content_weight=1.0,
+    style_weight=1e6,
+    optimizer=Optimizer.LBFGS,
+    max_size=512,
+    steps=300,
+)
+
+FROM_NOISE = _preset(
+    "from-noise",
+    "Both losses on five layers of VGG-19, summed and unnormalised, from white noise.",
+    "The third of five public systems after Gatys, Ecker and Bethge 2015.",
+    "Features before the ReLU. Unsaid there and taken: L-BFGS, 512 px, 500 steps, and a style weight with which both "
+    "terms start within a factor of 10.",
+    **{**_PLAIN, "gram_scale": GramScale.NONE, "style_loss": StyleLoss.SUM, "content_loss": ContentLoss.HALF_SUM},
+    content_layers=_equal(CONV),
+    style_layers=_equal(CONV),
+    content_weight=1.0,
+    style_weight=1e-6,
+    init=Init.GAUSSIAN,
+    optimizer=Optimizer.LBFGS,
+    max_size=512,
+    steps=500,
+)
+
+DEEP_CONTENT = _preset(
+    "deep-content",
+    "Content on the deep layer conv5_2, so that the style may bend forms; slow Adam from the content image.",
+    "The fourth of five public systems after Gatys, Ecker and Bethge 2015.",
+    "Features before the ReLU. Unsaid there and taken: mean squared content, Gram matrices divided by c·h·w.",
+    **_PLAIN,
+    content_layers={"conv5_2": 1.0},
+    style_layers=_equal(CONV, 0.2),
+    content_weight=0.01,
+    style_weight=1e7,
+    optimizer=Optimizer.ADAM,
+    learning_rate=0.001,
+    max_size=400,
+    steps=7000,
+)
+
+CNN_EXPLORER = _preset(
+    "cnn-explorer",
+    "Made to compare networks, layers and starting images: VGG-19, strong-Wolfe L-BFGS, 400 px high.",
+    "The fifth of five public systems after Gatys, Ecker and Bethge 2015.",
+    "Style layers have weight 1/5, for the mean over layers. Unsaid there and taken: 1000 steps (with Adam: learning "
+    "rate 10, 3000 steps).",
+    **{**_PLAIN, "style_loss": StyleLoss.SUM, "tv_weight": 1.0},
+    input_convention=InputConvention.MEAN255,
+    content_layers={"relu4_2": 1.0},
+    style_layers=_equal(RELU, 0.2),
+    content_weight=1e5,
+    style_weight=3e4,
+    tv_loss=TvLoss.L1,
+    optimizer=Optimizer.LBFGS,
+    line_search=LineSearch.STRONG_WOLFE,
+    size_by=SizeBy.HEIGHT,
+    max_size=400,
+    steps=1000,
+)
+
+GATYS_AUTHORS = _preset(
+    "gatys-authors",
+    "The authors' own release: 512 px, then 800 px from the enlarged result.",
+    "Gatys, Ecker, Bethge, Hertzmann and Shechtman 2017 (github.com/leongatys/PytorchNeuralStyleTransfer).",
+    "Approximate with torchvision's weights: the original network was trained with Caffe.",
+    **{**_PLAIN, "gram_scale": GramScale.HW, "scales": 2},
+    input_convention=InputConvention.CAFFE,
+    content_layers={"relu4_2": 1.0},
+    style_layers={layer: 1e3 / c**2 for layer, c in zip(RELU, (64, 128, 256, 512, 512), strict=True)},
+    content_weight=1.0,
+    style_weight=1.0,
+    optimizer=Optimizer.LBFGS,
+    max_size=800,
+    scale_factor=800 / 512,
+    scale_shares=(5.0, 2.0),
+    steps=700,
+)
+
+NEURAL_STYLE = _preset(
+    "neural-style",
+    "The best-known early implementation: VGG-19, total variation, 1000 steps of L-BFGS from faint noise.",
+    "Johnson 2015 (github.com/jcjohnson/neural-style).",
+    "Approximate with torchvision's weights: the original network was trained with Caffe. Its total variation is a "
+    "gradient only; here the loss includes it, as Σd².",
+    **{**_PLAIN, "tv_weight": 1e-3},
+    input_convention=InputConvention.CAFFE,
+    content_layers={"relu4_2": 1.0},
+    style_layers=_equal(RELU),
+    content_weight=5.0,
+    style_weight=100.0,
+    tv_loss=TvLoss.L2,
+    init=Init.GAUSSIAN,
+    init_std=1e-3,
+    optimizer=Optimizer.LBFGS,
+    max_size=512,
+    steps=1000,
+)
+
+MULTISCALE_W2 = _preset(
+    "multiscale-w2",
+    "Five scales, Adam, averaged iterates, and Gaussians fitted to the features compared by Wasserstein distance.",
+    "Crowson 2021 (github.com/crowsonkb/style-transfer-pytorch).",
+    "Exact at 512 px: 1000 steps at the first of five scales, then 500 each.",
+    model=Model.VGG19,
+    padding=Padding.REPLICATE,
+    pooling=Pooling.MAX,
+    precision=Precision.FLOAT32,
+    content_layers={"relu4_2": 1.0},
+    style_layers={layer: w / 341 for layer, w in zip(RELU, (256, 64, 16, 4, 1), strict=True)},
+    content_loss=ContentLoss.MEAN,
+    style_statistic=StyleStatistic.WASSERSTEIN,
+    content_weight=0.015,
+    style_weight=1.0,
+    tv_weight=2.0,
+    tv_loss=TvLoss.MEAN_EIGHT,
+    range_weight=0.0,
+    style_upscale=False,
+    optimizer=Optimizer.ADAM,
+    learning_rate=0.02,
+    adam_beta1=0.9,
+    adam_beta2=0.99,
+    clamp=Clamp.STEP,
+    average_decay=0.99,
+    scales=5,
+    scale_factor=2**0.5,
+    min_size=128,
+    detail=0.0,
+    scale_shares=(2.0, 1.0),
+    steps=3000,
+    max_size=512,
+)
+
+PRESETS: Mapping[str, Preset] = {
+    preset.name: preset
+    for preset in (
+        DEFAULT,
+        FIVE_LAYER,
+        CLASSIC_LBFGS,
+        FROM_NOISE,
+        DEEP_CONTENT,
+        CNN_EXPLORER,
+        GATYS_AUTHORS,
+        NEURAL_STYLE,
+        MULTISCALE_W2,
+    )
+}
+
+
+def resolve(preset: str = "default", overrides: Mapping[str, object] | None = None) -> StyleConfig:
+    """Return the preset's values with `overrides` in their place; raises ConfigError naming every problem."""
+    if preset not in PRESETS:
+        names = ", ".join(PRESETS)
+        message = f"no preset {preset!r:.60}; there are {names}"
+        raise ConfigError(f"preset: {message}", (Problem(field="preset", message=message),))
+    values = PRESETS[preset].config.model_dump() | dict(overrides or {})
+    return StyleConfig.checked(values | {"preset": preset})

@@ -1,0 +1,101 @@
+"""Parameters: from JSON or fields to complete, checked values, or a refusal that names each wrong one."""
+
+import json
+
+import pytest
+
+from api.problems import ProblemError, pointer
+from api.submission.multipart import Form
+from api.submission.params import Params, parse
+
+
+def parsed(**fields: str) -> Params:
+    return parse(Form(fields=list(fields.items())))
+
+
+def refusal(*fields: tuple[str, str], hosts: tuple[str, ...] = ()) -> ProblemError:
+    with pytest.raises(ProblemError) as caught:
+        parse(Form(fields=list(fields)), webhook_hosts=hosts)
+    return caught.value
+
+
+def test_nothing_given_is_the_default_preset() -> None:
+    params = parsed()
+    assert (params.config.preset, params.options.output_format) == ("default", "png")
+
+
+def test_fields_are_read_as_what_they_are() -> None:
+    config = parsed(max_size="99", strength="0.25", carry_state="false", style_layers="style1:2,style3").config
+    assert (config.max_size, config.strength, config.carry_state) == (99, 0.25, False)
+    assert config.style_layers == {"style1": 2.0, "style3": 1.0}
+
+
+def test_objects_may_come_as_json_in_a_field() -> None:
+    assert parsed(style_layers='{"style1": 2}').config.style_layers == {"style1": 2.0}
+
+
+def test_a_list_may_come_field_by_field() -> None:
+    params = parse(Form(fields=[("style_blend", "3"), ("style_blend", "1")]))
+    assert params.config.style_blend == (3.0, 1.0)
+
+
+def test_a_preset_is_the_ground_for_what_is_given() -> None:
+    config = parsed(params=json.dumps({"preset": "classic-lbfgs", "steps": 7})).config
+    assert (config.preset, config.steps, config.scales) == ("classic-lbfgs", 7, 1)
+
+
+def test_the_operators_network_is_that_of_the_default_preset_alone() -> None:
+    def model(*fields: tuple[str, str]) -> str:
+        return parse(Form(fields=list(fields)), default_model="squeezenet1_1").config.model.value
+
+    assert model() == "squeezenet1_1"
+    assert model(("model", "lite")) == "lite"
+    assert model(("preset", "classic-lbfgs")) == "vgg19"
+
+
+def test_json_and_fields_may_be_mixed() -> None:
+    config = parsed(params='{"steps": 7}', seed="5").config
+    assert (config.steps, config.seed) == (7, 5)
+
+
+def test_every_wrong_value_is_named() -> None:
+    error = refusal(("max_size", "5"), ("strength", "7"), ("output_format", "gif"), ("surprise", "1"))
+    assert {item.pointer for item in error.errors} == {"#/max_size", "#/strength", "#/output_format", "#/surprise"}
+    assert error.status == 422
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        [("seed", "1"), ("seed", "1")],
+        [("params", "{}"), ("params", "{}")],
+        [("params", '{"seed": 1}'), ("seed", "1")],
+        [("params", '{"content": "x"}')],
+        [("params", '{"params": {}}')],
+        [("params", '{"preset": ["default"]}')],
+        [("params", '{"seed": null}')],
+        [("params", '{"max_size": 99.5}')],
+        [("params", '{"style_layers": {}}')],
+        [("clamp", "step")],
+        [("init", "image")],
+    ],
+)
+def test_refuses(fields: list[tuple[str, str]]) -> None:
+    assert refusal(*fields).status == 422
+
+
+@pytest.mark.parametrize("text", ["{", "[" * 20_000, '{"a": 1, "a": 2}', '{"seed": NaN}', "{'seed': 1}", ""])
+def test_json_that_is_none_is_a_400(text: str) -> None:
+    error = refusal(("params", text))
+    assert (error.status, error.code) == (400, "params_malformed")
+
+
+def test_a_webhook_has_to_be_public_unless_listed() -> None:
+    assert refusal(("webhook_url", "http://127.0.0.1:9/x")).errors[0].pointer == "#/webhook_url"
+    listed = Form(fields=[("webhook_url", "http://127.0.0.1:9/x")])
+    assert parse(listed, webhook_hosts=("127.0.0.1:9",)).options.webhook_url == "http://127.0.0.1:9/x"
+
+
+@pytest.mark.parametrize(("path", "expected"), [("a.b", "#/a/b"), ("a/b", "#/a~1b"), ("a~b", "#/a~0b")])
+def test_pointers_are_escaped(path: str, expected: str) -> None:
+    assert pointer(path) == expected

@@ -1,0 +1,31 @@
+import io
+
+import pytest
+from PIL import Image
+
+from cli.commands.demo import compare, photograph
+
+
+def test_the_photo_is_a_photo() -> None:
+    photo = photograph()
+    assert photo.mode == "RGB"
+    assert min(photo.size) >= 256
+
+
+def test_the_sheet_shows_photo_painting_and_result_side_by_side() -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (60, 40), "red").save(file, "PNG")
+    sheet = compare(Image.new("RGB", (300, 200), "blue"), Image.new("RGB", (500, 500), "green"), file.getvalue())
+    assert sheet.height == 40
+    shown = [sheet.getpixel((x, 20)) for x in (30, 60 + 10 + 20, sheet.width - 30)]
+    assert shown == [(0, 0, 255), (0, 128, 0), (255, 0, 0)]
+
+
+def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    from cli.errors import CommandError
+
+    monkeypatch.setitem(sys.modules, "skimage", None)
+    with pytest.raises(CommandError, match=r"nst\[embedded\]"):
+        photograph()

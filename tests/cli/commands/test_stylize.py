@@ -1,0 +1,169 @@
+import json
+from pathlib import Path
+
+import pytest
+import tifffile
+from PIL import Image
+
+from cli.main import main
+from nst_engine.images.reading import read_metadata
+from nst_engine.paintings import paint
+
+QUICK = ["--max-size", "48", "--steps", "2", "--quiet"]
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    path = tmp_path / "photo.png"
+    paint("pointillism", 64).crop((0, 0, 64, 48)).save(path)
+    return path
+
+
+def test_it_writes_the_picture_with_its_parameters(photo: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.png"
+    assert main(["stylize", str(photo), "waves", "-o", str(output), "--seed", "5", *QUICK]) == 0
+    with Image.open(output) as picture:
+        assert (picture.format, picture.size) == ("PNG", (48, 36))
+    parameters = read_metadata(output.read_bytes())
+    assert parameters is not None
+    assert (parameters["seed"], parameters["steps"], parameters["model"]) == (5, 2, "lite")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("o.jpg", "JPEG"), ("o.JPEG", "JPEG"), ("o.webp", "WEBP"), ("o.tif", "TIFF")]
+)
+def test_the_ending_decides_the_format(photo: Path, tmp_path: Path, name: str, kind: str) -> None:
+    assert main(["stylize", str(photo), "waves", "-o", str(tmp_path / name), *QUICK]) == 0
+    with Image.open(tmp_path / name) as picture:
+        assert picture.format == kind
+
+
+def test_several_styles_and_masks_are_blended(photo: Path, tmp_path: Path) -> None:
+    for name, box in (("left", (0, 0, 32, 48)), ("right", (32, 0, 64, 48))):
+        mask = Image.new("L", (64, 48))
+        mask.paste(255, box)
+        mask.save(tmp_path / f"{name}.png")
+    given = ["--style-blend", "3,1", "--mask", str(tmp_path / "left.png"), "--mask", str(tmp_path / "right.png")]
+    output = tmp_path / "out.png"
+    assert main(["stylize", str(photo), "waves", "mosaic", "-o", str(output), *given, *QUICK]) == 0
+    assert output.is_file()
+
+
+def test_without_a_name_it_is_made_from_both_inputs(
+    photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["stylize", "photo.png", "waves", *QUICK]) == 0
+    assert (tmp_path / "photo-waves.png").is_file()
+
+
+def test_a_tiff_has_16_bits(photo: Path, tmp_path: Path) -> None:
+    assert main(["stylize", str(photo), "waves", "-o", str(tmp_path / "o.tif"), *QUICK]) == 0
+    assert tifffile.imread(tmp_path / "o.tif").dtype == "uint16"
+
+
+def test_json_tells_where_the_picture_is(photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["stylize", str(photo), "waves", "-o", str(tmp_path / "o.png"), "--json", *QUICK]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["output"], told["width"], told["iterations"]) == (str(tmp_path / "o.png"), 48, 2)
+
+
+def test_previews_and_a_time_lapse_lie_beside_the_picture(photo: Path, tmp_path: Path) -> None:
+    more = ["--preview-every", "1", "--timelapse"]
+    assert main(["stylize", str(photo), "waves", "-o", str(tmp_path / "o.png"), *more, *QUICK]) == 0
+    made = {path.name for path in tmp_path.iterdir()} - {"photo.png"}
+    assert made == {"o.png", "o.00001.png", "o.00002.png", "o-timelapse.webp"}
+    with Image.open(tmp_path / "o-timelapse.webp") as lapse:
+        assert lapse.n_frames == 2
+
+
+@pytest.fixture
+def album(photo: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name in ("a.png", "b.png"):
+        (folder / name).write_bytes(photo.read_bytes())
+    (folder / "notes.txt").write_text("no picture")
+    return folder
+
+
+@pytest.mark.parametrize("pattern", ["", "/*.png"])
+def test_a_folder_or_a_pattern_is_painted_photo_by_photo(album: Path, tmp_path: Path, pattern: str) -> None:
+    assert main(["stylize", f"{album}{pattern}", "waves", "-o", str(tmp_path / "out"), *QUICK]) == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"a-waves.png", "b-waves.png"}
+
+
+def test_a_folder_of_one_photo_is_a_folder_too(photo: Path, tmp_path: Path) -> None:
+    """Its folder of results is made, and on a second call nothing is painted again."""
+    folder, out = tmp_path / "photos", tmp_path / "out"
+    folder.mkdir()
+    (folder / "a.png").write_bytes(photo.read_bytes())
+    assert main(["stylize", str(folder), "waves", "-o", str(out), *QUICK]) == 0
+    (out / "a-waves.png").write_text("there")
+    assert main(["stylize", str(folder), "waves", "-o", str(out), *QUICK]) == 0
+    assert (out / "a-waves.png").read_text() == "there"
+
+
+def test_what_is_there_is_not_painted_again(album: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "a-waves.png").write_text("there")
+    assert main(["stylize", str(album), "waves", "-o", str(out), *QUICK]) == 0
+    assert (out / "a-waves.png").read_text() == "there"
+    assert (out / "b-waves.png").is_file()
+
+
+def test_one_bad_photo_does_not_stop_the_others(
+    album: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (album / "a.png").write_text("only words")
+    assert main(["stylize", str(album), "waves", "-o", str(tmp_path / "out"), *QUICK]) == 2
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"b-waves.png"}
+    assert "nst: 1 of 2 pictures could not be painted" in capsys.readouterr().err
+
+
+REFUSED = {
+    "no such photo": (["none.png", "waves", "-o", "out.png"], "none.png: no such file"),
+    "no picture": (["words.png", "waves", "-o", "out.png"], "words.png: the file is not a picture"),
+    "an empty file": (["empty.png", "waves", "-o", "out.png"], "empty.png: the file is empty"),
+    "no such style": (["photo.png", "fresco", "-o", "out.png"], "no built-in style of that name (see `nst styles`)"),
+    "no format": (["photo.png", "waves", "-o", "out.gif"], "--output: out.gif has none of the endings"),
+    "nothing in the folder": (["nothing", "waves", "-o", "out.png"], "nothing: no picture there"),
+    "a pattern of nothing": (["*.heic", "waves", "-o", "out.png"], "*.heic: no picture there"),
+    "one file for many": (["*.png", "waves", "-o", "out.png"], "--output: out.png is one file, but there are"),
+    "no folder": (["photo.png", "waves", "-o", "nowhere/out.png"], "--output: there is no folder nowhere"),
+    "no size": (["photo.png", "waves", "-o", "out.png", "--max-size", "0"], "--max-size: "),
+    "a negative size": (["photo.png", "waves", "-o", "out.png", "--max-size", "-1"], "--max-size: "),
+    "an unknown model": (["photo.png", "waves", "-o", "out.png", "--model", "vgg99"], "--model: "),
+    "an unknown layer": (["photo.png", "waves", "-o", "out.png", "--content-layers", "conv9_9"], "--content-layers: "),
+    "no weights": (["photo.png", "waves", "-o", "out.png", "--model", "vgg16"], "`nst weights pull vgg16`"),
+    "an unknown device": (
+        ["photo.png", "waves", "-o", "out.png", "--device", "abacus"],
+        "--device: 'abacus' is none of",
+    ),
+    "no such device": (["photo.png", "waves", "-o", "out.png", "--device", "cuda:77"], "--device: there is no cuda:77"),
+    "one mask for two styles": (
+        ["photo.png", "waves", "discs", "-o", "out.png", "--mask", "photo.png"],
+        "--mask: give none, or one for each of the 2 styles",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_bad_input_is_one_line_and_code_2_and_leaves_no_file(
+    what: str, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments, message = REFUSED[what]
+    (tmp_path / "nothing").mkdir()
+    (tmp_path / "words.png").write_text("only words")
+    (tmp_path / "empty.png").write_bytes(b"")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    before = set(tmp_path.iterdir())
+
+    assert main(["stylize", *arguments]) == 2
+
+    told = capsys.readouterr().err
+    assert message in told
+    assert told.count("\n") == 1
+    assert set(tmp_path.iterdir()) == before

@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+import torchvision
+
+from cli.main import main
+from nst_engine.networks import pretrained, weights
+from nst_engine.networks.pretrained import RELEASES, Release
+from tests.cli.mirror import Mirror, serving
+
+MODEL = "squeezenet1_1"
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Release, bytes]:
+    """Return a file of the right shape as torchvision would publish it: its name begins its hash."""
+    path = tmp_path_factory.mktemp("published") / "whole.pth"
+    torch.manual_seed(0)
+    torch.save(torchvision.models.squeezenet1_1().state_dict(), path)
+    digest = weights.found_hash(path)[:8]
+    return Release(model=MODEL, file=f"{MODEL}-{digest}.pth", sha256=digest), path.read_bytes()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return an empty NST_WEIGHTS_DIR; torch hub's cache is empty too."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.setenv("NST_WEIGHTS_DIR", str(tmp_path / "weights"))
+    return tmp_path / "weights"
+
+
+@pytest.fixture
+def mirror(published: tuple[Release, bytes], folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirror]:
+    """Serve the published file at NST_WEIGHTS_MIRROR, as the release there is."""
+    release, data = published
+    monkeypatch.setitem(RELEASES, MODEL, release)
+    monkeypatch.setitem(weights.HUB_FILES, MODEL, release.file)
+    with serving(Mirror({release.file: data})) as running:
+        monkeypatch.setenv("NST_WEIGHTS_MIRROR", running.address)
+        yield running
+
+
+Captured = pytest.CaptureFixture[str]
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_pulling_keeps_the_layers_that_presets_need(
+    mirror: Mirror, folder: Path, published: tuple[Release, bytes], capsys: Captured
+) -> None:
+    assert main(["weights", "pull", "-q", MODEL]) == 0
+    release, data = published
+    assert names(folder) == [release.kept_file]
+    assert capsys.readouterr().out == f"{folder / release.kept_file}\n"
+    assert (folder / release.kept_file).stat().st_size < len(data) / 3
+    assert pretrained.verify(folder / release.kept_file, MODEL) == "fire7"
+
+
+def test_pulling_again_fetches_nothing(mirror: Mirror, folder: Path, capsys: Captured) -> None:
+    main(["weights", "pull", "-q", MODEL])
+    first = capsys.readouterr().out
+    assert main(["weights", "pull", "-q", MODEL]) == 0
+    assert capsys.readouterr().out == first
+    assert len(mirror.asked) == 1
+
+
+def test_pulling_every_layer_fetches_what_was_not_kept(
+    mirror: Mirror, folder: Path, published: tuple[Release, bytes]
+) -> None:
+    main(["weights", "pull", "-q", MODEL])
+    assert main(["weights", "pull", "-q", "--all-layers", MODEL]) == 0
+    assert len(mirror.asked) == 2
+    assert pretrained.verify(folder / published[0].kept_file, MODEL) == "fire9"
+
+
+def test_without_a_folder_torch_hub_s_cache_is_filled(
+    mirror: Mirror, published: tuple[Release, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NST_WEIGHTS_DIR")
+    assert main(["weights", "pull", "-q", MODEL]) == 0
+    assert names(tmp_path / "torch" / "hub" / "checkpoints") == [published[0].kept_file]
+
+
+def test_an_interrupted_pull_goes_on(
+    mirror: Mirror, folder: Path, published: tuple[Release, bytes], capsys: Captured
+) -> None:
+    release, _ = published
+    mirror.cuts = [100_000, *[0] * 9]
+    assert main(["weights", "pull", "-q", MODEL]) == 1
+    assert "goes on where this one ended" in capsys.readouterr().err
+    assert names(folder) == [f".{release.file}.part"]
+    mirror.cuts = []
+    assert main(["weights", "pull", "-q", MODEL]) == 0
+    assert mirror.asked[-1] == (f"/{release.file}", "bytes=100000-")
+    assert names(folder) == [release.kept_file]
+
+
+def test_a_part_that_does_not_belong_is_fetched_afresh(
+    mirror: Mirror, folder: Path, published: tuple[Release, bytes]
+) -> None:
+    release, _ = published
+    folder.mkdir()
+    (folder / f".{release.file}.part").write_bytes(b"something else" * 100)
+    assert main(["weights", "pull", "-q", MODEL]) == 0
+    assert names(folder) == [release.kept_file]
+
+
+def test_a_file_of_another_hash_is_told_and_removed(
+    mirror: Mirror, folder: Path, published: tuple[Release, bytes], capsys: Captured
+) -> None:
+    release, data = published
+    mirror.files[release.file] = data[:-1] + b"?"
+    assert main(["weights", "pull", "-q", MODEL]) == 1
+    told = capsys.readouterr().err
+    assert f"its SHA-256 should begin with {release.sha256}, it is " in told
+    assert told.count("\n") == 1
+    assert names(folder) == []
+
+
+def test_a_mirror_without_the_file_is_told(mirror: Mirror, folder: Path, capsys: Captured) -> None:
+    mirror.files.clear()
+    assert main(["weights", "pull", "-q", MODEL]) == 1
+    assert "404 Not Found" in capsys.readouterr().err
+    assert names(folder) == []
+
+
+@pytest.mark.parametrize(
+    ("model", "told"),
+    [("vgg18", "no network is called 'vgg18'; there are lite, vgg19"), ("lite", "lite is part of the package")],
+)
+def test_what_cannot_be_pulled_is_bad_input(folder: Path, model: str, told: str, capsys: Captured) -> None:
+    assert main(["weights", "pull", model]) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_a_mirror_that_is_no_address_is_bad_input(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    monkeypatch.setenv("NST_WEIGHTS_MIRROR", "ftp.example")
+    assert main(["weights", "pull", MODEL]) == 2
+    assert "NST_WEIGHTS_MIRROR" in capsys.readouterr().err
+
+
+# Verify
+
+
+def test_good_files_are_verified_with_their_hash(mirror: Mirror, folder: Path, capsys: Captured) -> None:
+    main(["weights", "pull", "-q", MODEL])
+    capsys.readouterr()
+    assert main(["weights", "verify", MODEL]) == 0
+    (path,) = folder.iterdir()
+    assert capsys.readouterr().out == f"{MODEL}: {path}: good up to fire7, sha256 {weights.found_hash(path)}\n"
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda d: d[:-8] + b"\x7f" * 8, lambda d: d[: len(d) // 2], lambda d: b"no weights"]
+)
+def test_a_damaged_file_is_named_and_fails_the_check(
+    mirror: Mirror, folder: Path, damage: Callable[[bytes], bytes], capsys: Captured
+) -> None:
+    main(["weights", "pull", "-q", MODEL])
+    (path,) = folder.iterdir()
+    path.write_bytes(damage(path.read_bytes()))
+    capsys.readouterr()
+    assert main(["weights", "verify"]) == 1
+    told = capsys.readouterr().out
+    assert f"the weights file {path} of {MODEL}" in told
+    assert "SHA-256" in told
+
+
+def test_a_damaged_file_is_replaced_by_pulling(mirror: Mirror, folder: Path) -> None:
+    main(["weights", "pull", "-q", MODEL])
+    (path,) = folder.iterdir()
+    path.write_bytes(b"no weights")
+    assert main(["weights", "pull", "-q", MODEL]) == 0
+    assert pretrained.verify(path, MODEL) == "fire7"
+
+
+def test_a_named_network_that_is_not_here_fails_the_check(folder: Path, capsys: Captured) -> None:
+    assert main(["weights", "verify", "vgg16"]) == 1
+    assert capsys.readouterr().out == "vgg16: not here: nst weights pull vgg16\n"
+
+
+# List
+
+
+def test_the_list_says_what_is_here_and_how_to_get_the_rest(mirror: Mirror, folder: Path, capsys: Captured) -> None:
+    main(["weights", "pull", "-q", MODEL])
+    capsys.readouterr()
+    assert main(["weights", "list", "--json"]) == 0
+    rows = {row["model"]: row for row in json.loads(capsys.readouterr().out)}
+    (path,) = folder.iterdir()
+    assert rows[MODEL] == {"model": MODEL, "file": str(path), "reaches": "fire7"}
+    assert rows["vgg19"]["file"] is None
+    assert rows["lite"]["file"].endswith("lite.safetensors")
+    main(["weights", "list"])
+    assert "nst weights pull vgg19" in capsys.readouterr().out

@@ -1,0 +1,43 @@
+"""`nst workers`."""
+
+import json
+
+import pytest
+
+from cli.main import main
+from jobs.connections import connect
+from jobs.model import WorkerInfo
+from jobs.settings import JobSettings
+from jobs.status import Priority
+from jobs.worker_registry import WorkerRegistry
+
+
+@pytest.fixture(autouse=True)
+def service(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NST_REDIS_URL", redis_url)
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+def test_it_says_that_there_are_none(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["workers"]) == 0
+    assert capsys.readouterr().err == "no worker is alive\n"
+
+
+def test_it_shows_device_networks_speed_and_release(
+    job_settings: JobSettings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    info = WorkerInfo(
+        id="gpu-box-7-a1b2c3",
+        host="gpu-box",
+        device="cuda:1",
+        models=("lite", "vgg19"),
+        priorities=tuple(Priority),
+        speed={"vgg19": 41.26},
+        version="0.3.1",
+    )
+    WorkerRegistry(connect(job_settings), ttl_seconds=10).announce(info)
+    assert main(["workers"]) == 0
+    shown = capsys.readouterr().out.split()
+    assert {"gpu-box-7-a1b2c3", "gpu-box", "cuda:1", "idle", "lite", "vgg19", "41.3", "0.3.1"} <= set(shown)
+    assert main(["workers", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["speed"] == {"vgg19": 41.26}

@@ -1,0 +1,101 @@
+"""Looking at jobs: many at once, and again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from jobs.connections import connect_async
+from jobs.errors import JobNotFound, UnreadableRecord
+from jobs.model import Progress
+from jobs.status import Status
+from jobs.store import job_reader
+from jobs.store.job_reader import JobReader
+from jobs.store.job_store import JobStore
+from tests.jobs.conftest import ListedPermits, Store
+
+pytestmark = pytest.mark.anyio
+HOUR = 3600.0
+
+
+@pytest.fixture
+async def client(store: Store) -> AsyncIterator[JobStore]:
+    """A client that remembers jobs for an hour, beside the store's own, which does not."""
+    client = JobStore(connect_async(store.settings), ListedPermits(), store.settings, fresh_seconds=HOUR)
+    yield client
+    await client.aclose()
+
+
+async def test_a_job_that_has_not_changed_is_the_same_object(store: Store, client: JobStore) -> None:
+    job = await store.create()
+    assert await client.get(job.id, "ann") is await client.get(job.id, "ann")
+
+
+async def test_a_change_by_anyone_is_seen_at_once(store: Store, client: JobStore) -> None:
+    """The seconds that the clock counts apart, a remembered job is what one read anew is."""
+    first, job = await store.create(), await store.create()
+
+    async def same_as_read_anew() -> None:
+        known, new = await client.get(job.id, "ann"), await store.client.get(job.id, "ann")
+        for name in ("status", "version", "queue_position", "queue_eta_seconds", "serving", "attempt", "progress"):
+            assert getattr(known, name) == getattr(new, name), name
+
+    await same_as_read_anew()
+    await store.client.cancel(first.id, "ann")  # no change of the job's own record, but of its place
+    await same_as_read_anew()
+    assert (await client.get(job.id, "ann")).queue_position == 1
+    lease = store.must_claim()
+    await same_as_read_anew()
+    lease.heartbeat(Progress(iteration=1, total=5))
+    await same_as_read_anew()
+    await store.client.cancel(job.id, "ann")
+    await same_as_read_anew()
+    assert (await client.get(job.id, "ann")).cancel_requested_at is not None
+    await store.client.delete(job.id, "ann")
+    with pytest.raises(JobNotFound):
+        await client.get(job.id, "ann")
+
+
+async def test_a_remembered_job_is_still_not_another_owners(store: Store, client: JobStore) -> None:
+    job = await store.create()
+    await client.get(job.id, "ann")
+    with pytest.raises(JobNotFound):
+        await client.get(job.id, "bob")
+    assert (await client.get(job.id, None)).id == job.id
+
+
+async def test_jobs_looked_at_together_have_each_their_own_answer(store: Store, client: JobStore) -> None:
+    jobs = [await store.create() for _ in range(5)]
+    store.redis.hdel(f"nst:job:{jobs[1].id}", "model")
+    store.redis.hset(f"nst:job:{jobs[2].id}", "v", "99")
+    asked = [*((job.id, "ann") for job in jobs), (jobs[0].id, "bob"), ("nope", "ann")]
+    found = await asyncio.gather(*(client.get(*pair) for pair in asked), return_exceptions=True)
+    refused = [UnreadableRecord, UnreadableRecord, JobNotFound, JobNotFound]
+    assert [type(found[place]) for place in (1, 2, 5, 6)] == refused
+    assert [found[place].id for place in (0, 3, 4)] == [jobs[place].id for place in (0, 3, 4)]  # type: ignore[union-attr]
+
+
+async def test_counted_seconds_go_on_after_a_while(store: Store) -> None:
+    time = 0.0
+    found = JobReader(store.client._run, fresh_seconds=1.0, now=lambda: time)
+    job = await store.create()
+    store.must_claim()
+    first = await found.get(job.id, "ann")
+    time = 0.9
+    assert await found.get(job.id, "ann") is first
+    time = 1.0
+    await asyncio.sleep(0.005)  # Redis' clock counts milliseconds
+    again = await found.get(job.id, "ann")
+    assert (again.status, again.version) == (Status.RUNNING, first.version)
+    assert again.run_seconds > first.run_seconds
+
+
+async def test_only_the_latest_jobs_are_remembered(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_reader, "KEPT", 2)
+    found = JobReader(store.client._run, fresh_seconds=HOUR)
+    jobs = [await store.create() for _ in range(3)]
+    first = [await found.get(job.id, "ann") for job in jobs]
+    again = [await found.get(job.id, "ann") for job in jobs[::-1]]
+    assert [any(job is other for other in again) for job in first] == [False, True, True]

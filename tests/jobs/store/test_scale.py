@@ -1,0 +1,73 @@
+"""What a call costs does not grow with the number of jobs, and an ended job costs little memory."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from jobs.model import Progress, ResultInfo
+from jobs.status import Status
+from nst_engine.spec.presets import resolve
+from tests.jobs.conftest import Store
+
+pytestmark = pytest.mark.anyio
+MANY = 1000
+FINISHED = 60
+MOST_BYTES = 8 * 1024
+
+
+async def commands_of(store: Store, call: Callable[[], Awaitable[object]]) -> int:
+    """Count the Redis commands that a call makes, those within scripts included."""
+
+    def total() -> int:
+        stats = store.redis.info("commandstats")
+        return sum(entry["calls"] for name, entry in stats.items() if name != "cmdstat_info")
+
+    before = total()
+    await call()
+    return total() - before
+
+
+async def costs(store: Store, job_id: str) -> dict[str, int]:
+    return {
+        "create": await commands_of(store, lambda: store.create()),
+        "get": await commands_of(store, lambda: store.client.get(job_id, "ann")),
+        "list": await commands_of(store, lambda: store.client.list("ann", limit=10)),
+        "list by status": await commands_of(store, lambda: store.client.list("ann", status=Status.QUEUED, limit=10)),
+    }
+
+
+async def test_calls_cost_the_same_with_a_thousand_jobs_waiting(store: Store) -> None:
+    first = await store.create()
+    for _ in range(20):
+        await store.create()
+    await costs(store, first.id)  # loads the scripts
+    with_few = await costs(store, first.id)
+    for _ in range(MANY):
+        await store.create()
+    assert await costs(store, first.id) == with_few
+    assert (await store.client.stats()).waiting[("lite", first.priority)] > MANY
+
+
+async def test_a_finished_job_takes_no_more_than_eight_kibibytes_of_redis(store: Store) -> None:
+    """Once its events have faded, a minute after its end."""
+    params = resolve("default").model_dump(mode="json")
+
+    async def finish_one() -> None:
+        job = await store.create(params=params)
+        lease = store.must_claim()
+        for iteration in range(1, 16):
+            lease.heartbeat(Progress(iteration=iteration, total=30, loss=1 / 3, style_loss=1 / 7, eta_seconds=1 / 9))
+        name = f"{job.id}/result-0123456789abcdef01234567.png"
+        lease.complete(ResultInfo(blob=name, width=512, height=512, bytes=9, sha256="2" * 64, media_type="image/png"))
+        assert 0 < store.redis.pttl(f"nst:events:{job.id}") <= 60_000
+        store.redis.delete(f"nst:events:{job.id}")
+
+    for _ in range(20):
+        await finish_one()
+    before = store.redis.info("memory")["used_memory_dataset"]
+    for _ in range(FINISHED):
+        await finish_one()
+    each = (store.redis.info("memory")["used_memory_dataset"] - before) / FINISHED
+    assert 500 < each <= MOST_BYTES, f"{each:.0f} bytes"

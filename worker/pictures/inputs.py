@@ -1,0 +1,55 @@
+"""The pictures of a job, read from the storage for the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from PIL import Image
+
+from jobs.errors import BlobNotFound
+from jobs.model import BlobRef, Job
+from jobs.storage.blobs import Blobs
+from nst_engine.images.reading import WRITABLE, read_picture
+from nst_engine.paintings import paint
+from nst_engine.spec.config import StyleConfig
+from nst_engine.spec.errors import PictureError
+from worker.engine import ParametersError, RunError, RunRequest
+
+
+def load_request(job: Job, blobs: Blobs, resume: bytes | None) -> RunRequest:
+    """Read everything a run needs; raise RunError if a picture is gone or cannot be read, or the job is too new."""
+    inputs = job.inputs
+    if job.options.output_format not in WRITABLE:
+        raise ParametersError(f"This worker cannot write {job.options.output_format}.")
+    return RunRequest(
+        params=known_params(job),
+        content=_picture(inputs.content, "content picture", blobs),
+        styles=_styles(job, blobs),
+        masks=tuple(_picture(ref, "mask", blobs) for ref in inputs.masks),
+        init_image=None if inputs.init_image is None else _picture(inputs.init_image, "init picture", blobs),
+        resume=resume,
+        memory_saving=job.memory_saving,
+    )
+
+
+def known_params(job: Job) -> Mapping[str, Any]:
+    """Leave out the parameters that this release does not know, where a newer one filled in their default."""
+    strange = set(job.defaults) - set(StyleConfig.model_fields)
+    return {name: value for name, value in job.params.items() if name not in strange}
+
+
+def _styles(job: Job, blobs: Blobs) -> tuple[Image.Image, ...]:
+    if job.inputs.styles:
+        return tuple(_picture(ref, "style picture", blobs) for ref in job.inputs.styles)
+    return tuple(paint(name) for name in job.inputs.style_names)
+
+
+def _picture(ref: BlobRef, what: str, blobs: Blobs) -> Image.Image:
+    try:
+        with blobs.open(ref.name) as file:
+            return read_picture(file)
+    except BlobNotFound:
+        raise RunError("input_missing", f"The {what} of the job is no longer in the storage.") from None
+    except PictureError as error:
+        raise RunError("invalid_input", f"The {what} of the job cannot be read: {error.message}") from None

@@ -1,0 +1,51 @@
+"""The result of a run: encoded, stored under a name that carries the token, described for the record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from PIL import Image
+
+from jobs.model import BlobRef, Job, ResultInfo
+from jobs.storage.blobs import Blobs, blob_name
+from jobs.store.lease import Lease
+from nst_engine.images.reading import WRITABLE, timelapse
+from nst_engine.version import __version__
+from worker.engine import RunStep
+
+
+def store_result(lease: Lease, blobs: Blobs, step: RunStep, frames: Sequence[Image.Image]) -> ResultInfo:
+    """Store the picture of the last step, and the time-lapse if there are frames; raise BlobError."""
+    job, kind = lease.job, WRITABLE[lease.job.options.output_format]
+    progress, size = step.progress, step.picture().size
+    name = blob_name(job.id, f"result-{lease.token}{kind.suffix}")
+    ref = blobs.put(name, step.encoded(kind.name, metadata(job)), kind.media_type)
+    return ResultInfo(
+        blob=ref.name,
+        width=size[0],
+        height=size[1],
+        bytes=ref.bytes,
+        sha256=ref.sha256,
+        media_type=ref.media_type,
+        iterations=progress.iteration,
+        loss=progress.loss,
+        timelapse=_store_timelapse(lease, blobs, frames),
+    )
+
+
+def remove_result(blobs: Blobs, result: ResultInfo) -> None:
+    """Remove what was stored for a result that is not to be."""
+    blobs.delete(result.blob, *([result.timelapse.name] if result.timelapse else []))
+
+
+def metadata(job: Job) -> dict[str, Any]:
+    """Return what is written into the picture: how to make it again."""
+    return {"version": __version__, "params": dict(job.params)}
+
+
+def _store_timelapse(lease: Lease, blobs: Blobs, frames: Sequence[Image.Image]) -> BlobRef | None:
+    if not frames:
+        return None
+    name = blob_name(lease.job.id, f"timelapse-{lease.token}.webp")
+    return blobs.put(name, timelapse(frames), "image/webp")
