@@ -79,19 +79,19 @@ docs: .venv/.dev  ## build the documentation site into site/; a warning is an er
 	  $(BIN)/zensical build --strict --config-file "$$folder/zensical.toml" && rm -rf site && mv "$$folder/site" site
 
 reference: .venv/.dev  ## write the pages of docs/ that are made from code
-	@$(BIN)/nst config --markdown > docs/settings.md
-	@$(BIN)/nst presets --markdown > docs/presets.md
-	@$(BIN)/python -m tools.http_reference > docs/http-reference.md
+	@$(BIN)/nst config --markdown > docs/run/settings.md
+	@$(BIN)/nst presets --markdown > docs/use/presets.md
+	@$(BIN)/python -m tools.http_reference > docs/use/http-reference.md
 
 deployment: .venv/.dev  ## check Dockerfiles, compose files and Kubernetes manifests
 	@$(BIN)/hadolint Dockerfile.api Dockerfile.worker
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml compose.*.yml
 	@$(BIN)/kubernetes-validate --quiet --strict $(MANIFESTS)
 
-bench: .venv/.dev  ## measure engine and service on this machine into docs/benchmarks.md (about ten minutes)
+bench: .venv/.dev  ## measure engine and service on this machine into docs/internals/benchmarks.md (about ten minutes)
 	@$(BIN)/python -m bench.report $(ARGS)
 
-gallery: .venv/.dev  ## paint the sheets of docs/gallery.md and the strips of docs/concepts.md anew (many minutes)
+gallery: .venv/.dev  ## paint the sheets of docs/gallery.md and the strips of docs/use/concepts.md anew (many minutes)
 	@$(BIN)/python -m bench.sheets.gallery
 	@$(BIN)/python -m bench.sheets.concepts
 

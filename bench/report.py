@@ -1,4 +1,4 @@
-"""Measure engine and service and write docs/benchmarks.md: `make bench`."""
+"""Measure engine and service and write docs/internals/benchmarks.md: `make bench`."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def main() -> None:
     """Measure everything and write the page."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="small sizes and short turns")
-    parser.add_argument("--out", type=Path, default=Path("docs/benchmarks.md"))
+    parser.add_argument("--out", type=Path, default=Path("docs/internals/benchmarks.md"))
     asked = parser.parse_args()
     print("engine …", file=sys.stderr)
     of_engine = engine.measure(quick=asked.quick)
@@ -84,7 +84,7 @@ def main() -> None:
 
 
 def page(found: dict[str, Any], served: dict[str, Any], command_line: str) -> str:
-    """Return docs/benchmarks.md."""
+    """Return docs/internals/benchmarks.md."""
     seconds = {reach["scheme"]: reach["seconds"] for reach in found["objective"]}
     default, lbfgs, w2 = (seconds[scheme] for scheme in (engine.DEFAULT, engine.LBFGS, engine.W2))
     return PAGE.format(

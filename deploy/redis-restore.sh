@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes a Redis data folder of a backup: redis-restore.sh FOLDER < nst.rdb
 # A server with an append-only file reads that alone, so it is made here from the backup; a snapshot that merely lies in
-# the folder would be passed over, and everything lost. docs/operations.md, "Backup and restore".
+# the folder would be passed over, and everything lost. docs/run/operations.md, "Backup and restore".
 set -eu
 folder=$1
 [ -z "$(ls -A "$folder")" ] || { echo "redis-restore: $folder is not empty" >&2; exit 1; }

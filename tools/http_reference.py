@@ -1,4 +1,4 @@
-"""The page docs/http-reference.md, made from the OpenAPI document; `make reference` writes it."""
+"""The page docs/use/http-reference.md, made from the OpenAPI document; `make reference` writes it."""
 
 from collections.abc import Iterator
 from typing import Any

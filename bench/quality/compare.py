@@ -4,8 +4,8 @@
 
 Every scheme optimises on the same network with the same number of evaluations, weighted by pixels. Each one's style
 weight is swept; the judged style distance is then compared at equal judged content distance, by interpolation. Writes
-docs/quality.md, the curves and a sheet of pictures. The judge (bench/quality/judge.py) needs the weights of SqueezeNet
-and VGG-19.
+docs/internals/quality.md, the curves and a sheet of pictures. The judge (bench/quality/judge.py) needs the weights of
+SqueezeNet and VGG-19.
 """
 
 from __future__ import annotations
@@ -170,9 +170,9 @@ def report(points: Sequence[Point], chosen: Sequence[Pair], unseen: Sequence[Pai
         shown = [Image.open(bench.picture_file(p.scheme, pair, p.factor)) for p in nearest]
         pictures.append([_thumbnail(pair.content, bench.size), _thumbnail(pair.style, bench.size), *shown])
     (out / "images").mkdir(parents=True, exist_ok=True)
-    draw(curves).save(out / "images" / "quality-curves.png")
+    draw(curves).save(out / "images" / "quality" / "curves.png")
     page = sheet(pictures, columns=["content", "style", *FACTORS], rows=["" for _ in pictures])
-    page.save(out / "images" / "quality.jpg", quality=82)
+    page.save(out / "images" / "quality" / "sheet.jpg", quality=82)
     text = _PAGE.format(
         compared=_compared(points, chosen),
         unseen=_UNSEEN.format(compared=_compared(points, unseen)) if unseen else "",
@@ -182,7 +182,7 @@ def report(points: Sequence[Point], chosen: Sequence[Pair], unseen: Sequence[Pai
         machine=machine(),
         threads=torch.get_num_threads(),
     )
-    (out / "quality.md").write_text(text)
+    (out / "internals" / "quality.md").write_text(text)
 
 
 def _compared(points: Sequence[Point], chosen: Sequence[Pair]) -> str:
@@ -228,11 +228,11 @@ weight was swept over six values, the figures are interpolated between them. How
 
 {compared}
 {unseen}
-![Curves](images/quality-curves.png)
+![Curves](../images/quality/curves.png)
 
 The nearest picture of each scheme to the content distance compared at:
 
-![Pictures](images/quality.jpg)
+![Pictures](../images/quality/sheet.jpg)
 
 Made by `python -m bench.quality.compare` on {machine}, threads: {threads}.
 """

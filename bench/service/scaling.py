@@ -1,4 +1,4 @@
-"""How the service scales: `python -m bench.service.scaling` prints the figures of docs/scaling.md.
+"""How the service scales: `python -m bench.service.scaling` prints the figures of docs/run/scaling.md.
 
 Jobs a minute with one to four workers, and what a job costs Redis, the API and the storage: counted by Redis itself, by
 the kernel and by the S3 server. From that, what 10, 100 and 1,000 devices would ask of each.

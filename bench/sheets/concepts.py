@@ -1,4 +1,4 @@
-"""The strips of docs/concepts.md: `python -m bench.sheets.concepts [STRIP ...]`; all of them without an argument.
+"""The strips of docs/use/concepts.md: `python -m bench.sheets.concepts [STRIP ...]`; all of them without an argument.
 
 Smaller than the sheets of `bench.sheets.gallery`, so that a laptop makes them in minutes.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 from bench.sheets.gallery import Sheet, make
 
 SIZE, STEPS = 160, 100
-FOLDER = Path(__file__).parents[2] / "docs" / "images"
+FOLDER = Path(__file__).parents[2] / "docs" / "images" / "concepts"
 
 STRIPS = (
     Sheet(
@@ -98,7 +98,7 @@ def main() -> None:
 
 def picture(strip: Sheet) -> Path:
     """Say where a strip's picture is."""
-    return FOLDER / f"concepts-{strip.name}.jpg"
+    return FOLDER / f"{strip.name}.jpg"
 
 
 if __name__ == "__main__":

@@ -106,7 +106,7 @@ def main() -> None:
     (asked.out / "images").mkdir(parents=True, exist_ok=True)
     for sheet in SHEETS:
         if not asked.sheets or sheet.name in asked.sheets:
-            make(sheet, asked.out / "images" / f"gallery-{sheet.name}.jpg")
+            make(sheet, asked.out / "images" / "gallery" / f"{sheet.name}.jpg")
     (asked.out / "gallery.md").write_text(page())
 
 
@@ -141,7 +141,7 @@ def page() -> str:
         command = f"nst sweep {sheet.arguments} --max-size {SIZE} -o {sheet.name}.jpg"
         for name in ("cat", "face", "rest"):
             command = command.replace(f"{{{name}}}", f"{name}.png")
-        picture = f"![{sheet.title}](images/gallery-{sheet.name}.jpg)"
+        picture = f"![{sheet.title}](images/gallery/{sheet.name}.jpg)"
         parts.append(f"## {sheet.title}\n\n{sheet.text}\n\n{picture}\n\n```bash\n{command}\n```\n")
     return "\n".join(parts)
 

@@ -6,8 +6,8 @@
     python -m bench.sheets.lite_sheet --weights DIR --pairs 3
 
 Makes each pair with the preset `default` on three networks that differ in nothing else and judges the pictures
-(bench/quality/judge.py). With folders, writes the figures to docs/lite-quality.md; without, on pictures that may be
-passed on, the sheet docs/images/lite.jpg.
+(bench/quality/judge.py). With folders, writes the figures to docs/internals/lite-quality.md; without, on pictures
+that may be passed on, the sheet docs/images/lite.jpg.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def report(made: list[Made], chosen: list[Pair], asked: argparse.Namespace) -> N
     rows = [[pair.name, *(_figures(found.get((name, pair.name))) for name in names)] for pair in chosen]
     rows.append(["**mean**", *(_figures(mean([m for m in made if m.network == name])) for name in names)])
     head = ["pair", *(f"`{name}` style / content" for name in names)]
-    (asked.out / "lite-quality.md").write_text(
+    (asked.out / "internals" / "lite-quality.md").write_text(
         _PAGE.format(table=markdown(head, rows), size=asked.size, machine=machine(), threads=torch.get_num_threads())
     )
 

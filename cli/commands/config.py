@@ -45,7 +45,7 @@ class Setting:
 
 def config(
     as_json: bool = typer.Option(False, "--json", help="Print JSON."),
-    as_markdown: bool = typer.Option(False, "--markdown", help="Print the table of docs/settings.md."),
+    as_markdown: bool = typer.Option(False, "--markdown", help="Print the table of docs/run/settings.md."),
 ) -> None:
     """List every NST_ setting with its value and where that comes from."""
     from cli.terminal import console, table
@@ -108,7 +108,7 @@ def _source(name: str, given: Mapping[str, object]) -> str:
 
 
 def markdown(found: list[Setting]) -> str:
-    """Write the settings as the tables of docs/settings.md."""
+    """Write the settings as the tables of docs/run/settings.md."""
     lines = ["# Settings", "", "Made by `nst config --markdown`. Each is an environment variable.", ""]
     for part in dict.fromkeys(setting.part for setting in found):
         lines += [f"## {part[0].upper() + part[1:]}", "", "| variable | default | what it is |", "| --- | --- | --- |"]

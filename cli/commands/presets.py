@@ -21,7 +21,7 @@ def presets(
         None, metavar="[PRESET]", help="Show this one with all its values.", autocompletion=completion.presets
     ),
     as_json: bool = typer.Option(False, "--json", help="Print JSON, with every value."),
-    as_markdown: bool = typer.Option(False, "--markdown", help="Print the page docs/presets.md."),
+    as_markdown: bool = typer.Option(False, "--markdown", help="Print the page docs/use/presets.md."),
 ) -> None:
     """List the presets: whole systems by name, each with its source; or show one with its values."""
     from cli.terminal import console, table

@@ -2,7 +2,7 @@
 
 `relu1a` sees single edges and colours at full size. Beside it stand a stem at half size, `relu2s`, and six blocks: a
 narrow layer, `relu3c` to `relu5b`, and a wide one, `fire2` to `fire7`, which predicts that layer of SqueezeNet 1.1. See
-docs/lite.md.
+docs/internals/lite.md.
 
 Input: (B, 3, H, W), RGB normalised with ImageNet's mean and standard deviation. At least 32 x 32 pixels.
 """

@@ -1,4 +1,4 @@
-"""What docs/operations.md says of backups, with a real Redis."""
+"""What docs/run/operations.md says of backups, with a real Redis."""
 
 from __future__ import annotations
 

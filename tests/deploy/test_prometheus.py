@@ -14,7 +14,7 @@ from jobs.status import Priority, Status
 from tests.deploy.files import ROOT, document, documents
 
 RULES = document("deploy/prometheus/alerts.yml")["groups"][0]["rules"]
-OPERATIONS = ROOT / "docs" / "operations.md"
+OPERATIONS = ROOT / "docs" / "run" / "operations.md"
 
 
 @pytest.fixture(scope="module")

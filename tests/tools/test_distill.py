@@ -11,7 +11,7 @@ from torchvision.models.vgg import cfgs, make_layers
 
 from nst_engine.networks.lite import Lite
 from nst_engine.networks.weights import expected_hash, found_hash
-from tools.distill import HELD_OUT, export, summary, train
+from tools.distill.__main__ import HELD_OUT, export, summary, train
 from tools.distill.data import Pool, folder_pictures, load
 from tools.distill.muon import Muon
 from tools.distill.policy import stylised

@@ -6,4 +6,4 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 def test_the_page_is_up_to_date() -> None:
-    assert page() + "\n" == (DOCS / "http-reference.md").read_text(), "run: make reference"
+    assert page() + "\n" == (DOCS / "use" / "http-reference.md").read_text(), "run: make reference"

@@ -10,7 +10,7 @@ from cli.errors import InputError
 from cli.main import main
 from worker.settings import WorkerSettings
 
-DOCUMENT = Path(__file__).parents[3] / "docs" / "settings.md"
+DOCUMENT = Path(__file__).parents[3] / "docs" / "run" / "settings.md"
 
 
 def test_a_setting_tells_its_value_and_origin(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,4 +76,4 @@ def test_a_part_that_is_not_installed_is_left_out(monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_documentation_lists_the_settings_there_are() -> None:
-    assert DOCUMENT.read_text() == markdown(list(settings({}))), "run: nst config --markdown > docs/settings.md"
+    assert DOCUMENT.read_text() == markdown(list(settings({}))), "run: nst config --markdown > docs/run/settings.md"

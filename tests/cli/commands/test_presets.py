@@ -47,4 +47,4 @@ def test_an_unknown_preset_is_refused_with_the_names_there_are(capsys: pytest.Ca
 
 def test_the_page_of_the_presets_is_up_to_date(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["presets", "--markdown"]) == 0
-    assert capsys.readouterr().out == (DOCS / "presets.md").read_text(), "run: make reference"
+    assert capsys.readouterr().out == (DOCS / "use" / "presets.md").read_text(), "run: make reference"
