@@ -25,8 +25,8 @@ How each figure is measured stands at the top of `bench/engine.py` and `bench/me
 
 Seconds of one iteration of `default` (evaluation, L-BFGS, checks) and of a bare forward and backward pass through the
 same truncated network in the same arithmetic, medians of turns in one process. VGG-19 has random weights. Where the
-processor multiplies bfloat16 itself, `default` computes in it ([ADR 0070](adr/0070-bfloat16-on-the-cpu.md)): the floor
-falls further than what stands on it.
+processor multiplies bfloat16 itself, `default` computes in it
+([ADR 0014](../adr/0014-memory-threads-precision.md)): the floor falls further than what stands on it.
 
 {overhead}
 

@@ -1,7 +1,7 @@
 """The process that decodes uploaded pictures, separate from the API: `python -m api.decoding.process`.
 
 It reads one JSON task a line and forks a child for each, whose time and memory are bounded. A picture that breaks a
-decoder, or wants gigabytes, costs that child and nothing else; see docs/adr/0020-pictures-are-decoded-apart.md.
+decoder, or wants gigabytes, costs that child and nothing else; see docs/adr/0008-uploads.md.
 """
 
 import io

@@ -1,7 +1,7 @@
 """Which addresses a client may make this service call: public ones, and hosts that the operator listed.
 
 A name is resolved once, every address it has must be public, and the connection goes to one of those addresses: a name
-that changes between check and use gains nothing. See docs/adr/0022-webhooks.md.
+that changes between check and use gains nothing. See docs/adr/0011-webhooks.md.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ def prepare_to_compute() -> None:
     # Read when torch is loaded. Threads that spin while they wait make a busy machine ten times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # Each iteration needs the same memory again. glibc would give large blocks back to the kernel at once, and a
-    # quarter to half of an iteration would go into page faults (docs/adr/0060-memory-is-kept.md).
+    # quarter to half of an iteration would go into page faults (docs/adr/0014-memory-threads-precision.md).
     if mallopt := _of_libc("mallopt"):
         mallopt(_MMAP_MAX, 0)
         mallopt(_TRIM_THRESHOLD, _LARGEST_INT)

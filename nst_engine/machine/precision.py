@@ -22,7 +22,7 @@ def effective(wanted: Precision, device: torch.device) -> Precision:
 
 
 def _quick_and_close(device: torch.device) -> Precision:
-    """Return the quickest precision that makes the same picture to the eye (docs/adr/0070-bfloat16-on-the-cpu.md)."""
+    """Return the fastest precision that gives the same quality; see docs/adr/0014-memory-threads-precision.md."""
     if device.type == "cuda":
         return Precision.TF32
     return Precision.BFLOAT16 if device.type == "cpu" and computes_bfloat16() else Precision.FLOAT32

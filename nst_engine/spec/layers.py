@@ -32,7 +32,8 @@ class NetworkInfo:
     alone: int = 0
 
 
-ALONE = 192 * 192  # of the small networks: two threads need up to twice as long (docs/adr/0071-small-pictures-alone.md)
+# Of the small networks: two threads take up to twice as long as one; see docs/adr/0014-memory-threads-precision.md.
+ALONE = 192 * 192
 
 
 def _names(text: str) -> list[str]:
