@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from jobs.model import Job
 from jobs.status import Priority, Status
+from jobs.timestamps import format_rfc3339
 from jobs.versions import name_of
 from nst_engine.spec.config import StyleConfig
 from nst_engine.spec.presets import resolve
@@ -149,10 +150,8 @@ def waiting_for(job: Job) -> str | None:
 
 
 def moment(time: datetime | None) -> str | None:
-    """Write a time as RFC 3339 in UTC, to the millisecond."""
-    if time is None:
-        return None
-    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """Format a time; None stays None."""
+    return None if time is None else format_rfc3339(time)
 
 
 def _fields(value: Any, view: type[BaseModel]) -> dict[str, Any]:

@@ -18,9 +18,11 @@ from jobs.errors import JobsError, StoreUnavailable
 from jobs.model import OwnerLimits
 from jobs.status import Priority
 from jobs.store.coalescing import RequestCoalescer
+from jobs.timestamps import format_rfc3339
 
 PREFIX = "nst_"
-KEYS = "nst:keys"  # hash: SHA-256 of the key -> record, so that a request costs one look-up
+KEYS = "nst:keys"  # hash: SHA-256 of the key -> record, so that a request costs one lookup
+KEY_IDS = "nst:key_ids"  # hash: id of the key -> its SHA-256, so that a signed URL costs two
 NO_LIMITS = OwnerLimits()
 
 
@@ -71,7 +73,7 @@ class ApiKeys:
             id="k" + secrets.token_hex(8),
             name=name,
             sha256=_digest(secret),
-            created_at=self._stamp(),
+            created_at=format_rfc3339(self._now()),
             operator=operator,
             priority=priority,
             limits=limits,
@@ -95,7 +97,7 @@ class ApiKeys:
         """End a key at once and return it; raises UnknownKeyError."""
         key = await self.get(key_id)
         if key.is_active:
-            key = replace(key, revoked_at=self._stamp())
+            key = replace(key, revoked_at=format_rfc3339(self._now()))
             await self._write(key)
         return key
 
@@ -109,8 +111,10 @@ class ApiKeys:
         return key if hmac.compare_digest(key.sha256, digest) and key.is_active else None
 
     async def is_active(self, key_id: str) -> bool:
-        """Tell whether a key of this id exists and is not revoked."""
-        return any(key.id == key_id and key.is_active for key in await self.list())
+        """Tell whether a key with this id exists and is not revoked."""
+        digest = await self._ask(self._redis.hget(KEY_IDS, key_id))
+        record = None if digest is None else await self._records.get(digest)
+        return record is not None and _key(record).is_active
 
     async def exist(self) -> bool:
         """Tell whether a key was ever made: from then on the service asks for one, even if all are revoked."""
@@ -121,16 +125,16 @@ class ApiKeys:
         return found
 
     async def _write(self, key: ApiKey) -> None:
-        await self._ask(self._redis.hset(KEYS, key.sha256, json.dumps(asdict(key))))
+        pipe = self._redis.pipeline()
+        pipe.hset(KEYS, key.sha256, json.dumps(asdict(key)))
+        pipe.hset(KEY_IDS, key.id, key.sha256)
+        await self._ask(pipe.execute())
 
     async def _ask(self, reply: Any) -> Any:
         try:
             return await reply
         except (RedisError, OSError) as error:
             raise StoreUnavailable from error
-
-    def _stamp(self) -> str:
-        return self._now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _digest(secret: str) -> str:

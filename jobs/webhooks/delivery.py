@@ -22,6 +22,7 @@ from jobs.errors import StoreUnavailable
 from jobs.service_secret import service_secret_now, webhook_secret
 from jobs.settings import JobSettings
 from jobs.store.scripts import key
+from jobs.timestamps import format_rfc3339
 from jobs.webhooks.outbox import Delivery, Outbox
 from jobs.webhooks.url_guard import AddressRefusedError, AddressUnknownError, Destination, Resolve, destination, resolve
 
@@ -166,7 +167,7 @@ class Webhooks:
         ended = datetime.fromtimestamp(delivery.payload["time_ms"] / 1000, UTC)
         payload = {
             "type": delivery.payload["type"],
-            "timestamp": ended.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "timestamp": format_rfc3339(ended),
             "data": delivery.payload["data"],
         }
         text, now = json.dumps(payload, separators=(",", ":")), self._now()

@@ -110,6 +110,13 @@ async def test_a_revoked_key_stops_at_once_even_if_it_was_the_only_one(api: Api)
     assert (await api.http.get(job["urls"]["content"])).status_code == 401
 
 
+async def test_a_signed_picture_reads_its_own_key_alone(api: Api) -> None:
+    job = await api.create(await api.key())
+    api.redis.config_resetstat()
+    assert (await api.http.get(job["urls"]["content"])).status_code == 200
+    assert "cmdstat_hvals" not in api.redis.info("commandstats")  # what reads every key
+
+
 async def test_only_the_digest_of_a_key_is_kept(api: Api) -> None:
     secret = (await api.key())["Authorization"].removeprefix("Bearer ")
     kept = "".join(f"{field}{value}" for field, value in api.redis.hgetall("nst:keys").items())
