@@ -16,6 +16,7 @@ from cli.main import application
 from tests.documents.examples import PAGES, ROOT, RUN, SHOWN, examples
 
 DOCS = ROOT / "docs"
+FOLDERS = ("api", "bench", "cli", "deploy", "docs", "jobs", "nst_client", "nst_engine", "tests", "tools", "worker")
 COMMANDS = typer.main.get_command(application())
 
 
@@ -85,6 +86,20 @@ def test_commands_that_are_mentioned_exist_with_their_options(page: Path) -> Non
         options = {option for parameter in command.get_params(context) for option in parameter.opts}
         unknown = [word for word in words if word.startswith("-") and word.partition("=")[0] not in options]
         assert unknown == [], f"{line}: no such option"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_files_that_are_mentioned_exist(page: Path) -> None:
+    paths = re.findall(rf"`((?:{'|'.join(FOLDERS)})/[\w./-]*)`", page.read_text())
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_settings_that_are_mentioned_exist(page: Path) -> None:
+    settings = DOCS / "run" / "settings.md"  # a test of its own compares it with the code
+    known = "".join(file.read_text() for file in (settings, *ROOT.glob("*compose*.yml")))
+    found = set(re.findall(r"(?<![$\w])NST_(?!TEST_)[A-Z0-9_]*[A-Z0-9]\b", page.read_text()))
+    assert sorted(found - set(re.findall(r"NST_[A-Z0-9_]+", known))) == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
