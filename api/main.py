@@ -38,7 +38,7 @@ from jobs.api_keys import ApiKeys
 from jobs.connections import connect_async, refusal
 from jobs.errors import JobsError, StorageFull, StoreUnavailable
 from jobs.logs import configure_logging
-from jobs.queue import CeleryPermits, make_celery
+from jobs.queue import CeleryQueue, make_celery
 from jobs.service_secret import service_secret
 from jobs.settings import JobSettings
 from jobs.storage.factory import open_blobs
@@ -117,8 +117,8 @@ async def _services(
         key_prefix="nst:limits",
         connection_pool=redis.connection_pool,  # type: ignore[arg-type]
     )
-    permits = CeleryPermits(make_celery(job_settings))
-    client = JobStore(redis, permits, job_settings, fresh_seconds=settings.view_seconds)
+    queue = CeleryQueue(make_celery(job_settings))
+    client = JobStore(redis, queue, job_settings, fresh_seconds=settings.view_seconds)
     secret = settings.secret.get_secret_value().encode() if settings.secret else await service_secret(redis)
     return Services(
         settings=settings,

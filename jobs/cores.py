@@ -16,3 +16,8 @@ def cores(control_group: Path = CONTROL_GROUP) -> int:
     except (OSError, ValueError):
         return usable
     return usable if quota == "max" else max(1, min(usable, round(int(quota) / int(period))))
+
+
+def cores_per_worker(workers: int, control_group: Path = CONTROL_GROUP) -> int:
+    """Return the cores for each of so many workers on this machine, at least one."""
+    return max(1, cores(control_group) // max(1, workers))

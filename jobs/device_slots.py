@@ -15,15 +15,15 @@ class DeviceSlots:
     def __init__(self, redis: Redis, settings: JobSettings, *, worker: str) -> None:
         self._worker = worker
         self._ttl = milliseconds(settings.lease_seconds)
-        self._hold = redis.register_script(source("slot_hold", settings))
-        self._free = redis.register_script(source("slot_free", settings))
+        self._acquire = redis.register_script(source("locks/acquire_slot", settings))
+        self._release = redis.register_script(source("locks/release_slot", settings))
 
-    def hold(self, slot: str) -> bool:
+    def acquire(self, slot: str) -> bool:
         """Take a free slot, or keep our own for another lease; False if another worker has it."""
         with store_errors():
-            return bool(self._hold(args=[pack({"slot": slot, "worker": self._worker, "ttl": self._ttl})]))
+            return bool(self._acquire(args=[pack({"slot": slot, "worker": self._worker, "ttl": self._ttl})]))
 
-    def free(self, slot: str) -> None:
+    def release(self, slot: str) -> None:
         """Give our slot back."""
         with store_errors():
-            self._free(args=[pack({"slot": slot, "worker": self._worker})])
+            self._release(args=[pack({"slot": slot, "worker": self._worker})])

@@ -1,19 +1,23 @@
-"""Structured logs: one JSON object a line, with the request's id, from our code and from libraries alike."""
+"""Structured logs: one JSON object a line, from our own code and from libraries."""
+
+from __future__ import annotations
 
 import logging
 import sys
 
 import structlog
 
+CHATTY = ("celery", "kombu")
+
 
 def configure_logging(level: str) -> None:
-    """Write every log of this process as JSON to stderr."""
+    """Write all logs of this process to standard error as JSON, with the id of the request or job."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
+        structlog.stdlib.ExtraAdder(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
     ]
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -21,13 +25,15 @@ def configure_logging(level: str) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
     last: list[structlog.typing.Processor] = [
         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+        structlog.processors.format_exc_info,
         structlog.processors.JSONRenderer(),
     ]
+    handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=last))
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    logging.getLogger("celery").setLevel(logging.WARNING)
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)

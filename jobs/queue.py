@@ -1,14 +1,13 @@
-"""Celery over Redis: the settings that API and worker share, and the publication of permits."""
+"""The job queue: Celery messages over Redis that wake a worker up. A message names no job."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from celery import Celery
 from kombu.exceptions import OperationalError
 
 from jobs.errors import StoreUnavailable
-from jobs.permits import queue_name
 from jobs.settings import JobSettings
 from jobs.status import Priority
 from jobs.store.scripts import PREFIX
@@ -16,10 +15,23 @@ from jobs.store.scripts import PREFIX
 RUN_TASK = "nst.run"
 
 
+class JobQueue(Protocol):
+    """A queue of wake-up messages."""
+
+    def notify(self, model: str, priority: Priority) -> None:
+        """Wake up a worker of a network; may block for a moment. Raise StoreUnavailable if the broker is down."""
+
+
+def queue_name(model: str, priority: Priority) -> str:
+    """Return the name of the Celery queue of a network and priority."""
+    return f"run.{model}.{priority}"
+
+
 def make_celery(settings: JobSettings) -> Celery:
     """Build the Celery application; nothing connects yet.
 
-    Messages are acknowledged early and results are not kept: the job record is the truth, a message only a permit.
+    Messages are acknowledged early and Celery stores no results: the job record is the truth, and a worker that
+    receives a message claims whichever job is next by then.
     """
     app = Celery("nst", broker=broker_url(settings.redis_url), set_as_current=False)
     transport = {
@@ -59,14 +71,14 @@ def broker_url(redis_url: str) -> str:
     return "redis+socket://" + redis_url.removeprefix("unix://") if redis_url.startswith("unix://") else redis_url
 
 
-class CeleryPermits:
-    """Permits published as Celery messages."""
+class CeleryQueue:
+    """A queue of Celery messages."""
 
     def __init__(self, app: Celery) -> None:
         self._app = app
 
-    def publish(self, model: str, priority: Priority) -> None:
-        """Publish one permit; raise StoreUnavailable if the broker cannot be reached."""
+    def notify(self, model: str, priority: Priority) -> None:
+        """Send one wake-up message; raise StoreUnavailable if the broker cannot be reached."""
         options: dict[str, Any] = {"queue": queue_name(model, priority), "retry": False, "ignore_result": True}
         try:
             self._app.send_task(RUN_TASK, args=[model], **options)

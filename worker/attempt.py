@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from jobs.errors import BlobError, StorageFull, StorageUnavailable, StoreUnavailable
 from jobs.model import FAILURE_CODES, Failure, Progress
-from jobs.permits import Permits
+from jobs.queue import JobQueue
 from jobs.settings import JobSettings
 from jobs.status import Status
 from jobs.storage.blobs import Blobs
@@ -44,7 +44,7 @@ PATIENCE_WHEN_DRAINING = 5.0
 
 
 class Outcome(StrEnum):
-    """What came of a permit."""
+    """What came of a message."""
 
     NOTHING = "nothing"  # no job was waiting
     SUCCEEDED = "succeeded"
@@ -61,7 +61,7 @@ class WorkerContext:
 
     store: WorkerStore
     blobs: Blobs
-    permits: Permits
+    queue: JobQueue
     engine: Engine
     presence: Registration
     draining: Callable[[], bool]
@@ -214,7 +214,7 @@ class Run:
         if finished is None or finished.status is None:
             return Outcome.LOST
         self._delete_checkpoint()
-        if finished.owed:
+        if finished.needs_wakeup:
             self._offer_again()
         return Outcome(finished.status)
 
@@ -253,11 +253,11 @@ class Run:
                 self._around.wait(INSIST_SECONDS)
 
     def _offer_again(self) -> None:
-        """Publish a permit for the job that waits now; if that fails the reaper does."""
+        """Wake up a worker for the job that waits now; if that fails, the reaper does it later."""
         try:
-            self._around.permits.publish(self._job.model, self._job.priority)
+            self._around.queue.notify(self._job.model, self._job.priority)
         except StoreUnavailable as error:
-            log.info("a permit was not published, the reaper will: %s", error)
+            log.info("no worker was notified, the reaper will do it: %s", error)
 
     def _delete_checkpoint(self) -> None:
         """Remove the checkpoint of an ended job; one left over is found by the reaper."""

@@ -1,4 +1,4 @@
-"""The Celery side of a worker: the task that spends a permit, and what happens when processes come and go."""
+"""The Celery side of a worker: the task that handles a message, and what happens when processes come and go."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ class Process:
             self._presence.stop()
 
     def spend(self, model: str) -> None:
-        """Spend a permit; a process that must not go on ends after it."""
+        """Handle one message; a process that must not go on ends after it."""
         if self._runner is None:
             raise RuntimeError("the process was not set up")
         try:
             with draining_on_sigterm(self._flag):
                 outcome = self._runner.run_next(model)
         except StoreUnavailable as error:
-            log.warning("a permit for %s was lost, the reaper will make it up: %s", model, error)
+            log.warning("a message for %s was lost, the reaper will send another: %s", model, error)
             return
         if outcome is Outcome.RETIRE:
             log.warning("this process ends so that the next run starts in a fresh one")

@@ -19,9 +19,9 @@ from celery.exceptions import SecurityWarning
 from jobs.connections import connect, refusal
 from jobs.device_slots import DeviceSlots
 from jobs.errors import JobsError, StorageFull, StorageMisconfigured, StoreUnavailable
+from jobs.logs import configure_logging
 from jobs.model import WorkerInfo
-from jobs.permits import queue_name
-from jobs.queue import CeleryPermits, make_celery
+from jobs.queue import CeleryQueue, make_celery, queue_name
 from jobs.settings import JobSettings
 from jobs.storage.factory import open_blobs
 from jobs.store.lease import WorkerStore
@@ -38,7 +38,6 @@ from worker.celery_task import Process, attach
 from worker.devices.device_lease import DeviceLease, ending_on_sigterm, wait_for_device
 from worker.devices.discovery import Device, DeviceError, find_devices
 from worker.engine import Engine
-from worker.logs import set_up_logs
 from worker.maintenance import Maintenance, PeriodicTask
 from worker.process_control import DrainFlag
 from worker.registration import Registration
@@ -89,7 +88,7 @@ def torch_plan(settings: WorkerSettings) -> Plan:
 
 def run(jobs: JobSettings, settings: WorkerSettings, make_plan: Callable[[WorkerSettings], Plan] = torch_plan) -> None:
     """Run a worker until it is told to end."""
-    set_up_logs(settings.log_level)
+    configure_logging(settings.log_level)
     if trouble := apart(_storage_trouble, jobs):
         raise _refused(*trouble)
     _check_password(jobs)
@@ -167,7 +166,7 @@ def _storage_trouble(jobs: JobSettings) -> tuple[str, int] | None:
 
 def _chores(jobs: JobSettings) -> Sequence[PeriodicTask]:
     """Build what the keeper does, with connections of its own."""
-    reaper = Reaper(connect(jobs), blobs=open_blobs(jobs), permits=CeleryPermits(make_celery(jobs)), settings=jobs)
+    reaper = Reaper(connect(jobs), blobs=open_blobs(jobs), queue=CeleryQueue(make_celery(jobs)), settings=jobs)
     return [reaper.run, *webhook_tasks(connect(jobs), jobs, WebhookSettings())]
 
 
@@ -200,7 +199,7 @@ def build_runner(
     around = WorkerContext(
         store=WorkerStore(redis, jobs),
         blobs=open_blobs(jobs),
-        permits=CeleryPermits(make_celery(jobs)),
+        queue=CeleryQueue(make_celery(jobs)),
         engine=engine,
         presence=presence,
         draining=flag,

@@ -1,4 +1,4 @@
-"""The runner: spends a permit on the next job of a network, whichever that is."""
+"""The runner: claims and runs the next job of a network."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from PIL import Image
 from pydantic import ValidationError
 from torch import Tensor
 
+from jobs.cores import cores_per_worker
 from jobs.model import Progress
 from nst_engine import Network, State, Step, StyleConfig, load_network, stylize
 from nst_engine.images.reading import encode, encode16
@@ -24,7 +25,6 @@ from nst_engine.spec.config import Memory, problems_of
 from nst_engine.spec.errors import CheckpointError, DivergedError, EngineError, MemoryLimitError, WeightsError
 from nst_engine.spec.layers import NETWORKS
 from nst_engine.tensors import to_picture, to_tensor, to_uint16
-from worker.cores import share
 from worker.engine import BadCheckpointError, OutOfMemoryRunError, ParametersError, RunError, RunRequest, RunStep
 
 LOADED_AT_MOST = 4
@@ -53,7 +53,7 @@ class TorchEngine:
     def run(self, request: RunRequest) -> Iterator[RunStep]:
         """Yield a step for each iteration."""
         with _run_errors():
-            torch.set_num_threads(self._threads or share(request.workers))
+            torch.set_num_threads(self._threads or cores_per_worker(request.workers))
             config = self._config(request)
             state = None if request.resume is None else State.from_bytes(request.resume)
             steps = stylize(

@@ -21,7 +21,7 @@ from api.submission.params import parse
 from jobs.errors import JobNotFound, KeyReused
 from jobs.model import Job
 from jobs.status import Status
-from jobs.store.idempotency import Idempotency, Known
+from jobs.store.idempotency import EarlierRequest, Idempotency
 
 ID = r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
@@ -68,7 +68,7 @@ async def create_job(
 
 async def _created(request: Request, services: Services, caller: Caller, key: str | None) -> Job:
     await to_thread.run_sync(services.blobs.check)  # before the body is taken in
-    known = None if key is None else await services.client.begin(caller.owner, key)
+    known = None if key is None else await services.client.reserve_key(caller.owner, key)
     try:
         seconds = services.job_settings.upload_timeout_seconds
         async with received(request, services.settings, folder=services.incoming, seconds=seconds) as form:
@@ -94,7 +94,7 @@ def _wish(request: Request, services: Services, form: Form) -> create.JobRequest
     return wish
 
 
-async def _known_job(services: Services, caller: Caller, known: Known, fingerprint: str) -> Job:
+async def _known_job(services: Services, caller: Caller, known: EarlierRequest, fingerprint: str) -> Job:
     if known.fingerprint != fingerprint:
         raise KeyReused
     try:

@@ -97,7 +97,7 @@ async def create(services: Services, caller: Caller, wish: JobRequest, idempoten
 async def give_up_key(services: Services, caller: Caller, key: str) -> None:
     """Let the Idempotency-Key of a refused request be used again."""
     with CancelScope(shield=True), contextlib.suppress(StoreUnavailable):
-        await services.client.abandon(caller.owner, key)
+        await services.client.release_key(caller.owner, key)
 
 
 async def retry(services: Services, caller: Caller, job: Job, request_id: str) -> Job:

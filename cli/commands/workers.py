@@ -32,11 +32,11 @@ def workers(as_json: bool = typer.Option(False, "--json", help="Print JSON.")) -
 
 
 async def _live(redis: Redis) -> tuple[WorkerInfo, ...]:
-    from jobs.queue import CeleryPermits, make_celery
+    from jobs.queue import CeleryQueue, make_celery
     from jobs.store.job_store import JobStore
 
     settings = job_settings()
-    return await JobStore(redis, CeleryPermits(make_celery(settings)), settings).workers()
+    return await JobStore(redis, CeleryQueue(make_celery(settings)), settings).workers()
 
 
 def _row(worker: WorkerInfo) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ class Idempotency:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Known:
+class EarlierRequest:
     """What is remembered of a key whose job exists."""
 
     job_id: str

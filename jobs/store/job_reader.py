@@ -25,7 +25,7 @@ class _Known:
 
 
 class JobReader:
-    """Read jobs through the script `look`; one whose record is unchanged is given back as the same object.
+    """Read jobs through the script `get`; one whose record is unchanged is given back as the same object.
 
     It is read anew after `fresh_seconds` all the same, for the seconds that it has waited or run go on.
     """
@@ -39,13 +39,13 @@ class JobReader:
     ) -> None:
         self._run, self._fresh_seconds, self._now = run, fresh_seconds, now
         self._known: dict[str, _Known] = {}
-        self._batches: RequestCoalescer[tuple[str, str | None], Job | UnreadableRecord | None] = RequestCoalescer(
+        self._coalescer: RequestCoalescer[tuple[str, str | None], Job | UnreadableRecord | None] = RequestCoalescer(
             self._read
         )
 
     async def get(self, job_id: str, owner: str | None) -> Job:
         """Return one job; `owner=None` is for operators. Raise JobNotFound, UnreadableRecord."""
-        found = await self._batches.get((job_id, owner))
+        found = await self._coalescer.get((job_id, owner))
         if found is None:
             raise JobNotFound(job_id)
         if isinstance(found, UnreadableRecord):
@@ -55,7 +55,7 @@ class JobReader:
     async def _read(self, asked: Sequence[tuple[str, str | None]]) -> list[Job | UnreadableRecord | None]:
         now = self._now()
         known = [self._fresh(job_id, now) for job_id, _ in asked]
-        answers = await self._run("look", jobs=[_question(*pair) for pair in zip(asked, known, strict=True)])
+        answers = await self._run("get", jobs=[_question(*pair) for pair in zip(asked, known, strict=True)])
         return [
             self._understood(job_id, answer, before, now)
             for (job_id, _), answer, before in zip(asked, answers, known, strict=True)

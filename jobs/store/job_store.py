@@ -22,10 +22,10 @@ from jobs.errors import (
     WrongState,
 )
 from jobs.model import Event, Job, JobPage, NewJob, OwnerLimits, Stats, WorkerInfo
-from jobs.permits import Permits
+from jobs.queue import JobQueue
 from jobs.settings import JobSettings
 from jobs.status import Priority, Status
-from jobs.store.idempotency import Idempotency, Known, key_digest
+from jobs.store.idempotency import EarlierRequest, Idempotency, key_digest
 from jobs.store.job_reader import JobReader
 from jobs.store.scripts import key, milliseconds, pack, source
 from jobs.store.serialization import View, decode_view, encode_spec
@@ -33,7 +33,7 @@ from jobs.worker_registry import decode_worker
 
 log = logging.getLogger(__name__)
 NO_LIMITS = OwnerLimits()
-SCRIPTS = ("begin", "abandon", "create", "look", "list", "cancel", "delete")
+SCRIPTS = ("locks/reserve_key", "locks/release_key", "create", "get", "list", "cancel", "delete")
 
 
 class JobStore:
@@ -43,42 +43,42 @@ class JobStore:
     a job has waited and run may be `fresh_seconds` old; all else is as the record says.
     """
 
-    def __init__(self, redis: Redis, permits: Permits, settings: JobSettings, *, fresh_seconds: float = 0.0) -> None:
+    def __init__(self, redis: Redis, queue: JobQueue, settings: JobSettings, *, fresh_seconds: float = 0.0) -> None:
         self._redis: Any = redis
-        self._permits = permits
+        self._queue = queue
         self._settings = settings
         self._scripts = {name: redis.register_script(source(name, settings)) for name in SCRIPTS}
-        self._looks = JobReader(self._run, fresh_seconds=fresh_seconds)
+        self._reader = JobReader(self._run, fresh_seconds=fresh_seconds)
 
-    async def begin(self, owner: str, key: str) -> Known | None:
+    async def reserve_key(self, owner: str, key: str) -> EarlierRequest | None:
         """Reserve an idempotency key before the body is read.
 
         Return None for a new key, and what is known of one that has its job; raise KeyInUse while another request
-        with it is being served. A reservation ends by `create`, by `abandon`, or after the upload timeout.
+        with it is being served. A reservation ends by `create`, by `release_key`, or after the upload timeout.
         """
         ttl = milliseconds(self._settings.upload_timeout_seconds)
-        answer = await self._run("begin", owner=owner, idem=key_digest(key), ttl=ttl)
+        answer = await self._run("locks/reserve_key", owner=owner, idem=key_digest(key), ttl=ttl)
         if answer[0] == "pending":
             raise KeyInUse()
-        return None if answer[0] == "new" else Known(fingerprint=answer[1], job_id=answer[2])
+        return None if answer[0] == "new" else EarlierRequest(fingerprint=answer[1], job_id=answer[2])
 
-    async def abandon(self, owner: str, key: str) -> None:
+    async def release_key(self, owner: str, key: str) -> None:
         """Give up the reservation of an idempotency key, because the request was refused."""
-        await self._run("abandon", owner=owner, idem=key_digest(key))
+        await self._run("locks/release_key", owner=owner, idem=key_digest(key))
 
     async def create(
         self, new: NewJob, *, limits: OwnerLimits = NO_LIMITS, idempotency: Idempotency | None = None
     ) -> Job:
-        """Write record, idempotency key and waiting index at once, then publish a permit.
+        """Write record, idempotency key and waiting index at once, then wake up a worker.
 
-        A failed publication is no error: the reaper publishes later. Raise QueueFull, QuotaExceeded, KeyReused (same
+        If the queue is down, the reaper sends the message later. Raise QueueFull, QuotaExceeded, KeyReused (same
         key, other fingerprint). With a key that already has a job of the same fingerprint, that job is returned:
         compare its id with `new.id`.
         """
         outcome, *rest = await self._run("create", **self._creation(new, limits, idempotency))
         self._refuse(outcome, limits)
         if outcome == "created":
-            await self._publish(new.model, new.priority)
+            await self._notify(new.model, new.priority)
         return decode_view(rest[0])
 
     def _creation(self, new: NewJob, limits: OwnerLimits, idempotency: Idempotency | None) -> dict[str, Any]:
@@ -109,18 +109,18 @@ class JobStore:
             case "reused":
                 raise KeyReused()
 
-    async def _publish(self, model: str, priority: Priority) -> None:
-        """Publish a permit, but let no slow broker hold up the answer."""
-        work = asyncio.ensure_future(asyncio.to_thread(self._permits.publish, model, priority))
+    async def _notify(self, model: str, priority: Priority) -> None:
+        """Wake up a worker, but do not wait long for a slow broker."""
+        work = asyncio.ensure_future(asyncio.to_thread(self._queue.notify, model, priority))
         try:
             await asyncio.wait_for(asyncio.shield(work), timeout=self._settings.redis_timeout_seconds / 2)
         except (StoreUnavailable, TimeoutError) as error:
             work.add_done_callback(lambda done: done.cancelled() or done.exception())
-            log.warning("a permit was not published, the reaper will: %s", error or "the broker is slow")
+            log.warning("no worker was notified, the reaper will do it: %s", error or "the broker is slow")
 
     async def get(self, job_id: str, owner: str | None) -> Job:
         """Return one job; `owner=None` is for operators. Raise JobNotFound, UnreadableRecord."""
-        return await self._looks.get(job_id, owner)
+        return await self._reader.get(job_id, owner)
 
     async def list(
         self, owner: str, *, status: Status | None = None, cursor: str | None = None, limit: int = 20

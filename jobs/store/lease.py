@@ -23,7 +23,7 @@ from jobs.store.scripts import key, milliseconds, pack, source
 from jobs.store.serialization import decode_view, encode
 from jobs.versions import CURRENT, rank
 
-SCRIPTS = ("claim", "heartbeat", "note", "finish", "release")
+SCRIPTS = ("claim", "heartbeat", "set_field", "finish", "release")
 
 
 class Verdict(StrEnum):
@@ -50,11 +50,11 @@ class Checkpoint:
 class Finished:
     """How a finish went.
 
-    `status` is None if the lease was lost; `owed` says that the owner's next job needs a permit.
+    `status` is None if the lease was lost; `needs_wakeup` says that the owner's next job needs a message.
     """
 
     status: Status | None
-    owed: bool = False
+    needs_wakeup: bool = False
 
 
 class WorkerStore:
@@ -98,10 +98,10 @@ class WorkerStore:
         self, job_id: str, token: str, status: Status, payload: str | None, progress: str | None = None
     ) -> Finished:
         """End a job if the token is still the current one; safe to repeat."""
-        answer, owed = self.run(
+        answer, needs_wakeup = self.run(
             "finish", id=job_id, token=token, status=str(status), payload=payload, progress=progress
         )
-        return Finished(status=None if answer == "lost" else Status(answer), owed=bool(owed))
+        return Finished(status=None if answer == "lost" else Status(answer), needs_wakeup=bool(needs_wakeup))
 
     def heartbeat(self, job_id: str, token: str, progress: str | None) -> Verdict:
         """Renew a lease."""
@@ -150,11 +150,11 @@ class Lease:
 
     def preview(self, preview: Preview) -> bool:
         """Publish an intermediate picture that is stored already; False if the lease is lost."""
-        return self._note("preview", encode(preview), event="preview")
+        return self._set_field("preview", encode(preview), event="preview")
 
     def checkpoint(self, checkpoint: Checkpoint) -> bool:
         """Note a saved state that is stored already; False if the lease is lost."""
-        return self._note("checkpoint", json.dumps(asdict(checkpoint)))
+        return self._set_field("checkpoint", json.dumps(asdict(checkpoint)))
 
     def complete(self, result: ResultInfo, progress: Progress | None = None) -> Finished:
         """End the job with its result and last progress, or as canceled if that was asked for meanwhile."""
@@ -187,5 +187,7 @@ class Lease:
         )
         return None if answer == "lost" else Status(answer)
 
-    def _note(self, field: str, value: str, event: str | None = None) -> bool:
-        return bool(self._store.run("note", id=self.job.id, token=self.token, field=field, value=value, event=event))
+    def _set_field(self, field: str, value: str, event: str | None = None) -> bool:
+        return bool(
+            self._store.run("set_field", id=self.job.id, token=self.token, field=field, value=value, event=event)
+        )

@@ -1,4 +1,4 @@
-"""The reaper: takes back lost jobs, publishes missing permits, removes what is past its time. One works at a time."""
+"""The reaper: takes back lost jobs, sends missing wake-up messages, removes what has expired."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from redis import Redis
 from jobs.connections import store_errors
 from jobs.errors import BlobError, StoreUnavailable
 from jobs.model import FAILURE_CODES
-from jobs.permits import Permits, queue_name
+from jobs.queue import JobQueue, queue_name
 from jobs.settings import JobSettings
 from jobs.status import Priority, Status
 from jobs.storage.blobs import Blobs, owner_of
@@ -24,10 +24,10 @@ from jobs.store.serialization import blob_names
 
 log = logging.getLogger(__name__)
 BATCH = 100
-PERMITS_AT_ONCE = 200
+NOTIFY_LIMIT = 200
 SWEEP_PAUSES = 20  # times as long as a sweep took is the pause after it
 SWEEP_AT_MOST = 5  # pauses until another begins a sweep whose reaper died
-SCRIPTS = ("lock", "unlock", "reap", "overdue", "expire")
+SCRIPTS = ("locks/acquire_reaper", "locks/release_reaper", "reap", "fail_outdated", "expire")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,7 +35,7 @@ class Reaped:
     """What one round found."""
 
     recovered: tuple[tuple[str, str], ...] = ()  # job id and its new status, of those taken back or given up
-    permits: int = 0
+    notified: int = 0
     expired: int = 0
     forgotten: int = 0
     orphans: int = 0
@@ -49,13 +49,13 @@ class Reaper:
         redis: Redis,
         *,
         blobs: Blobs,
-        permits: Permits,
+        queue: JobQueue,
         settings: JobSettings,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._redis: Any = redis
         self._blobs = blobs
-        self._permits = permits
+        self._queue = queue
         self._settings = settings
         self._clock = clock
         self._me = secrets.token_hex(8)
@@ -68,19 +68,19 @@ class Reaper:
         reaper at the same time does no harm.
         """
         seconds = self._settings.reaper_seconds
-        if not self._run("lock", me=self._me, ttl=milliseconds(seconds / 2)):
+        if not self._run("locks/acquire_reaper", me=self._me, ttl=milliseconds(seconds / 2)):
             return None
         try:
             return self._round()
         finally:
-            self._run("unlock", me=self._me, pause=milliseconds(seconds / 2))
+            self._run("locks/release_reaper", me=self._me, pause=milliseconds(seconds / 2))
 
     def _round(self) -> Reaped:
         recovered = (*self._take_back(), *self._give_up())
         expired, forgotten = self._expire()
         return Reaped(
             recovered=recovered,
-            permits=self._republish(),
+            notified=self._notify(),
             expired=expired,
             forgotten=forgotten,
             orphans=self._sweep_in_turn(),
@@ -99,7 +99,7 @@ class Reaper:
     def _give_up(self) -> Iterator[tuple[str, str]]:
         """End jobs that need a newer worker, and have waited for one too long."""
         message, wait = FAILURE_CODES["no_newer_worker"], milliseconds(self._settings.newer_worker_seconds)
-        for job_id in self._run("overdue", limit=BATCH, wait=wait, message=message):
+        for job_id in self._run("fail_outdated", limit=BATCH, wait=wait, message=message):
             log.warning("job %s waited %g s for a newer worker and failed", job_id, self._settings.newer_worker_seconds)
             yield str(job_id), str(Status.FAILED)
 
@@ -115,9 +115,9 @@ class Reaper:
             if max(len(expired), len(forgotten)) < BATCH or self._clock() >= until:
                 return counts[0], counts[1]
 
-    def _republish(self) -> int:
-        """Publish permits for waiting jobs that have none; one too many does no harm."""
-        published = 0
+    def _notify(self) -> int:
+        """Send the messages that are missing for waiting jobs; one too many does no harm."""
+        notified = 0
         with store_errors():
             depths = self._redis.hgetall(key("depth"))
         for name, depth in depths.items():
@@ -125,10 +125,10 @@ class Reaper:
             queue = PREFIX + queue_name(model, Priority(priority))
             with store_errors():
                 missing = int(depth) - self._redis.llen(queue)
-            for _ in range(min(missing, PERMITS_AT_ONCE)):
-                self._permits.publish(model, Priority(priority))
-                published += 1
-        return published
+            for _ in range(min(missing, NOTIFY_LIMIT)):
+                self._queue.notify(model, Priority(priority))
+                notified += 1
+        return notified
 
     def _sweep_in_turn(self) -> int:
         """Sweep if no reaper has for a while; a storage so full that it takes long is swept less often."""

@@ -22,7 +22,7 @@ def key(*parts: str) -> str:
 
 def source(name: str, settings: JobSettings) -> str:
     """Return the whole text of a script: constants, what all share, its own part."""
-    folder = files("jobs") / "lua"
+    folder = files("jobs") / "store" / "lua"
     shared = (folder / "common.lua").read_text("utf-8")
     own = (folder / f"{name}.lua").read_text("utf-8")
     return "\n".join((_constants(settings), shared, own))

@@ -35,7 +35,7 @@ class Outbox:
 
     def __init__(self, redis: Redis, settings: JobSettings) -> None:
         self._redis: Any = redis
-        self._take = redis.register_script(source("outbox_take", settings))
+        self._take = redis.register_script(source("take_webhook", settings))
 
     def take(self, *, lease_seconds: float = 60.0) -> Delivery | None:
         """Take the next delivery that is due, or None; it comes back after `lease_seconds` unless settled."""

@@ -14,7 +14,7 @@ import redis
 
 from jobs.connections import connect_async
 from jobs.model import BlobRef, Inputs, NewJob, Progress, ResultInfo, new_job_id
-from jobs.queue import CeleryPermits, make_celery
+from jobs.queue import CeleryQueue, make_celery
 from jobs.store.job_store import JobStore
 from jobs.store.lease import Lease, WorkerStore
 from nst_engine.spec.presets import resolve
@@ -33,7 +33,7 @@ async def create(service: Service, owner: str) -> str:
     """Create a job for a network that no worker of the service has, so that this test can play its worker."""
     ref = BlobRef(name="x/content", sha256="0" * 64, bytes=1)
     job_id = new_job_id()
-    client = JobStore(connect_async(service.settings), CeleryPermits(make_celery(service.settings)), service.settings)
+    client = JobStore(connect_async(service.settings), CeleryQueue(make_celery(service.settings)), service.settings)
     params = resolve("default", {"model": "inception_v3"}).model_dump(mode="json")
     await client.create(
         NewJob(id=job_id, owner=owner, model="inception_v3", params=params, inputs=Inputs(content=ref, styles=(ref,)))

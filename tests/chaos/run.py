@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.connections import connect_async
-from jobs.queue import CeleryPermits, make_celery
+from jobs.queue import CeleryQueue, make_celery
 from jobs.store.job_store import JobStore
 from tests.chaos.client import Customer
 from tests.chaos.faults import Mischief
@@ -63,7 +63,7 @@ async def scene(folder: Path, pace: Pace, seed: int) -> AsyncIterator[Scene]:
     system = System(folder, pace)
     settings = system.settings
     await system.start()
-    client = JobStore(connect_async(settings), CeleryPermits(make_celery(settings)), settings)
+    client = JobStore(connect_async(settings), CeleryQueue(make_celery(settings)), settings)
     customer, watch = Customer(system, random.Random(seed + 1)), Watch(client)
     watching = asyncio.create_task(_watch(customer, watch))
     try:

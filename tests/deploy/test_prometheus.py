@@ -39,7 +39,7 @@ def exported() -> set[str]:
 
 def totals() -> Iterator[str]:
     """Name the counters that the store's scripts keep."""
-    for script in Path(ROOT / "jobs" / "lua").glob("*.lua"):
+    for script in Path(ROOT / "jobs" / "store" / "lua").rglob("*.lua"):
         for name in re.findall(r"count\('(\w+:?)'", script.read_text()):
             yield name + "reason" if name.endswith(":") else name
     yield from (f"failed:{code}" for code in FAILURE_CODES)

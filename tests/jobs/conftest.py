@@ -19,16 +19,16 @@ from jobs.store.lease import Lease, WorkerStore
 
 
 @dataclass
-class ListedPermits:
-    """Permits that are noted instead of published; `broken` refuses them."""
+class FakeQueue:
+    """A queue that notes messages instead of sending them; `broken` refuses them."""
 
-    published: list[tuple[str, Priority]] = field(default_factory=list)
+    notified: list[tuple[str, Priority]] = field(default_factory=list)
     broken: bool = False
 
-    def publish(self, model: str, priority: Priority) -> None:
+    def notify(self, model: str, priority: Priority) -> None:
         if self.broken:
             raise StoreUnavailable()
-        self.published.append((model, priority))
+        self.notified.append((model, priority))
 
 
 def make_job(owner: str = "ann", **values: Any) -> NewJob:
@@ -50,7 +50,7 @@ class Store:
     client: JobStore
     worker: WorkerStore
     redis: redis.Redis
-    permits: ListedPermits
+    queue: FakeQueue
     settings: JobSettings
     claims: int = 0
 
@@ -72,8 +72,8 @@ class Store:
 
 
 @pytest.fixture
-def permits() -> ListedPermits:
-    return ListedPermits()
+def queue() -> FakeQueue:
+    return FakeQueue()
 
 
 @pytest.fixture
@@ -84,8 +84,8 @@ def raw(redis_url: str) -> Iterator[redis.Redis]:
 
 
 @pytest.fixture
-async def store(job_settings: JobSettings, permits: ListedPermits, raw: redis.Redis) -> AsyncIterator[Store]:
-    client = JobStore(connect_async(job_settings), permits, job_settings)
+async def store(job_settings: JobSettings, queue: FakeQueue, raw: redis.Redis) -> AsyncIterator[Store]:
+    client = JobStore(connect_async(job_settings), queue, job_settings)
     worker = WorkerStore(connect(job_settings), job_settings)
-    yield Store(client=client, worker=worker, redis=raw, permits=permits, settings=job_settings)
+    yield Store(client=client, worker=worker, redis=raw, queue=queue, settings=job_settings)
     await client.aclose()

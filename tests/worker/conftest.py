@@ -18,7 +18,7 @@ from jobs.store.job_store import JobStore
 from jobs.store.lease import WorkerStore
 from jobs.worker_registry import WorkerRegistry
 from tests.fakes.engine import FakeEngine, picture_bytes
-from tests.jobs.conftest import ListedPermits
+from tests.jobs.conftest import FakeQueue
 from worker.attempt import Outcome, WorkerContext
 from worker.engine import Engine
 from worker.registration import Registration
@@ -37,7 +37,7 @@ class Bench:
     blobs: Blobs
     jobs: JobSettings
     presence: Registration
-    permits: ListedPermits
+    queue: FakeQueue
     engine: Engine = field(default_factory=FakeEngine)
     settings: WorkerSettings = field(default_factory=lambda: WorkerSettings(preview_seconds=0.01, worker_nice=0))
     draining: bool = False
@@ -67,7 +67,7 @@ class Bench:
             WorkerContext(
                 store=self.store,
                 blobs=self.blobs,
-                permits=self.permits,
+                queue=self.queue,
                 engine=self.engine,
                 presence=self.presence,
                 draining=lambda: self.draining,
@@ -92,14 +92,14 @@ class Bench:
 
 @pytest.fixture
 async def bench(job_settings: JobSettings) -> AsyncIterator[Bench]:
-    permits, redis = ListedPermits(), connect(job_settings)
-    client = JobStore(connect_async(job_settings), permits, job_settings)
+    queue, redis = FakeQueue(), connect(job_settings)
+    client = JobStore(connect_async(job_settings), queue, job_settings)
     yield Bench(
         client=client,
         store=WorkerStore(redis, job_settings),
         blobs=DiskBlobs(job_settings.data_dir / "blobs"),
         jobs=job_settings.model_copy(update={"heartbeat_seconds": 0.01}),
         presence=Registration(WorkerRegistry(redis, ttl_seconds=10), INFO, seconds=60),
-        permits=permits,
+        queue=queue,
     )
     await client.aclose()

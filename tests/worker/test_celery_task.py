@@ -19,7 +19,7 @@ import redis
 from cli.local_service.redis_server import running_redis
 from jobs.connections import connect_async
 from jobs.model import Inputs, Job, NewJob, new_job_id
-from jobs.queue import CeleryPermits, make_celery
+from jobs.queue import CeleryQueue, make_celery
 from jobs.settings import JobSettings
 from jobs.status import Status
 from jobs.storage.blobs import Blobs
@@ -92,7 +92,7 @@ def running() -> Iterator[tuple[JobSettings, Path, subprocess.Popen[bytes]]]:
 @pytest.fixture
 async def site(running: tuple[JobSettings, Path, subprocess.Popen[bytes]]) -> AsyncIterator[Site]:
     settings, journal, process = running
-    client = JobStore(connect_async(settings), CeleryPermits(make_celery(settings)), settings)
+    client = JobStore(connect_async(settings), CeleryQueue(make_celery(settings)), settings)
     yield Site(settings, journal, client, open_blobs(settings), process)
     await client.aclose()
 
@@ -102,7 +102,7 @@ def pids(site: Site, seed: int) -> list[int]:
     return [line.pid for line in read(site.journal) if line.seed == seed and line.what == "begin"]
 
 
-async def test_a_permit_makes_a_worker_run_a_job(site: Site) -> None:
+async def test_a_message_makes_a_worker_run_a_job(site: Site) -> None:
     ended = await site.end_of(await site.create(seed=1))
     assert (ended.status, ended.attempt) == (Status.SUCCEEDED, 1)
 

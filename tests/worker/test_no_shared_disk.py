@@ -15,7 +15,7 @@ import pytest
 
 from jobs.connections import connect_async
 from jobs.model import Inputs, Job, NewJob, new_job_id
-from jobs.queue import CeleryPermits, make_celery
+from jobs.queue import CeleryQueue, make_celery
 from jobs.status import Status
 from jobs.storage.blobs import owner_of
 from jobs.storage.factory import open_blobs
@@ -63,7 +63,7 @@ async def test_a_job_goes_on_at_another_machine_where_it_was_left(redis_url: str
     storage = s3.environment(bucket)
     settings = s3.settings(bucket).model_copy(update={"redis_url": redis_url, "data_dir": tmp_path / "api"})
     blobs = open_blobs(settings)
-    client = JobStore(connect_async(settings), CeleryPermits(make_celery(settings)), settings)
+    client = JobStore(connect_async(settings), CeleryQueue(make_celery(settings)), settings)
     job_id = new_job_id()
     content = blobs.put(f"{job_id}/content", picture_bytes(), "image/png")
     style = blobs.put(f"{job_id}/style-0", picture_bytes((0, 0, 250)), "image/png")

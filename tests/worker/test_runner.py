@@ -1,4 +1,4 @@
-"""The runner: from a permit to an ended job, whatever happens on the way."""
+"""The runner: from a message to an ended job, whatever happens on the way."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ async def test_an_ended_job_keeps_inputs_result_and_preview_only(bench: Bench) -
     assert bench.files(job) == {"content", "style", "result", "preview"}
 
 
-async def test_nothing_waiting_spends_the_permit(bench: Bench) -> None:
+async def test_nothing_waiting_uses_up_the_message(bench: Bench) -> None:
     assert bench.run() is Outcome.NOTHING
 
 
@@ -223,7 +223,7 @@ async def test_a_drain_saves_the_state_and_the_next_attempt_goes_on_from_it(benc
     drained_after(bench, 3)
     back = await bench.look(job)
     assert (back.status, back.attempt) == (Status.QUEUED, 0)
-    assert len(bench.permits.published) == 2
+    assert len(bench.queue.notified) == 2
     bench.engine = second = Interrupted(lambda at: None)
     assert bench.run() is Outcome.SUCCEEDED
     assert second.resumed_at is not None
@@ -321,7 +321,7 @@ async def test_a_full_storage_at_the_end_hands_the_job_back_uncounted(
     assert bench.run() is Outcome.RETURNED
     back = await bench.look(job)
     assert (back.status, back.attempt) == (Status.QUEUED, 0)
-    assert len(bench.permits.published) == 1  # nobody is called at once: the storage is full
+    assert len(bench.queue.notified) == 1  # nobody is called at once: the storage is full
 
 
 async def test_a_full_storage_is_waited_for_before_a_claim(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,7 +52,7 @@ def test_a_run_goes_on_from_a_state_to_the_same_picture(engine: TorchEngine, req
 def test_a_run_uses_its_share_of_the_cores_unless_threads_are_set(
     request_: RunRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(torch_engine, "share", lambda workers: 6 // workers)
+    monkeypatch.setattr(torch_engine, "cores_per_worker", lambda workers: 6 // workers)
     used: list[int] = []
     monkeypatch.setattr(torch, "set_num_threads", used.append)
     for threads in (0, 5):

@@ -38,7 +38,7 @@ class DeviceLease:
         if self._slot is None:
             return
         try:
-            self.lost = not self._slots.hold(self._slot)
+            self.lost = not self._slots.acquire(self._slot)
         except StoreUnavailable as error:
             log.warning("the lease of %s was not renewed: %s", self.device.name, error)
 
@@ -47,7 +47,7 @@ class DeviceLease:
         self._left.set()
         if self._slot is not None:
             with suppress(StoreUnavailable):
-                self._slots.free(self._slot)
+                self._slots.release(self._slot)
 
     def _renew(self, seconds: float, on_lost: Callable[[], None]) -> None:
         while not self._left.wait(seconds):
@@ -63,7 +63,7 @@ def find_seat(devices: Sequence[Device], slots: DeviceSlots, *, per_device: int)
     for number in range(per_device):
         for device in devices:
             slot = None if device.slot is None else f"{device.slot}:{number}"
-            if slot is None or slots.hold(slot):
+            if slot is None or slots.acquire(slot):
                 return DeviceLease(device, slots, slot)
     return None
 

@@ -237,10 +237,10 @@ async def test_the_same_key_with_another_request_is_refused(api: Api) -> None:
 
 async def test_a_key_in_use_is_a_conflict_and_a_refused_request_frees_it(api: Api) -> None:
     key = {"Idempotency-Key": "order-1"}
-    await api.services.client.begin("local", "order-1")
+    await api.services.client.reserve_key("local", "order-1")
     answer = await api.http.post("/v1/jobs", files=form(), headers=key)
     assert (answer.status_code, answer.json()["code"]) == (409, "idempotency_key_in_use")
-    await api.services.client.abandon("local", "order-1")
+    await api.services.client.release_key("local", "order-1")
     refused = await api.http.post("/v1/jobs", files=form(max_size="0"), headers=key)
     assert refused.status_code == 422
     await api.create(key)

@@ -157,13 +157,13 @@ async def test_there_is_no_result_before_the_end_or_after_a_cancel(api: Api) -> 
 
 
 async def test_an_expired_result_is_a_410(make_api: MakeApi) -> None:
-    from jobs.queue import CeleryPermits, make_celery
+    from jobs.queue import CeleryQueue, make_celery
     from jobs.store.reaper import Reaper
 
     api = await make_api(jobs={"result_ttl_seconds": 0.001})
     path, _ = await finished(api)
-    permits = CeleryPermits(make_celery(api.settings))
-    Reaper(api.redis, blobs=api.services.blobs, permits=permits, settings=api.settings).round()
+    queue = CeleryQueue(make_celery(api.settings))
+    Reaper(api.redis, blobs=api.services.blobs, queue=queue, settings=api.settings).round()
     for part in ("result", "preview", "content", "style/0"):
         answer = await api.http.get(path.replace("result", part))
         assert (answer.status_code, answer.json()["code"]) == (410, "result_expired")

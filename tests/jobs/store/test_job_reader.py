@@ -14,7 +14,7 @@ from jobs.status import Status
 from jobs.store import job_reader
 from jobs.store.job_reader import JobReader
 from jobs.store.job_store import JobStore
-from tests.jobs.conftest import ListedPermits, Store
+from tests.jobs.conftest import FakeQueue, Store
 
 pytestmark = pytest.mark.anyio
 HOUR = 3600.0
@@ -23,7 +23,7 @@ HOUR = 3600.0
 @pytest.fixture
 async def client(store: Store) -> AsyncIterator[JobStore]:
     """A client that remembers jobs for an hour, beside the store's own, which does not."""
-    client = JobStore(connect_async(store.settings), ListedPermits(), store.settings, fresh_seconds=HOUR)
+    client = JobStore(connect_async(store.settings), FakeQueue(), store.settings, fresh_seconds=HOUR)
     yield client
     await client.aclose()
 

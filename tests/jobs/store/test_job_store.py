@@ -19,9 +19,9 @@ from jobs.errors import (
 )
 from jobs.model import OwnerLimits, Progress, new_job_id
 from jobs.status import Priority, Status
-from jobs.store.idempotency import Idempotency, Known
+from jobs.store.idempotency import EarlierRequest, Idempotency
 from jobs.store.job_store import JobStore
-from tests.jobs.conftest import ListedPermits, Store, make_job
+from tests.jobs.conftest import FakeQueue, Store, make_job
 
 pytestmark = pytest.mark.anyio
 KEY = Idempotency(key="order 7", fingerprint="abc")
@@ -34,20 +34,20 @@ async def test_a_new_job_is_queued_and_first_in_line(store: Store) -> None:
     assert (job.params, job.inputs, job.request_id) == ({"steps": 7}, new.inputs, "req-1")
 
 
-async def test_creation_publishes_one_permit_for_network_and_priority(store: Store) -> None:
+async def test_creation_notifies_one_worker_of_network_and_priority(store: Store) -> None:
     await store.create(priority=Priority.BATCH)
-    assert store.permits.published == [("lite", Priority.BATCH)]
+    assert store.queue.notified == [("lite", Priority.BATCH)]
 
 
 async def test_a_broker_that_is_down_does_not_refuse_the_job(store: Store) -> None:
-    store.permits.broken = True
+    store.queue.broken = True
     job = await store.create()
     assert (await store.client.get(job.id, "ann")).status is Status.QUEUED
 
 
 async def test_a_store_that_is_down_raises_store_unavailable(store: Store) -> None:
     settings = store.settings.model_copy(update={"redis_url": "unix:///nowhere/redis.sock"})
-    client = JobStore(connect_async(settings), ListedPermits(), settings)
+    client = JobStore(connect_async(settings), FakeQueue(), settings)
     with pytest.raises(StoreUnavailable):
         await client.create(make_job())
 
@@ -145,7 +145,7 @@ async def test_delete_leaves_no_key_but_counters_and_fading_events(store: Store)
 
 async def test_queue_limit_refuses_and_leaves_nothing(store: Store) -> None:
     settings = store.settings.model_copy(update={"queue_limit": 1})
-    client = JobStore(connect_async(settings), ListedPermits(), settings)
+    client = JobStore(connect_async(settings), FakeQueue(), settings)
     await client.create(make_job())
     new = make_job()
     with pytest.raises(QueueFull):
@@ -172,9 +172,9 @@ async def test_jobs_a_day_are_limited_even_if_they_ended(store: Store) -> None:
 
 
 async def test_same_key_and_request_give_the_same_job(store: Store) -> None:
-    assert await store.client.begin("ann", KEY.key) is None
+    assert await store.client.reserve_key("ann", KEY.key) is None
     first = await store.client.create(make_job(), idempotency=KEY)
-    assert await store.client.begin("ann", KEY.key) == Known(job_id=first.id, fingerprint="abc")
+    assert await store.client.reserve_key("ann", KEY.key) == EarlierRequest(job_id=first.id, fingerprint="abc")
     assert (await store.client.create(make_job(), idempotency=KEY)).id == first.id
 
 
@@ -185,11 +185,11 @@ async def test_same_key_and_another_request_are_refused(store: Store) -> None:
 
 
 async def test_a_key_being_served_is_in_use_until_abandoned(store: Store) -> None:
-    await store.client.begin("ann", "k")
+    await store.client.reserve_key("ann", "k")
     with pytest.raises(KeyInUse):
-        await store.client.begin("ann", "k")
-    await store.client.abandon("ann", "k")
-    assert await store.client.begin("ann", "k") is None
+        await store.client.reserve_key("ann", "k")
+    await store.client.release_key("ann", "k")
+    assert await store.client.reserve_key("ann", "k") is None
 
 
 async def test_the_same_key_of_two_owners_are_two_keys(store: Store) -> None:

@@ -110,11 +110,11 @@ async def test_an_owner_at_its_running_limit_waits_while_others_go_on(store: Sto
     assert store.claim() is None
 
 
-async def test_the_end_of_a_limited_owners_job_says_that_a_permit_is_owed(store: Store) -> None:
+async def test_the_end_of_a_limited_owners_job_says_that_a_message_is_needed(store: Store) -> None:
     for _ in range(2):
         await store.create("ann", OwnerLimits(running=1))
-    assert store.must_claim().fail(FAILURE).owed
-    assert not store.must_claim().fail(FAILURE).owed
+    assert store.must_claim().fail(FAILURE).needs_wakeup
+    assert not store.must_claim().fail(FAILURE).needs_wakeup
 
 
 async def test_a_heartbeat_renews_the_lease_and_publishes_progress(store: Store) -> None:

@@ -1,4 +1,4 @@
-"""The reaper: lost jobs, missing permits, things past their time."""
+"""The reaper: lost jobs, missing messages, things past their time."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def blobs(tmp_path: Path) -> DiskBlobs:
 
 @pytest.fixture
 def reaper(store: Store, blobs: DiskBlobs) -> Reaper:
-    return Reaper(connect(store.settings), blobs=blobs, permits=store.permits, settings=store.settings)
+    return Reaper(connect(store.settings), blobs=blobs, queue=store.queue, settings=store.settings)
 
 
 def round_again(store: Store, reaper: Reaper) -> None:
@@ -141,21 +141,21 @@ async def test_a_damaged_running_record_is_buried_and_others_are_recovered(store
     assert (await store.client.get(good.id, "ann")).status is Status.QUEUED
 
 
-async def test_waiting_jobs_without_permits_get_them(store: Store, reaper: Reaper) -> None:
-    store.permits.broken = True
+async def test_waiting_jobs_without_messages_get_them(store: Store, reaper: Reaper) -> None:
+    store.queue.broken = True
     for priority in (Priority.BATCH, Priority.INTERACTIVE, Priority.INTERACTIVE):
         await store.create(priority=priority)
-    store.permits.broken = False
+    store.queue.broken = False
     reaper.round()
-    assert sorted(store.permits.published) == [("lite", "batch"), ("lite", "interactive"), ("lite", "interactive")]
+    assert sorted(store.queue.notified) == [("lite", "batch"), ("lite", "interactive"), ("lite", "interactive")]
 
 
-async def test_permits_that_wait_at_the_broker_are_not_doubled(store: Store, reaper: Reaper) -> None:
+async def test_messages_that_wait_at_the_broker_are_not_doubled(store: Store, reaper: Reaper) -> None:
     await store.create()
     store.redis.lpush("nst:run.lite.interactive", "a message")
-    store.permits.published.clear()
+    store.queue.notified.clear()
     reaper.round()
-    assert store.permits.published == []
+    assert store.queue.notified == []
 
 
 async def test_only_one_reaper_works_at_a_time(store: Store, reaper: Reaper) -> None:
@@ -175,7 +175,7 @@ async def test_reapers_do_not_work_one_right_after_the_other(store: Store, reape
 async def test_a_reaper_that_fails_leaves_the_lock_open(
     store: Store, reaper: Reaper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reaper, "_republish", lambda: 1 / 0)
+    monkeypatch.setattr(reaper, "_notify", lambda: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         reaper.round()
     assert store.redis.get("nst:reaper") is None
@@ -247,7 +247,7 @@ async def test_a_half_written_file_of_a_dead_writer_is_removed(
 
 async def test_the_reaper_outlives_a_store_that_is_down(store: Store, blobs: DiskBlobs) -> None:
     settings = store.settings.model_copy(update={"redis_url": "unix:///nowhere/redis.sock"})
-    reaper = Reaper(connect(settings), blobs=blobs, permits=store.permits, settings=settings)
+    reaper = Reaper(connect(settings), blobs=blobs, queue=store.queue, settings=settings)
     with pytest.raises(StoreUnavailable):
         reaper.round()
     answers = iter((False, True))
@@ -256,7 +256,7 @@ async def test_the_reaper_outlives_a_store_that_is_down(store: Store, blobs: Dis
 
 
 async def test_of_all_reapers_one_sweeps_in_a_while(store: Store, reaper: Reaper, blobs: DiskBlobs) -> None:
-    other = Reaper(connect(store.settings), blobs=blobs, permits=store.permits, settings=store.settings)
+    other = Reaper(connect(store.settings), blobs=blobs, queue=store.queue, settings=store.settings)
     lists: list[str] = []
     for name, one in (("first", reaper), ("second", other), ("first again", reaper)):
         store.redis.delete("nst:reaped")
@@ -271,7 +271,7 @@ async def test_of_all_reapers_one_sweeps_in_a_while(store: Store, reaper: Reaper
 async def test_a_slow_sweep_is_followed_by_a_long_pause(store: Store, blobs: DiskBlobs) -> None:
     times = itertools.count(step=30.0)  # every look at the clock is half a minute later
     slow = Reaper(
-        connect(store.settings), blobs=blobs, permits=store.permits, settings=store.settings, clock=lambda: next(times)
+        connect(store.settings), blobs=blobs, queue=store.queue, settings=store.settings, clock=lambda: next(times)
     )
     slow.round()
     assert store.redis.pttl("nst:swept") > 10 * store.settings.sweep_seconds * 1000

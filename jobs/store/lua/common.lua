@@ -32,7 +32,7 @@ local function load_owned(id, owner)
   return job
 end
 
-local function touch(id)
+local function bump_version(id)
   return redis.call('HINCRBY', key('job', id), 'version', 1)
 end
 
@@ -45,7 +45,7 @@ local function emit(id, kind, data)
 end
 
 local function emit_status(job, kind, extra)
-  local data = {status = job.status, attempt = tonumber(job.attempt), version = touch(job.id)}
+  local data = {status = job.status, attempt = tonumber(job.attempt), version = bump_version(job.id)}
   for name, value in pairs(extra or {}) do data[name] = value end
   emit(job.id, kind, cjson.encode(data))
 end
@@ -141,7 +141,7 @@ local function fail(job, code, message)
 end
 
 -- End a record too damaged for the proper way, so that nothing stumbles over it again.
-local function bury(id)
+local function fail_damaged(id)
   redis.call('ZREM', key('leases'), id)
   if redis.call('EXISTS', key('job', id)) == 0 then return end
   redis.call('HSET', key('job', id), 'status', 'failed', 'finished', now, 'expires', now + RESULT_TTL, 'failure',

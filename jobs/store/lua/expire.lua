@@ -5,7 +5,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', key('expiry'), '-inf', now, 'LIM
   if redis.call('EXISTS', key('job', id)) == 1 then
     redis.call('HSET', key('job', id), 'expired', 1)
     redis.call('HDEL', key('job', id), 'preview', 'progress')
-    touch(id)
+    bump_version(id)
     redis.call('ZADD', key('tombs'), now + TOMBSTONE_TTL, id)
     expired[#expired + 1] = id
   end

@@ -1,4 +1,4 @@
--- End a running job, only with its current token: {status, owed}; `owed` says that the owner's next job needs a permit.
+-- End a running job, only with its current token: {status, needs_wakeup}; the latter is 1 if the owner's next job needs a message.
 local job = load(arg.id)
 if not job or job.token ~= arg.token then return {'lost', 0} end
 if job.status ~= 'running' then return {job.status, 0} end -- a repeated call; the token proves it

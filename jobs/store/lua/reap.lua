@@ -18,7 +18,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', key('leases'), '-inf', now, 'LIM
   elseif job and pcall(take_back, job) then
     found[#found + 1] = {id, job.status}
   else
-    bury(id)
+    fail_damaged(id)
     found[#found + 1] = {id, 'failed'}
   end
 end

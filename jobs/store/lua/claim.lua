@@ -39,7 +39,7 @@ local function next_of(owner)
 end
 
 -- Note that an interactive job went before waiting batch jobs, or that batch had its turn.
-local function note_pick(owner, priority)
+local function count_pick(owner, priority)
   if priority == 'batch' then
     redis.call('HDEL', key('picks', arg.model), owner)
   elseif redis.call('EXISTS', key('wait', arg.model, owner, 'batch')) == 1 then
@@ -50,7 +50,7 @@ end
 local function take(job)
   local record = key('job', job.id)
   dequeue(job)
-  note_pick(job.owner, job.priority)
+  count_pick(job.owner, job.priority)
   redis.call('ZADD', key('turns', job.model), 'XX', redis.call('INCR', key('turn')), job.owner)
   move(job, 'running')
   job.attempt = redis.call('HINCRBY', record, 'attempt', 1)
@@ -93,7 +93,7 @@ for _ = 1, 1000 do
     if not job or job.status ~= 'queued' then
       -- An entry without a whole record cannot be run by anyone.
       dequeue({id = id, model = arg.model, owner = owner, priority = priority})
-      if not job then bury(id) end
+      if not job then fail_damaged(id) end
     elseif not readable(job) then
       dequeue(job)
       fail(job, 'unsupported_record', 'The record of the job is of version ' .. tostring(job.v) .. '.')

@@ -10,7 +10,7 @@ end
 redis.call('ZADD', key('leases'), now + arg.lease, job.id)
 if arg.progress then
   redis.call('HSET', key('job', job.id), 'progress', arg.progress)
-  touch(job.id)
+  bump_version(job.id)
   emit(job.id, 'progress', arg.progress)
 end
 if job.cancel then return 'cancel' end

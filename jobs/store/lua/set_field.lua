@@ -2,6 +2,6 @@
 local job = load(arg.id)
 if not job or job.status ~= 'running' or job.token ~= arg.token then return 0 end
 redis.call('HSET', key('job', job.id), arg.field, arg.value)
-touch(job.id)
+bump_version(job.id)
 if arg.event then emit(job.id, arg.event, arg.value) end
 return 1
