@@ -1,77 +1,111 @@
-"""The Celery side of a worker: the task that handles a message, and what happens when processes come and go."""
+"""The Celery side of a worker: the task that runs the next job, the process that it runs in, and the consumer."""
 
 from __future__ import annotations
 
 import logging
 import os
 import signal
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from celery import Celery, signals
+from celery.exceptions import SecurityWarning
+from celery.worker.consumer.consumer import Consumer
 
 from jobs.errors import StoreUnavailable
 from jobs.queue import RUN_TASK
 from worker.attempt import Outcome
-from worker.priority import lower_cpu_priority
-from worker.process_control import DrainFlag, die_with_parent, draining_on_sigterm
+from worker.process_control import DrainFlag, die_with_parent, drain_on_sigterm, lower_cpu_priority
 from worker.registration import Registration
 from worker.runner import Runner
 
 log = logging.getLogger(__name__)
-Build = Callable[[], tuple[Runner, Registration]]
+LOST_CHILD_SECONDS = 0.5  # Celery waits this long for the result of a child that died; tasks here have none
+RECONNECT_SECONDS, MAX_RECONNECT_SECONDS = 0.5, 3.0
 
 
-class Process:
-    """What one child process holds: its runner and its presence, built after the fork."""
+class WorkerProcess:
+    """The child process that runs jobs; `build` is called in it, after the fork."""
 
-    def __init__(self, build: Build, flag: DrainFlag, nice: int) -> None:
+    def __init__(self, build: Callable[[], tuple[Runner, Registration]], flag: DrainFlag, *, nice: int) -> None:
         self._build = build
         self._flag = flag
         self._nice = nice
         self._runner: Runner | None = None
-        self._presence: Registration | None = None
+        self._registration: Registration | None = None
 
-    def begin(self, **_: Any) -> None:
-        """Set up a child that was just forked; devices are touched here for the first time."""
+    def start(self, **_: Any) -> None:
+        """Set up the process after the fork; nothing touches a device before."""
         die_with_parent()
         lower_cpu_priority(self._nice)
-        self._runner, self._presence = self._build()
-        self._presence.start()
+        self._runner, self._registration = self._build()
+        self._registration.start()
 
-    def end(self, **_: Any) -> None:
-        """Say goodbye."""
-        if self._presence is not None:
-            self._presence.stop()
+    def stop(self, **_: Any) -> None:
+        """Deregister the worker."""
+        if self._registration is not None:
+            self._registration.stop()
 
-    def spend(self, model: str) -> None:
-        """Handle one message; a process that must not go on ends after it."""
+    def handle(self, model: str) -> None:
+        """Run the next job of a network; kill the process afterwards if it must not run another."""
         if self._runner is None:
-            raise RuntimeError("the process was not set up")
+            raise RuntimeError("the worker process was not started")
         try:
-            with draining_on_sigterm(self._flag):
+            with drain_on_sigterm(self._flag):
                 outcome = self._runner.run_next(model)
         except StoreUnavailable as error:
-            log.warning("a message for %s was lost, the reaper will send another: %s", model, error)
+            log.warning("no job of %s was claimed, the reaper will send another message: %s", model, error)
             return
         if outcome is Outcome.RETIRE:
-            log.warning("this process ends so that the next run starts in a fresh one")
-            self.end()
+            log.warning("this process ends, so that the next attempt starts in a fresh one")
+            self.stop()
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def attach(app: Celery, process: Process, flag: DrainFlag) -> list[Callable[..., Any]]:
-    """Connect task and signals to an application; the caller keeps what is returned, for signals hold it weakly."""
+class FastReconnectConsumer(Consumer):
+    """A consumer that tries to reconnect every 3 s; Celery's own waits up to 30 s between two tries."""
+
+    def ensure_connected(self, conn: Any) -> Any:
+        """Connect, and try again until that succeeds."""
+        conn.ensure_connection = partial(
+            conn.ensure_connection,
+            interval_start=RECONNECT_SECONDS,
+            interval_step=RECONNECT_SECONDS,
+            interval_max=MAX_RECONNECT_SECONDS,
+        )
+        return super().ensure_connected(conn)
+
+
+def serve(app: Celery, process: WorkerProcess, flag: DrainFlag, *, name: str, queues: Sequence[str]) -> int:
+    """Run a Celery worker with one child process until it is told to stop, and return its exit code."""
+    warnings.simplefilter("ignore", SecurityWarning)  # about root and pickle: messages here are JSON
+    app.conf.worker_consumer = FastReconnectConsumer
+    app.conf.worker_lost_wait = LOST_CHILD_SECONDS
 
     @app.task(name=RUN_TASK, ignore_result=True)
     def run(model: str) -> None:
-        """Run the next job of a network."""
-        process.spend(model)
+        process.handle(model)
 
     def shutting_down(**_: Any) -> None:
         flag.set()
 
-    signals.worker_process_init.connect(process.begin)
-    signals.worker_process_shutdown.connect(process.end)
+    # Signals hold these weakly; they live until this function returns.
+    signals.worker_process_init.connect(process.start)
+    signals.worker_process_shutdown.connect(process.stop)
     signals.worker_shutting_down.connect(shutting_down)
-    return [run, shutting_down]
+    worker = app.Worker(
+        hostname=name,
+        queues=list(queues),
+        pool="prefork",
+        concurrency=1,
+        loglevel="WARNING",
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+        quiet=True,
+    )
+    worker.start()
+    code: int | None = worker.exitcode
+    return code or 0

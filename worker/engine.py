@@ -1,18 +1,19 @@
-"""What the runner asks of an engine; the real one is in `worker.torch_engine`, tests bring their own."""
+"""The engine as the worker sees it; `worker.torch_engine` is the real one, tests bring a fake."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from PIL import Image
 
 from jobs.model import Progress
+from nst_engine.machine.devices import Device
 
 
 class RunError(Exception):
-    """A run that ended without a picture; `code` is one of the failure codes, the text may be shown to the client."""
+    """A run that ended without a picture; `code` is a failure code, and clients may see the message."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -21,7 +22,7 @@ class RunError(Exception):
 
 
 class ParametersError(RunError):
-    """The parameters cannot be run by this release; if a newer one took them in, a newer worker can."""
+    """This version cannot run the parameters; if a newer one wrote them, a newer worker can."""
 
     def __init__(self, message: str) -> None:
         super().__init__("invalid_input", message)
@@ -35,14 +36,15 @@ class OutOfMemoryRunError(RunError):
 
 
 class BadCheckpointError(Exception):
-    """The saved state cannot be used; the run starts afresh."""
+    """The saved state cannot be used; the run starts from the beginning."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunRequest:
-    """Everything a run depends on; `resume` is what `state()` of an earlier run returned.
+    """Everything a run depends on.
 
-    `workers` share the processor of this machine, this one included.
+    `resume` is the `state()` of an earlier run. `workers` counts the workers that share this machine's CPU, including
+    this one.
     """
 
     params: Mapping[str, Any]
@@ -60,28 +62,36 @@ class RunStep(Protocol):
 
     @property
     def progress(self) -> Progress:
-        """Return how far the run has come; without speed and time left."""
+        """Return the progress, without speed and time left."""
 
     def picture(self) -> Image.Image:
         """Return the picture so far."""
 
     def encoded(self, name: str, metadata: Mapping[str, Any]) -> bytes:
-        """Return the picture so far as a file of a format, at the full depth that it has."""
+        """Return the picture so far as a file in the named format, in that format's full bit depth."""
 
     def state(self) -> bytes:
-        """Return what another run needs to go on from here."""
+        """Return the state from which another run continues."""
 
 
 class Engine(Protocol):
-    """Something that can run style transfer."""
-
-    device: str
-
-    def models(self) -> tuple[str, ...]:
-        """Name the networks that can be run here."""
+    """Runs style transfer on one device."""
 
     def run(self, request: RunRequest) -> Iterator[RunStep]:
         """Yield a step for each iteration; raise RunError, or BadCheckpointError before the first step."""
 
     def memory_bytes(self) -> int | None:
-        """Return how much memory of the device is taken, where that is known."""
+        """Return how much of the device's memory is taken; None if unknown."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineFactory:
+    """The networks that a worker serves, the devices of its machine, and how its child process makes an engine."""
+
+    models: tuple[str, ...]
+    devices: tuple[Device, ...]
+    make: Callable[[str], Engine]
+
+
+class WorkerSetupError(Exception):
+    """A worker cannot run with these settings on this machine; the message names the setting."""

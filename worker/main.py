@@ -9,12 +9,8 @@ import signal
 import socket
 import sys
 import time
-import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
-
-from celery.exceptions import SecurityWarning
 
 from jobs.connections import connect, refusal
 from jobs.device_slots import DeviceSlots
@@ -29,130 +25,119 @@ from jobs.store.reaper import Reaper
 from jobs.webhooks.delivery import WebhookSettings, webhook_tasks
 from jobs.worker_registry import WorkerRegistry
 from nst_engine.machine.allocator import prepare_to_compute
-from nst_engine.spec.errors import WeightsError
-from nst_engine.spec.layers import NETWORKS
+from nst_engine.machine.devices import select_devices
+from nst_engine.spec.errors import DeviceError
 from nst_engine.version import __version__
-from worker.apart import apart
 from worker.attempt import WorkerContext
-from worker.celery_task import Process, attach
-from worker.devices.device_lease import DeviceLease, ending_on_sigterm, wait_for_device
-from worker.devices.discovery import Device, DeviceError, find_devices
-from worker.engine import Engine
+from worker.celery_task import WorkerProcess, serve
+from worker.device_lease import DeviceLease, DeviceTakenError, wait_for_device
+from worker.engine import EngineFactory, WorkerSetupError
 from worker.maintenance import Maintenance, PeriodicTask
-from worker.process_control import DrainFlag
+from worker.process_control import DrainFlag, call_in_fork, exit_on_sigterm
 from worker.registration import Registration
 from worker.runner import Runner
 from worker.settings import WorkerSettings
 
+log = logging.getLogger(__name__)
 ANNOUNCE_SECONDS = 2.0
 GONE_AFTER_SECONDS = 10.0
-LOST_CHILD_SECONDS = 0.5  # Celery waits so long for the answer of a child that died; ours send none
-EXIT_WRONG_SETTING = 2  # it would end so again: `nst up` does not start it again
+EXIT_WRONG_SETTING = 2  # `nst up` does not restart a worker that exits with this code
 EXIT_ABORTED = 70
 
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """Which networks a worker serves, where it may compute, and how a child builds its engine for a device."""
-
-    models: tuple[str, ...]
-    devices: tuple[Device, ...]
-    make_engine: Callable[[str], Engine]
+MakeFactory = Callable[[WorkerSettings], EngineFactory]
 
 
-def torch_plan(settings: WorkerSettings) -> Plan:
-    """Plan for the real engine; torch is imported before the fork, for a fast start, but no device is touched."""
+def torch_factory(settings: WorkerSettings) -> EngineFactory:
+    """Load torch before the fork, so that child processes start fast, and set the process up for it first."""
     prepare_to_compute()
-    from worker.torch_engine import TorchEngine, installed_models
+    from worker.torch_engine import torch_engines
 
-    try:
-        installed = installed_models(settings.weights_dir)
-        devices = find_devices(settings.device)
-    except WeightsError as error:
-        raise _refused(error.message) from None
-    except DeviceError as error:
-        raise _refused(str(error)) from None
-    models = settings.models or installed
-    if unknown := sorted(set(models) - set(NETWORKS)):
-        raise _refused(f"NST_MODELS: no network is called {unknown[0]}; there are {', '.join(NETWORKS)}")
-    if missing := sorted(set(models) - set(installed)):
-        raise _refused(f"no weights for {', '.join(missing)}: get them with `nst weights pull {missing[0]}`")
-    if not models:
-        raise _refused("no weights of any network here: get some with `nst weights pull`")
-
-    def make_engine(device: str) -> Engine:
-        return TorchEngine(device, weights_dir=settings.weights_dir, models=models, threads=settings.worker_threads)
-
-    return Plan(models=models, devices=devices, make_engine=make_engine)
+    return torch_engines(settings)
 
 
-def run(jobs: JobSettings, settings: WorkerSettings, make_plan: Callable[[WorkerSettings], Plan] = torch_plan) -> None:
-    """Run a worker until it is told to end."""
+def run(jobs: JobSettings, settings: WorkerSettings, make_factory: MakeFactory = torch_factory) -> None:
+    """Run a worker until it is told to stop, and end the process."""
     configure_logging(settings.log_level)
-    if trouble := apart(_storage_trouble, jobs):
-        raise _refused(*trouble)
-    _check_password(jobs)
-    # Celery warns of root because of pickle; the messages here are JSON.
-    warnings.simplefilter("ignore", SecurityWarning)
-    plan, flag = make_plan(settings), DrainFlag()
+    if refused := call_in_fork(_check_storage, jobs):
+        raise _exit(*refused)
+    _check_redis(jobs)
+    try:
+        engines = make_factory(settings)
+    except WorkerSetupError as error:
+        raise _exit(str(error)) from None
     worker_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
-    seat = _seat(jobs, settings, plan, worker_id)
-    keeper = Maintenance(partial(_chores, jobs))
+    lease = _lease_device(jobs, settings, engines, worker_id)
+    maintenance, flag = Maintenance(partial(_periodic_tasks, jobs)), DrainFlag()
+    build = partial(build_runner, jobs, settings, engines, flag=flag, worker_id=worker_id, device=lease.device.name)
+    process = WorkerProcess(build, flag, nice=settings.worker_nice)
+    queues = [queue_name(model, priority) for model in engines.models for priority in settings.priorities]
     try:
-        keeper.start()
-        seat.keep(seconds=jobs.lease_seconds / 3, on_lost=partial(os.kill, os.getpid(), signal.SIGTERM))
-        code = _serve(jobs, settings, plan, flag, worker_id, seat.device)
+        maintenance.start()
+        lease.keep(seconds=jobs.lease_seconds / 3, on_lost=partial(os.kill, os.getpid(), signal.SIGTERM))
+        code = serve(make_celery(jobs), process, flag, name=worker_id, queues=queues)
     finally:
-        keeper.stop()
-        seat.leave()
-    raise SystemExit(EXIT_ABORTED if seat.lost else code)
+        maintenance.stop()
+        lease.release()
+    raise SystemExit(EXIT_ABORTED if lease.lost else code)
 
 
-def _serve(
-    jobs: JobSettings, settings: WorkerSettings, plan: Plan, flag: DrainFlag, worker_id: str, device: Device
-) -> int:
-    """Take jobs until told to end, and return the exit code."""
-    app = make_celery(jobs)
-    app.conf.worker_consumer = "worker.consumer:QuickConsumer"
-    app.conf.worker_lost_wait = LOST_CHILD_SECONDS
-    build = partial(build_runner, jobs, settings, plan, flag, worker_id, device)
-    kept = attach(app, Process(build, flag, settings.worker_nice), flag)
-    worker = app.Worker(
-        hostname=worker_id,
-        queues=[queue_name(model, priority) for model in plan.models for priority in settings.priorities],
-        pool="prefork",
-        concurrency=1,
-        loglevel="WARNING",
-        without_gossip=True,
-        without_mingle=True,
-        without_heartbeat=True,
-        quiet=True,
+def build_runner(
+    jobs: JobSettings,
+    settings: WorkerSettings,
+    engines: EngineFactory,
+    *,
+    flag: DrainFlag,
+    worker_id: str,
+    device: str,
+) -> tuple[Runner, Registration]:
+    """Build what the child process works with, on connections of its own."""
+    redis = connect(jobs)
+    info = WorkerInfo(
+        id=worker_id,
+        host=socket.gethostname(),
+        device=device,
+        models=engines.models,
+        priorities=settings.priorities,
+        version=__version__,
+        started_at=time.time(),
     )
-    worker.start()
-    del kept
-    code: int | None = worker.exitcode
-    return code or 0
+    registration = Registration(WorkerRegistry(redis, ttl_seconds=GONE_AFTER_SECONDS), info, seconds=ANNOUNCE_SECONDS)
+    context = WorkerContext(
+        store=WorkerStore(redis, jobs),
+        blobs=open_blobs(jobs),
+        queue=CeleryQueue(make_celery(jobs)),
+        engine=engines.make(device),
+        registration=registration,
+        draining=flag,
+        abort=partial(os._exit, EXIT_ABORTED),
+        jobs=jobs,
+        settings=settings,
+    )
+    return Runner(context), registration
 
 
-def _seat(jobs: JobSettings, settings: WorkerSettings, plan: Plan, worker_id: str) -> DeviceLease:
-    """Take a device, or end the process if none falls free in time."""
+def _periodic_tasks(jobs: JobSettings) -> Sequence[PeriodicTask]:
+    """Build the tasks of the maintenance process, on connections of its own."""
+    reaper = Reaper(connect(jobs), blobs=open_blobs(jobs), queue=CeleryQueue(make_celery(jobs)), settings=jobs)
+    return [reaper.run, *webhook_tasks(connect(jobs), jobs, WebhookSettings())]
+
+
+def _lease_device(jobs: JobSettings, settings: WorkerSettings, engines: EngineFactory, worker_id: str) -> DeviceLease:
+    """Lease a device, or end the process if none falls free in time."""
     slots = DeviceSlots(connect(jobs), jobs, worker=worker_id)
-    patience = settings.device_wait_seconds
+    per_device, max_seconds = settings.per_device, settings.device_wait_seconds
     try:
-        with ending_on_sigterm():
-            return wait_for_device(plan.devices, slots, per_device=settings.per_device, patience=patience)
+        devices = select_devices(settings.device, engines.devices)
+        with exit_on_sigterm():
+            return wait_for_device(devices, slots, per_device=per_device, max_seconds=max_seconds)
     except DeviceError as error:
-        raise _refused(str(error), code=1) from None
+        raise _exit(f"NST_DEVICE: {error.message}") from None
+    except DeviceTakenError as error:
+        raise _exit(str(error), code=1) from None
 
 
-def _refused(reason: str, code: int = EXIT_WRONG_SETTING) -> SystemExit:
-    """Say on stderr why this worker cannot run, and return the end of the process."""
-    sys.stderr.write(f"nst worker: {reason}\n")
-    return SystemExit(code)
-
-
-def _storage_trouble(jobs: JobSettings) -> tuple[str, int] | None:
-    """Say what is wrong with the storage, and how to end; one that is full is well: the runner waits for room."""
+def _check_storage(jobs: JobSettings) -> tuple[str, int] | None:
+    """Return what is wrong with the storage, and an exit code. A full one is fine: the runner waits for room."""
     try:
         open_blobs(jobs).check()
     except StorageFull:
@@ -164,50 +149,21 @@ def _storage_trouble(jobs: JobSettings) -> tuple[str, int] | None:
     return None
 
 
-def _chores(jobs: JobSettings) -> Sequence[PeriodicTask]:
-    """Build what the keeper does, with connections of its own."""
-    reaper = Reaper(connect(jobs), blobs=open_blobs(jobs), queue=CeleryQueue(make_celery(jobs)), settings=jobs)
-    return [reaper.run, *webhook_tasks(connect(jobs), jobs, WebhookSettings())]
-
-
-def _check_password(jobs: JobSettings) -> None:
-    """End the process if Redis is there and refuses us; one that is not there yet may come."""
+def _check_redis(jobs: JobSettings) -> None:
+    """End the process if Redis refuses the connection; a Redis that does not answer yet may still come up."""
     try:
         reason = refusal(jobs)
     except StoreUnavailable:
-        logging.getLogger(__name__).warning("Redis does not answer yet (NST_REDIS_URL)")
+        log.warning("Redis does not answer yet (NST_REDIS_URL)")
         return
     if reason is not None:
-        raise _refused(reason)
+        raise _exit(reason)
 
 
-def build_runner(
-    jobs: JobSettings, settings: WorkerSettings, plan: Plan, flag: DrainFlag, worker_id: str, device: Device
-) -> tuple[Runner, Registration]:
-    """Build what a child process works with; every connection is its own."""
-    engine, redis = plan.make_engine(device.name), connect(jobs)
-    info = WorkerInfo(
-        id=worker_id,
-        host=socket.gethostname(),
-        device=engine.device,
-        models=plan.models,
-        priorities=settings.priorities,
-        version=__version__,
-        started_at=time.time(),
-    )
-    presence = Registration(WorkerRegistry(redis, ttl_seconds=GONE_AFTER_SECONDS), info, seconds=ANNOUNCE_SECONDS)
-    around = WorkerContext(
-        store=WorkerStore(redis, jobs),
-        blobs=open_blobs(jobs),
-        queue=CeleryQueue(make_celery(jobs)),
-        engine=engine,
-        presence=presence,
-        draining=flag,
-        abort=partial(os._exit, EXIT_ABORTED),
-        jobs=jobs,
-        settings=settings,
-    )
-    return Runner(around), presence
+def _exit(reason: str, code: int = EXIT_WRONG_SETTING) -> SystemExit:
+    """Say on stderr why this worker cannot run, and return what ends the process."""
+    sys.stderr.write(f"nst worker: {reason}\n")
+    return SystemExit(code)
 
 
 if __name__ == "__main__":

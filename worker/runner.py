@@ -27,7 +27,7 @@ class Runner:
             return Outcome.NOTHING
         lease = around.store.claim(
             model,
-            worker=around.presence.info.id,
+            worker=around.registration.info.id,
             token=self._token,
             priorities=around.settings.priorities,
         )
@@ -35,12 +35,12 @@ class Runner:
         self._token = secrets.token_hex(12)
         if lease is None:
             return Outcome.NOTHING
-        around.presence.say(state="busy", job=lease.job.id)
+        around.registration.say(state="busy", job=lease.job.id)
         with bound_contextvars(job_id=lease.job.id, request_id=lease.job.request_id):
             try:
                 outcome = Run(around, lease).run()
             finally:
-                around.presence.say(state="idle", memory_bytes=around.engine.memory_bytes())
+                around.registration.say(state="idle", memory_bytes=around.engine.memory_bytes())
             log.info("job %s: %s", lease.job.id, outcome)
         return outcome
 
@@ -53,7 +53,7 @@ class Runner:
             except (StorageFull, StorageUnavailable) as error:
                 if not waited:
                     log.warning("waiting for the storage: %s", error)
-                    around.presence.say(state="waiting")
+                    around.registration.say(state="waiting")
                 waited = True
                 around.wait(around.settings.storage_wait_seconds)
             else:

@@ -1,10 +1,11 @@
-"""The real engine: style transfer with torch, on one device, keeping the networks it has loaded."""
+"""The real engine: style transfer with torch on one device."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,36 +20,60 @@ from jobs.model import Progress
 from nst_engine import Network, State, Step, StyleConfig, load_network, stylize
 from nst_engine.images.reading import encode, encode16
 from nst_engine.machine.allocator import give_memory_back
+from nst_engine.machine.devices import list_devices
 from nst_engine.networks.features import NetworkSpec
 from nst_engine.networks.weights import candidates
 from nst_engine.spec.config import Memory, problems_of
 from nst_engine.spec.errors import CheckpointError, DivergedError, EngineError, MemoryLimitError, WeightsError
 from nst_engine.spec.layers import NETWORKS
 from nst_engine.tensors import to_picture, to_tensor, to_uint16
-from worker.engine import BadCheckpointError, OutOfMemoryRunError, ParametersError, RunError, RunRequest, RunStep
+from worker.engine import (
+    BadCheckpointError,
+    EngineFactory,
+    OutOfMemoryRunError,
+    ParametersError,
+    RunError,
+    RunRequest,
+    RunStep,
+    WorkerSetupError,
+)
+from worker.process_control import call_in_fork
+from worker.settings import WorkerSettings
 
 LOADED_AT_MOST = 4
 NO_MEMORY = "not enough memory"  # what torch's CPU allocator says, which raises no type of its own
 
 
+def torch_engines(settings: WorkerSettings) -> EngineFactory:
+    """Check which networks a worker can serve, and list the devices of this machine; raises WorkerSetupError."""
+    try:
+        installed = installed_models(settings.weights_dir)
+    except WeightsError as error:
+        raise WorkerSetupError(error.message) from None
+    models = settings.models or installed
+    if unknown := sorted(set(models) - set(NETWORKS)):
+        raise WorkerSetupError(f"NST_MODELS: no network is called {unknown[0]}; there are {', '.join(NETWORKS)}")
+    if missing := sorted(set(models) - set(installed)):
+        raise WorkerSetupError(f"no weights for {', '.join(missing)}: get them with `nst weights pull {missing[0]}`")
+    if not models:
+        raise WorkerSetupError("no network weights found: get some with `nst weights pull`")
+    make = partial(TorchEngine, weights_dir=settings.weights_dir, threads=settings.worker_threads)
+    return EngineFactory(models=models, devices=call_in_fork(list_devices), make=make)
+
+
 def installed_models(weights_dir: Path | None) -> tuple[str, ...]:
-    """Name the networks whose weights are on this machine; touches no device."""
+    """List the networks whose weights are on this machine."""
     return tuple(name for name in NETWORKS if any(path.is_file() for path in candidates(name, weights_dir)))
 
 
 class TorchEngine:
     """Style transfer on one device. Its loaded networks are the one thing a worker process keeps from job to job."""
 
-    def __init__(self, device: str, *, weights_dir: Path | None, models: tuple[str, ...], threads: int = 0) -> None:
-        self.device = device
+    def __init__(self, device: str, *, weights_dir: Path | None, threads: int = 0) -> None:
+        self._device = device
         self._weights_dir = weights_dir
-        self._models = models
         self._loaded: dict[NetworkSpec, Network] = {}
         self._threads = threads
-
-    def models(self) -> tuple[str, ...]:
-        """Name the networks that can be run here."""
-        return self._models
 
     def run(self, request: RunRequest) -> Iterator[RunStep]:
         """Yield a step for each iteration."""
@@ -62,7 +87,7 @@ class TorchEngine:
                 config,
                 masks=[_mask(mask) for mask in request.masks] or None,
                 init_image=None if request.init_image is None else to_tensor(request.init_image),
-                device=self.device,
+                device=self._device,
                 network=self._network(config),
                 resume=state,
             )
@@ -74,7 +99,7 @@ class TorchEngine:
 
     def memory_bytes(self) -> int | None:
         """Return the memory taken on a CUDA device."""
-        return torch.cuda.memory_reserved(self.device) if self.device.startswith("cuda") else None
+        return torch.cuda.memory_reserved(self._device) if self._device.startswith("cuda") else None
 
     def _config(self, request: RunRequest) -> StyleConfig:
         try:
@@ -89,7 +114,7 @@ class TorchEngine:
         if spec not in self._loaded:
             if len(self._loaded) >= LOADED_AT_MOST:
                 del self._loaded[next(iter(self._loaded))]
-            self._loaded[spec] = load_network(config, device=self.device, weights_dir=self._weights_dir)
+            self._loaded[spec] = load_network(config, device=self._device, weights_dir=self._weights_dir)
         return self._loaded[spec]
 
 

@@ -65,10 +65,10 @@ def engine() -> Finding:
         return _absent("engine", "torch is not installed", "to paint here: install nst with its extra, nst[engine]")
     import torch
 
-    from cli.devices import chosen
+    from nst_engine.machine.devices import list_devices
 
-    device = chosen("auto")
-    name = torch.cuda.get_device_name(device) if device == "cuda" else f"{torch.get_num_threads()} threads"
+    device = list_devices()[0].name
+    name = torch.cuda.get_device_name(device) if device.startswith("cuda") else f"{torch.get_num_threads()} threads"
     return Finding(what="engine", verdict=Verdict.GOOD, told=f"torch {torch.__version__} on {device} ({name})")
 
 

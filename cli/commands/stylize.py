@@ -91,12 +91,11 @@ class Stylizer:
     def steps(self, photo: Image) -> Iterator[Step]:
         """Start the engine on a photo."""
         from cli.commands.weights import folder
-        from cli.devices import chosen
         from nst_engine import load_network
         from nst_engine import stylize as engine
         from nst_engine.tensors import to_tensor
 
-        where = chosen(self.device)
+        where = _device(self.device)
         self.network = self.network or load_network(self.config, device=where, weights_dir=folder())
         return engine(
             to_tensor(photo),
@@ -107,6 +106,17 @@ class Stylizer:
             device=where,
             network=self.network,
         )
+
+
+def _device(name: str) -> str:
+    """Return the fastest device that `--device` selects; raises InputError."""
+    from nst_engine.machine.devices import list_devices, select_devices
+    from nst_engine.spec.errors import DeviceError
+
+    try:
+        return select_devices(name, list_devices())[0].name
+    except DeviceError as error:
+        raise InputError(f"--device: {error.message}") from None
 
 
 def paint(

@@ -7,6 +7,7 @@ EngineError
     MemoryLimitError    the run does not fit; `.would_fit` is the side in pixels that would
     CheckpointError     a saved state is damaged or belongs to another run
     DivergedError       the loss is no longer a number
+    DeviceError         this machine has no such device
 """
 
 from dataclasses import dataclass
@@ -67,3 +68,7 @@ class CheckpointError(EngineError):
 
 class DivergedError(EngineError):
     """Stop a run whose loss is no longer a number."""
+
+
+class DeviceError(EngineError):
+    """Refuse a device that this machine does not have."""

@@ -73,12 +73,7 @@ class FakeEngine:
 
     step_seconds: float = 0.0
     journal: Journal = Journal()
-    device: str = "fake"
-    networks: tuple[str, ...] = ("lite",)
     sleep: Callable[[float], None] = time.sleep
-
-    def models(self) -> tuple[str, ...]:
-        return self.networks
 
     def memory_bytes(self) -> int | None:
         return None

@@ -36,7 +36,7 @@ class Bench:
     store: WorkerStore
     blobs: Blobs
     jobs: JobSettings
-    presence: Registration
+    registration: Registration
     queue: FakeQueue
     engine: Engine = field(default_factory=FakeEngine)
     settings: WorkerSettings = field(default_factory=lambda: WorkerSettings(preview_seconds=0.01, worker_nice=0))
@@ -69,7 +69,7 @@ class Bench:
                 blobs=self.blobs,
                 queue=self.queue,
                 engine=self.engine,
-                presence=self.presence,
+                registration=self.registration,
                 draining=lambda: self.draining,
                 abort=abort,
                 jobs=self.jobs,
@@ -99,7 +99,7 @@ async def bench(job_settings: JobSettings) -> AsyncIterator[Bench]:
         store=WorkerStore(redis, job_settings),
         blobs=DiskBlobs(job_settings.data_dir / "blobs"),
         jobs=job_settings.model_copy(update={"heartbeat_seconds": 0.01}),
-        presence=Registration(WorkerRegistry(redis, ttl_seconds=10), INFO, seconds=60),
+        registration=Registration(WorkerRegistry(redis, ttl_seconds=10), INFO, seconds=60),
         queue=queue,
     )
     await client.aclose()

@@ -197,6 +197,12 @@ def test_a_worker_without_storage_ends_with_one_line(redis_url: str) -> None:
     assert ended.stderr.splitlines() == [f"nst worker: The picture storage is not available: {reason}."]
 
 
+def test_a_worker_whose_device_is_not_there_ends_with_one_line(redis_url: str) -> None:
+    ended = refused(NST_DEVICE="cuda:99", NST_REDIS_URL=redis_url)
+    assert ended.returncode == 2
+    assert ended.stderr.splitlines() == ["nst worker: NST_DEVICE: this machine has no device cuda:99, it has cpu"]
+
+
 def test_a_worker_with_a_wrong_password_ends_with_one_line(redis_url: str) -> None:
     client = redis.Redis.from_url(redis_url, protocol=2)
     client.config_set("requirepass", "secret")

@@ -32,7 +32,7 @@ def make_heart(lease: ListedLease, **values: Any) -> Heartbeat:
         "seconds": 60.0,
         "draining": lambda: False,
         "stop_grace_seconds": 10.0,
-        "on_unheeded": lambda: None,
+        "on_stuck": lambda: None,
     }
     return Heartbeat(lease, **(defaults | values))  # type: ignore[arg-type]
 

@@ -1,12 +1,14 @@
-"""What a worker refuses before it starts: such an end has code 2, so that `nst up` does not start it again."""
+"""What a worker checks before it starts."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+import torch
 
-from worker.main import torch_plan
+from worker.engine import WorkerSetupError
+from worker.main import torch_factory
 from worker.settings import WorkerSettings
 
 
@@ -18,27 +20,27 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         ({"models": "lite, vgg91"}, "NST_MODELS: no network is called vgg91; there are lite, vgg19, "),
         ({"models": "vgg19, vgg16"}, "no weights for vgg16, vgg19: get them with `nst weights pull vgg16`"),
-        ({"device": "cuda:99"}, "there is no device cuda:99 on this machine (NST_DEVICE)"),
-        ({"weights_dir": "n" * 300}, "(NST_WEIGHTS_DIR) cannot be read: File name too long"),
+        ({"weights_dir": "n" * 300}, r"\(NST_WEIGHTS_DIR\) cannot be read: File name too long"),
     ],
 )
-def test_a_setting_that_cannot_be_used_ends_the_worker(
-    empty: Path, capfd: pytest.CaptureFixture[str], given: dict[str, str], told: str
-) -> None:
-    with pytest.raises(SystemExit) as ended:
-        torch_plan(WorkerSettings(**{"weights_dir": str(empty), **given}))  # type: ignore[arg-type]
-    assert ended.value.code == 2
-    said = capfd.readouterr().err
-    assert said.startswith("nst worker: ") and told in said and said.count("\n") == 1
+def test_networks_that_cannot_be_served_are_refused(empty: Path, given: dict[str, str], message: str) -> None:
+    with pytest.raises(WorkerSetupError, match=message):
+        torch_factory(WorkerSettings(**{"weights_dir": str(empty), **given}))  # type: ignore[arg-type]
 
 
-def test_a_plan_names_what_is_served(empty: Path) -> None:
-    plan = torch_plan(WorkerSettings(device="cpu", weights_dir=empty))
-    assert (plan.models, [device.name for device in plan.devices]) == (("lite",), ["cpu"])
+def test_a_worker_serves_the_networks_whose_weights_it_has(empty: Path) -> None:
+    (empty / "vgg19-dcbb9e9d.pth").touch()
+    assert torch_factory(WorkerSettings(weights_dir=empty)).models == ("lite", "vgg19")
+
+
+def test_listing_devices_leaves_cuda_alone_in_this_process(empty: Path) -> None:
+    devices = torch_factory(WorkerSettings(weights_dir=empty)).devices
+    assert devices[-1].name == "cpu"
+    assert not torch.cuda.is_initialized()
 
 
 def test_an_unknown_level_of_the_log_is_refused() -> None:

@@ -9,13 +9,13 @@ from worker.registration import Registration
 
 def test_the_workers_of_this_machine_are_counted_by_their_kind_of_device(job_settings: JobSettings) -> None:
     roster = WorkerRegistry(connect(job_settings), ttl_seconds=10)
-    presence = Registration(roster, INFO, seconds=60)
-    assert presence.count_here() == 1  # not announced yet
+    registration = Registration(roster, INFO, seconds=60)
+    assert registration.count_here() == 1  # not announced yet
     others = [("two", INFO.host, INFO.device), ("three", "elsewhere", INFO.device), ("four", INFO.host, "cuda:0")]
     for name, host, device in others:
         roster.announce(replace(INFO, id=name, host=host, device=device))
-    presence.announce()
-    assert presence.count_here() == 2
+    registration.announce()
+    assert registration.count_here() == 2
 
 
 def test_a_worker_that_cannot_ask_counts_itself(job_settings: JobSettings) -> None:

@@ -31,12 +31,8 @@ class Interrupted:
     """The fake engine, with something happening after a step."""
 
     happens: Callable[[int], None]
-    device: str = "fake"
     requests: int = 0
     resumed_at: int | None = None
-
-    def models(self) -> tuple[str, ...]:
-        return ("lite",)
 
     def memory_bytes(self) -> int | None:
         return 123
@@ -401,13 +397,13 @@ async def test_what_is_logged_during_a_run_names_job_and_request(bench: Bench) -
 
 async def test_the_worker_says_what_it_is_doing(bench: Bench) -> None:
     said: list[tuple[str, str | None]] = []
-    bench.engine = Interrupted(lambda at: said.append((bench.presence.info.state, bench.presence.info.job)))
+    bench.engine = Interrupted(lambda at: said.append((bench.registration.info.state, bench.registration.info.job)))
     job = await bench.create()
     bench.run()
     assert set(said) == {("busy", job.id)}
-    assert (bench.presence.info.state, bench.presence.info.job) == ("idle", None)
-    assert bench.presence.info.speed["lite"] > 0
-    assert bench.presence.info.memory_bytes == 123
+    assert (bench.registration.info.state, bench.registration.info.job) == ("idle", None)
+    assert bench.registration.info.speed["lite"] > 0
+    assert bench.registration.info.memory_bytes == 123
 
 
 def _raise(error: Exception) -> Any:

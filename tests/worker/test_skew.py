@@ -28,7 +28,7 @@ PARAMS = resolve(overrides={"model": "lite", "max_size": 32, "steps": 4}).model_
 @pytest.fixture
 def bench(bench: Bench) -> Bench:
     """A worker with the real engine."""
-    bench.engine = TorchEngine("cpu", weights_dir=None, models=("lite",), threads=1)
+    bench.engine = TorchEngine("cpu", weights_dir=None, threads=1)
     return bench
 
 

@@ -26,7 +26,7 @@ PARAMS = resolve("default", {"model": "lite", "steps": 4, "max_size": 32, "seed"
 
 @pytest.fixture(scope="module")
 def engine() -> TorchEngine:
-    return TorchEngine("cpu", weights_dir=None, models=("lite",), threads=1)
+    return TorchEngine("cpu", weights_dir=None, threads=1)
 
 
 @pytest.fixture(scope="module")
@@ -56,13 +56,8 @@ def test_a_run_uses_its_share_of_the_cores_unless_threads_are_set(
     used: list[int] = []
     monkeypatch.setattr(torch, "set_num_threads", used.append)
     for threads in (0, 5):
-        next(
-            iter(
-                TorchEngine("cpu", weights_dir=None, models=("lite",), threads=threads).run(
-                    replace(request_, workers=3)
-                )
-            )
-        )
+        engine = TorchEngine("cpu", weights_dir=None, threads=threads)
+        next(iter(engine.run(replace(request_, workers=3))))
     assert used == [2, 5]
 
 
@@ -104,7 +99,7 @@ def test_parameters_that_this_release_does_not_know_are_refused(engine: TorchEng
 
 
 def test_weights_that_are_not_there_are_named_with_the_command(tmp_path: Path, request_: RunRequest) -> None:
-    engine = TorchEngine("cpu", weights_dir=tmp_path, models=("vgg16",))
+    engine = TorchEngine("cpu", weights_dir=tmp_path)
     params = resolve("default", {"model": "vgg16", "max_size": 48}).model_dump(mode="json")
     with pytest.raises(RunError, match="nst weights pull vgg16") as caught:
         next(iter(engine.run(replace(request_, params=params))))

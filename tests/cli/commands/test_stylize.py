@@ -139,9 +139,12 @@ REFUSED = {
     "no weights": (["photo.png", "waves", "-o", "out.png", "--model", "vgg16"], "`nst weights pull vgg16`"),
     "an unknown device": (
         ["photo.png", "waves", "-o", "out.png", "--device", "abacus"],
-        "--device: 'abacus' is none of",
+        "--device: no device is called 'abacus'",
     ),
-    "no such device": (["photo.png", "waves", "-o", "out.png", "--device", "cuda:77"], "--device: there is no cuda:77"),
+    "no such device": (
+        ["photo.png", "waves", "-o", "out.png", "--device", "cuda:77"],
+        "--device: this machine has no device cuda:77",
+    ),
     "one mask for two styles": (
         ["photo.png", "waves", "discs", "-o", "out.png", "--mask", "photo.png"],
         "--mask: give none, or one for each of the 2 styles",

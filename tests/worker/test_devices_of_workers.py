@@ -57,7 +57,7 @@ def test_workers_take_different_devices_and_one_too_many_waits_for_a_dead_one(jo
         with worker(job_settings) as third, worker(job_settings, NST_DEVICE_WAIT_SECONDS="0") as refused:
             assert refused.wait(30) == 1
             assert refused.stderr is not None and third.stderr is not None
-            told = "every device is taken: cuda:0, cuda:1 (a worker each, NST_PER_DEVICE)"
+            told = "every device is taken: cuda:0, cuda:1 (one worker per device, NST_PER_DEVICE)"
             assert refused.stderr.read() == f"nst worker: {told}\n"
             assert f"{told}; waiting" in third.stderr.readline()
             freed = devices(job_settings)[first.pid]

@@ -1,4 +1,4 @@
-"""The device that a worker has for its own."""
+"""The lease on the device that a worker computes on."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import redis
 from jobs.connections import connect
 from jobs.device_slots import DeviceSlots
 from jobs.settings import JobSettings
-from worker.devices.device_lease import DeviceLease, find_seat, wait_for_device
-from worker.devices.discovery import Device, DeviceError
+from nst_engine.machine.devices import Device
+from worker.device_lease import DeviceLease, DeviceTakenError, lease_device, wait_for_device
 
 CPU = Device(name="cpu")
-TWO = (Device(name="cuda:0", slot="GPU-a"), Device(name="cuda:1", slot="GPU-b"))
+TWO = (Device(name="cuda:0", uuid="GPU-a"), Device(name="cuda:1", uuid="GPU-b"))
 As = Callable[[str], DeviceSlots]
 
 
@@ -30,8 +30,8 @@ def raw(redis_url: str) -> redis.Redis:
 
 
 def take(slots: DeviceSlots, *, per_device: int = 1) -> str | None:
-    seat = find_seat(TWO, slots, per_device=per_device)
-    return None if seat is None else seat.device.name
+    lease = lease_device(TWO, slots, per_device=per_device)
+    return None if lease is None else lease.device.name
 
 
 def test_each_worker_gets_a_device_of_its_own_and_then_there_is_none(as_worker: As) -> None:
@@ -44,22 +44,22 @@ def test_every_device_has_one_worker_before_any_has_two(as_worker: As) -> None:
 
 
 def test_any_number_of_workers_share_a_cpu(as_worker: As) -> None:
-    assert all(find_seat([CPU], as_worker(name), per_device=1) for name in ("w1", "w2"))
+    assert all(lease_device([CPU], as_worker(name), per_device=1) for name in ("w1", "w2"))
 
 
 def test_a_device_that_is_left_is_free_at_once(as_worker: As) -> None:
-    seat = find_seat(TWO[:1], as_worker("w1"), per_device=1)
-    assert seat is not None
-    seat.leave()
+    lease = lease_device(TWO[:1], as_worker("w1"), per_device=1)
+    assert lease is not None
+    lease.release()
     assert take(as_worker("w2")) == "cuda:0"
 
 
 def test_leaving_late_does_not_free_the_device_of_another(as_worker: As, raw: redis.Redis) -> None:
-    seat = find_seat(TWO[:1], as_worker("w1"), per_device=1)
-    assert seat is not None
+    lease = lease_device(TWO[:1], as_worker("w1"), per_device=1)
+    assert lease is not None
     raw.delete("nst:slot:GPU-a:0")  # the lease is over
     take(as_worker("w2"))
-    seat.leave()
+    lease.release()
     assert raw.get("nst:slot:GPU-a:0") == "w2"
 
 
@@ -69,54 +69,54 @@ def test_the_device_of_a_silent_worker_falls_free_by_itself(as_worker: As, raw: 
 
 
 def test_a_lease_is_renewed_also_when_redis_has_forgotten_it(as_worker: As, raw: redis.Redis) -> None:
-    seat = find_seat(TWO, as_worker("w1"), per_device=1)
-    assert seat is not None
+    lease = lease_device(TWO, as_worker("w1"), per_device=1)
+    assert lease is not None
     raw.flushall()
-    seat.renew()
-    assert not seat.lost
+    lease.renew()
+    assert not lease.lost
     assert raw.get("nst:slot:GPU-a:0") == "w1"
 
 
 def test_a_worker_that_was_silent_too_long_learns_that_another_has_its_device(as_worker: As, raw: redis.Redis) -> None:
-    seat, told = find_seat(TWO, as_worker("w1"), per_device=1), threading.Event()
-    assert seat is not None
+    lease, told = lease_device(TWO, as_worker("w1"), per_device=1), threading.Event()
+    assert lease is not None
     raw.set("nst:slot:GPU-a:0", "w2")
-    seat.keep(seconds=0.01, on_lost=told.set)
+    lease.keep(seconds=0.01, on_lost=told.set)
     assert told.wait(5)
-    assert seat.lost
+    assert lease.lost
 
 
 def test_a_worker_waits_until_a_device_is_free(as_worker: As, caplog: pytest.LogCaptureFixture) -> None:
-    seats = [find_seat(TWO, as_worker(name), per_device=1) for name in ("w1", "w2")]
+    leases = [lease_device(TWO, as_worker(name), per_device=1) for name in ("w1", "w2")]
     waits: list[float] = []
 
     def wait(seconds: float) -> None:
         waits.append(seconds)
-        if len(waits) == 3 and seats[1] is not None:
-            seats[1].leave()
+        if len(waits) == 3 and leases[1] is not None:
+            leases[1].release()
 
-    seat = wait_for_device(TWO, as_worker("w3"), per_device=1, patience=None, wait=wait)
-    assert (seat.device.name, len(waits)) == ("cuda:1", 3)
-    assert caplog.messages == ["every device is taken: cuda:0, cuda:1 (a worker each, NST_PER_DEVICE); waiting"]
+    lease = wait_for_device(TWO, as_worker("w3"), per_device=1, max_seconds=None, sleep=wait)
+    assert (lease.device.name, len(waits)) == ("cuda:1", 3)
+    assert caplog.messages == ["every device is taken: cuda:0, cuda:1 (one worker per device, NST_PER_DEVICE); waiting"]
 
 
 def test_a_worker_that_may_not_wait_says_that_all_are_taken(as_worker: As) -> None:
     for name in ("w1", "w2"):
         take(as_worker(name))
-    with pytest.raises(DeviceError, match="every device is taken: cuda:0, cuda:1"):
-        wait_for_device(TWO, as_worker("w3"), per_device=1, patience=0)
+    with pytest.raises(DeviceTakenError, match="every device is taken: cuda:0, cuda:1"):
+        wait_for_device(TWO, as_worker("w3"), per_device=1, max_seconds=0)
 
 
 def test_without_redis_a_worker_waits_for_it_before_it_takes_a_device(as_worker: As) -> None:
     away = DeviceSlots(
         redis.Redis(port=1, protocol=2, retry=None), JobSettings(redis_url="redis://127.0.0.1:1"), worker="w1"
     )
-    with pytest.raises(DeviceError, match="Redis does not answer"):
-        wait_for_device(TWO, away, per_device=1, patience=2, wait=lambda _: None)
+    with pytest.raises(DeviceTakenError, match="Redis, which holds the device leases, does not answer"):
+        wait_for_device(TWO, away, per_device=1, max_seconds=2, sleep=lambda _: None)
 
 
-def test_a_seat_without_a_slot_has_nothing_to_renew(as_worker: As) -> None:
-    seat = DeviceLease(CPU, as_worker("w1"), None)
-    seat.renew()
-    seat.leave()
-    assert not seat.lost
+def test_a_lease_without_a_slot_has_nothing_to_renew(as_worker: As) -> None:
+    lease = DeviceLease(CPU, as_worker("w1"), None)
+    lease.renew()
+    lease.release()
+    assert not lease.lost
