@@ -43,6 +43,7 @@ from jobs.service_secret import service_secret
 from jobs.settings import JobSettings
 from jobs.storage.factory import open_blobs
 from jobs.store.job_store import JobStore
+from jobs.worker_registry import AsyncWorkerRegistry
 from nst_engine.images.reading import PictureLimits
 from nst_engine.version import __version__
 
@@ -124,6 +125,7 @@ async def _services(
         settings=settings,
         job_settings=job_settings,
         client=client,
+        workers=AsyncWorkerRegistry(redis, job_settings),
         blobs=await to_thread.run_sync(open_blobs, job_settings),
         keys=ApiKeys(redis),
         rates=Rates(storage, creates=settings.creates_per_minute, bad_keys=settings.bad_keys_per_minute),

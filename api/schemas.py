@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from jobs.model import Job
 from jobs.status import Priority, Status
 from jobs.timestamps import format_rfc3339
-from jobs.versions import name_of
 from nst_engine.spec.config import StyleConfig
 from nst_engine.spec.presets import resolve
 
@@ -144,8 +143,6 @@ def waiting_for(job: Job) -> str | None:
     """Say what a waiting job waits for if that is more than its turn."""
     if job.serving == 0:
         return f"a worker that has the network {job.model}"
-    if job.serving is not None and job.needs:
-        return f"a worker of release {name_of(job.needs)} or newer"
     return None
 
 

@@ -20,6 +20,7 @@ from jobs.api_keys import ApiKeys
 from jobs.settings import JobSettings
 from jobs.storage.blobs import Blobs
 from jobs.store.job_store import JobStore
+from jobs.worker_registry import AsyncWorkerRegistry
 
 
 @dataclass(kw_only=True)
@@ -29,6 +30,7 @@ class Services:
     settings: ApiSettings
     job_settings: JobSettings
     client: JobStore
+    workers: AsyncWorkerRegistry
     blobs: Blobs
     keys: ApiKeys
     rates: Rates

@@ -1,12 +1,11 @@
-"""Device slots: at most so many workers share a device; each holds its slot by a lease in Redis."""
+"""Device slots: a limited number of workers share a device; each holds its slot by a lease in Redis."""
 
 from __future__ import annotations
 
 from redis import Redis
 
-from jobs.connections import store_errors
 from jobs.settings import JobSettings
-from jobs.store.scripts import milliseconds, pack, source
+from jobs.store.scripts import Scripts, milliseconds
 
 
 class DeviceSlots:
@@ -15,15 +14,12 @@ class DeviceSlots:
     def __init__(self, redis: Redis, settings: JobSettings, *, worker: str) -> None:
         self._worker = worker
         self._ttl = milliseconds(settings.lease_seconds)
-        self._acquire = redis.register_script(source("locks/acquire_slot", settings))
-        self._release = redis.register_script(source("locks/release_slot", settings))
+        self._scripts = Scripts(redis, settings, "locks/acquire_slot", "locks/release_slot")
 
     def acquire(self, slot: str) -> bool:
-        """Take a free slot, or keep our own for another lease; False if another worker has it."""
-        with store_errors():
-            return bool(self._acquire(args=[pack({"slot": slot, "worker": self._worker, "ttl": self._ttl})]))
+        """Take a free slot, or renew our own; return False if another worker holds it."""
+        return bool(self._scripts.run("locks/acquire_slot", slot=slot, worker=self._worker, ttl=self._ttl))
 
     def release(self, slot: str) -> None:
         """Give our slot back."""
-        with store_errors():
-            self._release(args=[pack({"slot": slot, "worker": self._worker})])
+        self._scripts.run("locks/release_slot", slot=slot, worker=self._worker)

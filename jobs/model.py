@@ -10,10 +10,10 @@ from datetime import datetime
 from typing import Any
 
 from jobs.status import Priority, Status
-from jobs.versions import CURRENT
 
-OLDEST_RECORD = 1  # the oldest version of a record that this release reads
-RECORD_VERSION = 1  # the newest; a record is of the lowest version whose readers run it rightly
+# A worker leaves records of a newer version in the queue. Raise this with every change after which an older worker
+# would run a job wrongly, a new parameter included.
+RECORD_VERSION = 1
 
 
 def new_job_id(now: float | None = None) -> str:
@@ -97,8 +97,7 @@ FAILURE_CODES: Mapping[str, str] = {
     "input_missing": "A picture of the job is no longer in the storage.",
     "weights_missing": "The weights of the network are not installed on the worker.",
     "storage_rejected": "The storage refused the result.",
-    "no_newer_worker": "No worker new enough for the job took it in time.",
-    "unsupported_record": "The record of the job is of a version that the worker does not know.",
+    "unsupported_record": "The record of the job cannot be read.",
     "internal": "The worker met an unexpected error.",
 }
 
@@ -130,11 +129,7 @@ class Preview:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewJob:
-    """A job to be created; its pictures are stored already, under names that begin with its id.
-
-    `release` is the one that made `params` complete, and `defaults` names those that it filled in: a worker of an
-    older release may leave out what it does not know.
-    """
+    """A job to be created; its pictures are already stored, under names that begin with its id."""
 
     id: str
     owner: str
@@ -145,8 +140,6 @@ class NewJob:
     priority: Priority = Priority.INTERACTIVE
     request_id: str = ""
     retry_of: str | None = None
-    release: str = CURRENT
-    defaults: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -155,8 +148,7 @@ class Job:
 
     `version` grows with every change (the ETag of the state); `queue_position` counts from 1 among the waiting
     jobs of the same owner and priority; `queue_eta_seconds` is a guess from measured run times; `serving` counts the
-    live workers that have the network of a waiting job; `needs` is the release that a worker must have at least (see
-    `jobs.versions`); `expired` says that the pictures are gone.
+    live workers that have the network of a waiting job; `expired` says that the pictures are gone.
     """
 
     id: str
@@ -169,10 +161,6 @@ class Job:
     inputs: Inputs
     options: Options
     request_id: str
-    record_version: int
-    release: str
-    defaults: tuple[str, ...]
-    needs: int
     retry_of: str | None
     attempt: int
     created_at: datetime
@@ -229,7 +217,7 @@ class WorkerInfo:
     device: str
     models: tuple[str, ...]
     priorities: tuple[Priority, ...]
-    state: str = "idle"  # idle | busy | waiting | draining
+    state: str = "idle"  # idle | busy | waiting
     job: str | None = None
     speed: Mapping[str, float] = field(default_factory=dict)
     memory_bytes: int | None = None

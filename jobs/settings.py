@@ -99,11 +99,6 @@ class JobSettings(BaseSettings):
         ge=0,
         description="How long jobs may still ask for a network after the last worker that had it went; they wait.",
     )
-    newer_worker_seconds: float = Field(
-        default=24 * 3600.0,
-        gt=0,
-        description="How long a job waits for a newer worker where those there are could not run it; then it fails.",
-    )
     queue_limit: int = Field(default=10_000, ge=1, description="Most jobs that may wait altogether.")
     batch_turn: int = Field(
         default=4,

@@ -19,13 +19,9 @@ class Status(StrEnum):
         """Tell whether the job has ended for good."""
         return not TRANSITIONS[self]
 
-    def may_become(self, other: Status) -> bool:
-        """Tell whether a job in this state may move to `other`."""
-        return other in TRANSITIONS[self]
-
 
 TRANSITIONS: dict[Status, frozenset[Status]] = {
-    Status.QUEUED: frozenset({Status.RUNNING, Status.CANCELED, Status.FAILED}),
+    Status.QUEUED: frozenset({Status.RUNNING, Status.CANCELED}),
     Status.RUNNING: frozenset({Status.QUEUED, Status.SUCCEEDED, Status.FAILED, Status.CANCELED}),
     Status.SUCCEEDED: frozenset(),
     Status.FAILED: frozenset(),

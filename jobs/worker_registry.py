@@ -1,38 +1,34 @@
-"""What live workers announce of themselves."""
+"""The registry of live workers: what each announces of itself, and which networks they serve."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+import redis.asyncio
 from redis import Redis
 
 from jobs.connections import store_errors
 from jobs.model import WorkerInfo
+from jobs.settings import JobSettings
 from jobs.status import Priority
-from jobs.store.scripts import key, milliseconds
+from jobs.store.scripts import AsyncScripts, Scripts, key, milliseconds
 
-
-def decode_worker(text: str) -> WorkerInfo:
-    """Read an announcement, passing over what this release does not know."""
-    values = json.loads(text)
-    names = WorkerInfo.__dataclass_fields__
-    known = {name: value for name, value in values.items() if name in names}
-    known["models"] = tuple(known["models"])
-    known["priorities"] = tuple(Priority(item) for item in known["priorities"] if item in set(Priority))
-    return WorkerInfo(**known)
+TTL_SECONDS = 10.0  # a worker that has not announced itself for this long is gone
 
 
 class WorkerRegistry:
-    """Synchronous access to the list of live workers."""
+    """The registry for workers; every method raises StoreUnavailable if Redis does not answer."""
 
-    def __init__(self, redis: Redis, *, ttl_seconds: float) -> None:
-        self._redis: Any = redis
+    def __init__(self, client: Redis, settings: JobSettings, *, ttl_seconds: float = TTL_SECONDS) -> None:
+        self._redis: Any = client
+        self._scripts = Scripts(client, settings, "live_workers")
         self._ttl = milliseconds(ttl_seconds)
 
     def announce(self, worker: WorkerInfo) -> None:
-        """Say that a worker is alive; it counts as gone when it has not said so for the time to live."""
+        """Announce that a worker is alive; repeat it within the time to live."""
         with store_errors():
             seconds, micros = self._redis.time()
             until = seconds * 1000 + micros // 1000 + self._ttl
@@ -42,33 +38,64 @@ class WorkerRegistry:
             pipe.zadd(key("workers"), {worker.id: until})
             for model in worker.models:
                 pipe.zadd(key("serving", model), {worker.id: until})
-            # Stays when the worker goes, so that a restart of all workers that have a network does not make it unknown.
+            # Stays when the worker is gone, so that a network is known while all of its workers restart.
             pipe.zadd(key("networks"), dict.fromkeys(worker.models, seconds))
             pipe.execute()
 
     def retire(self, worker: WorkerInfo) -> None:
-        """Say that a worker is gone."""
+        """Remove a worker that ends."""
         with store_errors():
             pipe = self._redis.pipeline(transaction=False)
             pipe.delete(key("worker", worker.id))
             pipe.zrem(key("workers"), worker.id)
-            pipe.srem(key("draining"), worker.id)
             for model in worker.models:
                 pipe.zrem(key("serving", model), worker.id)
             pipe.execute()
 
     def live(self) -> tuple[WorkerInfo, ...]:
-        """List the live workers, and forget those that are gone."""
-        with store_errors():
-            names = sorted(self._redis.zrange(key("workers"), 0, -1))
-            texts = self._redis.mget([key("worker", name) for name in names]) if names else []
-        gone = [name for name, text in zip(names, texts, strict=True) if text is None]
-        if gone:
-            with store_errors():
-                self._redis.zrem(key("workers"), *gone)
-        return tuple(decode_worker(text) for text in texts if text is not None)
+        """Return the live workers."""
+        return _decode(self._scripts.run("live_workers"))
 
-    def drain(self, worker_id: str) -> None:
-        """Ask a worker to hand its job back and take no other; it ends by itself."""
+
+class AsyncWorkerRegistry:
+    """The registry for the API; every method raises StoreUnavailable if Redis does not answer."""
+
+    def __init__(self, client: redis.asyncio.Redis, settings: JobSettings) -> None:
+        self._redis: Any = client
+        self._scripts = AsyncScripts(client, settings, "live_workers")
+        self._settings = settings
+
+    async def live(self) -> tuple[WorkerInfo, ...]:
+        """Return the live workers."""
+        return _decode(await self._scripts.run("live_workers"))
+
+    async def models(self) -> frozenset[str]:
+        """Return the networks that at least one live worker has."""
+        return frozenset(model for worker in await self.live() for model in worker.models)
+
+    async def accepts(self, model: str) -> bool:
+        """Tell whether to accept jobs for a network.
+
+        True if a live worker has it, if one had it in the last hour and may be restarting, or if no worker is alive.
+        """
         with store_errors():
-            self._redis.sadd(key("draining"), worker_id)
+            seconds, _ = await self._redis.time()
+            pipe = self._redis.pipeline(transaction=False)
+            for name in (key("serving", model), key("workers")):
+                pipe.zcount(name, seconds * 1000, "+inf")
+            serving, alive, seen = await pipe.zscore(key("networks"), model).execute()
+        return bool(serving or not alive or (seen and seen >= seconds - self._settings.network_seconds))
+
+
+def _decode(texts: Sequence[str]) -> tuple[WorkerInfo, ...]:
+    return tuple(_worker(text) for text in texts)
+
+
+def _worker(text: str) -> WorkerInfo:
+    """Read an announcement, ignoring what this release does not know."""
+    values = json.loads(text)
+    names = WorkerInfo.__dataclass_fields__
+    known = {name: value for name, value in values.items() if name in names}
+    known["models"] = tuple(known["models"])
+    known["priorities"] = tuple(Priority(item) for item in known["priorities"] if item in set(Priority))
+    return WorkerInfo(**known)

@@ -17,13 +17,11 @@ from jobs.settings import JobSettings
 from jobs.status import Status
 from jobs.storage.blobs import Blobs
 from jobs.store.lease import Finished, Lease, Verdict, WorkerStore
-from jobs.versions import CURRENT, name_of, rank
 from worker.checkpoints import Checkpoints
 from worker.engine import (
     BadCheckpointError,
     Engine,
     OutOfMemoryRunError,
-    ParametersError,
     RunError,
     RunRequest,
     RunStep,
@@ -104,8 +102,6 @@ class Run:
                 return self._to_the_end()
             except OutOfMemoryRunError as error:
                 return self._out_of_memory(error)
-            except ParametersError as error:
-                return self._not_understood(error)
             except RunError as error:
                 return self._fail(error.code, error.message)
             except (StorageFull, StorageUnavailable) as error:
@@ -193,14 +189,6 @@ class Run:
     def _fail(self, code: str, message: str) -> Outcome:
         return self._end(lambda: self._lease.fail(Failure(code=code, message=message)))
 
-    def _not_understood(self, error: ParametersError) -> Outcome:
-        """Leave a job of a newer release to a newer worker; one of our own is wrong."""
-        newer = rank(self._job.release)
-        if newer <= rank(CURRENT):
-            return self._fail(error.code, error.message)
-        log.warning("job %s waits for a worker of release %s: %s", self._job.id, name_of(newer), error.message)
-        return self._hand_back("outdated", needs=newer)
-
     def _out_of_memory(self, error: OutOfMemoryRunError) -> Outcome:
         """Try once more in a fresh process that saves memory, then give up."""
         if self._job.memory_saving:
@@ -224,10 +212,9 @@ class Run:
         *,
         counted: bool = False,
         memory_saving: bool = False,
-        needs: int | None = None,
         tell: bool = True,
     ) -> Outcome:
-        release = partial(self._lease.release, reason, counted=counted, memory_saving=memory_saving, needs=needs)
+        release = partial(self._lease.release, reason, counted=counted, memory_saving=memory_saving)
         status = self._retry_until_stored(release)
         if status is None:
             return Outcome.LOST

@@ -21,13 +21,6 @@ class RunError(Exception):
         self.message = message
 
 
-class ParametersError(RunError):
-    """This version cannot run the parameters; if a newer one wrote them, a newer worker can."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__("invalid_input", message)
-
-
 class OutOfMemoryRunError(RunError):
     """The run does not fit in the memory of the device; a fresh process may try once more, saving memory."""
 

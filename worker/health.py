@@ -21,4 +21,5 @@ def unhealthy_reason(roster: WorkerRegistry, host: str) -> str | None:
 
 
 if __name__ == "__main__":
-    sys.exit(unhealthy_reason(WorkerRegistry(connect(JobSettings()), ttl_seconds=0), socket.gethostname()))
+    settings = JobSettings()
+    sys.exit(unhealthy_reason(WorkerRegistry(connect(settings), settings), socket.gethostname()))

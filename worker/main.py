@@ -40,7 +40,6 @@ from worker.settings import WorkerSettings
 
 log = logging.getLogger(__name__)
 ANNOUNCE_SECONDS = 2.0
-GONE_AFTER_SECONDS = 10.0
 EXIT_WRONG_SETTING = 2  # `nst up` does not restart a worker that exits with this code
 EXIT_ABORTED = 70
 
@@ -101,7 +100,7 @@ def build_runner(
         version=__version__,
         started_at=time.time(),
     )
-    registration = Registration(WorkerRegistry(redis, ttl_seconds=GONE_AFTER_SECONDS), info, seconds=ANNOUNCE_SECONDS)
+    registration = Registration(WorkerRegistry(redis, jobs), info, seconds=ANNOUNCE_SECONDS)
     context = WorkerContext(
         store=WorkerStore(redis, jobs),
         blobs=open_blobs(jobs),

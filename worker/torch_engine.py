@@ -31,7 +31,6 @@ from worker.engine import (
     BadCheckpointError,
     EngineFactory,
     OutOfMemoryRunError,
-    ParametersError,
     RunError,
     RunRequest,
     RunStep,
@@ -106,7 +105,7 @@ class TorchEngine:
             config = StyleConfig.model_validate(dict(request.params))
         except ValidationError as error:
             problems = "; ".join(f"{problem.field}: {problem.message}" for problem in problems_of(error))
-            raise ParametersError(f"The parameters cannot be run by this worker: {problems}") from None
+            raise RunError("invalid_input", f"The parameters cannot be run by this worker: {problems}") from None
         return config.model_copy(update={"memory": Memory.LOW}) if request.memory_saving else config
 
     def _network(self, config: StyleConfig) -> Network:

@@ -90,7 +90,7 @@ class StylesView(BaseModel):
 @router.get("/models", operation_id="list_models", summary="List networks", responses=refusals(), dependencies=KNOWN)
 async def list_models(services: ServicesDep) -> ModelsView:
     """Return the networks, their layers, and whether a live worker has them."""
-    available = await services.client.available_models()
+    available = await services.workers.models()
     default = services.job_settings.default_model
     return ModelsView(
         models=[

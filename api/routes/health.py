@@ -63,6 +63,6 @@ async def get_readiness(services: ServicesDep) -> HealthView:
 )
 async def get_metrics(services: ServicesDep) -> Response:
     """Return counts of requests, jobs and workers, for operators."""
-    stats, workers = await services.client.stats(), await services.client.workers()
+    stats, workers = await services.client.stats(), await services.workers.live()
     services.metrics.listeners.set(services.hub.listeners)
     return Response(services.metrics.page(stats, workers), media_type=MEDIA_TYPE)

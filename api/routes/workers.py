@@ -20,7 +20,7 @@ class WorkerView(BaseModel):
     device: str
     models: list[str] = Field(description="Networks whose weights it has.")
     priorities: list[str]
-    state: str = Field(description="idle, busy, waiting or draining.")
+    state: str = Field(description="idle, busy or waiting.")
     job: str | None = Field(description="Job it works on.")
     speed: dict[str, float] = Field(description="Iterations per second by network, as measured.")
     memory_bytes: int | None
@@ -60,6 +60,6 @@ async def list_workers(services: ServicesDep) -> WorkersView:
                 started_at=datetime.fromtimestamp(worker.started_at, UTC),
                 seen_at=datetime.fromtimestamp(worker.seen_at, UTC),
             )
-            for worker in await services.client.workers()
+            for worker in await services.workers.live()
         ]
     )

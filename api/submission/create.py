@@ -23,7 +23,6 @@ from jobs.model import BlobRef, Inputs, Job, NewJob, Options, new_job_id
 from jobs.status import Priority
 from jobs.storage.blobs import blob_name
 from jobs.store.idempotency import Idempotency
-from nst_engine.spec.config import StyleConfig
 from nst_engine.spec.errors import PictureError
 
 P = ParamSpec("P")
@@ -73,7 +72,7 @@ def fingerprint(wish: JobRequest) -> str:
 
 async def check_model(services: Services, model: str) -> None:
     """Refuse a network that no worker has had for long; with no worker alive the job may wait for one."""
-    if not await services.client.may_ask_for(model):
+    if not await services.workers.accepts(model):
         detail = f"no worker has the weights of {model}; `nst weights pull {model}` on a worker's machine gets them"
         raise invalid(InvalidField(pointer="#/model", detail=detail))
 
@@ -115,8 +114,6 @@ async def retry(services: Services, caller: Caller, job: Job, request_id: str) -
             priority=_priority(caller, job.priority),
             request_id=request_id,
             retry_of=job.id,
-            release=job.release,
-            defaults=job.defaults,
         )
         return await services.client.create(new, limits=caller.limits)
     except BaseException:
@@ -131,22 +128,12 @@ def _new_job(job_id: str, caller: Caller, wish: JobRequest, inputs: Inputs) -> N
         owner=caller.owner,
         model=wish.params.config.model.value,
         params=wish.params.config.model_dump(mode="json"),
-        defaults=_defaults(wish.params.config),
         inputs=inputs,
         options=Options(
             output_format=options.output_format, timelapse=options.timelapse, webhook_url=options.webhook_url
         ),
         priority=_priority(caller, options.priority),
         request_id=wish.request_id,
-    )
-
-
-def _defaults(config: StyleConfig) -> tuple[str, ...]:
-    """Name the parameters that are as a run without them would have them."""
-    return tuple(
-        name
-        for name, field in StyleConfig.model_fields.items()
-        if getattr(config, name) == field.get_default(call_default_factory=True)
     )
 
 

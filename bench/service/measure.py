@@ -64,7 +64,7 @@ async def measure(*, quick: bool) -> Figures:
         found: Figures = {"machine": machine()}
         photo = photograph(bytes_wanted=1_000_000)
         redis = connect(stack.settings)
-        _announce(redis)
+        _announce(stack, redis)
         lease = await _running_job(stack, redis)
 
         async def note(name: str, figures: Awaitable[Any]) -> None:
@@ -75,7 +75,7 @@ async def measure(*, quick: bool) -> Figures:
         await note("events", events(stack, lease))
         await note("creates", creates(stack, photo, turns, seconds / 2))
         await stack.cancel_all()
-        WorkerRegistry(redis, ttl_seconds=1).retire(_nobody())
+        WorkerRegistry(redis, stack.settings).retire(_nobody())
         await stack.start_worker()
         await note("queue", queue(stack, 30 if quick else 100))
         await note("busy", busy(stack, turns, seconds))
@@ -244,8 +244,8 @@ def _nobody() -> WorkerInfo:
     )
 
 
-def _announce(redis: Redis) -> None:
-    WorkerRegistry(redis, ttl_seconds=600).announce(_nobody())
+def _announce(stack: Stack, redis: Redis) -> None:
+    WorkerRegistry(redis, stack.settings, ttl_seconds=600).announce(_nobody())
 
 
 async def _running_job(stack: Stack, redis: Redis) -> Lease:

@@ -44,7 +44,7 @@ class Stack:
         """Start one more worker and wait until it is there."""
         wanted = len(self.workers) + 1
         self.workers.append(_child("-m", "cli", "worker", environment=self.environment))
-        roster = WorkerRegistry(connect(self.settings), ttl_seconds=1)
+        roster = WorkerRegistry(connect(self.settings), self.settings)
         await _until(lambda: len(roster.live()) >= wanted)
 
     async def job(self, job_id: str) -> dict[str, Any]:

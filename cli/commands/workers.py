@@ -32,11 +32,9 @@ def workers(as_json: bool = typer.Option(False, "--json", help="Print JSON.")) -
 
 
 async def _live(redis: Redis) -> tuple[WorkerInfo, ...]:
-    from jobs.queue import CeleryQueue, make_celery
-    from jobs.store.job_store import JobStore
+    from jobs.worker_registry import AsyncWorkerRegistry
 
-    settings = job_settings()
-    return await JobStore(redis, CeleryQueue(make_celery(settings)), settings).workers()
+    return await AsyncWorkerRegistry(redis, job_settings()).live()
 
 
 def _row(worker: WorkerInfo) -> tuple[str, ...]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from jobs.errors import JobNotFound, UnreadableRecord
 from jobs.model import Job
 from jobs.store.coalescing import RequestCoalescer
+from jobs.store.scripts import AsyncScripts
 from jobs.store.serialization import decode_view
 
 KEPT = 2000  # jobs held in memory, the latest ones looked at
@@ -32,12 +33,12 @@ class JobReader:
 
     def __init__(
         self,
-        run: Callable[..., Awaitable[Any]],
+        scripts: AsyncScripts,
         *,
         fresh_seconds: float,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._run, self._fresh_seconds, self._now = run, fresh_seconds, now
+        self._scripts, self._fresh_seconds, self._now = scripts, fresh_seconds, now
         self._known: dict[str, _Known] = {}
         self._coalescer: RequestCoalescer[tuple[str, str | None], Job | UnreadableRecord | None] = RequestCoalescer(
             self._read
@@ -55,7 +56,7 @@ class JobReader:
     async def _read(self, asked: Sequence[tuple[str, str | None]]) -> list[Job | UnreadableRecord | None]:
         now = self._now()
         known = [self._fresh(job_id, now) for job_id, _ in asked]
-        answers = await self._run("get", jobs=[_question(*pair) for pair in zip(asked, known, strict=True)])
+        answers = await self._scripts.run("get", jobs=[_question(*pair) for pair in zip(asked, known, strict=True)])
         return [
             self._understood(job_id, answer, before, now)
             for (job_id, _), answer, before in zip(asked, answers, known, strict=True)

@@ -21,19 +21,18 @@ from jobs.errors import (
     UnreadableRecord,
     WrongState,
 )
-from jobs.model import Event, Job, JobPage, NewJob, OwnerLimits, Stats, WorkerInfo
+from jobs.model import Event, Job, JobPage, NewJob, OwnerLimits, Stats
 from jobs.queue import JobQueue
 from jobs.settings import JobSettings
 from jobs.status import Priority, Status
 from jobs.store.idempotency import EarlierRequest, Idempotency, key_digest
 from jobs.store.job_reader import JobReader
-from jobs.store.scripts import key, milliseconds, pack, source
+from jobs.store.scripts import AsyncScripts, key, milliseconds
 from jobs.store.serialization import View, decode_view, encode_spec
-from jobs.worker_registry import decode_worker
 
 log = logging.getLogger(__name__)
 NO_LIMITS = OwnerLimits()
-SCRIPTS = ("locks/reserve_key", "locks/release_key", "create", "get", "list", "cancel", "delete")
+SCRIPTS = ("locks/reserve_key", "locks/release_key", "create", "list", "cancel", "delete")
 
 
 class JobStore:
@@ -47,8 +46,8 @@ class JobStore:
         self._redis: Any = redis
         self._queue = queue
         self._settings = settings
-        self._scripts = {name: redis.register_script(source(name, settings)) for name in SCRIPTS}
-        self._reader = JobReader(self._run, fresh_seconds=fresh_seconds)
+        self._scripts = AsyncScripts(redis, settings, *SCRIPTS)
+        self._reader = JobReader(AsyncScripts(redis, settings, "get"), fresh_seconds=fresh_seconds)
 
     async def reserve_key(self, owner: str, key: str) -> EarlierRequest | None:
         """Reserve an idempotency key before the body is read.
@@ -57,14 +56,14 @@ class JobStore:
         with it is being served. A reservation ends by `create`, by `release_key`, or after the upload timeout.
         """
         ttl = milliseconds(self._settings.upload_timeout_seconds)
-        answer = await self._run("locks/reserve_key", owner=owner, idem=key_digest(key), ttl=ttl)
+        answer = await self._scripts.run("locks/reserve_key", owner=owner, idem=key_digest(key), ttl=ttl)
         if answer[0] == "pending":
             raise KeyInUse()
         return None if answer[0] == "new" else EarlierRequest(fingerprint=answer[1], job_id=answer[2])
 
     async def release_key(self, owner: str, key: str) -> None:
         """Give up the reservation of an idempotency key, because the request was refused."""
-        await self._run("locks/release_key", owner=owner, idem=key_digest(key))
+        await self._scripts.run("locks/release_key", owner=owner, idem=key_digest(key))
 
     async def create(
         self, new: NewJob, *, limits: OwnerLimits = NO_LIMITS, idempotency: Idempotency | None = None
@@ -75,7 +74,7 @@ class JobStore:
         key, other fingerprint). With a key that already has a job of the same fingerprint, that job is returned:
         compare its id with `new.id`.
         """
-        outcome, *rest = await self._run("create", **self._creation(new, limits, idempotency))
+        outcome, *rest = await self._scripts.run("create", **self._creation(new, limits, idempotency))
         self._refuse(outcome, limits)
         if outcome == "created":
             await self._notify(new.model, new.priority)
@@ -129,13 +128,15 @@ class JobStore:
 
         A record that cannot be read is left out, so that it does not hide the others.
         """
-        views, more = await self._run("list", owner=owner, status=status and str(status), cursor=cursor, limit=limit)
+        views, more = await self._scripts.run(
+            "list", owner=owner, status=status and str(status), cursor=cursor, limit=limit
+        )
         return JobPage(jobs=tuple(_readable(views)), cursor=more)
 
     async def cancel(self, job_id: str, owner: str | None) -> Job:
         """Cancel a job and return it: `canceled` at once if it was waiting (or was canceled before), else still
         `running` with `cancel_requested_at`. Raise JobNotFound, WrongState if it ended otherwise."""
-        outcome, *rest = await self._run("cancel", id=job_id, owner=owner)
+        outcome, *rest = await self._scripts.run("cancel", id=job_id, owner=owner)
         if outcome == "missing":
             raise JobNotFound(job_id)
         if outcome == "ended":
@@ -147,7 +148,7 @@ class JobStore:
 
         A running job's worker finds its lease lost and stops. Pictures left over are found by the reaper.
         """
-        if not await self._run("delete", id=job_id, owner=owner):
+        if not await self._scripts.run("delete", id=job_id, owner=owner):
             raise JobNotFound(job_id)
 
     async def events(
@@ -183,27 +184,6 @@ class JobStore:
             waiting=waiting, running=running, workers=workers, totals={name: float(n) for name, n in totals.items()}
         )
 
-    async def workers(self) -> tuple[WorkerInfo, ...]:
-        """List the live workers."""
-        with store_errors():
-            names = sorted(await self._redis.zrange(key("workers"), 0, -1))
-            texts = await self._redis.mget([key("worker", name) for name in names]) if names else []
-        return tuple(decode_worker(text) for text in texts if text is not None)
-
-    async def available_models(self) -> frozenset[str]:
-        """Name the networks that at least one live worker has."""
-        return frozenset(model for worker in await self.workers() for model in worker.models)
-
-    async def may_ask_for(self, model: str) -> bool:
-        """Tell whether a worker has a network, or had it not long ago and may be on its way back, or none is alive."""
-        with store_errors():
-            seconds, _ = await self._redis.time()
-            pipe = self._redis.pipeline(transaction=False)
-            for name in (key("serving", model), key("workers")):
-                pipe.zcount(name, seconds * 1000, "+inf")
-            serving, alive, seen = await pipe.zscore(key("networks"), model).execute()
-        return bool(serving or not alive or (seen and seen >= seconds - self._settings.network_seconds))
-
     async def ping(self) -> None:
         """Raise StoreUnavailable unless Redis answers and takes writes."""
         with store_errors():
@@ -212,10 +192,6 @@ class JobStore:
     async def aclose(self) -> None:
         """Close the connections."""
         await self._redis.aclose()
-
-    async def _run(self, name: str, **arguments: Any) -> Any:
-        with store_errors():
-            return await self._scripts[name](args=[pack(arguments)])
 
 
 def _readable(views: Sequence[View]) -> Iterator[Job]:

@@ -1,7 +1,7 @@
-"""The job store as a worker sees it: claim a job, keep its lease, report, finish or hand back. Synchronous.
+"""The job store for workers: claim a job, renew its lease, report, finish it or hand it back. Synchronous.
 
-Every call carries the token of its claim. Once another claim was made, or the job ended otherwise, the token is no
-longer the current one and the call changes nothing: the lease is lost.
+Every call carries the token of its claim. If the job was claimed again or has ended, the token is outdated, the lease
+is lost and the call changes nothing.
 """
 
 from __future__ import annotations
@@ -14,20 +14,16 @@ from typing import Any
 
 from redis import Redis
 
-from jobs.connections import store_errors
 from jobs.errors import UnreadableRecord
-from jobs.model import FAILURE_CODES, Failure, Job, Preview, Progress, ResultInfo
+from jobs.model import FAILURE_CODES, Failure, Preview, Progress, ResultInfo
 from jobs.settings import JobSettings
 from jobs.status import Priority, Status
-from jobs.store.scripts import key, milliseconds, pack, source
-from jobs.store.serialization import decode_view, encode
-from jobs.versions import CURRENT, rank
-
-SCRIPTS = ("claim", "heartbeat", "set_field", "finish", "release")
+from jobs.store.scripts import Scripts, milliseconds
+from jobs.store.serialization import View, decode_view, encode, view_fields
 
 
 class Verdict(StrEnum):
-    """What the store tells a worker at a heartbeat."""
+    """What a run has to do after a heartbeat; DRAIN is the worker's own, when it has to end."""
 
     CONTINUE = "continue"
     CANCEL = "cancel"
@@ -38,7 +34,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Checkpoint:
-    """A saved state of a run that another attempt can go on from, and the frames of its time-lapse if it has one."""
+    """A saved state from which another attempt can continue, with the frames of its time-lapse if it has one."""
 
     blob: str
     sha256: str
@@ -48,9 +44,9 @@ class Checkpoint:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finished:
-    """How a finish went.
+    """The outcome of ending a job.
 
-    `status` is None if the lease was lost; `needs_wakeup` says that the owner's next job needs a message.
+    `status` is None if the lease was lost; with `needs_wakeup`, a worker has to be notified of the owner's next job.
     """
 
     status: Status | None
@@ -58,136 +54,100 @@ class Finished:
 
 
 class WorkerStore:
-    """Synchronous access to the jobs for a worker; every method raises StoreUnavailable if Redis does not answer."""
+    """Claims jobs; every method raises StoreUnavailable if Redis does not answer."""
 
-    def __init__(self, redis: Redis, settings: JobSettings, *, release: str = CURRENT) -> None:
-        self._redis: Any = redis
-        self._release = rank(release)
+    def __init__(self, redis: Redis, settings: JobSettings) -> None:
         self._settings = settings
-        self._scripts = {name: redis.register_script(source(name, settings)) for name in SCRIPTS}
+        self._scripts = Scripts(redis, settings, "claim", "heartbeat", "set_field", "finish", "release")
 
     def claim(
         self, model: str, *, worker: str, token: str, priorities: Sequence[Priority] = tuple(Priority)
     ) -> Lease | None:
-        """Take the next job of a network, or None; `token` must be new and not guessable, but may be used again after
-        a StoreUnavailable: a job that was taken with it then is returned.
+        """Claim the next job of a network; return None if none waits.
 
-        A claimed job whose record cannot be read is failed here, and the next one is taken; one that needs a newer
-        release is left for it.
+        `token` must be new and unguessable. After a StoreUnavailable, pass the same token again: a job that was
+        claimed with it is returned. A job whose record is damaged fails, and the next one is claimed. Records of a
+        newer version stay in the queue for a newer worker.
         """
         while True:
-            view = self.run(
+            view = self._scripts.run(
                 "claim",
                 model=model,
                 worker=worker,
                 token=token,
                 priorities=[str(priority) for priority in priorities],
-                release=self._release,
                 lease=milliseconds(self._settings.lease_seconds),
                 max_run=milliseconds(self._settings.max_run_seconds),
             )
             if view is None:
                 return None
             try:
-                return Lease(self, decode_view(view), token, self._checkpoint(view))
+                return Lease(self._scripts, view, token, seconds=self._settings.lease_seconds)
             except UnreadableRecord as error:
-                failure = Failure(code="unsupported_record", message=str(error))
-                self.finish(error.job_id, token, Status.FAILED, encode(failure))
-
-    def finish(
-        self, job_id: str, token: str, status: Status, payload: str | None, progress: str | None = None
-    ) -> Finished:
-        """End a job if the token is still the current one; safe to repeat."""
-        answer, needs_wakeup = self.run(
-            "finish", id=job_id, token=token, status=str(status), payload=payload, progress=progress
-        )
-        return Finished(status=None if answer == "lost" else Status(answer), needs_wakeup=bool(needs_wakeup))
-
-    def heartbeat(self, job_id: str, token: str, progress: str | None) -> Verdict:
-        """Renew a lease."""
-        answer = self.run(
-            "heartbeat",
-            id=job_id,
-            token=token,
-            progress=progress,
-            lease=milliseconds(self._settings.lease_seconds),
-            timeout_message=FAILURE_CODES["timeout"],
-        )
-        return Verdict(answer)
-
-    def run(self, name: str, **arguments: Any) -> Any:
-        """Run one of the scripts."""
-        with store_errors():
-            return self._scripts[name](args=[pack(arguments)])
-
-    def _checkpoint(self, view: Sequence[Any]) -> Checkpoint | None:
-        flat = view[0]
-        text = dict(zip(flat[::2], flat[1::2], strict=True)).get("checkpoint")
-        try:
-            known = {} if text is None else json.loads(text)
-            return Checkpoint(**{name: known[name] for name in Checkpoint.__dataclass_fields__ if name in known})
-        except (ValueError, TypeError):
-            return None  # the run starts afresh
-
-    def draining(self, worker: str) -> bool:
-        """Tell whether a worker was asked to take no more jobs."""
-        with store_errors():
-            return bool(self._redis.sismember(key("draining"), worker))
+                failure = encode(Failure(code="unsupported_record", message=str(error)))
+                status = str(Status.FAILED)
+                self._scripts.run("finish", id=error.job_id, token=token, status=status, payload=failure)
 
 
 class Lease:
-    """One claimed job, for as long as its token is the current one."""
+    """One claimed job, for as long as its token is the current one; raise UnreadableRecord for a damaged record."""
 
-    def __init__(self, store: WorkerStore, job: Job, token: str, checkpoint: Checkpoint | None) -> None:
-        self.job = job
+    def __init__(self, scripts: Scripts, view: View, token: str, *, seconds: float) -> None:
+        self.job = decode_view(view)
         self.token = token
-        self.resume = checkpoint
-        self._store = store
+        self.resume = _checkpoint(view_fields(view).get("checkpoint"))
+        self._scripts = scripts
+        self._milliseconds = milliseconds(seconds)
 
     def heartbeat(self, progress: Progress | None = None) -> Verdict:
         """Renew the lease, publish the progress if there is any, and return what to do."""
-        return self._store.heartbeat(self.job.id, self.token, None if progress is None else encode(progress))
+        message = FAILURE_CODES["timeout"]
+        encoded = None if progress is None else encode(progress)
+        return Verdict(self._run("heartbeat", progress=encoded, lease=self._milliseconds, timeout_message=message))
 
     def preview(self, preview: Preview) -> bool:
-        """Publish an intermediate picture that is stored already; False if the lease is lost."""
+        """Publish an intermediate picture that is already stored; return False if the lease is lost."""
         return self._set_field("preview", encode(preview), event="preview")
 
     def checkpoint(self, checkpoint: Checkpoint) -> bool:
-        """Note a saved state that is stored already; False if the lease is lost."""
+        """Record a state that is already stored; return False if the lease is lost."""
         return self._set_field("checkpoint", json.dumps(asdict(checkpoint)))
 
     def complete(self, result: ResultInfo, progress: Progress | None = None) -> Finished:
-        """End the job with its result and last progress, or as canceled if that was asked for meanwhile."""
-        last = None if progress is None else encode(progress)
-        return self._store.finish(self.job.id, self.token, Status.SUCCEEDED, encode(result), last)
+        """End the job with its result and last progress, or as canceled if a cancel was accepted meanwhile."""
+        return self._finish(Status.SUCCEEDED, encode(result), None if progress is None else encode(progress))
 
     def fail(self, failure: Failure) -> Finished:
         """End the job with a reason."""
-        return self._store.finish(self.job.id, self.token, Status.FAILED, encode(failure))
+        return self._finish(Status.FAILED, encode(failure))
 
     def cancel(self) -> Finished:
         """End the job as canceled."""
-        return self._store.finish(self.job.id, self.token, Status.CANCELED, None)
+        return self._finish(Status.CANCELED)
 
-    def release(
-        self, reason: str, *, counted: bool = False, memory_saving: bool = False, needs: int | None = None
-    ) -> Status | None:
-        """Hand the job back to the queue; None if the lease is lost.
+    def release(self, reason: str, *, counted: bool = False, memory_saving: bool = False) -> Status | None:
+        """Hand the job back to the queue and return its status, or None if the lease is lost.
 
-        An attempt that is not `counted` is taken back. Only workers of the release that it `needs` take it again.
+        Unless `counted`, the attempt does not count.
         """
-        answer = self._store.run(
-            "release",
-            id=self.job.id,
-            token=self.token,
-            reason=reason,
-            counted=counted or None,
-            memory_saving=memory_saving or None,
-            needs=needs,
-        )
+        answer = self._run("release", reason=reason, counted=counted or None, memory_saving=memory_saving or None)
         return None if answer == "lost" else Status(answer)
 
+    def _finish(self, status: Status, payload: str | None = None, progress: str | None = None) -> Finished:
+        """End the job; safe to repeat."""
+        answer, needs_wakeup = self._run("finish", status=str(status), payload=payload, progress=progress)
+        return Finished(status=None if answer == "lost" else Status(answer), needs_wakeup=bool(needs_wakeup))
+
     def _set_field(self, field: str, value: str, event: str | None = None) -> bool:
-        return bool(
-            self._store.run("set_field", id=self.job.id, token=self.token, field=field, value=value, event=event)
-        )
+        return bool(self._run("set_field", field=field, value=value, event=event))
+
+    def _run(self, name: str, **arguments: Any) -> Any:
+        return self._scripts.run(name, id=self.job.id, token=self.token, **arguments)
+
+
+def _checkpoint(text: str | None) -> Checkpoint | None:
+    try:
+        known = {} if text is None else json.loads(text)
+        return Checkpoint(**{name: known[name] for name in Checkpoint.__dataclass_fields__ if name in known})
+    except (ValueError, TypeError):
+        return None  # the run starts from the beginning

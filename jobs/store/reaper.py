@@ -17,9 +17,9 @@ from jobs.errors import BlobError, StoreUnavailable
 from jobs.model import FAILURE_CODES
 from jobs.queue import JobQueue, queue_name
 from jobs.settings import JobSettings
-from jobs.status import Priority, Status
+from jobs.status import Priority
 from jobs.storage.blobs import Blobs, owner_of
-from jobs.store.scripts import PREFIX, key, milliseconds, pack, source
+from jobs.store.scripts import PREFIX, Scripts, key, milliseconds
 from jobs.store.serialization import blob_names
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ BATCH = 100
 NOTIFY_LIMIT = 200
 SWEEP_PAUSES = 20  # times as long as a sweep took is the pause after it
 SWEEP_AT_MOST = 5  # pauses until another begins a sweep whose reaper died
-SCRIPTS = ("locks/acquire_reaper", "locks/release_reaper", "reap", "fail_outdated", "expire")
+SCRIPTS = ("locks/acquire_reaper", "locks/release_reaper", "reap", "expire")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,7 +59,7 @@ class Reaper:
         self._settings = settings
         self._clock = clock
         self._me = secrets.token_hex(8)
-        self._scripts = {name: redis.register_script(source(name, settings)) for name in SCRIPTS}
+        self._scripts = Scripts(redis, settings, *SCRIPTS)
 
     def round(self) -> Reaped | None:
         """Do all there is to do once; None if another reaper is at it, or just was. Raise StoreUnavailable.
@@ -68,15 +68,15 @@ class Reaper:
         reaper at the same time does no harm.
         """
         seconds = self._settings.reaper_seconds
-        if not self._run("locks/acquire_reaper", me=self._me, ttl=milliseconds(seconds / 2)):
+        if not self._scripts.run("locks/acquire_reaper", me=self._me, ttl=milliseconds(seconds / 2)):
             return None
         try:
             return self._round()
         finally:
-            self._run("locks/release_reaper", me=self._me, pause=milliseconds(seconds / 2))
+            self._scripts.run("locks/release_reaper", me=self._me, pause=milliseconds(seconds / 2))
 
     def _round(self) -> Reaped:
-        recovered = (*self._take_back(), *self._give_up())
+        recovered = tuple(self._take_back())
         expired, forgotten = self._expire()
         return Reaped(
             recovered=recovered,
@@ -90,25 +90,20 @@ class Reaper:
         """Take back what was leased to workers not heard of, all of it."""
         message, found = FAILURE_CODES["worker_lost"], BATCH
         while found == BATCH:
-            recovered = self._run("reap", limit=BATCH, max_attempts=self._settings.max_attempts, message=message)
+            recovered = self._scripts.run(
+                "reap", limit=BATCH, max_attempts=self._settings.max_attempts, message=message
+            )
             found = len(recovered)
             for job_id, status in recovered:
                 log.warning("job %s lost its worker and is now %s", job_id, status)
                 yield job_id, status
-
-    def _give_up(self) -> Iterator[tuple[str, str]]:
-        """End jobs that need a newer worker, and have waited for one too long."""
-        message, wait = FAILURE_CODES["no_newer_worker"], milliseconds(self._settings.newer_worker_seconds)
-        for job_id in self._run("fail_outdated", limit=BATCH, wait=wait, message=message):
-            log.warning("job %s waited %g s for a newer worker and failed", job_id, self._settings.newer_worker_seconds)
-            yield str(job_id), str(Status.FAILED)
 
     def _expire(self) -> tuple[int, int]:
         """Remove what is past its time, as much of it as a round has time for; count pictures gone and records gone."""
         until = self._clock() + self._settings.reaper_seconds
         counts = [0, 0]
         while True:
-            expired, forgotten = self._run("expire", limit=BATCH)
+            expired, forgotten = self._scripts.run("expire", limit=BATCH)
             for job_id in expired:
                 self._blobs.delete_all(job_id)
             counts = [counts[0] + len(expired), counts[1] + len(forgotten)]
@@ -177,7 +172,3 @@ class Reaper:
                 log.exception("the reaper met an unexpected error")
             if stopped(self._settings.reaper_seconds / 2):
                 return
-
-    def _run(self, name: str, **arguments: object) -> list[list[str]]:
-        with store_errors():
-            return self._scripts[name](args=[pack(arguments)])  # type: ignore[no-any-return]

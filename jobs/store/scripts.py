@@ -1,4 +1,4 @@
-"""The Lua scripts: every change of a record is one of them, so that it happens whole or not at all."""
+"""The Lua scripts: every change of a record is one of them, so that it happens completely or not at all."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
-from jobs.model import OLDEST_RECORD, RECORD_VERSION
+import redis.asyncio
+from redis import Redis
+
+from jobs.connections import store_errors
+from jobs.model import RECORD_VERSION
 from jobs.settings import JobSettings
 from jobs.status import TRANSITIONS
 
@@ -15,27 +19,51 @@ PREFIX = "nst:"
 ENDED_EVENTS = 64  # kept of an ended job for a minute: a busy API with hundreds of listeners may be seconds behind
 
 
+class Scripts:
+    """Some of the scripts, for a synchronous client."""
+
+    def __init__(self, client: Redis, settings: JobSettings, *names: str) -> None:
+        self._scripts = {name: client.register_script(_source(name, settings)) for name in names}
+
+    def run(self, name: str, **arguments: Any) -> Any:
+        """Run a script with named arguments and return its reply; raise StoreUnavailable."""
+        with store_errors():
+            return self._scripts[name](args=[_pack(arguments)])
+
+
+class AsyncScripts:
+    """Some of the scripts, for an asynchronous client."""
+
+    def __init__(self, client: redis.asyncio.Redis, settings: JobSettings, *names: str) -> None:
+        self._scripts = {name: client.register_script(_source(name, settings)) for name in names}
+
+    async def run(self, name: str, **arguments: Any) -> Any:
+        """Run a script with named arguments and return its reply; raise StoreUnavailable."""
+        with store_errors():
+            return await self._scripts[name](args=[_pack(arguments)])
+
+
 def key(*parts: str) -> str:
-    """Build a Redis key as the scripts do."""
+    """Build a Redis key in the same way as the scripts."""
     return PREFIX + ":".join(parts)
 
 
-def source(name: str, settings: JobSettings) -> str:
-    """Return the whole text of a script: constants, what all share, its own part."""
+def milliseconds(seconds: float) -> int:
+    """Convert seconds to whole milliseconds, the unit of the scripts."""
+    return max(1, round(seconds * 1000))
+
+
+def _source(name: str, settings: JobSettings) -> str:
+    """Put a script together from the constants, the functions that all scripts share, and its own text."""
     folder = files("jobs") / "store" / "lua"
     shared = (folder / "common.lua").read_text("utf-8")
     own = (folder / f"{name}.lua").read_text("utf-8")
     return "\n".join((_constants(settings), shared, own))
 
 
-def pack(arguments: Mapping[str, Any]) -> str:
-    """Encode the named arguments of a script; those that are None are left out."""
+def _pack(arguments: Mapping[str, Any]) -> str:
+    """Encode the arguments of a script, without those that are None."""
     return json.dumps({name: value for name, value in arguments.items() if value is not None}, separators=(",", ":"))
-
-
-def milliseconds(seconds: float) -> int:
-    """Turn seconds into the whole milliseconds that the scripts count in."""
-    return max(1, round(seconds * 1000))
 
 
 def _constants(settings: JobSettings) -> str:
@@ -45,7 +73,6 @@ def _constants(settings: JobSettings) -> str:
     )
     values = {
         "PREFIX": f"'{PREFIX}'",
-        "OLDEST_RECORD": OLDEST_RECORD,
         "RECORD_VERSION": RECORD_VERSION,
         "MOVES": f"{{{moves}}}",
         "BATCH_TURN": settings.batch_turn,

@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 
 from jobs.errors import UnreadableRecord
 from jobs.model import (
-    OLDEST_RECORD,
     RECORD_VERSION,
     BlobRef,
     Failure,
@@ -45,8 +44,6 @@ def encode_spec(new: NewJob) -> str:
         "options": asdict(new.options),
         "request_id": new.request_id,
         "retry_of": new.retry_of,
-        "release": new.release,
-        "defaults": new.defaults,
     }
     return json.dumps(spec, separators=(",", ":"))
 
@@ -58,10 +55,14 @@ def encode(value: Progress | Preview | ResultInfo | Failure) -> str:
 
 def decode_view(view: View) -> Job:
     """Read a job from what a script returned; raise UnreadableRecord."""
-    flat, position, wait, now, serving = view
-    fields = dict(zip(flat[::2], flat[1::2], strict=True))
+    _, position, wait, now, serving = view
     line = Line(position=position, wait=None if wait is None else float(wait), serving=serving)
-    return decode(fields, now=int(now), line=line)
+    return decode(view_fields(view), now=int(now), line=line)
+
+
+def view_fields(view: View) -> dict[str, str]:
+    """Return the fields of the hash that a script returned."""
+    return dict(zip(view[0][::2], view[0][1::2], strict=True))
 
 
 def decode(fields: Mapping[str, str], *, now: int, line: Line) -> Job:
@@ -69,7 +70,7 @@ def decode(fields: Mapping[str, str], *, now: int, line: Line) -> Job:
     job_id = fields.get("id", "")
     try:
         version = int(fields.get("v", ""))
-        if not OLDEST_RECORD <= version <= RECORD_VERSION:
+        if not 0 < version <= RECORD_VERSION:
             raise UnreadableRecord(job_id, f"it is of version {version}, this release reads up to {RECORD_VERSION}")
         return _decode(fields, now, line)
     except (KeyError, ValueError, TypeError) as error:
@@ -93,10 +94,6 @@ def _decode(fields: Mapping[str, str], now: int, line: Line) -> Job:
         inputs=_inputs(spec["inputs"]),
         options=_known(Options, spec["options"]),
         request_id=spec.get("request_id", ""),
-        record_version=int(fields["v"]),
-        release=spec.get("release", ""),
-        defaults=tuple(spec.get("defaults", ())),
-        needs=int(fields.get("needs", 0)),
         retry_of=spec.get("retry_of"),
         attempt=int(fields["attempt"]),
         created_at=_moment(created),

@@ -121,13 +121,6 @@ class Webhooks:
             except Exception:  # a chore's runner: the next delivery may fare better
                 log.exception("webhooks: an unexpected error")
 
-    def deliver_next(self) -> bool:
-        """Try one delivery that is due; False if there is none."""
-        delivery = self._take()
-        if delivery is not None:
-            self._deliver(delivery)
-        return delivery is not None
-
     def _sought(self) -> Delivery | None:
         """Take what is due; a store that is down has nothing."""
         try:

@@ -15,7 +15,7 @@ from redis import Redis
 
 from jobs.connections import store_errors
 from jobs.settings import JobSettings
-from jobs.store.scripts import key, milliseconds, pack, source
+from jobs.store.scripts import Scripts, key, milliseconds
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,12 +35,11 @@ class Outbox:
 
     def __init__(self, redis: Redis, settings: JobSettings) -> None:
         self._redis: Any = redis
-        self._take = redis.register_script(source("take_webhook", settings))
+        self._scripts = Scripts(redis, settings, "take_webhook")
 
     def take(self, *, lease_seconds: float = 60.0) -> Delivery | None:
         """Take the next delivery that is due, or None; it comes back after `lease_seconds` unless settled."""
-        with store_errors():
-            found = self._take(args=[pack({"lease": milliseconds(lease_seconds)})])
+        found = self._scripts.run("take_webhook", lease=milliseconds(lease_seconds))
         if found is None:
             return None
         name, flat = found

@@ -9,7 +9,6 @@ import pytest
 from jobs.connections import connect
 from jobs.model import WorkerInfo
 from jobs.status import Priority
-from jobs.versions import CURRENT, rank
 from jobs.worker_registry import WorkerRegistry
 from tests.api.conftest import Api, form
 
@@ -18,28 +17,7 @@ pytestmark = pytest.mark.anyio
 
 def announce(api: Api, *models: str) -> None:
     info = WorkerInfo(id="w1", host="here", device="cpu", models=models, priorities=tuple(Priority), started_at=1.0)
-    WorkerRegistry(connect(api.settings), ttl_seconds=10).announce(info)
-
-
-async def test_a_record_says_who_wrote_it_and_which_parameters_are_defaults(api: Api) -> None:
-    created = await api.create(steps="7")
-    job = await api.services.client.get(created["id"], None)
-    assert job.release == CURRENT
-    assert "tv_weight" in job.defaults
-    assert "steps" not in job.defaults
-    assert set(job.defaults) < set(job.params)
-
-
-async def test_a_retry_is_still_of_the_release_that_took_the_parameters_in(api: Api) -> None:
-    created = await api.create()
-    spec = json.loads(api.redis.hget(f"nst:job:{created['id']}", "spec") or "")
-    api.redis.hset(
-        f"nst:job:{created['id']}", "spec", json.dumps(spec | {"release": "99.0.0", "defaults": ["sparkle"]})
-    )
-    api.worker.finish(api.worker.claim())
-    again = (await api.http.post(created["urls"]["retry"])).json()
-    job = await api.services.client.get(again["id"], None)
-    assert (job.release, job.defaults) == ("99.0.0", ("sparkle",))
+    WorkerRegistry(connect(api.settings), api.settings).announce(info)
 
 
 async def test_what_a_newer_worker_adds_does_no_harm(api: Api) -> None:
@@ -70,14 +48,6 @@ async def test_a_waiting_job_says_that_no_worker_has_its_network(api: Api) -> No
     assert created["waiting_for"] == "a worker that has the network lite"
     announce(api, "lite")
     assert (await api.http.get(created["urls"]["self"])).json()["waiting_for"] is None
-
-
-async def test_a_waiting_job_says_that_it_needs_a_newer_worker(api: Api) -> None:
-    announce(api, "lite")
-    created = await api.create()
-    api.worker.claim().release("outdated", needs=rank("99.1.0"))
-    job = (await api.http.get(created["urls"]["self"])).json()
-    assert (job["status"], job["waiting_for"]) == ("queued", "a worker of release 99.1 or newer")
 
 
 async def test_a_network_that_no_worker_has_had_for_long_is_refused(api: Api) -> None:

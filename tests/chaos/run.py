@@ -18,6 +18,7 @@ from typing import Any
 from jobs.connections import connect_async
 from jobs.queue import CeleryQueue, make_celery
 from jobs.store.job_store import JobStore
+from jobs.worker_registry import AsyncWorkerRegistry
 from tests.chaos.client import Customer
 from tests.chaos.faults import Mischief
 from tests.chaos.invariants import Account, settle
@@ -63,8 +64,10 @@ async def scene(folder: Path, pace: Pace, seed: int) -> AsyncIterator[Scene]:
     system = System(folder, pace)
     settings = system.settings
     await system.start()
-    client = JobStore(connect_async(settings), CeleryQueue(make_celery(settings)), settings)
-    customer, watch = Customer(system, random.Random(seed + 1)), Watch(client)
+    redis = connect_async(settings)
+    client = JobStore(redis, CeleryQueue(make_celery(settings)), settings)
+    customer = Customer(system, random.Random(seed + 1))
+    watch = Watch(client, AsyncWorkerRegistry(redis, settings))
     watching = asyncio.create_task(_watch(customer, watch))
     try:
         yield Scene(system, client, customer, watch, Mischief(system, customer, random.Random(seed)))

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from jobs.errors import JobsError
 from jobs.model import Event
 from jobs.store.job_store import JobStore
+from jobs.worker_registry import AsyncWorkerRegistry
 
 IDLE_SECONDS = 0.2
 
@@ -28,8 +29,8 @@ class Life:
 class Watch:
     """Reads the events of the jobs it was told of until each has ended; outlives a Redis that comes and goes."""
 
-    def __init__(self, client: JobStore) -> None:
-        self._client = client
+    def __init__(self, client: JobStore, registry: AsyncWorkerRegistry) -> None:
+        self._client, self._registry = client, registry
         self.lives: dict[str, Life] = {}
         self.ready: dict[str, float] = {}  # when each worker was first seen
 
@@ -53,7 +54,7 @@ class Watch:
         """Note when each worker turns up."""
         while True:
             with contextlib.suppress(JobsError):
-                for worker in await self._client.workers():
+                for worker in await self._registry.live():
                     self.ready.setdefault(worker.id, worker.seen_at)
             await asyncio.sleep(IDLE_SECONDS)
 

@@ -99,7 +99,7 @@ async def bench(job_settings: JobSettings) -> AsyncIterator[Bench]:
         store=WorkerStore(redis, job_settings),
         blobs=DiskBlobs(job_settings.data_dir / "blobs"),
         jobs=job_settings.model_copy(update={"heartbeat_seconds": 0.01}),
-        registration=Registration(WorkerRegistry(redis, ttl_seconds=10), INFO, seconds=60),
+        registration=Registration(WorkerRegistry(redis, job_settings), INFO, seconds=60),
         queue=queue,
     )
     await client.aclose()

@@ -17,7 +17,7 @@ import pytest
 import redis
 
 from cli.local_service.redis_server import running_redis
-from jobs.connections import connect_async
+from jobs.connections import connect, connect_async
 from jobs.model import Inputs, Job, NewJob, new_job_id
 from jobs.queue import CeleryQueue, make_celery
 from jobs.settings import JobSettings
@@ -25,6 +25,7 @@ from jobs.status import Status
 from jobs.storage.blobs import Blobs
 from jobs.storage.factory import open_blobs
 from jobs.store.job_store import JobStore
+from jobs.worker_registry import WorkerRegistry
 from tests.chaos.journal import read
 from tests.fakes.engine import POISON, TOO_BIG_FOR_NOW, picture_bytes
 
@@ -39,6 +40,7 @@ class Site:
     settings: JobSettings
     journal: Path
     client: JobStore
+    registry: WorkerRegistry
     blobs: Blobs
     process: subprocess.Popen[bytes]
 
@@ -93,7 +95,8 @@ def running() -> Iterator[tuple[JobSettings, Path, subprocess.Popen[bytes]]]:
 async def site(running: tuple[JobSettings, Path, subprocess.Popen[bytes]]) -> AsyncIterator[Site]:
     settings, journal, process = running
     client = JobStore(connect_async(settings), CeleryQueue(make_celery(settings)), settings)
-    yield Site(settings, journal, client, open_blobs(settings), process)
+    registry = WorkerRegistry(connect(settings), settings)
+    yield Site(settings, journal, client, registry, open_blobs(settings), process)
     await client.aclose()
 
 
@@ -108,7 +111,7 @@ async def test_a_message_makes_a_worker_run_a_job(site: Site) -> None:
 
 
 async def test_the_worker_announces_itself(site: Site) -> None:
-    (worker,) = await site.client.workers()
+    (worker,) = site.registry.live()
     assert (worker.device, worker.models) == ("cpu", ("lite",))
     assert f"-{site.process.pid}-" in worker.id
 
@@ -181,7 +184,7 @@ async def test_sigterm_hands_the_job_back_uncounted_with_its_state(site: Site) -
     back = await site.client.get(job.id, "ann")
     assert (back.status, back.attempt) == (Status.QUEUED, 0)
     assert any("/checkpoint-" in info.name for info in site.blobs.list())
-    assert await site.client.workers() == ()
+    assert site.registry.live() == ()
 
 
 def refused(**told: str) -> subprocess.CompletedProcess[str]:

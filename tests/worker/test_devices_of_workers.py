@@ -46,7 +46,7 @@ def worker(settings: JobSettings, **environment: str) -> Iterator[subprocess.Pop
 
 def devices(settings: JobSettings) -> dict[int, str]:
     """Return the device of each live worker by its process id."""
-    roster = WorkerRegistry(connect(settings), ttl_seconds=10)
+    roster = WorkerRegistry(connect(settings), settings)
     return {int(worker.id.split("-")[-2]): worker.device for worker in roster.live()}
 
 

@@ -18,7 +18,7 @@ from worker.health import unhealthy_reason
 
 @pytest.fixture
 def roster(job_settings: JobSettings) -> WorkerRegistry:
-    return WorkerRegistry(connect(job_settings), ttl_seconds=10)
+    return WorkerRegistry(connect(job_settings), job_settings)
 
 
 def info(host: str) -> WorkerInfo:

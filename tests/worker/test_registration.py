@@ -8,7 +8,7 @@ from worker.registration import Registration
 
 
 def test_the_workers_of_this_machine_are_counted_by_their_kind_of_device(job_settings: JobSettings) -> None:
-    roster = WorkerRegistry(connect(job_settings), ttl_seconds=10)
+    roster = WorkerRegistry(connect(job_settings), job_settings)
     registration = Registration(roster, INFO, seconds=60)
     assert registration.count_here() == 1  # not announced yet
     others = [("two", INFO.host, INFO.device), ("three", "elsewhere", INFO.device), ("four", INFO.host, "cuda:0")]
@@ -20,4 +20,4 @@ def test_the_workers_of_this_machine_are_counted_by_their_kind_of_device(job_set
 
 def test_a_worker_that_cannot_ask_counts_itself(job_settings: JobSettings) -> None:
     away = job_settings.model_copy(update={"redis_url": "unix:///nowhere/redis.sock"})
-    assert Registration(WorkerRegistry(connect(away), ttl_seconds=10), INFO, seconds=60).count_here() == 1
+    assert Registration(WorkerRegistry(connect(away), away), INFO, seconds=60).count_here() == 1

@@ -17,6 +17,7 @@ from jobs.errors import BlobTooLarge, StorageFull, StorageUnavailable, StoreUnav
 from jobs.model import BlobRef
 from jobs.status import Status
 from jobs.storage.redis import RedisBlobs
+from jobs.store.lease import Lease
 from nst_engine.images.reading import read_metadata
 from tests.fakes.engine import BROKEN, DIVERGES, TOO_BIG, TOO_BIG_FOR_NOW, FakeEngine
 from tests.worker.conftest import Bench
@@ -356,14 +357,14 @@ async def test_a_result_that_the_storage_never_takes_fails(bench: Bench, monkeyp
 
 async def test_a_store_that_is_down_at_the_end_is_waited_for(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     job = await bench.create()
-    finish, failures = bench.store.finish, iter([True, True, False])
+    complete, failures = Lease.complete, iter([True, True, False])
 
-    def finish_later(*values: Any) -> Any:
+    def complete_later(*values: Any) -> Any:
         if next(failures):
             raise StoreUnavailable()
-        return finish(*values)
+        return complete(*values)
 
-    monkeypatch.setattr(bench.store, "finish", finish_later)
+    monkeypatch.setattr(Lease, "complete", complete_later)
     assert bench.run() is Outcome.SUCCEEDED
     assert len(bench.waits) == 2
     assert (await bench.look(job)).status is Status.SUCCEEDED

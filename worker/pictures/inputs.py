@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from PIL import Image
 
 from jobs.errors import BlobNotFound
@@ -12,18 +9,17 @@ from jobs.model import BlobRef, Job
 from jobs.storage.blobs import Blobs
 from nst_engine.images.reading import WRITABLE, read_picture
 from nst_engine.paintings import paint
-from nst_engine.spec.config import StyleConfig
 from nst_engine.spec.errors import PictureError
-from worker.engine import ParametersError, RunError, RunRequest
+from worker.engine import RunError, RunRequest
 
 
 def load_request(job: Job, blobs: Blobs, resume: bytes | None) -> RunRequest:
-    """Read everything a run needs; raise RunError if a picture is gone or cannot be read, or the job is too new."""
+    """Read everything a run needs; raise RunError if a picture is gone or cannot be read."""
     inputs = job.inputs
     if job.options.output_format not in WRITABLE:
-        raise ParametersError(f"This worker cannot write {job.options.output_format}.")
+        raise RunError("invalid_input", f"This worker cannot write {job.options.output_format}.")
     return RunRequest(
-        params=known_params(job),
+        params=job.params,
         content=_picture(inputs.content, "content picture", blobs),
         styles=_styles(job, blobs),
         masks=tuple(_picture(ref, "mask", blobs) for ref in inputs.masks),
@@ -31,12 +27,6 @@ def load_request(job: Job, blobs: Blobs, resume: bytes | None) -> RunRequest:
         resume=resume,
         memory_saving=job.memory_saving,
     )
-
-
-def known_params(job: Job) -> Mapping[str, Any]:
-    """Leave out the parameters that this release does not know, where a newer one filled in their default."""
-    strange = set(job.defaults) - set(StyleConfig.model_fields)
-    return {name: value for name, value in job.params.items() if name not in strange}
 
 
 def _styles(job: Job, blobs: Blobs) -> tuple[Image.Image, ...]:

@@ -15,7 +15,7 @@ local function at_limit(owner)
 end
 
 local function too_new(job)
-  return (tonumber(job.v) or 0) > RECORD_VERSION or (tonumber(job.needs) or 0) > arg.release
+  return (tonumber(job.v) or 0) > RECORD_VERSION
 end
 
 -- Return id and record of the first job of a line that this worker may run; an entry without a record counts.
@@ -72,11 +72,6 @@ local function taken_before()
   return job and job.status == 'running' and job.token == arg.token and view(id)
 end
 
-local function readable(job)
-  local version = tonumber(job.v)
-  return version and version >= OLDEST_RECORD
-end
-
 local before = taken_before()
 if before then return before end
 
@@ -94,9 +89,6 @@ for _ = 1, 1000 do
       -- An entry without a whole record cannot be run by anyone.
       dequeue({id = id, model = arg.model, owner = owner, priority = priority})
       if not job then fail_damaged(id) end
-    elseif not readable(job) then
-      dequeue(job)
-      fail(job, 'unsupported_record', 'The record of the job is of version ' .. tostring(job.v) .. '.')
     else
       return take(job)
     end

@@ -14,7 +14,7 @@ local function key(...)
 end
 
 local FIELDS = {'id', 'v', 'owner', 'status', 'model', 'priority', 'seq', 'attempt', 'token', 'claimed', 'cancel',
-  'webhook', 'idem', 'deadline', 'worker', 'created', 'run_ms', 'needs'}
+  'webhook', 'idem', 'deadline', 'worker', 'created', 'run_ms'}
 
 -- Return the fields of a record that scripts need, or nil.
 local function load(id)
@@ -79,14 +79,11 @@ local function enqueue(job)
   if redis.call('ZADD', waiting(job), job.seq, job.id) == 1 then
     redis.call('HINCRBY', key('depth'), job.model .. '|' .. job.priority, 1)
   end
-  -- Since when it has waited for a newer worker than those that there were.
-  if job.needs then redis.call('ZADD', key('outdated'), 'NX', now, job.id) end
   -- An owner that comes back stands at the end of the line: one job at a time gains nothing.
   redis.call('ZADD', key('turns', job.model), 'NX', redis.call('INCR', key('turn')), job.owner)
 end
 
 local function dequeue(job)
-  redis.call('ZREM', key('outdated'), job.id)
   if redis.call('ZREM', waiting(job), job.id) == 1 then
     redis.call('HINCRBY', key('depth'), job.model .. '|' .. job.priority, -1)
   end

@@ -1,4 +1,4 @@
--- Renew the lease and say what the worker should do: continue, cancel, drain, timeout or lost.
+-- Renew the lease and say what the worker should do: continue, cancel, timeout or lost.
 local job = load(arg.id)
 if not job or job.status ~= 'running' or job.token ~= arg.token then return 'lost' end
 local over = now - (tonumber(job.deadline) or now)
@@ -15,5 +15,4 @@ if arg.progress then
 end
 if job.cancel then return 'cancel' end
 if over > 0 then return 'timeout' end
-if redis.call('SISMEMBER', key('draining'), job.worker) == 1 then return 'drain' end
 return 'continue'

@@ -7,9 +7,5 @@ if job.cancel then
 end
 if not arg.counted then job.attempt = redis.call('HINCRBY', key('job', job.id), 'attempt', -1) end
 if arg.memory_saving then redis.call('HSET', key('job', job.id), 'memory_saving', 1) end
-if arg.needs then
-  redis.call('HSET', key('job', job.id), 'needs', arg.needs)
-  job.needs = arg.needs
-end
 requeue(job, arg.reason)
 return 'queued'

@@ -56,7 +56,7 @@ async def test_a_job_store_that_is_away_is_a_503(api: Api) -> None:
 
 
 async def test_metrics_tell_of_requests_queue_and_workers(api: Api) -> None:
-    WorkerRegistry(api.redis, ttl_seconds=10).announce(make_worker(speed={"lite": 9.5}, memory_bytes=123))
+    WorkerRegistry(api.redis, api.settings).announce(make_worker(speed={"lite": 9.5}, memory_bytes=123))
     await api.create()
     await api.create(priority="batch")
     api.worker.claim().fail(Failure(code="out_of_memory", message="no"))
@@ -87,13 +87,13 @@ async def test_clients_cannot_make_series_of_metrics(api: Api) -> None:
 
 
 async def test_workers_are_listed(api: Api) -> None:
-    WorkerRegistry(api.redis, ttl_seconds=10).announce(make_worker(state="busy", job="j"))
+    WorkerRegistry(api.redis, api.settings).announce(make_worker(state="busy", job="j"))
     (worker,) = (await api.http.get("/v1/workers")).json()["workers"]
     assert (worker["id"], worker["state"], worker["job"]) == ("w1", "busy", "j")
 
 
 async def test_models_say_whether_a_live_worker_has_them(api: Api) -> None:
-    WorkerRegistry(api.redis, ttl_seconds=10).announce(make_worker())
+    WorkerRegistry(api.redis, api.settings).announce(make_worker())
     models = {model["name"]: model for model in (await api.http.get("/v1/models")).json()["models"]}
     assert (models["lite"]["available"], models["vgg19"]["available"]) == (True, False)
     assert models["lite"]["default"]

@@ -93,7 +93,7 @@ async def test_a_network_that_no_worker_has_is_refused_with_the_command_that_get
     from jobs.worker_registry import WorkerRegistry
 
     info = WorkerInfo(id="w", host="h", device="cpu", models=("lite",), priorities=())
-    WorkerRegistry(api.redis, ttl_seconds=10).announce(info)
+    WorkerRegistry(api.redis, api.settings).announce(info)
     answer = await api.http.post("/v1/jobs", files=form(model="vgg19"))
     assert answer.status_code == 422
     assert "nst weights pull vgg19" in answer.json()["detail"]

@@ -35,7 +35,7 @@ def test_it_shows_device_networks_speed_and_release(
         speed={"vgg19": 41.26},
         version="0.3.1",
     )
-    WorkerRegistry(connect(job_settings), ttl_seconds=10).announce(info)
+    WorkerRegistry(connect(job_settings), job_settings).announce(info)
     assert main(["workers"]) == 0
     shown = capsys.readouterr().out.split()
     assert {"gpu-box-7-a1b2c3", "gpu-box", "cuda:1", "idle", "lite", "vgg19", "41.3", "0.3.1"} <= set(shown)

@@ -14,10 +14,18 @@ from jobs.status import Status
 from jobs.store import job_reader
 from jobs.store.job_reader import JobReader
 from jobs.store.job_store import JobStore
+from jobs.store.scripts import AsyncScripts
 from tests.jobs.conftest import FakeQueue, Store
 
 pytestmark = pytest.mark.anyio
 HOUR = 3600.0
+
+
+@pytest.fixture
+async def scripts(store: Store) -> AsyncIterator[AsyncScripts]:
+    redis = connect_async(store.settings)
+    yield AsyncScripts(redis, store.settings, "get")
+    await redis.aclose()
 
 
 @pytest.fixture
@@ -77,9 +85,9 @@ async def test_jobs_looked_at_together_have_each_their_own_answer(store: Store, 
     assert [found[place].id for place in (0, 3, 4)] == [jobs[place].id for place in (0, 3, 4)]  # type: ignore[union-attr]
 
 
-async def test_counted_seconds_go_on_after_a_while(store: Store) -> None:
+async def test_counted_seconds_go_on_after_a_while(store: Store, scripts: AsyncScripts) -> None:
     time = 0.0
-    found = JobReader(store.client._run, fresh_seconds=1.0, now=lambda: time)
+    found = JobReader(scripts, fresh_seconds=1.0, now=lambda: time)
     job = await store.create()
     store.must_claim()
     first = await found.get(job.id, "ann")
@@ -92,9 +100,11 @@ async def test_counted_seconds_go_on_after_a_while(store: Store) -> None:
     assert again.run_seconds > first.run_seconds
 
 
-async def test_only_the_latest_jobs_are_remembered(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_only_the_latest_jobs_are_remembered(
+    store: Store, scripts: AsyncScripts, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(job_reader, "KEPT", 2)
-    found = JobReader(store.client._run, fresh_seconds=HOUR)
+    found = JobReader(scripts, fresh_seconds=HOUR)
     jobs = [await store.create() for _ in range(3)]
     first = [await found.get(job.id, "ann") for job in jobs]
     again = [await found.get(job.id, "ann") for job in jobs[::-1]]

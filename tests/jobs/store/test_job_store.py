@@ -17,7 +17,7 @@ from jobs.errors import (
     UnreadableRecord,
     WrongState,
 )
-from jobs.model import OwnerLimits, Progress, new_job_id
+from jobs.model import Failure, OwnerLimits, Progress, new_job_id
 from jobs.status import Priority, Status
 from jobs.store.idempotency import EarlierRequest, Idempotency
 from jobs.store.job_store import JobStore
@@ -128,9 +128,7 @@ async def test_cancel_of_a_canceled_job_is_repeated_and_of_a_failed_one_refused(
     await store.client.cancel(job.id, "ann")
     assert (await store.client.cancel(job.id, "ann")).status is Status.CANCELED
     other = await store.create()
-    lease = store.must_claim()
-    lease.heartbeat()
-    store.worker.finish(other.id, lease.token, Status.FAILED, '{"code":"internal","message":"x"}')
+    store.must_claim().fail(Failure(code="internal", message="x"))
     with pytest.raises(WrongState):
         await store.client.cancel(other.id, "ann")
 

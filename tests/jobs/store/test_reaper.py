@@ -14,9 +14,8 @@ from jobs.errors import JobNotFound, StoreUnavailable
 from jobs.model import Failure, ResultInfo
 from jobs.status import Priority, Status
 from jobs.storage.disk import DiskBlobs
-from jobs.store.lease import Checkpoint, WorkerStore
+from jobs.store.lease import Checkpoint
 from jobs.store.reaper import Reaper
-from jobs.versions import rank
 from tests.jobs.conftest import Store
 
 pytestmark = pytest.mark.anyio
@@ -43,11 +42,6 @@ def age(folder: Path, name: str) -> None:
     os.utime(folder / "blobs" / name, (time.time() - OLD, time.time() - OLD))
 
 
-def waited_since(store: Store, job_id: str, milliseconds: int) -> None:
-    """Let a job wait for a newer worker since some time of 1970."""
-    store.redis.zadd("nst:outdated", {job_id: milliseconds})
-
-
 async def test_a_job_whose_lease_ended_goes_back_to_its_place(store: Store, reaper: Reaper) -> None:
     job = await store.create()
     await store.create()
@@ -58,36 +52,6 @@ async def test_a_job_whose_lease_ended_goes_back_to_its_place(store: Store, reap
     assert found.recovered == ((job.id, "queued"),)
     again = await store.client.get(job.id, "ann")
     assert (again.status, again.attempt, again.queue_position) == (Status.QUEUED, 1, 1)
-
-
-async def test_a_job_that_no_newer_worker_took_in_time_fails(store: Store, reaper: Reaper) -> None:
-    old, new = await store.create(webhook_url="https://example.org"), await store.create()
-    for _ in range(2):
-        store.must_claim().release("outdated", needs=rank("99.1.0"))
-    round_again(store, reaper)
-    assert (await store.client.get(old.id, "ann")).status is Status.QUEUED
-    waited_since(store, old.id, 1)
-    store.redis.delete("nst:reaped")
-    found = reaper.round()
-    assert found is not None and found.recovered == ((old.id, "failed"),)
-    ended = await store.client.get(old.id, "ann")
-    assert ended.failure == Failure(code="no_newer_worker", message="No worker new enough for the job took it in time.")
-    assert (await store.client.get(new.id, "ann")).queue_position == 1
-    assert store.redis.zcard("nst:webhooks") == 1
-
-
-async def test_a_job_that_a_newer_worker_took_is_not_given_up(store: Store, reaper: Reaper) -> None:
-    job = await store.create()
-    store.must_claim().release("outdated", needs=rank("99.1.0"))
-    waited_since(store, job.id, 1)
-    later = WorkerStore(connect(store.settings), store.settings, release="99.1.2")
-    lease = later.claim("lite", worker="w2", token="token-of-w2")
-    assert lease is not None
-    round_again(store, reaper)
-    assert lease.release("drained") is Status.QUEUED  # and counts anew
-    round_again(store, reaper)
-    assert (await store.client.get(job.id, "ann")).status is Status.QUEUED
-    assert store.redis.zscore("nst:outdated", job.id) is not None
 
 
 async def test_a_job_with_a_live_lease_is_left_alone(store: Store, reaper: Reaper) -> None:
