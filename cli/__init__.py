@@ -1,1 +1,1 @@
-"""The `nst` command: the service, the engine and the tools around them, from a terminal."""
+"""The `nst` command: the engine, the service and the tools for operators."""

@@ -1,22 +1,22 @@
-"""What a shell offers for an argument that the user has begun."""
+"""Shell completion of arguments that take a name."""
 
 
 def styles(incomplete: str) -> list[str]:
-    """Return the built-in styles that begin so; where there is none the shell offers files."""
+    """Complete a built-in style; if none matches, the shell completes file names."""
     from nst_engine.paintings import STYLES
 
     return [name for name in STYLES if name.startswith(incomplete)]
 
 
 def presets(incomplete: str) -> list[str]:
-    """Return the presets that begin so."""
-    from nst_engine.spec.presets import PRESETS
+    """Complete a preset."""
+    from nst_engine import PRESETS
 
     return [name for name in PRESETS if name.startswith(incomplete)]
 
 
 def models(incomplete: str) -> list[str]:
-    """Return the networks that begin so."""
-    from nst_engine.spec.layers import NETWORKS
+    """Complete a network."""
+    from nst_engine import NETWORKS
 
     return [name for name in NETWORKS if name.startswith(incomplete)]

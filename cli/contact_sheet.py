@@ -1,4 +1,4 @@
-"""Contact sheets: pictures in rows and columns, each row and column with its label."""
+"""Contact sheets: images in labeled rows and columns."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ INK, PAPER = (30, 30, 34), (250, 249, 246)
 def sheet(
     pictures: Sequence[Sequence[Image.Image | None]], *, columns: Sequence[str], rows: Sequence[str]
 ) -> Image.Image:
-    """Lay pictures out in rows under their columns' labels; all cells get the size of the largest picture.
+    """Lay images out in labeled rows and columns; every cell has the size of the largest image.
 
-    A cell may be None; an empty row label takes no room of its own.
+    A cell may be None. If no row has a label, no space is left for them.
     """
     cells = [picture for row in pictures for picture in row if picture is not None]
     width, height = max(p.width for p in cells), max(p.height for p in cells)
@@ -26,7 +26,7 @@ def sheet(
     draw = ImageDraw.Draw(page)
     for j, label in enumerate(columns):
         middle = left + j * (width + MARGIN) + width / 2
-        draw.text((middle, MARGIN / 2 + LINE / 2), _shortened(label, font, width), font=font, fill=INK, anchor="mm")
+        draw.text((middle, MARGIN / 2 + LINE / 2), _shorten(label, font, width), font=font, fill=INK, anchor="mm")
     for i, (label, row) in enumerate(zip(rows, pictures, strict=True)):
         top = LINE + MARGIN + i * (height + MARGIN)
         draw.text((MARGIN, top + height / 2), label, font=font, fill=INK, anchor="lm")
@@ -36,7 +36,7 @@ def sheet(
     return page
 
 
-def _shortened(label: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
+def _shorten(label: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
     while len(label) > 4 and font.getlength(label) > width:
         label = label[:-2].rstrip("…") + "…"
     return label

@@ -1,8 +1,8 @@
-"""What a command can refuse, and how an error reads on one line."""
+"""Errors that end a command with one line on stderr and an exit code."""
 
 
 class CommandError(Exception):
-    """Carry one line for the user; the exit code is 1 for a failure, 2 for bad input."""
+    """A message for the user; the exit code is 1 for a failure, 2 for invalid input."""
 
     def __init__(self, message: str, *, exit_code: int = 1) -> None:
         super().__init__(message)
@@ -10,7 +10,7 @@ class CommandError(Exception):
 
 
 class InputError(CommandError):
-    """Refuse what the user gave."""
+    """An argument, an option or a setting is invalid."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, exit_code=2)

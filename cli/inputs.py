@@ -1,4 +1,4 @@
-"""The pictures that a command is given: files, folders, patterns, and names of built-in styles."""
+"""Input images: files, folders, glob patterns and built-in styles."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from cli.errors import InputError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".avif", ".heic", ".heif"}
+EXTENSIONS = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".avif", ".heic", ".heif"}
 
 
-def contents(given: str) -> list[Path]:
-    """Return the one file, the pictures of a folder, or what a pattern matches; raises InputError if that is none."""
-    path = Path(given)
+def find_photos(content: str) -> list[Path]:
+    """Return the file, the images in the folder or the files that match the pattern; raises InputError if none do."""
+    path = Path(content)
     if path.is_dir():
-        found = sorted(file for file in path.iterdir() if file.suffix.lower() in ENDINGS and file.is_file())
-    elif glob.has_magic(given) and not path.exists():
-        found = sorted(Path(name) for name in glob.glob(given, recursive=True) if Path(name).is_file())  # noqa: PTH207
+        found = sorted(file for file in path.iterdir() if file.suffix.lower() in EXTENSIONS and file.is_file())
+    elif glob.has_magic(content) and not path.exists():
+        found = sorted(Path(name) for name in glob.glob(content, recursive=True) if Path(name).is_file())  # noqa: PTH207
     else:
         return [path]
     if not found:
-        raise InputError(f"{given}: no picture there")
+        raise InputError(f"{content}: no images found")
     return found
 
 
-def read(path: Path) -> Image:
-    """Read a picture; raises InputError naming the file."""
+def read_image(path: Path) -> Image:
+    """Read an image file; raises InputError naming the file."""
     from nst_engine.images.reading import read_picture
     from nst_engine.spec.errors import PictureError
 
@@ -44,11 +44,11 @@ def read(path: Path) -> Image:
 
 
 def read_style(style: str, size: int) -> Image:
-    """Read a style's file, or paint the built-in style of that name."""
+    """Read a style image, or paint the built-in style of that name; a file wins over a name."""
     from nst_engine.paintings import LARGEST, STYLES, paint
 
     if style in STYLES and not Path(style).exists():
         return paint(style, min(size, LARGEST))
     if not Path(style).is_file():
-        raise InputError(f"{style}: no such file, and no built-in style of that name (see `nst styles`)")
-    return read(Path(style))
+        raise InputError(f"{style}: neither a file nor a built-in style (`nst styles` lists those)")
+    return read_image(Path(style))

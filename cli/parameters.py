@@ -1,4 +1,4 @@
-"""Options made from the engine's parameters, so that their names, help and bounds are written once."""
+"""Options that commands share, above all those for the engine's parameters, which are generated from StyleConfig."""
 
 from __future__ import annotations
 
@@ -10,72 +10,85 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperCommand
 
+from cli import completion
 from cli.errors import InputError
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
-    from nst_engine.spec.config import StyleConfig
-    from nst_engine.spec.errors import ConfigError
+    from nst_engine import ConfigError, StyleConfig
 
-GIVEN = "parameters"  # where the given ones stand in a context's meta
+PARAMETERS = "parameters"  # the key of the given parameters in a context's meta
+
+# Arguments and options that several commands share.
+STYLES = typer.Argument(
+    ...,
+    metavar="STYLE...",
+    help="Style images: files, or names of built-in styles.",
+    autocompletion=completion.styles,
+)
+MASKS = typer.Option(
+    [], "--mask", help="Image that limits a style to its white areas. Give one per style, in the same order."
+)
+DEVICE = typer.Option("auto", "--device", help="Compute on auto, cpu, cuda, cuda:N or mps.")
+QUIET = typer.Option(False, "--quiet", "-q", help="Show no progress bar.")
 
 
 class ParameterCommand(TyperCommand):
-    """A command that takes every parameter of StyleConfig as an option beside its own.
+    """A command that has an option for every parameter of StyleConfig, in addition to its own.
 
-    The options are made when they are first looked at, so that `nst --help` need not load the parameters.
+    The options are created on first use, so that `nst --help` does not load pydantic.
     """
 
-    _made: list[Any] | None = None
+    _options: list[Any] | None = None
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Return the command's own options, then the parameters."""
-        if self._made is None:
-            self._made = options()
-        own = super().get_params(ctx)
-        return [*own, *self._made]
+        if self._options is None:
+            self._options = parameter_options()
+        return [*super().get_params(ctx), *self._options]
 
     def invoke(self, ctx: Any) -> Any:
-        """Set the given parameters apart from the command's own arguments, then run it."""
-        names = {option.name for option in self._made or ()}
-        ctx.meta[GIVEN] = {name: value for name, value in ctx.params.items() if name in names and value is not None}
+        """Move the given parameters from the command's arguments to the context's meta, then run the command."""
+        names = {option.name for option in self._options or ()}
+        ctx.meta[PARAMETERS] = {
+            name: value for name, value in ctx.params.items() if name in names and value is not None
+        }
         ctx.params = {name: value for name, value in ctx.params.items() if name not in names}
         return super().invoke(ctx)
 
 
-def configured(given: dict[str, str]) -> StyleConfig:
-    """Return the preset's parameters with the given ones in their place; raises InputError naming the option."""
-    from nst_engine.spec.errors import ConfigError
-    from nst_engine.spec.presets import resolve
+def build_config(given: dict[str, str]) -> StyleConfig:
+    """Return the preset's parameters, overridden by the given ones; raises InputError naming the wrong option."""
+    from nst_engine import ConfigError, resolve
 
     overrides = dict(given)
     try:
         return resolve(overrides.pop("preset", "default"), overrides)
     except ConfigError as error:
-        raise refusal(error) from None
+        raise as_input_error(error) from None
 
 
-def refusal(error: ConfigError) -> InputError:
-    """Name the options instead of the parameters."""
-    told = [f"{flag(problem.field.split('.')[0])}: {problem.message}" for problem in error.problems]
-    return InputError("; ".join(told) or error.message)
+def as_input_error(error: ConfigError) -> InputError:
+    """Convert an error of the engine: name the options instead of the parameters."""
+    problems = [f"{flag(problem.field.split('.')[0])}: {problem.message}" for problem in error.problems]
+    return InputError("; ".join(problems) or error.message)
 
 
-def options() -> list[Any]:
-    """Make one option for each parameter, by Typer's public way in: from the signature of a function."""
-    from nst_engine.spec.config import StyleConfig
+def parameter_options() -> list[Any]:
+    """Create one option per parameter. Typer's public API for that is the signature of a function."""
+    from nst_engine import StyleConfig
 
-    def holder(**_values: str | None) -> None: ...
+    def command(**_values: str | None) -> None: ...
 
-    given = {name: _option(name, field) for name, field in StyleConfig.model_fields.items()}
-    holder.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=option) for name, option in given.items()]
+    options = {name: _option(name, field) for name, field in StyleConfig.model_fields.items()}
+    command.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=option) for name, option in options.items()]
     )
-    holder.__annotations__ = dict.fromkeys(given, str | None)
+    command.__annotations__ = dict.fromkeys(options, str | None)
     app = typer.Typer(add_completion=False, rich_markup_mode="rich")
-    app.command()(holder)
-    return [made for made in typer.main.get_command(app).params if made.name in given]
+    app.command()(command)
+    return [parameter for parameter in typer.main.get_command(app).params if parameter.name in options]
 
 
 def flag(name: str) -> str:
@@ -88,15 +101,15 @@ def _option(name: str, field: FieldInfo) -> Any:
         None,
         flag(name),
         metavar=metavar(field),
-        help=f"{field.description} [dim]\\[{shown(field.default)}][/]",
+        help=f"{field.description} [dim]\\[{format_value(field.default)}][/]",
         rich_help_panel=f"Parameters: {group_of(field)}",
         autocompletion=lambda incomplete: [word for word in _choices(name, field) if word.startswith(incomplete)],
     )
 
 
 def _choices(name: str, field: FieldInfo) -> list[str]:
-    """Return the words that a parameter may be, where they can be counted."""
-    from nst_engine.spec.presets import PRESETS
+    """Return the values of a parameter that has a fixed set of them."""
+    from nst_engine import PRESETS
 
     if name == "preset":
         return list(PRESETS)
@@ -105,13 +118,13 @@ def _choices(name: str, field: FieldInfo) -> list[str]:
 
 
 def group_of(field: FieldInfo) -> str:
-    """Return the group that a parameter is shown in."""
+    """Return the group under which the help lists a parameter."""
     extra = field.json_schema_extra
     return str(extra["group"]) if isinstance(extra, dict) else "other"
 
 
 def metavar(field: FieldInfo) -> str:
-    """Say in a word what a parameter takes, with its bounds."""
+    """Describe the values that a parameter accepts: its type with the bounds, or its choices."""
     kinds = [field.annotation, *typing.get_args(field.annotation)]
     for kind in kinds:
         if isinstance(kind, type) and issubclass(kind, StrEnum):
@@ -133,14 +146,14 @@ def _number(bound: float) -> str:
     return f"{bound:g}" if bound % 1 or (bound >= 1e9 and bound % 10 == 0) else f"{bound:.0f}"
 
 
-def shown(default: object) -> str:
-    """Write a parameter's value as its option takes it."""
-    if default is None:
+def format_value(value: object) -> str:
+    """Format a parameter's value as its option accepts it."""
+    if value is None:
         return "none"
-    if isinstance(default, dict):
-        return ",".join(f"{name}:{weight:g}" for name, weight in default.items())
-    if isinstance(default, tuple):
-        return ",".join(f"{item:g}" for item in default)
-    if isinstance(default, bool):
-        return str(default).lower()
-    return f"{default:.10g}" if isinstance(default, float) else str(default)
+    if isinstance(value, dict):
+        return ",".join(f"{name}:{weight:g}" for name, weight in value.items())
+    if isinstance(value, tuple):
+        return ",".join(f"{item:g}" for item in value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:.10g}" if isinstance(value, float) else str(value)

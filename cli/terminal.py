@@ -1,4 +1,4 @@
-"""What a terminal shows: tables, and a bar with loss and time left."""
+"""Terminal output: tables and progress bars."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from rich.table import Table
 if TYPE_CHECKING:
     from nst_client import Event, Job
 
-WIDE = 200  # columns of what is no terminal
+PIPE_COLUMNS = 200  # the width if the output is not a terminal
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Return a console; what is not a terminal gets plain text, in long lines."""
+    """Return a console; output that is not a terminal gets plain text in long lines."""
     stream = sys.stderr if stderr else sys.stdout
-    return Console(file=stream, highlight=False, markup=False, width=None if stream.isatty() else WIDE)
+    return Console(file=stream, highlight=False, markup=False, width=None if stream.isatty() else PIPE_COLUMNS)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    """Lay rows out under a heading."""
+    """Build a table with a header."""
     made = Table(box=None, header_style="bold", pad_edge=False)
     for number, column in enumerate(columns):
         made.add_column(column, overflow="fold", no_wrap=number == 0)
@@ -60,18 +60,18 @@ def progress_bar(*, quiet: bool = False) -> Progress:
 
 
 def show_event(bar: Progress, task: TaskID, event: Event) -> None:
-    """Bring a job's line in a bar up to date with what the service tells."""
-    told = event.data
+    """Update a job's bar from one of its events."""
+    data = event.data
     if event.type == "progress":
-        loss = told.get("loss")
+        loss = data.get("loss")
         shown = "-" if loss is None else f"{loss:.4g}"
-        bar.update(task, total=told.get("total"), completed=told.get("iteration"), loss=shown)
-    elif "status" in told:
-        bar.update(task, description=str(told["status"]))
+        bar.update(task, total=data.get("total"), completed=data.get("iteration"), loss=shown)
+    elif "status" in data:
+        bar.update(task, description=str(data["status"]))
 
 
 def show_end(bar: Progress, task: TaskID, job: Job) -> None:
-    """Leave a job's line as the job ended; the last steps come without an event of their own."""
+    """Update a job's bar once the job has ended; the last iterations come without an event."""
     bar.update(task, description=job.status)
     if job.progress is not None:
         bar.update(task, total=job.progress.total, completed=job.progress.iteration)

@@ -1,39 +1,35 @@
-"""`nst config`: every setting, its value and where it comes from."""
+"""`nst config`: list every setting, its value and its source."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from importlib import import_module
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import typer
-
-from cli.errors import InputError
 
 if TYPE_CHECKING:
     from pydantic_settings import BaseSettings
 
-PREFIX = "NST_"
-# A container image holds the API or the worker.
+# Which process reads which settings; a container image holds either the API or the worker.
 PARTS = {
     "everywhere": ("jobs.settings", "JobSettings"),
     "api": ("api.settings", "ApiSettings"),
     "worker": ("worker.settings", "WorkerSettings"),
     "webhooks": ("jobs.webhooks.delivery", "WebhookSettings"),
-    "weights": ("cli.downloads", "WeightsSettings"),
-    "nst up": ("cli.local_service.supervisor", "SupervisorSettings"),
-    "nst jobs": ("cli.connection", "ConnectionSettings"),
+    "weights": ("cli.settings", "WeightsSettings"),
+    "nst up": ("cli.settings", "SupervisorSettings"),
+    "nst jobs": ("cli.settings", "ConnectionSettings"),
 }
-Kind = TypeVar("Kind", bound="BaseSettings")
+TITLES = {"api": "API", "nst up": "`nst up`", "nst jobs": "`nst jobs`"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """One setting as it stands."""
+    """One setting with its current value; the fields are the keys of the JSON output."""
 
     variable: str
     part: str
@@ -45,26 +41,31 @@ class Setting:
 
 def config(
     as_json: bool = typer.Option(False, "--json", help="Print JSON."),
-    as_markdown: bool = typer.Option(False, "--markdown", help="Print the table of docs/run/settings.md."),
+    as_markdown: bool = typer.Option(False, "--markdown", help="Print docs/run/settings.md, which lists the defaults."),
 ) -> None:
-    """List every NST_ setting with its value and where that comes from."""
+    """List every setting with its value and where the value comes from.
+
+    Settings are environment variables named NST_…. Secrets are masked.
+    """
     from cli.terminal import console, table
 
-    found = list(settings(os.environ))
+    found = list(all_settings())
     if as_json:
-        typer.echo(json.dumps([vars(setting) for setting in found], indent=2))
+        typer.echo(json.dumps([asdict(setting) for setting in found], indent=2))
     elif as_markdown:
         typer.echo(markdown(found), nl=False)
     else:
         rows = [(setting.variable, setting.value, setting.origin, setting.description) for setting in found]
-        console().print(table(("SETTING", "VALUE", "FROM", "WHAT IT IS"), rows))
+        console().print(table(("SETTING", "VALUE", "FROM", "DESCRIPTION"), rows))
 
 
-def settings(environment: Mapping[str, str]) -> Iterator[Setting]:
-    """Yield every setting once, in the order of the parts; raises InputError for a value that cannot be used."""
+def all_settings() -> Iterator[Setting]:
+    """Yield every setting once, part by part; raises InputError if a value is invalid."""
+    from cli.settings import PREFIX, load_settings
+
     seen: set[str] = set()
-    for part, kind in kinds().items():
-        values = checked(kind)
+    for part, kind in settings_classes().items():
+        values = load_settings(kind)
         for name, field in kind.model_fields.items():
             variable = PREFIX + name.upper()
             if variable in seen:
@@ -73,51 +74,36 @@ def settings(environment: Mapping[str, str]) -> Iterator[Setting]:
             yield Setting(
                 variable=variable,
                 part=part,
-                value=_shown(getattr(values, name)),
-                default=_shown(field.get_default(call_default_factory=True)),
-                origin="environment" if variable in environment else "default",
+                value=_format(getattr(values, name)),
+                default=_format(field.get_default(call_default_factory=True)),
+                origin="environment" if os.environ.get(variable) else "default",
                 description=field.description or "",
             )
 
 
-def kinds() -> dict[str, type[BaseSettings]]:
-    """Return the settings classes by the part of the service that reads them, of the parts that are installed."""
+def settings_classes() -> dict[str, type[BaseSettings]]:
+    """Return the settings class of each part that is installed."""
     found = {}
     for part, (module, name) in PARTS.items():
         try:
             found[part] = getattr(import_module(module), name)
-        except ModuleNotFoundError:  # an image, or an installation without an extra, holds a part of nst
+        except ModuleNotFoundError:  # a container image, or an installation without an extra, lacks this part
             continue
     return found
 
 
-def checked(kind: type[Kind], given: Mapping[str, object] = MappingProxyType({})) -> Kind:
-    """Read settings from the environment, under what was given (None is not); raises InputError on a bad one."""
-    from pydantic import ValidationError
-
-    values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    try:
-        return kind(**values)
-    except ValidationError as error:
-        told = [f"{_source(str(item['loc'][0]), given)}: {item['msg']}" for item in error.errors()]
-        raise InputError("; ".join(told)) from None
-
-
-def _source(name: str, given: Mapping[str, object]) -> str:
-    return "--" + name.replace("_", "-") if given.get(name) is not None else PREFIX + name.upper()
-
-
 def markdown(found: list[Setting]) -> str:
-    """Write the settings as the tables of docs/run/settings.md."""
-    lines = ["# Settings", "", "Made by `nst config --markdown`. Each is an environment variable.", ""]
+    """Write the page docs/run/settings.md."""
+    lines = ["# Settings", "", "Every setting is an environment variable. `make reference` writes this page.", ""]
     for part in dict.fromkeys(setting.part for setting in found):
-        lines += [f"## {part[0].upper() + part[1:]}", "", "| variable | default | what it is |", "| --- | --- | --- |"]
+        lines += [f"## {TITLES.get(part, part.capitalize())}", ""]
+        lines += ["| variable | default | description |", "| --- | --- | --- |"]
         lines += [f"| `{s.variable}` | `{s.default}` | {s.description} |" for s in found if s.part == part]
         lines.append("")
     return "\n".join(lines)
 
 
-def _shown(value: object) -> str:
+def _format(value: object) -> str:
     if isinstance(value, tuple):
         return ", ".join(str(item) for item in value)
     return "" if value is None else str(value)

@@ -1,4 +1,4 @@
-"""`nst demo`: the whole service on free ports paints one real photo, over HTTP, and ends."""
+"""`nst demo`: start the whole service on a free port, stylize one photo over HTTP, and stop it."""
 
 from __future__ import annotations
 
@@ -23,24 +23,29 @@ PHOTO = "chelsea"  # a cat, from skimage.data
 
 
 def demo(
-    output: Path = typer.Option(Path("out"), "--output", "-o", help="Folder for demo.png and demo-compare.png."),
+    output: Path = typer.Option(Path("out"), "--output", "-o", help="Write the images to this folder."),
     style: str = typer.Option(
-        "flow-strokes", help="Built-in style, as `nst styles` names it.", autocompletion=completion.styles
+        "flow-strokes",
+        metavar="NAME",
+        help="Style image: a file, or the name of a built-in style.",
+        autocompletion=completion.styles,
     ),
-    max_size: int = typer.Option(384, min=64, max=2048, help="Longest side of the picture in pixels."),
-    steps: int = typer.Option(150, min=1, max=5000, help="Iterations."),
+    max_size: int = typer.Option(384, min=64, max=2048, help="Longest side of the result in pixels."),
+    steps: int = typer.Option(150, min=1, max=5000, help="Number of iterations."),
 ) -> None:
-    """Start the service, paint a photo over HTTP, and leave demo.png and demo-compare.png."""
+    """Start the service, stylize a photo of a cat over HTTP, and stop the service.
+
+    Writes demo.png, the result, and demo-compare.png, which shows photo, style and result side by side.
+    """
     from cli.inputs import read_style
 
-    painting = read_style(style, max_size)
-    asyncio.run(show(output, painting, {"max_size": max_size, "steps": steps}))
+    asyncio.run(run_demo(output, read_style(style, max_size), {"max_size": max_size, "steps": steps}))
 
 
-async def show(output: Path, painting: Image, parameters: dict[str, Any]) -> None:
-    """Run a stack of its own for one job, and say what came of it."""
+async def run_demo(output: Path, style: Image, parameters: dict[str, Any]) -> None:
+    """Run a private service for one job and print where its images are."""
     from cli.local_service.stack import Stack, StackSettings, free_port, running
-    from cli.local_service.supervisor import log_to
+    from cli.local_service.supervisor import file_log
 
     output.mkdir(parents=True, exist_ok=True)
     log = output / "demo.log"
@@ -51,27 +56,27 @@ async def show(output: Path, painting: Image, parameters: dict[str, Any]) -> Non
         settings = StackSettings(data_dir=Path(folder), port=free_port(), environment=os.environ, restart_limit=3)
         typer.echo(f"starting Redis, API and worker on {settings.url} (log: {log})", err=True)
         started = time.monotonic()
-        async with running(Stack(settings, log_to(log)), stopped) as stack:
-            painted = asyncio.create_task(paint(settings.url, output, painting, parameters))
-            watched = asyncio.create_task(stack.watch())
-            await asyncio.wait([painted, watched], return_when=asyncio.FIRST_COMPLETED)
-            painted.cancel() if watched.done() else watched.cancel()
-            if watched.done() and not watched.cancelled():
-                watched.result()
+        async with running(Stack(settings, file_log(log)), stopped) as stack:
+            job = asyncio.create_task(stylize_over_http(settings.url, output, style, parameters))
+            watch = asyncio.create_task(stack.watch())
+            await asyncio.wait([job, watch], return_when=asyncio.FIRST_COMPLETED)
+            job.cancel() if watch.done() else watch.cancel()
+            if watch.done() and not watch.cancelled():
+                watch.result()
                 raise typer.Exit(130)
-            await painted
-    typer.echo(f"{output / 'demo.png'} and {output / 'demo-compare.png'}: {time.monotonic() - started:.0f} s in all")
+            await job
+    typer.echo(f"{output / 'demo.png'} and {output / 'demo-compare.png'}: {time.monotonic() - started:.0f} s in total")
 
 
-async def paint(url: str, output: Path, painting: Image, parameters: dict[str, Any]) -> None:
-    """Send one job, follow it, and write its pictures."""
+async def stylize_over_http(url: str, output: Path, style: Image, parameters: dict[str, Any]) -> None:
+    """Submit one job, follow it and write its images; raises CommandError if there is no result."""
     from cli.terminal import progress_bar, show_end, show_event
     from nst_client import AsyncClient, ClientError, JobEndedError
 
-    photo = photograph()
+    photo = load_photo()
     try:
         async with AsyncClient(url) as client:
-            job = await client.submit(_png(photo), _png(painting), **parameters)
+            job = await client.submit(_png(photo), _png(style), **parameters)
             with progress_bar() as bar:
                 task = bar.add_task(job.status, total=None, loss="-", note="")
                 async for event in client.events(job.id):
@@ -84,29 +89,29 @@ async def paint(url: str, output: Path, painting: Image, parameters: dict[str, A
     except ClientError as error:
         raise CommandError(str(error)) from None
     (output / "demo.png").write_bytes(data)
-    compare(photo, painting, data).save(output / "demo-compare.png")
+    side_by_side(photo, style, data).save(output / "demo-compare.png")
 
 
-def photograph() -> Image:
-    """Return the demo's photo; raises CommandError where the extra that carries it is not installed."""
+def load_photo() -> Image:
+    """Return the demo's photo; raises CommandError if scikit-image, which contains it, is not installed."""
     from PIL import Image
 
     try:
         from skimage import data
     except ModuleNotFoundError:
-        raise CommandError("the demo's photo comes with the extra `embedded`: install nst[embedded]") from None
+        raise CommandError("the demo's photo is part of scikit-image: install nst[embedded]") from None
     return Image.fromarray(getattr(data, PHOTO)())
 
 
-def compare(photo: Image, painting: Image, result: bytes) -> Image:
-    """Put photo, painting and result side by side."""
+def side_by_side(photo: Image, style: Image, result: bytes) -> Image:
+    """Put photo, style and result next to each other."""
     from PIL import Image, ImageOps
 
     picture = Image.open(io.BytesIO(result)).convert("RGB")
     width, height = picture.size
     sheet = Image.new("RGB", (width * 2 + height + 20, height), "white")
     sheet.paste(photo.resize((width, height), Image.Resampling.LANCZOS), (0, 0))
-    sheet.paste(ImageOps.fit(painting, (height, height)), (width + 10, 0))
+    sheet.paste(ImageOps.fit(style, (height, height)), (width + 10, 0))
     sheet.paste(picture, (width + height + 20, 0))
     return sheet
 

@@ -1,4 +1,4 @@
-"""`nst doctor`: what this machine has and lacks for nst, and what to do about it."""
+"""`nst doctor`: check this machine and suggest fixes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import platform
 import shutil
 import socket
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
@@ -17,145 +17,162 @@ import typer
 
 from cli.errors import CommandError
 
-LEAST_FREE_BYTES = 2**30
+LOW_BYTES = 2**30
 
 
 class Verdict(StrEnum):
-    """How a finding is to be taken."""
+    """The outcome of a check."""
 
     GOOD = "good"
-    ABSENT = "absent"  # not installed or not here; fine where it is not wanted
+    ABSENT = "absent"  # fine unless this machine is meant to have it
     BROKEN = "broken"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing that was looked at; `advice` says what to do."""
+    """The outcome of one check, and what to do about it."""
 
     what: str
     verdict: Verdict
-    told: str
+    found: str
     advice: str = ""
 
 
 def doctor(as_json: bool = typer.Option(False, "--json", help="Print JSON.")) -> None:
-    """Look at device, memory, weights, Redis, data folder and port, and say what to do; code 1 if one is broken."""
+    """Check this machine and suggest fixes.
+
+    Checks Python, PyTorch and its device, free memory, network weights, Redis, the data folder and the port.
+    The exit code is 1 if something is broken.
+    """
     from cli.terminal import console, table
 
-    found = [look() for look in CHECKS]
+    findings = [check() for check in CHECKS]
     if as_json:
-        typer.echo(json.dumps([asdict(finding) for finding in found], indent=2))
+        rows = [{"what": f.what, "verdict": f.verdict, "told": f.found, "advice": f.advice} for f in findings]
+        typer.echo(json.dumps(rows, indent=2))
     else:
-        rows = [(finding.what, finding.verdict.value, finding.told, finding.advice) for finding in found]
-        console().print(table(("WHAT", "IS", "FOUND", "WHAT TO DO"), rows))
-    broken = [finding.what for finding in found if finding.verdict is Verdict.BROKEN]
-    if broken:
+        lines = [(f.what, f.verdict.value, f.found, f.advice) for f in findings]
+        console().print(table(("CHECK", "RESULT", "FOUND", "WHAT TO DO"), lines))
+    if broken := [finding.what for finding in findings if finding.verdict is Verdict.BROKEN]:
         raise CommandError(f"broken: {', '.join(broken)}")
 
 
-def python() -> Finding:
-    """Look at Python and the machine."""
-    told = f"Python {platform.python_version()} on {platform.system()} {platform.machine()}, {os.cpu_count()} cores"
-    return Finding(what="python", verdict=Verdict.GOOD, told=told)
+def check_python() -> Finding:
+    """Report Python and the machine."""
+    found = f"Python {platform.python_version()} on {platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    return Finding(what="python", verdict=Verdict.GOOD, found=found)
 
 
-def engine() -> Finding:
-    """Look at torch and its device."""
-    if importlib.util.find_spec("torch") is None:
-        return _absent("engine", "torch is not installed", "to paint here: install nst with its extra, nst[engine]")
+def check_engine() -> Finding:
+    """Check that torch is installed, and report its device."""
+    if not _installed("torch"):
+        return _absent("engine", "torch is not installed", "to stylize on this machine, install nst[engine]")
     import torch
 
     from nst_engine.machine.devices import list_devices
 
     device = list_devices()[0].name
     name = torch.cuda.get_device_name(device) if device.startswith("cuda") else f"{torch.get_num_threads()} threads"
-    return Finding(what="engine", verdict=Verdict.GOOD, told=f"torch {torch.__version__} on {device} ({name})")
+    return Finding(what="engine", verdict=Verdict.GOOD, found=f"torch {torch.__version__} on {device} ({name})")
 
 
-def memory() -> Finding:
-    """Look at the memory that is free."""
-    if importlib.util.find_spec("psutil") is None:
-        return _absent("memory", "psutil is not installed", "")
+def check_memory() -> Finding:
+    """Report the free memory."""
+    if not _installed("psutil"):
+        return _absent("memory", "psutil is not installed")
     import psutil
 
     free = psutil.virtual_memory().available
-    told = f"{free / 2**30:.1f} GiB free"
-    advice = "paint smaller, or with --memory low" if free < LEAST_FREE_BYTES else ""
-    return Finding(what="memory", verdict=Verdict.GOOD, told=told, advice=advice)
+    advice = "use a smaller --max-size, or --memory low" if free < LOW_BYTES else ""
+    return Finding(what="memory", verdict=Verdict.GOOD, found=f"{_gib(free)} free", advice=advice)
 
 
-def weights() -> Finding:
-    """Look which networks' weights are here."""
-    if importlib.util.find_spec("torch") is None:
-        return _absent("weights", "torch is not installed", "")
-    from cli.commands.weights import files, folder
-    from nst_engine.spec.layers import NETWORKS
+def check_weights() -> Finding:
+    """Report the networks whose weights are on this machine."""
+    if not _installed("torch"):
+        return _absent("weights", "torch is not installed")
+    from cli.commands.weights import find_files, weights_folder
+    from nst_engine import NETWORKS
 
-    where = folder()
-    here = [name for name in NETWORKS if next(files(name, where), None) is not None]
-    if "lite" not in here:
-        return Finding(what="weights", verdict=Verdict.BROKEN, told="lite is missing", advice="install nst again")
-    advice = "" if "vgg19" in here else "for the published systems: nst weights pull vgg19"
-    return Finding(what="weights", verdict=Verdict.GOOD, told=" ".join(here), advice=advice)
+    folder = weights_folder()
+    found = [name for name in NETWORKS if next(find_files(name, folder), None) is not None]
+    if "lite" not in found:
+        return Finding(what="weights", verdict=Verdict.BROKEN, found="lite is missing", advice="reinstall nst")
+    advice = "" if "vgg19" in found else "for presets that use VGG-19: nst weights pull vgg19"
+    return Finding(what="weights", verdict=Verdict.GOOD, found=" ".join(found), advice=advice)
 
 
-def redis() -> Finding:
-    """Look for a Redis: the one that is set, else one that `nst up` could start."""
-    if importlib.util.find_spec("redis") is None:
-        return _absent("redis", "the service is not installed", "to serve: install nst with its extra, nst[embedded]")
+def check_redis() -> Finding:
+    """Check that Redis responds at NST_REDIS_URL, or that `nst up` can start a server."""
+    if not _installed("redis"):
+        return _absent("redis", "the service is not installed", "to run the service, install nst[embedded]")
     if url := os.environ.get("NST_REDIS_URL"):
-        return _answering(url)
+        return _check_redis_at(url)
     from cli.local_service.redis_server import NoRedisError, find_redis
 
     try:
-        return Finding(what="redis", verdict=Verdict.GOOD, told=f"`nst up` starts {find_redis()}")
+        return Finding(what="redis", verdict=Verdict.GOOD, found=f"`nst up` starts {find_redis()}")
     except NoRedisError as error:
         return _absent("redis", "no server", str(error))
 
 
-def data_folder() -> Finding:
-    """Look whether the data folder can be written, and has room."""
-    folder = Path(os.environ.get("NST_DATA_DIR", ".nst")).absolute()
+def check_data_folder() -> Finding:
+    """Check that the data folder is writable, and report its free space."""
+    folder = Path(os.environ.get("NST_DATA_DIR") or ".nst").absolute()
     place = next(path for path in (folder, *folder.parents) if path.exists())
     if not place.is_dir() or not os.access(place, os.W_OK):
-        advice = "set NST_DATA_DIR to a folder that can be written"
-        return Finding(what="data folder", verdict=Verdict.BROKEN, told=f"{place} cannot be written", advice=advice)
+        advice = "set NST_DATA_DIR to a writable folder"
+        return Finding(what="data folder", verdict=Verdict.BROKEN, found=f"{place} is not writable", advice=advice)
     free = shutil.disk_usage(place).free
-    advice = "make room, or set NST_DATA_DIR" if free < LEAST_FREE_BYTES else ""
-    return Finding(
-        what="data folder", verdict=Verdict.GOOD, told=f"{folder}, {free / 2**30:.1f} GiB free", advice=advice
-    )
+    advice = "free some space, or set NST_DATA_DIR to another disk" if free < LOW_BYTES else ""
+    return Finding(what="data folder", verdict=Verdict.GOOD, found=f"{folder}, {_gib(free)} free", advice=advice)
 
 
-def port() -> Finding:
-    """Look whether the service's port is free."""
-    host, number = os.environ.get("NST_HOST", "127.0.0.1"), os.environ.get("NST_PORT", "8000")
+def check_port() -> Finding:
+    """Check whether the service's port is free."""
+    host, port = os.environ.get("NST_HOST") or "127.0.0.1", os.environ.get("NST_PORT") or "8000"
     try:
-        with socket.create_connection((host, int(number)), timeout=1):
-            told, advice = f"{number} is taken", "fine if that is nst; else nst up --port N"
+        with socket.create_connection((host, int(port)), timeout=1):
+            advice = "if that is not nst, choose another one: nst up --port N"
+            return Finding(what="port", verdict=Verdict.GOOD, found=f"{port} is in use", advice=advice)
     except OSError:
-        told, advice = f"{number} is free", ""
+        return Finding(what="port", verdict=Verdict.GOOD, found=f"{port} is free")
     except ValueError:
-        return Finding(what="port", verdict=Verdict.BROKEN, told=f"NST_PORT={number}", advice="set it to a number")
-    return Finding(what="port", verdict=Verdict.GOOD, told=told, advice=advice)
+        return Finding(what="port", verdict=Verdict.BROKEN, found=f"NST_PORT={port}", advice="set it to a number")
 
 
-def _answering(url: str) -> Finding:
+def _check_redis_at(url: str) -> Finding:
     from redis import Redis
     from redis.exceptions import RedisError
 
-    shown = url.rpartition("@")[2]  # no password
+    shown = url.rpartition("@")[2]  # without the password
     try:
         with Redis.from_url(url, protocol=2, socket_timeout=2, socket_connect_timeout=2) as client:
             version = client.info("server")["redis_version"]
     except (RedisError, OSError, ValueError) as error:
-        advice = "start it, or mend NST_REDIS_URL; without it nst up brings its own"
-        return Finding(what="redis", verdict=Verdict.BROKEN, told=f"{shown}: {error}", advice=advice)
-    return Finding(what="redis", verdict=Verdict.GOOD, told=f"{version} at {shown}")
+        advice = "start it, correct NST_REDIS_URL, or unset it: nst up then starts its own"
+        return Finding(what="redis", verdict=Verdict.BROKEN, found=f"{shown}: {error}", advice=advice)
+    return Finding(what="redis", verdict=Verdict.GOOD, found=f"Redis {version} at {shown}")
 
 
-def _absent(what: str, told: str, advice: str) -> Finding:
-    return Finding(what=what, verdict=Verdict.ABSENT, told=told, advice=advice)
+def _installed(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
 
 
-CHECKS: tuple[Callable[[], Finding], ...] = (python, engine, memory, weights, redis, data_folder, port)
+def _absent(what: str, found: str, advice: str = "") -> Finding:
+    return Finding(what=what, verdict=Verdict.ABSENT, found=found, advice=advice)
+
+
+def _gib(count: int) -> str:
+    return f"{count / 2**30:.1f} GiB"
+
+
+CHECKS: tuple[Callable[[], Finding], ...] = (
+    check_python,
+    check_engine,
+    check_memory,
+    check_weights,
+    check_redis,
+    check_data_folder,
+    check_port,
+)

@@ -1,4 +1,4 @@
-"""`nst jobs`: the jobs of a running service, here or elsewhere."""
+"""`nst jobs`: submit and manage jobs of a running service."""
 
 from __future__ import annotations
 
@@ -11,22 +11,24 @@ import typer
 
 from cli import completion
 from cli.errors import CommandError
-from cli.parameters import GIVEN, ParameterCommand
+from cli.parameters import MASKS, PARAMETERS, ParameterCommand
 
 if TYPE_CHECKING:
     from nst_client import Client, Job
 
-SERVER = typer.Option(None, "--server", help="Where the service is [NST_SERVER, http://127.0.0.1:8000].")
-KEY = typer.Option(None, "--key", help="API key, where the service asks for one [NST_API_KEY].")
-JOB = typer.Argument(..., metavar="JOB", help="Its id.")
+SERVER = typer.Option(None, "--server", help="URL of the service. Default: NST_SERVER, else http://127.0.0.1:8000.")
+KEY = typer.Option(None, "--key", help="API key, if the service requires one. Default: NST_API_KEY.")
+JOB = typer.Argument(..., metavar="JOB", help="Id of the job.")
 AS_JSON = typer.Option(False, "--json", help="Print JSON.")
 
 
 def commands() -> typer.Typer:
-    """Put the commands together."""
-    app = typer.Typer(help="Send jobs to a running service, follow them and fetch pictures.", no_args_is_help=True)
+    """Build the group of commands."""
+    app = typer.Typer(
+        help="Submit jobs to a running service, follow them and download the results.", no_args_is_help=True
+    )
     app.command(cls=ParameterCommand)(submit)
-    app.command("list")(show_all)
+    app.command("list")(list_jobs)
     for command in (show, watch, result, cancel, retry):
         app.command()(command)
     return app
@@ -36,100 +38,116 @@ def submit(
     context: typer.Context,
     content: Path = typer.Argument(..., metavar="CONTENT", help="The photo."),
     styles: list[str] = typer.Argument(
-        ..., metavar="STYLE...", help="Paintings, or the name of a built-in style.", autocompletion=completion.styles
+        ...,
+        metavar="STYLE...",
+        help="Style images, or the name of one built-in style.",
+        autocompletion=completion.styles,
     ),
-    mask: list[Path] = typer.Option([], help="Where each style applies (white), one per style, in their order."),
-    output: Path | None = typer.Option(None, "--output", "-o", help="Wait, and write the picture here."),
+    mask: list[Path] = MASKS,
+    output: Path | None = typer.Option(
+        None, "--output", "-o", help="Wait for the job and write the result to this file (.png, .jpg, .webp or .tif)."
+    ),
     server: str | None = SERVER,
     key: str | None = KEY,
 ) -> None:
-    """Send a photo and paintings; print the job's id, or wait for the picture."""
-    from cli.outputs import written_as
+    """Submit a job and print its id. With --output, wait for the result too.
+
+    Each parameter below defaults to its value in the preset.
+
+    \b
+    $ nst jobs submit photo.jpg waves --max-size 1024
+    $ nst jobs submit photo.jpg painting.jpg -o result.png
+    """
+    from cli.outputs import image_format
 
     if output is not None:
-        written_as(output)
+        image_format(output)
     files = [Path(style) for style in styles]
-    named = styles[0] if len(styles) == 1 and not files[0].exists() else None
-    with service(server, key) as client:
-        job = client.submit(content, [] if named else files, style_name=named, masks=mask, **context.meta[GIVEN])
+    name = styles[0] if len(styles) == 1 and not files[0].exists() else None
+    with connect(server, key) as client:
+        job = client.submit(content, [] if name else files, style_name=name, masks=mask, **context.meta[PARAMETERS])
         typer.echo(job.id)
         if output is not None:
             follow(client, job.id)
-            save(client, job.id, output)
+            download(client, job.id, output)
 
 
-def show_all(
-    status: str | None = typer.Option(None, help="Only those: queued, running, succeeded, failed or canceled."),
-    limit: int = typer.Option(20, min=1, help="Most jobs to list."),
+def list_jobs(
+    status: str | None = typer.Option(
+        None, help="List only jobs that are queued, running, succeeded, failed or canceled."
+    ),
+    limit: int = typer.Option(20, min=1, help="List at most this many jobs."),
     as_json: bool = AS_JSON,
     server: str | None = SERVER,
     key: str | None = KEY,
 ) -> None:
-    """List own jobs, newest first."""
+    """List your jobs, newest first."""
     from itertools import islice
 
     from cli.terminal import console, table
 
-    with service(server, key) as client:
+    with connect(server, key) as client:
         found = list(islice(client.jobs(status=status, limit=min(limit, 100)), limit))
     if as_json:
         typer.echo(json.dumps([dict(job.raw) for job in found], indent=2))
     else:
-        rows = [(job.id, job.status, _far(job), str(job.raw.get("created_at", ""))) for job in found]
-        console().print(table(("JOB", "STATUS", "DONE", "CREATED"), rows))
+        rows = [(job.id, job.status, _progress(job), str(job.raw.get("created_at", ""))) for job in found]
+        console().print(table(("JOB", "STATUS", "ITERATION", "CREATED"), rows))
 
 
 def show(job_id: str = JOB, server: str | None = SERVER, key: str | None = KEY) -> None:
-    """Print everything that is known of a job, as JSON."""
-    with service(server, key) as client:
+    """Print everything about a job as JSON."""
+    with connect(server, key) as client:
         typer.echo(json.dumps(dict(client.get(job_id).raw), indent=2))
 
 
 def watch(job_id: str = JOB, server: str | None = SERVER, key: str | None = KEY) -> None:
-    """Follow a job until it has ended."""
-    with service(server, key) as client:
+    """Show the progress of a job until it ends. The exit code is 1 if the job did not succeed."""
+    with connect(server, key) as client:
         follow(client, job_id)
 
 
 def result(
     job_id: str = JOB,
-    output: Path = typer.Option(..., "--output", "-o", help="Where to write: .png, .jpg, .webp or .tif."),
+    output: Path = typer.Option(
+        ..., "--output", "-o", help="Write the result to this file (.png, .jpg, .webp or .tif)."
+    ),
     server: str | None = SERVER,
     key: str | None = KEY,
 ) -> None:
-    """Fetch the picture of a job that has succeeded."""
-    with service(server, key) as client:
-        save(client, job_id, output)
+    """Download the result of a job that succeeded."""
+    with connect(server, key) as client:
+        download(client, job_id, output)
 
 
 def cancel(job_id: str = JOB, server: str | None = SERVER, key: str | None = KEY) -> None:
-    """Stop a job."""
-    with service(server, key) as client:
+    """Cancel a job."""
+    with connect(server, key) as client:
         job = client.cancel(job_id)
         typer.echo(job.status if job.has_ended else "stopping")
 
 
 def retry(job_id: str = JOB, server: str | None = SERVER, key: str | None = KEY) -> None:
-    """Make a new job of an ended one, and print its id."""
-    with service(server, key) as client:
+    """Submit a job that has ended again, with the same images and parameters, and print the new id."""
+    with connect(server, key) as client:
         typer.echo(client.retry(job_id).id)
 
 
-def service(server: str | None, key: str | None) -> AbstractContextManager[Client]:
-    """Talk to the service that was named, or to that of the settings."""
-    from cli.connection import connected
+def connect(server: str | None, key: str | None) -> AbstractContextManager[Client]:
+    """Connect to the service given by the options, else by the settings."""
+    from cli.api_client import api_client
 
-    return connected(server, key)
+    return api_client(server, key)
 
 
 def follow(client: Client, job_id: str) -> None:
-    """Show a job's progress until it has ended; raises CommandError if there is no picture."""
+    """Show a job's progress until it ends; raises CommandError if it did not succeed."""
     from cli.terminal import progress_bar, show_end, show_event
     from nst_client import JobEndedError
 
     job = client.get(job_id)
     if job.waiting_for:
-        typer.echo(f"the job waits for {job.waiting_for}", err=True)
+        typer.echo(f"waiting for {job.waiting_for}", err=True)
     with progress_bar() as bar:
         task = bar.add_task(job.status, total=None, loss="-", note="")
         for event in client.events(job_id):
@@ -140,15 +158,13 @@ def follow(client: Client, job_id: str) -> None:
         raise CommandError(str(JobEndedError(job)))
 
 
-def save(client: Client, job_id: str, output: Path) -> None:
-    """Fetch a picture in the format that the file's name asks for."""
-    from cli.outputs import write_file, written_as
+def download(client: Client, job_id: str, output: Path) -> None:
+    """Download a result in the format of the file's extension."""
+    from cli.outputs import image_format, write_file
 
-    write_file(output, client.result(job_id, written_as(output)))
+    write_file(output, client.result(job_id, image_format(output)))
     typer.echo(str(output), err=True)
 
 
-def _far(job: Job) -> str:
-    if job.progress is None:
-        return ""
-    return f"{job.progress.iteration}/{job.progress.total}"
+def _progress(job: Job) -> str:
+    return f"{job.progress.iteration}/{job.progress.total}" if job.progress else ""

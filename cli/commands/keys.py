@@ -1,29 +1,36 @@
-"""`nst keys`: who may use the service."""
+"""`nst keys`: manage API keys."""
 
 import typer
 
-from cli.service import asked
+from cli.redis_client import with_redis
 
 
 def commands() -> typer.Typer:
-    """Put the commands together."""
-    app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
+    """Build the group of commands."""
+    app = typer.Typer(help="Create, list and revoke API keys.", no_args_is_help=True)
     app.command()(create)
-    app.command("list")(show)
+    app.command("list")(list_keys)
     app.command()(revoke)
     app.command("webhook-secret")(show_webhook_secret)
     return app
 
 
 def create(
-    name: str = typer.Argument(..., help="What the key is for."),
-    operator: bool = typer.Option(False, "--operator", help="May see the workers and the metrics."),
-    batch: bool = typer.Option(False, "--batch", help="Its jobs yield to interactive ones."),
-    queued: int | None = typer.Option(None, min=0, help="Most jobs that may wait."),
+    name: str = typer.Argument(..., metavar="NAME", help="What the key is for; shown in the list."),
+    operator: bool = typer.Option(False, "--operator", help="Allow the key to read workers and metrics."),
+    batch: bool = typer.Option(False, "--batch", help="Queue its jobs with batch priority, behind interactive ones."),
+    queued: int | None = typer.Option(None, min=0, help="Most jobs that may be queued at a time."),
     running: int | None = typer.Option(None, min=0, help="Most jobs that may run at a time."),
-    per_day: int | None = typer.Option(None, min=0, help="Most jobs a day."),
+    per_day: int | None = typer.Option(None, min=0, help="Most jobs in a day."),
 ) -> None:
-    """Make a key and print it; it cannot be shown again."""
+    """Create an API key and print it. It is not shown again.
+
+    Once a key has been created, the API requires a key from every client.
+
+    \b
+    $ nst keys create admin --operator
+    $ nst keys create scripts --batch --per-day 500
+    """
     from jobs.api_keys import ApiKeys
     from jobs.model import OwnerLimits
     from jobs.status import Priority
@@ -31,17 +38,18 @@ def create(
     given = {"queued": queued, "running": running, "per_day": per_day}
     limits = OwnerLimits(**{field: value for field, value in given.items() if value is not None})
     priority = Priority.BATCH if batch else Priority.INTERACTIVE
-    key, secret = asked(lambda redis: ApiKeys(redis).create(name, operator=operator, priority=priority, limits=limits))
-    typer.echo(f"{key.id} ({key.name}): keep the key, it is shown only now", err=True)
+    key, secret = with_redis(
+        lambda redis: ApiKeys(redis).create(name, operator=operator, priority=priority, limits=limits)
+    )
+    typer.echo(f"{key.id} ({key.name}): store the key now, it is not shown again", err=True)
     typer.echo(secret)
 
 
-def show() -> None:
-    """List the keys, without their secrets."""
+def list_keys() -> None:
+    """List the API keys, without their secrets."""
     from cli.terminal import console, table
     from jobs.api_keys import ApiKeys
 
-    found = asked(lambda redis: ApiKeys(redis).list())
     rows = [
         (
             key.id,
@@ -51,29 +59,30 @@ def show() -> None:
             key.created_at,
             key.revoked_at or "",
         )
-        for key in found
+        for key in with_redis(lambda redis: ApiKeys(redis).list())
     ]
     console().print(table(("ID", "NAME", "ROLE", "PRIORITY", "CREATED", "REVOKED"), rows))
 
 
-def revoke(key_id: str = typer.Argument(..., metavar="ID", help="Its id, as `nst keys list` shows it.")) -> None:
-    """End a key at once."""
+def revoke(key_id: str = typer.Argument(..., metavar="ID", help="Id of the key, from `nst keys list`.")) -> None:
+    """Revoke an API key. It stops working at once."""
     from jobs.api_keys import ApiKeys
 
-    key = asked(lambda redis: ApiKeys(redis).revoke(key_id))
+    key = with_redis(lambda redis: ApiKeys(redis).revoke(key_id))
     typer.echo(f"{key.id} ({key.name}) revoked")
 
 
 def show_webhook_secret(
-    key_id: str = typer.Argument("local", metavar="[ID]", help="Id of the key; none while the service has no keys."),
+    key_id: str = typer.Argument("local", metavar="[ID]", help="Id of the key; leave it out if there are no keys."),
 ) -> None:
-    """Print the secret that webhooks of a key's jobs are signed with (Standard Webhooks)."""
+    """Print the secret that signs the webhooks of a key's jobs (Standard Webhooks)."""
+    from cli.settings import load_settings
     from jobs.api_keys import ApiKeys
     from jobs.service_secret import service_secret, webhook_secret
     from jobs.webhooks.delivery import WebhookSettings
 
     if key_id != "local":
-        asked(lambda redis: ApiKeys(redis).get(key_id))
-    given = WebhookSettings().secret
-    secret = given.get_secret_value().encode() if given else asked(service_secret)
+        with_redis(lambda redis: ApiKeys(redis).get(key_id))
+    given = load_settings(WebhookSettings).secret
+    secret = given.get_secret_value().encode() if given else with_redis(service_secret)
     typer.echo(webhook_secret(secret, key_id))

@@ -1,4 +1,4 @@
-"""`nst presets`: the named systems, their sources, how exact they are, and their values."""
+"""`nst presets`: list the presets, their sources and their parameter values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 
 from cli import completion
 from cli.errors import InputError
-from cli.parameters import group_of, metavar, shown
+from cli.parameters import format_value, group_of, metavar
 
 if TYPE_CHECKING:
     from nst_engine.spec.presets import Preset
@@ -18,51 +18,57 @@ if TYPE_CHECKING:
 
 def presets(
     name: str | None = typer.Argument(
-        None, metavar="[PRESET]", help="Show this one with all its values.", autocompletion=completion.presets
+        None, metavar="[PRESET]", help="Show this preset with all its values.", autocompletion=completion.presets
     ),
     as_json: bool = typer.Option(False, "--json", help="Print JSON, with every value."),
-    as_markdown: bool = typer.Option(False, "--markdown", help="Print the page docs/use/presets.md."),
+    as_markdown: bool = typer.Option(False, "--markdown", help="Print docs/use/presets.md."),
 ) -> None:
-    """List the presets: whole systems by name, each with its source; or show one with its values."""
+    """List the presets, or show one with all its values.
+
+    A preset is a complete set of parameters, such as that of a published method. Use one with `--preset`.
+
+    \b
+    $ nst presets
+    $ nst presets classic-lbfgs
+    """
     from cli.terminal import console, table
-    from nst_engine.spec.presets import PRESETS
+    from nst_engine import PRESETS
 
     if name is not None and name not in PRESETS:
-        raise InputError(f"no preset is called {name!r}; there are {', '.join(PRESETS)}")
+        raise InputError(f"unknown preset {name!r}; choose one of {', '.join(PRESETS)}")
     chosen = list(PRESETS.values()) if name is None else [PRESETS[name]]
     if as_json:
-        found = [_as_data(preset) for preset in chosen]
+        found = [_as_json(preset) for preset in chosen]
         typer.echo(json.dumps(found if name is None else found[0], indent=2))
     elif as_markdown:
         typer.echo("\n".join(markdown(chosen)))
     elif name is not None:
-        typer.echo(f"{name}: {chosen[0].summary}\nSource: {chosen[0].source}\nHow exact: {chosen[0].exactness}\n")
+        typer.echo(f"{name}: {chosen[0].summary}\nSource: {chosen[0].source}\nExactness: {chosen[0].exactness}\n")
         console().print(table(("GROUP", "PARAMETER", "VALUE", "IN DEFAULT"), values(chosen[0])))
     else:
-        lines = [(preset.name, str(preset.config.model), preset.summary, preset.source) for preset in chosen]
-        console().print(table(("PRESET", "MODEL", "WHAT IT IS", "SOURCE"), lines))
-        typer.echo("\n`nst presets PRESET` shows its values and how exact it is.")
+        rows = [(preset.name, str(preset.config.model), preset.summary, preset.source) for preset in chosen]
+        console().print(table(("PRESET", "MODEL", "DESCRIPTION", "SOURCE"), rows))
+        typer.echo("\n`nst presets PRESET` shows one preset with all its values.")
 
 
 def values(preset: Preset) -> Iterator[tuple[str, str, str, str]]:
-    """Yield group, name and value of each parameter, and its value in `default` where that is another."""
-    from nst_engine.spec.config import StyleConfig
-    from nst_engine.spec.presets import DEFAULT
+    """Yield group, name and value of each parameter, and its value in `default` if that differs."""
+    from nst_engine import PRESETS, StyleConfig
 
     for parameter, field in StyleConfig.model_fields.items():
         if parameter != "preset":
-            value, default = (getattr(config, parameter) for config in (preset.config, DEFAULT.config))
-            yield group_of(field), parameter, shown(value), "" if value == default else shown(default)
+            value, default = (getattr(config, parameter) for config in (preset.config, PRESETS["default"].config))
+            yield group_of(field), parameter, format_value(value), "" if value == default else format_value(default)
 
 
 def markdown(chosen: list[Preset]) -> Iterator[str]:
-    """Write presets as a page: what each is, in which values it differs from `default`, and every parameter."""
-    yield "# Presets\n\nMade by `nst presets --markdown`."
-    yield "A preset is a whole system by name: network, layers, losses, first"
-    yield "picture, optimiser, sizes. Any value can be replaced (`--preset classic-lbfgs --steps 100`). What a preset's"
-    yield "table leaves out is as in `default`, under [Parameters](#parameters)."
+    """Write the page docs/use/presets.md: each preset's difference from `default`, then every parameter."""
+    yield "# Presets\n\n`make reference` writes this page."
+    yield "A preset is a complete set of parameters: network, layers, losses, initial image, optimizer and sizes."
+    yield "You can override any of them (`--preset classic-lbfgs --steps 100`). Each table below lists only the values"
+    yield "that differ from `default`; [Parameters](#parameters) lists the rest."
     for preset in chosen:
-        yield f"\n## `{preset.name}`\n\n{preset.summary}\n\n- Source: {preset.source}\n- How exact: {preset.exactness}"
+        yield f"\n## `{preset.name}`\n\n{preset.summary}\n\n- Source: {preset.source}\n- Exactness: {preset.exactness}"
         if others := [row for row in values(preset) if row[3]]:
             yield "\n| parameter | value | in `default` |\n| --- | --- | --- |"
             yield from (f"| `{parameter}` | `{value}` | `{default}` |" for _, parameter, value, default in others)
@@ -70,7 +76,7 @@ def markdown(chosen: list[Preset]) -> Iterator[str]:
 
 
 def _parameters() -> Iterator[str]:
-    from nst_engine.spec.config import StyleConfig
+    from nst_engine import StyleConfig
 
     yield "\n## Parameters\n"
     yield "Options of `nst stylize` and `nst jobs submit`, fields of `POST /v1/jobs` and of `nst_engine.StyleConfig`."
@@ -78,13 +84,13 @@ def _parameters() -> Iterator[str]:
     for name, field in StyleConfig.model_fields.items():
         if group_of(field) != group:
             group = group_of(field)
-            yield f"\n### {group.capitalize()}\n\n| parameter | default | takes | what it does |"
+            yield f"\n### {group.capitalize()}\n\n| parameter | default | values | description |"
             yield "| --- | --- | --- | --- |"
-        takes = metavar(field).replace("|", " · ").lower()
-        yield f"| `{name}` | `{shown(field.default)}` | {takes} | {field.description} |"
+        accepted = metavar(field).replace("|", " · ").lower()
+        yield f"| `{name}` | `{format_value(field.default)}` | {accepted} | {field.description} |"
 
 
-def _as_data(preset: Preset) -> dict[str, object]:
+def _as_json(preset: Preset) -> dict[str, object]:
     return {
         "name": preset.name,
         "summary": preset.summary,

@@ -1,175 +1,111 @@
-"""`nst stylize`: pictures here, without a server."""
+"""`nst stylize`: stylize photos on this machine, without a server."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from cli import completion
 from cli.errors import CommandError, InputError, one_line
-from cli.parameters import GIVEN, configured, refusal
+from cli.parameters import DEVICE, MASKS, PARAMETERS, QUIET, STYLES, as_input_error, build_config
+from cli.stylizer import Stylizer
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
-
     from cli.outputs import OutputWriter
-    from nst_engine import Network, Step
-    from nst_engine.spec.config import StyleConfig
 
 
 def stylize(
     context: typer.Context,
-    content: str = typer.Argument(..., metavar="CONTENT", help="The photo; or a folder or a quoted pattern of photos."),
-    styles: list[str] = typer.Argument(
-        ..., metavar="STYLE...", help="Paintings, or names of built-in styles.", autocompletion=completion.styles
-    ),
+    content: str = typer.Argument(..., metavar="CONTENT", help="A photo, a folder of photos, or a quoted pattern."),
+    styles: list[str] = STYLES,
     output: Path | None = typer.Option(
-        None, "--output", "-o", help="Where to write: a file (.png, .jpg, .webp, .tif) or a folder [CONTENT-STYLE.png]."
+        None,
+        "--output",
+        "-o",
+        help="Write the result to this file (.png, .jpg, .webp or .tif), or to PHOTO-STYLE.png in this folder. "
+        "Default: the current folder.",
     ),
-    overwrite: bool = typer.Option(False, "--overwrite", help="Of many photos, paint again those that are there."),
-    mask: list[Path] = typer.Option([], help="Where each style applies (white), one per style, in their order."),
-    init_image: Path | None = typer.Option(None, help="Picture to start from, for --init image."),
-    device: str = typer.Option("auto", help="auto, cpu, cuda, cuda:1 or mps."),
-    quality: int | None = typer.Option(None, min=1, max=100, help="Quality of JPEG and WebP."),
-    preview_every: int | None = typer.Option(None, min=1, metavar="N", help="Also write the picture every N steps."),
-    timelapse: bool = typer.Option(False, "--timelapse", help="Also write an animated WebP of the run."),
-    as_json: bool = typer.Option(False, "--json", help="Print a line of JSON for each picture."),
-    quiet: bool = typer.Option(False, "--quiet", "-q", help="No progress bar."),
+    overwrite: bool = typer.Option(
+        False, "--overwrite", help="Stylize every photo of a folder or pattern, even if its result exists."
+    ),
+    mask: list[Path] = MASKS,
+    init_image: Path | None = typer.Option(None, help="Start from this image. Requires `--init image`."),
+    device: str = DEVICE,
+    quality: int | None = typer.Option(None, min=1, max=100, help="Quality of a JPEG or WebP result."),
+    preview_every: int | None = typer.Option(None, min=1, metavar="N", help="Also write the image every N iterations."),
+    timelapse: bool = typer.Option(False, "--timelapse", help="Also write the run as an animated WebP."),
+    as_json: bool = typer.Option(False, "--json", help="Print one line of JSON per result."),
+    quiet: bool = QUIET,
 ) -> None:
-    """Paint CONTENT in the manner of STYLE, here, without a server.
+    """Stylize photos on this machine, without a server.
 
-    Every parameter that is not given has the value that the preset gives it.
+    Each parameter below defaults to its value in the preset. The result file records all of them.
+
+    \b
+    $ nst stylize photo.jpg waves
+    $ nst stylize photo.jpg painting.jpg --max-size 1024 -o result.jpg
+    $ nst stylize "photos/*.jpg" waves mosaic --style-blend 3,1 -o results
     """
-    from cli.inputs import contents, read, read_style
-    from cli.outputs import OutputWriter, targets
+    from cli.inputs import find_photos, read_image, read_style
+    from cli.outputs import OutputWriter, output_paths
 
-    config = configured(context.meta[GIVEN])
-    photos = contents(content)
+    config = build_config(context.meta[PARAMETERS])
+    photos = find_photos(content)
     if len(mask) not in (0, len(styles)):
-        raise InputError(f"--mask: give none, or one for each of the {len(styles)} styles")
+        raise InputError(f"--mask: give no mask, or one for each of the {len(styles)} styles")
     many = photos != [Path(content)]
-    outputs = targets(output, photos, styles, many=many)
-    easel = Stylizer(
+    paths = output_paths(output, photos, styles, many=many)
+    stylizer = Stylizer(
         config=config,
         styles=[read_style(style, config.max_size) for style in styles],
-        masks=[read(path) for path in mask],
-        init_image=read(init_image) if init_image else None,
+        masks=[read_image(path) for path in mask],
+        init_image=read_image(init_image) if init_image else None,
         device=device,
     )
-    jobs = [pair for pair in zip(photos, outputs, strict=True) if overwrite or not (many and pair[1].exists())]
+    pending = [pair for pair in zip(photos, paths, strict=True) if overwrite or not (many and pair[1].exists())]
     failed = 0
-    for photo, target in jobs:
-        album = OutputWriter(output=target, every=preview_every, timelapse=timelapse)
+    for photo, path in pending:
+        writer = OutputWriter(path=path, quality=quality, preview_every=preview_every, timelapse=timelapse)
         try:
-            paint(easel, photo, album, quality=quality, as_json=as_json, quiet=quiet)
+            report = stylize_photo(stylizer, photo, writer, quiet=quiet)
         except InputError as error:
             if not many:
                 raise
             failed += 1
             typer.echo(f"nst: {one_line(error)}", err=True)
+            continue
+        if as_json:
+            typer.echo(json.dumps(report))
+        elif not quiet:
+            typer.echo("{output}: {width} x {height} pixels, {seconds:.1f} s".format(**report), err=True)
     if failed:
-        raise CommandError(f"{failed} of {len(jobs)} pictures could not be painted", exit_code=2)
+        raise CommandError(f"{failed} of {len(pending)} photos failed", exit_code=2)
 
 
-@dataclass(kw_only=True)
-class Stylizer:
-    """Everything but the photo; the network is loaded once, when it is first needed."""
-
-    config: StyleConfig
-    styles: Sequence[Image]
-    masks: Sequence[Image]
-    init_image: Image | None
-    device: str
-    network: Network | None = None
-
-    def steps(self, photo: Image) -> Iterator[Step]:
-        """Start the engine on a photo."""
-        from cli.commands.weights import folder
-        from nst_engine import load_network
-        from nst_engine import stylize as engine
-        from nst_engine.tensors import to_tensor
-
-        where = _device(self.device)
-        self.network = self.network or load_network(self.config, device=where, weights_dir=folder())
-        return engine(
-            to_tensor(photo),
-            [to_tensor(style) for style in self.styles],
-            self.config,
-            masks=[to_tensor(mask).mean(0) for mask in self.masks] or None,
-            init_image=to_tensor(self.init_image) if self.init_image else None,
-            device=where,
-            network=self.network,
-        )
-
-
-def _device(name: str) -> str:
-    """Return the fastest device that `--device` selects; raises InputError."""
-    from nst_engine.machine.devices import list_devices, select_devices
-    from nst_engine.spec.errors import DeviceError
-
-    try:
-        return select_devices(name, list_devices())[0].name
-    except DeviceError as error:
-        raise InputError(f"--device: {error.message}") from None
-
-
-def paint(
-    easel: Stylizer, photo: Path, album: OutputWriter, *, quality: int | None, as_json: bool, quiet: bool
-) -> None:
-    """Paint one photo, write it, and say so; raises InputError naming the option that is wrong."""
-    from cli.inputs import read
-    from cli.outputs import write
-    from nst_engine.spec.errors import ConfigError
+def stylize_photo(stylizer: Stylizer, photo: Path, writer: OutputWriter, *, quiet: bool) -> dict[str, Any]:
+    """Stylize one photo, write its files and return the report; raises InputError naming the wrong option."""
+    from cli.inputs import read_image
+    from nst_engine import ConfigError
 
     started = time.monotonic()
     try:
-        last = watched(easel.steps(read(photo)), quiet=quiet, see=album.see)
+        last = stylizer.run(read_image(photo), quiet=quiet, on_step=writer.on_step)
     except ConfigError as error:
-        raise refusal(error) from None
-    parameters = easel.config.model_dump(mode="json")
-    write(last, album.output, quality=quality, parameters=parameters)
-    seconds, lapse = time.monotonic() - started, album.close()
-    told = {
-        "output": str(album.output),
-        "timelapse": str(lapse) if lapse else None,
+        raise as_input_error(error) from None
+    parameters = stylizer.config.model_dump(mode="json")
+    writer.write_result(last, parameters)
+    seconds = round(time.monotonic() - started, 2)
+    timelapse = writer.write_timelapse()
+    return {
+        "output": str(writer.path),
+        "timelapse": str(timelapse) if timelapse else None,
         "width": last.width,
         "height": last.height,
         "iterations": last.iteration,
         "loss": last.loss,
-        "seconds": round(seconds, 2),
+        "seconds": seconds,
         "parameters": parameters,
     }
-    if as_json:
-        typer.echo(json.dumps(told))
-    elif not quiet:
-        typer.echo(f"{album.output}: {last.width} x {last.height} pixels, {seconds:.1f} s", err=True)
-
-
-def run(
-    pictures: Sequence[Image], masks: Sequence[Image], init_image: Image | None, config: StyleConfig, device: str
-) -> Iterator[Step]:
-    """Start the engine on pictures, the content first."""
-    easel = Stylizer(config=config, styles=pictures[1:], masks=masks, init_image=init_image, device=device)
-    return easel.steps(pictures[0])
-
-
-def watched(steps: Iterator[Step], *, quiet: bool, see: Callable[[Step], None] = lambda _: None) -> Step:
-    """Run to the end behind a progress bar and return the last step."""
-    from cli.terminal import progress_bar
-
-    last = None
-    with progress_bar(quiet=quiet) as bar:
-        task = bar.add_task("painting", total=None, loss="-", note="")
-        for last in steps:
-            note = f"{last.width} x {last.height}"
-            bar.update(task, total=last.total, completed=last.iteration, loss=f"{last.loss:.4g}", note=note)
-            see(last)
-    if last is None:
-        raise InputError("--steps: nothing to do")
-    return last

@@ -1,104 +1,86 @@
-"""`nst sweep`: one labelled sheet of pictures over the values of one or two parameters."""
+"""`nst sweep`: results for several values of one or two parameters, on one labeled sheet."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import typer
 
-from cli import completion
-from cli.commands.stylize import run, watched
 from cli.errors import InputError
-from cli.inputs import read, read_style
-from cli.outputs import written_as
-from cli.parameters import GIVEN, configured
+from cli.parameters import DEVICE, MASKS, PARAMETERS, QUIET, STYLES, build_config
+from cli.stylizer import Stylizer
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
-    from nst_engine.spec.config import StyleConfig
-
-Axis = tuple[str, list[str]]
+Cell = dict[str, str]  # the parameters that a row or a column sets
 
 
 def sweep(
     context: typer.Context,
     content: Path = typer.Argument(..., metavar="CONTENT", help="The photo."),
-    styles: list[str] = typer.Argument(
-        ..., metavar="STYLE...", help="Paintings, or names of built-in styles.", autocompletion=completion.styles
-    ),
+    styles: list[str] = STYLES,
     over: list[str] = typer.Option(
         ...,
-        help="Parameter and values, `style_weight=1,10,100`; values that hold commas are parted by `;`. "
-        "Given twice: the first makes the rows, the second the columns.",
+        metavar="NAME=VALUE,…",
+        help="A parameter and its values. Separate values that contain commas with `;`. "
+        "Repeat the option for a table: the first parameter varies by row, the second by column.",
     ),
-    mask: list[Path] = typer.Option([], help="Where each style applies (white), one per style, in their order."),
-    output: Path = typer.Option(..., "--output", "-o", help="Where to write the sheet: .png, .jpg, .webp or .tif."),
-    device: str = typer.Option("auto", help="auto, cpu, cuda, cuda:1 or mps."),
-    quality: int = typer.Option(85, min=1, max=100, help="Quality of JPEG and WebP."),
-    quiet: bool = typer.Option(False, "--quiet", "-q", help="No progress bar."),
+    mask: list[Path] = MASKS,
+    output: Path = typer.Option(..., "--output", "-o", help="Write the sheet to this file: .png, .jpg, .webp or .tif."),
+    device: str = DEVICE,
+    quality: int = typer.Option(85, min=1, max=100, help="Quality of a JPEG or WebP sheet."),
+    quiet: bool = QUIET,
 ) -> None:
-    """Paint the same pictures with every value of a parameter, and lay the results out on one labelled sheet.
+    """Stylize a photo with several values of a parameter and write one labeled sheet.
 
-    All combinations are checked before the first is painted.
+    Every combination is checked before the first one runs.
+
+    \b
+    $ nst sweep photo.jpg waves --over strength=0.2,0.5,0.8 -o strengths.png
+    $ nst sweep photo.jpg waves --over strength=0.2,0.8 --over seed=1,2,3 -o table.png
     """
+    from cli.contact_sheet import sheet
+    from cli.inputs import read_image, read_style
+    from cli.outputs import image_format, write_file
+    from nst_engine.images.reading import encode
+    from nst_engine.tensors import to_picture
+
     rows, columns = axes(over)
-    kind = written_as(output)
-    given = context.meta[GIVEN]
-    table = [[configured(given | dict(row) | dict(column)) for column in columns] for row in rows]
-    size = max(config.max_size for line in table for config in line)
-    pictures = [read(content), *(read_style(style, size) for style in styles)]
-    masks = [read(path) for path in mask]
-    painted = [[paint(pictures, masks, config, device=device, quiet=quiet) for config in line] for line in table]
-    write(painted, rows, columns, output, kind=kind, quality=quality)
-    typer.echo(f"{output}: {sum(map(len, painted))} pictures", err=True)
+    name = image_format(output)
+    given = context.meta[PARAMETERS]
+    configs = [[build_config(given | row | column) for column in columns] for row in rows]
+    size = max(config.max_size for line in configs for config in line)
+    photo, style_images = read_image(content), [read_style(style, size) for style in styles]
+    masks = [read_image(path) for path in mask]
+    results = [
+        [
+            to_picture(
+                Stylizer(config=config, styles=style_images, masks=masks, device=device).run(photo, quiet=quiet).image()
+            )
+            for config in line
+        ]
+        for line in configs
+    ]
+    page = sheet(results, columns=[label(column) for column in columns], rows=[label(row) for row in rows])
+    write_file(output, encode(page, name, quality=quality if name in ("jpeg", "webp") else None))
+    typer.echo(f"{output}: {len(rows) * len(columns)} images", err=True)
 
 
-def axes(over: list[str]) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
-    """Return what each row and each column sets; raises InputError where `over` cannot be read."""
+def axes(over: list[str]) -> tuple[list[Cell], list[Cell]]:
+    """Return what each row and each column sets; raises InputError if an option cannot be parsed."""
     if len(over) > 2:
-        raise InputError("--over: give it once for a strip or twice for a table")
-    read_axes = [axis(text) for text in over]
-    if len(read_axes) == 1:
-        read_axes.insert(0, ("", []))
-    rows, columns = ([{name: value} for value in values] or [{}] for name, values in read_axes)
-    return rows, columns
+        raise InputError("--over: give it once for a strip, or twice for a table")
+    *row_axis, column_axis = [parse_axis(text) for text in over]
+    return row_axis[0] if row_axis else [{}], column_axis
 
 
-def axis(text: str) -> Axis:
-    """Read `name=value,value` or, for values with commas, `name=value;value`."""
+def parse_axis(text: str) -> list[Cell]:
+    """Parse `name=value,value` or, for values that contain commas, `name=value;value`."""
     name, _, values = text.partition("=")
     found = [value.strip() for value in values.split(";" if ";" in values else ",")]
     if not name or not all(found):
         raise InputError(f"--over: {text!r} is not of the form name=value,value")
-    return name.strip().replace("-", "_"), found
+    return [{name.strip().replace("-", "_"): value} for value in found]
 
 
-def paint(pictures: list[Image], masks: list[Image], config: StyleConfig, *, device: str, quiet: bool) -> Image:
-    """Paint one cell."""
-    from nst_engine.tensors import to_picture
-
-    return to_picture(watched(run(pictures, masks, None, config, device), quiet=quiet).image())
-
-
-def write(
-    painted: list[list[Image]],
-    rows: list[dict[str, str]],
-    columns: list[dict[str, str]],
-    output: Path,
-    *,
-    kind: str,
-    quality: int,
-) -> None:
-    """Lay the pictures out and write the sheet."""
-    from cli.contact_sheet import sheet
-    from nst_engine.images.reading import encode
-
-    page = sheet(painted, columns=[label(c) for c in columns], rows=[label(r) for r in rows])
-    output.write_bytes(encode(page, kind, quality=quality if kind in ("jpeg", "webp") else None))
-
-
-def label(cell: dict[str, str]) -> str:
-    """Name what a row or a column sets."""
+def label(cell: Cell) -> str:
+    """Return the label of a row or a column."""
     return ", ".join(f"{name} {value}" for name, value in cell.items())

@@ -1,4 +1,4 @@
-"""`nst workers`: who is at work."""
+"""`nst workers`: list the running workers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cli.service import asked, job_settings
+from cli.redis_client import job_settings, with_redis
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -17,18 +17,17 @@ if TYPE_CHECKING:
 
 
 def workers(as_json: bool = typer.Option(False, "--json", help="Print JSON.")) -> None:
-    """List the live workers: device, networks, speed and current job."""
+    """List the running workers: device, networks, speed and current job."""
     from cli.terminal import console, table
 
-    found = asked(_live)
+    found = with_redis(_live)
     if as_json:
         typer.echo(json.dumps([asdict(worker) for worker in found], indent=2))
-        return
-    if not found:
-        typer.echo("no worker is alive", err=True)
-        return
-    columns = ("WORKER", "HOST", "DEVICE", "STATE", "JOB", "MODELS", "ITERATIONS/S", "RELEASE")
-    console().print(table(columns, [_row(worker) for worker in found]))
+    elif not found:
+        typer.echo("no workers are running", err=True)
+    else:
+        columns = ("WORKER", "HOST", "DEVICE", "STATE", "JOB", "MODELS", "ITERATIONS/S", "VERSION")
+        console().print(table(columns, [_row(worker) for worker in found]))
 
 
 async def _live(redis: Redis) -> tuple[WorkerInfo, ...]:

@@ -1,4 +1,4 @@
-"""Log lines for people: the services write JSON, a terminal shows time, level, what happened, and the rest."""
+"""Log lines for people: JSON becomes time, level, event and values."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ import json
 from datetime import datetime
 from typing import Any
 
-UNSAID = {"timestamp", "level", "logger", "event", "request_id"}
+HIDDEN = {"timestamp", "level", "logger", "event", "request_id"}  # shown otherwise, or of no use in a terminal
 
 
-def readable(line: str) -> str:
-    """Return a JSON log line as text; any other line as it is."""
+def format_line(line: str) -> str:
+    """Format a line of JSON as text; return any other line unchanged."""
     try:
-        told = json.loads(line)
+        record = json.loads(line)
     except ValueError:
         return line
-    if not isinstance(told, dict) or "event" not in told:
+    if not isinstance(record, dict) or "event" not in record:
         return line
-    rest = " ".join(f"{name}={value}" for name, value in told.items() if name not in UNSAID and value is not None)
-    return " ".join(part for part in (_time(told), _level(told), str(told["event"]), rest) if part)
+    values = " ".join(f"{name}={value}" for name, value in record.items() if name not in HIDDEN and value is not None)
+    return " ".join(part for part in (_time(record), _level(record), str(record["event"]), values) if part)
 
 
-def _time(told: dict[str, Any]) -> str:
+def _time(record: dict[str, Any]) -> str:
     try:
-        return datetime.fromisoformat(str(told.get("timestamp"))).astimezone().strftime("%H:%M:%S")
+        return datetime.fromisoformat(str(record.get("timestamp"))).astimezone().strftime("%H:%M:%S")
     except ValueError:
         return ""
 
 
-def _level(told: dict[str, Any]) -> str:
-    level = str(told.get("level", "info"))
+def _level(record: dict[str, Any]) -> str:
+    level = str(record.get("level", "info"))
     return "" if level == "info" else level.upper()

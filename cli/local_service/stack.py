@@ -1,4 +1,4 @@
-"""The whole service on one machine: Redis if none is given, the API and a worker, as child processes."""
+"""The whole service on one machine: the API, a worker and, unless one is given, Redis, as child processes."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from pathlib import Path
 import httpx
 
 from cli.errors import CommandError, InputError
-from cli.local_service.redis_server import NoRedisError, RedisFiles, answers, find_redis, prepare, redis_command
-from cli.local_service.supervisor import Backoff, Child, Role, Say
+from cli.local_service.redis_server import NoRedisError, find_redis, is_ready, prepare_folder, redis_command
+from cli.local_service.supervisor import Backoff, Child, Log, ProcessSpec
 
-START_SECONDS = 60.0
-LOOK_SECONDS = 0.1
+START_TIMEOUT_SECONDS = 60.0
+POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
 class StackSettings:
-    """Where the stack listens and keeps its data; without `redis_url` it brings its own Redis.
+    """Where the stack listens and keeps its data; without `redis_url` it starts its own Redis.
 
-    A child that fails `restart_limit` times in a row ends the stack; 0 for no limit.
+    A child that fails `restart_limit` times in a row stops the stack; 0 means no limit.
     """
 
     data_dir: Path
@@ -40,99 +40,96 @@ class StackSettings:
 
     @property
     def url(self) -> str:
-        """Return the address of the API as seen from this machine."""
+        """Return the URL of the API on this machine."""
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
 
 class Stack:
-    """The children of one stack."""
+    """The child processes of one service."""
 
-    def __init__(self, settings: StackSettings, say: Say) -> None:
+    def __init__(self, settings: StackSettings, log: Log) -> None:
         self.settings = settings
-        self._say, self._backoff = say, Backoff(limit=settings.restart_limit)
-        self._front: list[Child] = []
+        self._log, self._backoff = log, Backoff(limit=settings.restart_limit)
+        self._services: list[Child] = []
         self._redis: Child | None = None
-        self._kept: list[asyncio.Task[None]] = []
+        self._supervision: list[asyncio.Task[None]] = []
         self._stopped = asyncio.Event()
 
-    @property
-    def pids(self) -> dict[str, int | None]:
-        """Return each child's process id by its name."""
-        children = [*self._front, *([self._redis] if self._redis else [])]
-        return {child.role.name: child.pid for child in children}
-
     async def start(self, stopped: asyncio.Event) -> None:
-        """Start everything and wait until it is ready or stopped; raises CommandError if it becomes neither."""
+        """Start everything and wait until it is ready or `stopped` is set; raises CommandError if it cannot start."""
         self._stopped = stopped
         redis_url = self.settings.redis_url or await self._start_redis()
         if stopped.is_set():
             return
-        self._front = [Child(role, self._say, backoff=self._backoff) for role in roles(self.settings, redis_url)]
-        self._kept += [asyncio.create_task(child.keep()) for child in self._front]
-        await self._until(self._ready, "the service did not become ready")
+        self._services = [self._supervise(spec) for spec in service_specs(self.settings, redis_url)]
+        await self._wait_until(self._is_ready, "the service did not become ready")
 
     async def watch(self) -> None:
         """Wait until stopped; raises CommandError if a child cannot run."""
         stop = asyncio.create_task(self._stopped.wait())
-        done, _ = await asyncio.wait([stop, *self._kept], return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait([stop, *self._supervision], return_when=asyncio.FIRST_COMPLETED)
         stop.cancel()
         for task in done:
             task.result()
 
     async def stop(self, *, grace_seconds: float | None = None) -> None:
-        """End API and worker, then Redis, and leave no process behind."""
-        await asyncio.gather(*(child.end(grace_seconds=grace_seconds) for child in self._front))
+        """Stop API and worker, then Redis, and leave no process behind."""
+        await asyncio.gather(*(child.stop(grace_seconds=grace_seconds) for child in self._services))
         if self._redis:
-            await self._redis.end()
-        await asyncio.gather(*self._kept, return_exceptions=True)
+            await self._redis.stop()
+        await asyncio.gather(*self._supervision, return_exceptions=True)
+
+    def _supervise(self, spec: ProcessSpec) -> Child:
+        child = Child(spec, self._log, backoff=self._backoff)
+        self._supervision.append(asyncio.create_task(child.supervise()))
+        return child
 
     async def _start_redis(self) -> str:
         try:
-            files = prepare(self.settings.data_dir / "redis")
-            fsync = self.settings.environment.get("NST_REDIS_APPENDFSYNC", "everysec")
+            files = prepare_folder(self.settings.data_dir / "redis")
+            fsync = self.settings.environment.get("NST_REDIS_APPENDFSYNC") or "everysec"
             command = redis_command(find_redis(), files, appendfsync=fsync)
         except NoRedisError as error:
             raise CommandError(str(error)) from None
         files.socket.unlink(missing_ok=True)
-        role = Role(name="redis", command=tuple(command), environment=self.settings.environment)
-        self._redis = Child(role, self._say, backoff=self._backoff)
-        self._kept.append(asyncio.create_task(self._redis.keep()))
-        await self._until(lambda: _answers(files), "Redis did not start")
+        spec = ProcessSpec(name="redis", command=tuple(command), environment=self.settings.environment)
+        self._redis = self._supervise(spec)
+        await self._wait_until(lambda: asyncio.to_thread(is_ready, files), "Redis did not start")
         return files.url
 
-    async def _ready(self) -> bool:
+    async def _is_ready(self) -> bool:
         with contextlib.suppress(httpx.HTTPError):
             async with httpx.AsyncClient(trust_env=False, timeout=2) as client:
                 return (await client.get(f"{self.settings.url}/readyz")).status_code == httpx.codes.OK
         return False
 
-    async def _until(self, is_so: Callable[[], Awaitable[bool]], otherwise: str) -> None:
-        """Wait for something, but not for ever, and not if a child gave up."""
+    async def _wait_until(self, condition: Callable[[], Awaitable[bool]], failure: str) -> None:
+        """Poll until the condition holds or the stack is stopped; raises CommandError on timeout or child failure."""
         try:
-            async with asyncio.timeout(START_SECONDS):
-                while not (self._stopped.is_set() or await is_so()):
-                    for task in self._kept:
+            async with asyncio.timeout(START_TIMEOUT_SECONDS):
+                while not (self._stopped.is_set() or await condition()):
+                    for task in self._supervision:
                         if task.done():
                             task.result()
-                    await asyncio.sleep(LOOK_SECONDS)
+                    await asyncio.sleep(POLL_SECONDS)
         except TimeoutError:
-            raise CommandError(f"{otherwise} within {START_SECONDS:g} s") from None
+            raise CommandError(f"{failure} within {START_TIMEOUT_SECONDS:g} s") from None
 
 
-def roles(settings: StackSettings, redis_url: str) -> list[Role]:
-    """Say how the API and the worker are started: as `nst api` and `nst worker`, told everything by NST_ variables."""
-    told = {
+def service_specs(settings: StackSettings, redis_url: str) -> list[ProcessSpec]:
+    """Return how to start the API and the worker: as `nst api` and `nst worker`, configured by NST_ variables."""
+    environment = {
+        **settings.environment,
         "NST_REDIS_URL": redis_url,
         "NST_DATA_DIR": str(settings.data_dir.absolute()),
         "NST_HOST": settings.host,
         "NST_PORT": str(settings.port),
         "PYTHONUNBUFFERED": "1",
     }
-    environment = {**settings.environment, **told}
-    # -P: a folder called api or cli in the current folder is not ours.
+    # -P: do not import a folder named api or cli from the current folder.
     return [
-        Role(
+        ProcessSpec(
             name=name,
             command=(sys.executable, "-P", "-m", "cli", name),
             environment=environment,
@@ -144,8 +141,8 @@ def roles(settings: StackSettings, redis_url: str) -> list[Role]:
 
 @asynccontextmanager
 async def running(stack: Stack, stopped: asyncio.Event) -> AsyncIterator[Stack]:
-    """Run a stack for as long as the block lasts; its data folder belongs to it alone meanwhile."""
-    with owned(stack.settings.data_dir):
+    """Run a stack for the duration of the block, with its data folder locked."""
+    with locked(stack.settings.data_dir):
         try:
             await stack.start(stopped)
             yield stack
@@ -154,8 +151,8 @@ async def running(stack: Stack, stopped: asyncio.Event) -> AsyncIterator[Stack]:
 
 
 @contextmanager
-def owned(folder: Path) -> Iterator[None]:
-    """Keep a data folder to this process: two Redis servers would spoil each other's files."""
+def locked(folder: Path) -> Iterator[None]:
+    """Lock a data folder for this process: two Redis servers would corrupt each other's files."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / "up.lock").open("a")
@@ -169,8 +166,8 @@ def owned(folder: Path) -> Iterator[None]:
         yield
 
 
-def check_free(host: str, port: int) -> None:
-    """Raise InputError if something listens on that address already."""
+def check_port_free(host: str, port: int) -> None:
+    """Raise InputError if another process listens on the address."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -181,11 +178,7 @@ def check_free(host: str, port: int) -> None:
 
 
 def free_port() -> int:
-    """Return a port that nothing listens on."""
+    """Return a port that no process listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-async def _answers(files: RedisFiles) -> bool:
-    return await asyncio.to_thread(answers, files)

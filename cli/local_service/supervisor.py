@@ -1,47 +1,30 @@
-"""Child processes that are kept alive: their output goes to one log, a dead one is started again after a pause."""
+"""Child processes that are restarted when they die, with their output in one log."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import re
 import signal
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
-
 from cli.errors import CommandError
-from cli.local_service.log_format import readable
+from cli.local_service.log_format import format_line
+from cli.settings import STABLE_SECONDS
+from worker.process_control import die_with_parent
 
-LONGEST_LINE = 1024 * 1024
-WRONG_SETTING = 2  # a child that ends with this code would do so again
-WELL_AFTER_SECONDS = 30.0
-Say = Callable[[str, str], None]  # who, what
-
-
-class SupervisorSettings(BaseSettings):
-    """What an operator may set of `nst up` itself."""
-
-    model_config = SettingsConfigDict(env_prefix="NST_", env_ignore_empty=True, frozen=True, extra="ignore")
-
-    restart_limit: int = Field(
-        8,
-        ge=0,
-        description="`nst up` gives up when a part of it has ended this often in a row, each time within "
-        f"{WELL_AFTER_SECONDS:g} s of its start (8 times takes about a minute); 0: never.",
-    )
+MAX_LINE_BYTES = 1024 * 1024
+EXIT_INVALID_SETTING = 2  # a child that exits with this code would do so again
+Log = Callable[[str, str], None]  # takes the source and the line
 
 
 @dataclass(frozen=True, kw_only=True)
-class Role:
-    """One child: its name in the log, how it is started, how long it may take to end."""
+class ProcessSpec:
+    """How to start one child, and how long it may take to stop."""
 
     name: str
     command: tuple[str, ...]
@@ -51,94 +34,94 @@ class Role:
 
 @dataclass(frozen=True, kw_only=True)
 class Backoff:
-    """How long to wait before a child is started again: doubling, and from the start once it has run well.
+    """Pauses before restarts: each is twice as long as the last, until a child has run for `stable_seconds`.
 
-    `limit` is the number of failures in a row after which it is not; 0 for none.
+    After `limit` failures in a row the child is not restarted; 0 means no limit.
     """
 
     first_seconds: float = 0.5
-    longest_seconds: float = 15.0
-    well_after_seconds: float = WELL_AFTER_SECONDS
+    max_seconds: float = 15.0
+    stable_seconds: float = STABLE_SECONDS
     limit: int = 0
 
     def failures(self, before: int, ran_seconds: float) -> int:
-        """Count the failures in a row, this one included."""
-        return 1 if ran_seconds >= self.well_after_seconds else before + 1
+        """Count the failures in a row, including this one."""
+        return 1 if ran_seconds >= self.stable_seconds else before + 1
 
     def pause(self, failures: int) -> float:
-        """Return the pause after so many failures in a row."""
-        return float(min(self.first_seconds * 2 ** min(failures - 1, 30), self.longest_seconds))
+        """Return the pause after this many failures in a row."""
+        return float(min(self.first_seconds * 2 ** min(failures - 1, 30), self.max_seconds))
 
 
 class Child:
-    """One role, kept running until it is told to end."""
+    """One child process, restarted until it is stopped."""
 
     def __init__(
-        self, role: Role, say: Say, *, backoff: Backoff | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        spec: ProcessSpec,
+        log: Log,
+        *,
+        backoff: Backoff | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.role = role
-        self._say, self._backoff, self._clock = say, backoff or Backoff(), clock
-        self._ending = asyncio.Event()
+        self.spec = spec
+        self._log, self._backoff, self._clock = log, backoff or Backoff(), clock
+        self._stopping = asyncio.Event()
         self._process: asyncio.subprocess.Process | None = None
         self._last_line = ""
 
-    @property
-    def pid(self) -> int | None:
-        """Return the process id, None while there is none."""
-        return self._process.pid if self._process and self._process.returncode is None else None
-
-    async def keep(self) -> None:
-        """Run the child, again and again, until `end`; raises CommandError if it cannot run, with its last words."""
+    async def supervise(self) -> None:
+        """Run the process again and again until `stop`; raises CommandError, with its last output, if it cannot run."""
         failures = 0
-        while not self._ending.is_set():
+        while not self._stopping.is_set():
             started = self._clock()
             code = await self._run()
-            if self._ending.is_set():
+            if self._stopping.is_set():
                 return
-            if code == WRONG_SETTING:
-                raise CommandError(f"{self.role.name} cannot run: {self._last_words()}", exit_code=code)
+            if code == EXIT_INVALID_SETTING:
+                raise CommandError(f"{self.spec.name} cannot run: {self._last_output()}", exit_code=code)
             failures = self._backoff.failures(failures, self._clock() - started)
             if failures == self._backoff.limit:
-                often = f"ended {failures} times in a row, at last with {_told(code)}: {self._last_words()}"
-                raise CommandError(f"{self.role.name} {often} (NST_RESTART_LIMIT)")
+                times = f"ended {failures} times in a row, the last time with {_reason(code)}: {self._last_output()}"
+                raise CommandError(f"{self.spec.name} {times} (NST_RESTART_LIMIT)")
             pause = self._backoff.pause(failures)
-            self._say(self.role.name, f"ended with {_told(code)}; starting it again in {pause:g} s")
+            self._log(self.spec.name, f"ended with {_reason(code)}; restarting in {pause:g} s")
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._ending.wait(), pause)
+                await asyncio.wait_for(self._stopping.wait(), pause)
 
-    async def end(self, *, grace_seconds: float | None = None) -> None:
-        """Ask the child to end, and make it end when its grace is over."""
-        self._ending.set()
+    async def stop(self, *, grace_seconds: float | None = None) -> None:
+        """Terminate the process, and kill it if it has not exited after the grace period."""
+        self._stopping.set()
         process = self._process
         if process is None or process.returncode is not None:
             return
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(signal.SIGTERM)
         try:
-            await asyncio.wait_for(process.wait(), self.role.grace_seconds if grace_seconds is None else grace_seconds)
+            await asyncio.wait_for(process.wait(), self.spec.grace_seconds if grace_seconds is None else grace_seconds)
         except TimeoutError:
-            self._say(self.role.name, "does not end: killed")
-        # The group too: what the child left behind shares its session.
+            self._log(self.spec.name, "did not stop in time: killed")
+        # The whole group, to include processes that the child has left behind.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
 
     async def _run(self) -> int:
-        # A pipe of our own: asyncio's would have `wait` wait for everyone who holds it, grandchildren too.
-        ours, theirs = os.pipe()
+        # With asyncio's own pipe, `wait` would wait until grandchildren have closed it too.
+        read_end, write_end = os.pipe()
         try:
             self._process = process = await asyncio.create_subprocess_exec(
-                *self.role.command,
-                env=dict(self.role.environment),
+                *self.spec.command,
+                env=dict(self.spec.environment),
                 stdin=asyncio.subprocess.DEVNULL,
-                stdout=theirs,
-                stderr=theirs,
-                start_new_session=True,  # Ctrl-C reaches the parent alone, which ends the children in order
-                preexec_fn=_end_with_parent,
+                stdout=write_end,
+                stderr=write_end,
+                start_new_session=True,  # Ctrl-C reaches only the parent, which stops the children in order
+                preexec_fn=die_with_parent,
             )
         finally:
-            os.close(theirs)
-        reading = asyncio.create_task(self._read(ours))
+            os.close(write_end)
+        reading = asyncio.create_task(self._read(read_end))
         code = await process.wait()
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -146,44 +129,37 @@ class Child:
         return code
 
     async def _read(self, pipe: int) -> None:
-        reader = asyncio.StreamReader(limit=LONGEST_LINE)
+        reader = asyncio.StreamReader(limit=MAX_LINE_BYTES)
         protocol = asyncio.StreamReaderProtocol(reader)
         transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, os.fdopen(pipe, "rb"))
         with contextlib.closing(transport):
             while True:
                 try:
-                    line = await reader.readline()
-                except ValueError:  # a line longer than the limit is passed over
+                    data = await reader.readline()
+                except ValueError:  # the line is longer than the limit: drop it
                     continue
-                if not line:
+                if not data:
                     return
-                said = line.decode(errors="replace").rstrip()
-                self._last_line = said or self._last_line
-                self._say(self.role.name, said)
+                line = data.decode(errors="replace").rstrip()
+                self._last_line = line or self._last_line
+                self._log(self.spec.name, line)
 
-    def _last_words(self) -> str:
-        """Return what the child said last, without the command's name that an error begins with."""
-        return re.sub(r"^nst( \w+)?: ", "", readable(self._last_line)) or "it said nothing"
-
-
-def _end_with_parent() -> None:
-    """Have the kernel end this child should the parent be killed, so that nothing is left behind (Linux)."""
-    if sys.platform == "linux":
-        set_death_signal = 1  # PR_SET_PDEATHSIG
-        ctypes.CDLL(None).prctl(set_death_signal, signal.SIGTERM)
+    def _last_output(self) -> str:
+        """Return the last line of output, without the command's name before an error."""
+        return re.sub(r"^nst( \w+)?: ", "", format_line(self._last_line)) or "it printed nothing"
 
 
-def _told(code: int) -> str:
+def _reason(code: int) -> str:
     return f"signal {signal.Signals(-code).name}" if code < 0 else f"code {code}"
 
 
-def log_to(path: Path) -> Say:
-    """Return a log that is a file."""
+def file_log(path: Path) -> Log:
+    """Return a log that writes to a new file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("")
 
-    def say(who: str, what: str) -> None:
+    def log(source: str, line: str) -> None:
         with path.open("a") as file:
-            file.write(f"{who:>7} | {what}\n")
+            file.write(f"{source:>7} | {line}\n")
 
-    return say
+    return log

@@ -26,7 +26,7 @@ def part(tmp_path: Path) -> Path:
 
 
 def fetch(mirror: Mirror, part: Path, url: str = URL) -> list[tuple[int, int | None]]:
-    """Download; return the progress that was told."""
+    """Download, and return the progress that was reported."""
     told: list[tuple[int, int | None]] = []
     with httpx.Client(timeout=10) as client:
         download(mirror.address + url, part, client=client, progress=lambda n, total: told.append((n, total)))
@@ -40,7 +40,7 @@ def test_a_file_arrives_whole(mirror: Mirror, part: Path) -> None:
     assert told[-1] == (len(DATA), len(DATA))
 
 
-def test_a_download_goes_on_where_it_ended(mirror: Mirror, part: Path) -> None:
+def test_a_download_resumes_where_it_ended(mirror: Mirror, part: Path) -> None:
     part.write_bytes(DATA[:1000])
     told = fetch(mirror, part)
     assert part.read_bytes() == DATA
@@ -48,45 +48,45 @@ def test_a_download_goes_on_where_it_ended(mirror: Mirror, part: Path) -> None:
     assert told[0] == (1000, len(DATA))
 
 
-def test_a_server_that_hangs_up_is_asked_again_for_the_rest(mirror: Mirror, part: Path) -> None:
+def test_after_a_lost_connection_the_rest_is_requested(mirror: Mirror, part: Path) -> None:
     mirror.cuts = [3000, 5000]
     fetch(mirror, part)
     assert part.read_bytes() == DATA
     assert mirror.asked == [(URL, None), (URL, "bytes=3000-"), (URL, "bytes=8000-")]
 
 
-def test_a_server_that_keeps_hanging_up_ends_in_an_error_and_keeps_what_came(mirror: Mirror, part: Path) -> None:
+def test_after_too_many_lost_connections_the_download_fails_and_keeps_its_bytes(mirror: Mirror, part: Path) -> None:
     mirror.cuts = [3000, *[0] * 20]
-    with pytest.raises(CommandError, match="goes on where this one ended"):
+    with pytest.raises(CommandError, match="run the same command again to resume"):
         fetch(mirror, part)
     assert part.read_bytes() == DATA[:3000]
     assert len(mirror.asked) == 1 + ATTEMPTS
 
 
-def test_a_server_that_sends_no_parts_sends_everything_again(mirror: Mirror, part: Path) -> None:
+def test_a_server_without_range_requests_sends_the_whole_file_again(mirror: Mirror, part: Path) -> None:
     part.write_bytes(b"old" * 10)
     mirror.ranges = False
     fetch(mirror, part)
     assert part.read_bytes() == DATA
 
 
-def test_a_download_that_is_whole_already_asks_for_no_more(mirror: Mirror, part: Path) -> None:
+def test_a_complete_download_is_left_unchanged(mirror: Mirror, part: Path) -> None:
     part.write_bytes(DATA)
     fetch(mirror, part)
     assert part.read_bytes() == DATA
 
 
-def test_an_answer_that_is_no_success_is_told(mirror: Mirror, part: Path) -> None:
+def test_an_error_status_is_reported(mirror: Mirror, part: Path) -> None:
     with pytest.raises(CommandError, match="404 Not Found"):
         fetch(mirror, part, "/other.bin")
     assert not part.exists()
 
 
-def test_a_server_that_is_not_there_is_told(mirror: Mirror, part: Path) -> None:
-    with httpx.Client() as client, pytest.raises(CommandError, match=r"cannot get http://127\.0\.0\.1:1/x"):
+def test_an_unreachable_server_is_reported(mirror: Mirror, part: Path) -> None:
+    with httpx.Client() as client, pytest.raises(CommandError, match=r"cannot download http://127\.0\.0\.1:1/x"):
         download("http://127.0.0.1:1/x", part, client=client, progress=lambda n, total: None)
 
 
-def test_a_folder_that_cannot_be_written_is_told(mirror: Mirror, tmp_path: Path) -> None:
+def test_a_missing_folder_is_reported(mirror: Mirror, tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="No such file or directory"):
         fetch(mirror, tmp_path / "missing" / "part")

@@ -1,32 +1,56 @@
+import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
+import typer
 
-from cli.main import main
+from cli.main import application, main
 
 
-def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+def commands(group: Any = None, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield every command of the application with its words after `nst`."""
+    group = group or typer.main.get_command(application())
+    yield path, group
+    for name, command in getattr(group, "commands", {}).items():
+        yield from commands(command, (*path, name))
+
+
+COMMANDS = dict(commands())
+
+
+def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     shown = capsys.readouterr().out
-    for command in [
-        "stylize",
-        "styles",
-        "presets",
-        "models",
-        "weights",
-        "demo",
-        "up",
-        "api",
-        "worker",
-        "workers",
-        "keys",
-        "config",
-    ]:
-        assert f" {command} " in shown
+    names = {path[0] for path in COMMANDS if path}
+    assert {"stylize", "up", "jobs", "keys"} <= names
+    assert [name for name in names if f" {name} " not in shown] == []
 
 
-def test_the_version_is_the_engines(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_every_command_every_argument_and_every_option_has_a_help_text(path: tuple[str, ...]) -> None:
+    command = COMMANDS[path]
+    assert command.help
+    parameters = command.get_params(command.make_context("nst", [], resilient_parsing=True))
+    assert [parameter.name for parameter in parameters if not getattr(parameter, "help", None)] == []
+
+
+def examples(path: tuple[str, ...]) -> list[list[str]]:
+    """Return the words of each example in a command's help, without `nst`."""
+    lines = [line.strip() for line in (COMMANDS[path].help or "").splitlines()]
+    return [shlex.split(line)[2:] for line in lines if line.startswith("$ nst ")]
+
+
+@pytest.mark.parametrize("path", [path for path in COMMANDS if examples(path)], ids=" ".join)
+def test_the_examples_in_the_help_are_accepted(path: tuple[str, ...]) -> None:
+    for words in examples(path):
+        length = next(n for n in range(len(words), 0, -1) if tuple(words[:n]) in COMMANDS)
+        COMMANDS[tuple(words[:length])].make_context("nst", words[length:])  # raises a TyperException if it is wrong
+
+
+def test_the_version_is_that_of_the_engine(capsys: pytest.CaptureFixture[str]) -> None:
     from nst_engine import __version__
 
     assert main(["--version"]) == 0
@@ -41,24 +65,21 @@ def test_the_version_is_the_engines(capsys: pytest.CaptureFixture[str]) -> None:
         (["up", "--port", "0"], "Invalid value for '--port': 0 is not in the range 1<=x<=65535."),
     ],
 )
-def test_bad_use_is_one_line_and_code_2(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_usage_is_one_line(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 2
     shown = capsys.readouterr()
     assert (shown.out, shown.err) == ("", f"nst: {message}\n")
 
 
-def test_a_part_that_is_not_installed_is_named_on_one_line(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The image of the API holds no worker."""
+def test_a_missing_part_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The container image of the API contains no worker."""
     monkeypatch.setitem(sys.modules, "worker.main", None)
     assert main(["worker"]) == 1
-    told = "nst: worker.main is not installed here; the extra nst[embedded] brings everything\n"
-    assert capsys.readouterr().err == told
+    assert capsys.readouterr().err == "nst: worker.main is not installed; nst[embedded] installs everything\n"
 
 
-def test_help_loads_nothing_heavy() -> None:
-    """What makes a start slow stays out: `nst --help` answers at once."""
+def test_help_imports_nothing_slow() -> None:
+    """`nst --help` must appear at once."""
     heavy = ["torch", "numpy", "PIL", "pydantic", "httpx", "celery", "redis", "fastapi"]
     code = "import sys; from cli.main import main; main(['--help']); sys.exit(str(set(sys.argv) & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code, *heavy], capture_output=True, text=True, timeout=60, check=False)

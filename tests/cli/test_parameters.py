@@ -2,12 +2,12 @@ import pytest
 
 from cli.errors import InputError
 from cli.main import main
-from cli.parameters import configured, flag, options
+from cli.parameters import build_config, flag, parameter_options
 from nst_engine.spec.config import StyleConfig
 
 
-def test_every_parameter_is_an_option_with_the_configs_own_help() -> None:
-    made = {option.name: option for option in options()}
+def test_every_parameter_is_an_option_with_the_same_description() -> None:
+    made = {option.name: option for option in parameter_options()}
     assert set(made) == set(StyleConfig.model_fields)
     for name, field in StyleConfig.model_fields.items():
         assert made[name].opts == [flag(name)]
@@ -22,8 +22,8 @@ def test_help_shows_bounds_and_choices(capsys: pytest.CaptureFixture[str], monke
     assert "none|luminance|linear" in shown
 
 
-def test_what_is_given_replaces_the_presets_value() -> None:
-    config = configured({"preset": "classic-lbfgs", "steps": "7", "style_layers": "conv1_1:1,conv2_1:0.5"})
+def test_a_given_value_overrides_the_preset() -> None:
+    config = build_config({"preset": "classic-lbfgs", "steps": "7", "style_layers": "conv1_1:1,conv2_1:0.5"})
     assert (config.preset, config.steps) == ("classic-lbfgs", 7)
     assert config.style_layers == {"conv1_1": 1.0, "conv2_1": 0.5}
 
@@ -39,14 +39,14 @@ def test_what_is_given_replaces_the_presets_value() -> None:
         ({"preset": "van-gogh"}, "--preset: no preset 'van-gogh'; there are default"),
     ],
 )
-def test_a_bad_value_names_its_option_and_what_would_do(given: dict[str, str], told: str) -> None:
+def test_an_invalid_value_names_its_option_and_what_is_allowed(given: dict[str, str], told: str) -> None:
     with pytest.raises(InputError, match=told) as caught:
-        configured(given)
+        build_config(given)
     assert caught.value.exit_code == 2
 
 
-def test_every_bad_value_is_told_at_once() -> None:
+def test_all_invalid_values_are_reported_together() -> None:
     with pytest.raises(InputError) as caught:
-        configured({"steps": "0", "seed": "-1"})
+        build_config({"steps": "0", "seed": "-1"})
     assert "--steps" in str(caught.value)
     assert "--seed" in str(caught.value)

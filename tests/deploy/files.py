@@ -5,7 +5,8 @@ from typing import Any
 
 import yaml
 
-from cli.commands.config import PREFIX, settings
+from cli.commands.config import all_settings
+from cli.settings import PREFIX
 
 ROOT = Path(__file__).parents[2]
 Document = dict[str, Any]
@@ -25,5 +26,5 @@ def documents(folder: str) -> list[Document]:
 
 def no_settings(names: set[str]) -> set[str]:
     """Return those of the names that look like a setting and are none."""
-    known = {setting.variable for setting in settings({})}
+    known = {setting.variable for setting in all_settings()}
     return {name for name in names if name.startswith(PREFIX)} - known

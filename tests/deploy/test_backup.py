@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from cli.local_service.redis_server import find_redis, prepare, running_redis
+from cli.local_service.redis_server import find_redis, prepare_folder, running_redis
 from tests.deploy.files import ROOT
 
 RESTORE = ROOT / "deploy" / "redis-restore.sh"
@@ -41,7 +41,7 @@ def test_a_backup_of_a_running_redis_becomes_the_data_of_another(folder: Path) -
             timeout=60,
             check=True,
         ).stdout
-    prepare(folder / "new")
+    prepare_folder(folder / "new")
     done = restore(folder / "new", backup)
     assert (done.returncode, done.stdout) == (0, b"1 keys restored\n"), done.stderr
     with running_redis(folder / "new") as new:
@@ -56,6 +56,6 @@ def test_a_folder_with_data_is_left_alone(folder: Path) -> None:
 
 
 def test_a_broken_backup_is_named(folder: Path) -> None:
-    prepare(folder / "new")
+    prepare_folder(folder / "new")
     done = restore(folder / "new", b"REDIS0009 and no more")
     assert done.returncode == 1 and b"not a backup that can be read" in done.stderr

@@ -4,33 +4,37 @@ from pathlib import Path
 
 import pytest
 
-from api.settings import ApiSettings
-from cli.commands.config import checked, markdown, settings
-from cli.errors import InputError
+from cli.commands.config import all_settings, markdown
 from cli.main import main
-from worker.settings import WorkerSettings
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "run" / "settings.md"
 
 
-def test_a_setting_tells_its_value_and_origin(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_setting_has_its_value_default_and_origin(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("NST_PORT", "9000")
-    found = {setting.variable: setting for setting in settings({"NST_PORT": "9000"})}
-    assert (found["NST_PORT"].value, found["NST_PORT"].default, found["NST_PORT"].origin) == (
-        "9000",
-        "8000",
-        "environment",
-    )
-    assert found["NST_MAX_ATTEMPTS"].origin == "default"
+    monkeypatch.delenv("NST_HOST", raising=False)
+    assert main(["config", "--json"]) == 0
+    found = {row["variable"]: row for row in json.loads(capsys.readouterr().out)}
+    port, host = found["NST_PORT"], found["NST_HOST"]
+    assert (port["value"], port["default"], port["origin"]) == ("9000", "8000", "environment")
+    assert (host["value"], host["default"], host["origin"]) == ("127.0.0.1", "127.0.0.1", "default")
 
 
-def test_no_setting_is_listed_twice_or_without_a_word_on_it() -> None:
-    found = list(settings({}))
+def test_an_empty_variable_is_listed_as_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NST_PORT", "")
+    (port,) = (setting for setting in all_settings() if setting.variable == "NST_PORT")
+    assert (port.value, port.origin) == ("8000", "default")
+
+
+def test_every_setting_is_listed_once_and_described() -> None:
+    found = list(all_settings())
     assert len({setting.variable for setting in found}) == len(found)
-    assert all(setting.description for setting in found)
+    assert [setting.variable for setting in found if not setting.description] == []
 
 
-def test_a_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_secrets_are_masked(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("NST_SECRET", "open-sesame-open-sesame")
     assert main(["config", "--json"]) == 0
     shown = capsys.readouterr().out
@@ -38,42 +42,23 @@ def test_a_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     assert "sesame" not in shown
 
 
-def test_a_bad_value_names_its_variable(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_value_is_one_line_naming_its_variable(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("NST_PORT", "eighty")
     assert main(["config"]) == 2
-    assert capsys.readouterr().err.startswith("nst: NST_PORT: ")
-
-
-def test_api_and_worker_take_the_same_levels_of_logging(monkeypatch: pytest.MonkeyPatch) -> None:
-    for kind in (ApiSettings, WorkerSettings):
-        monkeypatch.setenv("NST_LOG_LEVEL", "Warning")
-        assert checked(kind).log_level == "warning"
-        monkeypatch.setenv("NST_LOG_LEVEL", "loud")
-        with pytest.raises(InputError, match=r"NST_LOG_LEVEL: .*'debug'"):
-            checked(kind)
-
-
-def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compose and manifests hand on variables that nobody has filled in."""
-    for variable in ("NST_S3_ENDPOINT", "NST_DEVICE_WAIT_SECONDS", "NST_PORT"):
-        monkeypatch.setenv(variable, "")
-    found = {setting.variable: setting.value for setting in settings({})}
-    assert (found["NST_S3_ENDPOINT"], found["NST_DEVICE_WAIT_SECONDS"], found["NST_PORT"]) == ("", "", "8000")
+    told = capsys.readouterr().err
+    assert told.startswith("nst: NST_PORT: ")
+    assert told.count("\n") == 1
 
 
 def test_a_part_that_is_not_installed_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The image of the API holds no worker."""
+    """The container image of the API contains no worker."""
+    everything = {setting.part for setting in all_settings()}
     monkeypatch.setitem(sys.modules, "worker", None)
     monkeypatch.delitem(sys.modules, "worker.settings", raising=False)
-    assert {setting.part for setting in settings({})} == {
-        "everywhere",
-        "api",
-        "webhooks",
-        "weights",
-        "nst up",
-        "nst jobs",
-    }
+    assert everything - {setting.part for setting in all_settings()} == {"worker"}
 
 
-def test_the_documentation_lists_the_settings_there_are() -> None:
-    assert DOCUMENT.read_text() == markdown(list(settings({}))), "run: nst config --markdown > docs/run/settings.md"
+def test_the_page_of_the_settings_is_up_to_date() -> None:
+    assert DOCUMENT.read_text() == markdown(list(all_settings())), "run: make reference"

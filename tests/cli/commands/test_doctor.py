@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.commands import doctor
-from cli.commands.doctor import Verdict
+from cli.commands.doctor import Verdict, check_data_folder, check_engine, check_port, check_redis
 from cli.main import main
 
 
@@ -17,16 +16,16 @@ def clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NST_DATA_DIR", str(tmp_path / "data"))
 
 
-def without(monkeypatch: pytest.MonkeyPatch, *missing: str) -> None:
-    real = importlib.util.find_spec
+def uninstall(monkeypatch: pytest.MonkeyPatch, *modules: str) -> None:
+    find_spec = importlib.util.find_spec
 
     def find(name: str) -> ModuleSpec | None:
-        return None if name in missing else real(name)
+        return None if name in modules else find_spec(name)
 
-    monkeypatch.setattr("cli.commands.doctor.importlib.util.find_spec", find)
+    monkeypatch.setattr(importlib.util, "find_spec", find)
 
 
-def test_a_machine_that_has_everything_is_well(capsys: pytest.CaptureFixture[str]) -> None:
+def test_on_a_complete_installation_every_check_is_good(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--json"]) == 0
     found = {row["what"]: row for row in json.loads(capsys.readouterr().out)}
     assert set(found) == {"python", "engine", "memory", "weights", "redis", "data folder", "port"}
@@ -34,47 +33,50 @@ def test_a_machine_that_has_everything_is_well(capsys: pytest.CaptureFixture[str
     assert "lite" in found["weights"]["told"]
 
 
-def test_a_plain_install_is_well_and_told_what_is_absent(
+def test_on_a_plain_installation_the_missing_parts_are_absent_not_broken(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    without(monkeypatch, "torch", "redis", "psutil")
-    assert doctor.engine().verdict is Verdict.ABSENT
-    assert "nst[engine]" in doctor.engine().advice
-    assert "nst[embedded]" in doctor.redis().advice
+    uninstall(monkeypatch, "torch", "redis", "psutil")
+    assert check_engine().verdict is Verdict.ABSENT
+    assert "nst[engine]" in check_engine().advice
+    assert "nst[embedded]" in check_redis().advice
     assert main(["doctor"]) == 0
-    assert "nst[engine]" in capsys.readouterr().out  # the brackets are no markup
+    assert "nst[engine]" in capsys.readouterr().out  # rich does not take the brackets for markup
 
 
-def test_a_redis_that_does_not_answer_is_broken_and_its_password_not_shown(
+def test_a_redis_that_does_not_respond_is_broken_and_its_password_is_hidden(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("NST_REDIS_URL", "redis://:sesame@127.0.0.1:1/0")
     assert main(["doctor"]) == 1
     told = capsys.readouterr()
     assert told.err == "nst: broken: redis\n"
+    assert "127.0.0.1:1/0" in told.out
     assert "sesame" not in told.out
 
 
-def test_a_redis_that_answers_is_named_with_its_version(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_redis_that_responds_is_good(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NST_REDIS_URL", redis_url)
-    assert doctor.redis().verdict is Verdict.GOOD
-    assert redis_url in doctor.redis().told
+    assert check_redis().verdict is Verdict.GOOD
+    assert redis_url in check_redis().found
 
 
-def test_a_data_folder_that_cannot_be_is_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_data_folder_that_cannot_be_created_is_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("NST_DATA_DIR", str(tmp_path / "file" / "in"))
-    assert doctor.data_folder().verdict is Verdict.BROKEN
+    assert check_data_folder().verdict is Verdict.BROKEN
 
 
-def test_a_taken_port_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_in_use_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        monkeypatch.setenv("NST_PORT", str(port))
+        assert check_port().found == f"{port} is free"  # bound, but not listening
         listener.listen()
-        monkeypatch.setenv("NST_PORT", str(listener.getsockname()[1]))
-        assert "is taken" in doctor.port().told
+        assert check_port().found == f"{port} is in use"
 
 
-def test_a_port_that_is_no_number_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_that_is_not_a_number_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NST_PORT", "eighty")
-    assert doctor.port().verdict is Verdict.BROKEN
+    assert check_port().verdict is Verdict.BROKEN

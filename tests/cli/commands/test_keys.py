@@ -10,7 +10,7 @@ def service(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NST_REDIS_URL", redis_url)
 
 
-def test_a_key_is_shown_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_secret_of_a_key_is_printed_once(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["keys", "create", "phone"]) == 0
     secret = capsys.readouterr().out.strip()
     assert secret.startswith("nst_")
@@ -20,11 +20,14 @@ def test_a_key_is_shown_once(capsys: pytest.CaptureFixture[str]) -> None:
     assert secret not in shown
 
 
-def test_a_revoked_key_is_listed_as_such(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_revoked_key_is_listed_as_revoked(capsys: pytest.CaptureFixture[str]) -> None:
     main(["keys", "create", "phone"])
     key_id = capsys.readouterr().err.split()[0]
     assert main(["keys", "revoke", key_id]) == 0
     assert capsys.readouterr().out == f"{key_id} (phone) revoked\n"
+    assert main(["keys", "list"]) == 0
+    header, row = capsys.readouterr().out.splitlines()
+    assert row[header.index("REVOKED") :].startswith("20")
 
 
 def test_revoking_an_unknown_key_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -32,15 +35,15 @@ def test_revoking_an_unknown_key_is_one_line(capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().err == "nst: There is no API key k1.\n"
 
 
-def test_no_redis_is_one_line(
+def test_a_redis_that_does_not_respond_is_one_line(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("NST_REDIS_URL", f"unix://{tmp_path}/none.sock")
     assert main(["keys", "list"]) == 1
-    assert capsys.readouterr().err == "nst: Redis does not answer: start `nst up`, or set NST_REDIS_URL\n"
+    assert capsys.readouterr().err == "nst: Redis does not respond: start `nst up`, or set NST_REDIS_URL\n"
 
 
-def test_each_key_has_a_webhook_secret_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_key_has_its_own_webhook_secret(capsys: pytest.CaptureFixture[str]) -> None:
     shown = []
     for name in ("phone", "tablet"):
         main(["keys", "create", name])

@@ -4,19 +4,19 @@ from pathlib import Path
 import pytest
 
 from cli.main import main
-from nst_engine.spec.presets import PRESETS
+from nst_engine import PRESETS
 
 DOCS = Path(__file__).parents[3] / "docs"
 
 
-def test_presets_are_listed_with_what_they_are_and_their_source(capsys: pytest.CaptureFixture[str]) -> None:
+def test_presets_are_listed_with_model_description_and_source(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["presets"]) == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert all(f"{preset.name} {preset.config.model} {preset.summary[:20]}" in shown for preset in PRESETS.values())
     assert "Johnson 2015" in shown
 
 
-def test_one_preset_is_shown_with_source_exactness_and_values(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_single_preset_is_shown_with_source_exactness_and_values(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["presets", "classic-lbfgs"]) == 0
     shown = capsys.readouterr().out
     preset = PRESETS["classic-lbfgs"]
@@ -24,25 +24,26 @@ def test_one_preset_is_shown_with_source_exactness_and_values(capsys: pytest.Cap
     assert preset.source in shown
     assert preset.exactness in shown
     rows = [line.split() for line in shown.splitlines()]
-    assert ["losses", "style_weight", "1000000", "1"] in rows  # the last is that of `default`
-    assert ["basic", "steps", "300"] in rows  # as in `default`
+    assert ["losses", "style_weight", "1000000", "1"] in rows  # the last column is the value in `default`
+    assert ["basic", "steps", "300"] in rows  # the same as in `default`
 
 
-def test_presets_as_json_carry_every_value(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_lists_every_value(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["presets", "--json"]) == 0
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
     assert set(rows) == set(PRESETS)
-    assert rows["default"]["params"]["max_size"] == PRESETS["default"].config.max_size
+    for name, preset in PRESETS.items():
+        assert rows[name]["params"] == preset.config.model_dump(mode="json")
 
 
-def test_one_preset_as_json_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_of_a_single_preset_is_an_object(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["presets", "deep-content", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["params"]["content_layers"] == {"conv5_2": 1}
 
 
-def test_an_unknown_preset_is_refused_with_the_names_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_preset_is_refused_with_the_known_names(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["presets", "gatys"]) == 2
-    assert capsys.readouterr().err.startswith("nst: no preset is called 'gatys'; there are default, five-layer,")
+    assert capsys.readouterr().err.startswith("nst: unknown preset 'gatys'; choose one of default, five-layer,")
 
 
 def test_the_page_of_the_presets_is_up_to_date(capsys: pytest.CaptureFixture[str]) -> None:

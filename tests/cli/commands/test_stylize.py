@@ -19,7 +19,7 @@ def photo(tmp_path: Path) -> Path:
     return path
 
 
-def test_it_writes_the_picture_with_its_parameters(photo: Path, tmp_path: Path) -> None:
+def test_the_result_is_written_with_its_parameters(photo: Path, tmp_path: Path) -> None:
     output = tmp_path / "out.png"
     assert main(["stylize", str(photo), "waves", "-o", str(output), "--seed", "5", *QUICK]) == 0
     with Image.open(output) as picture:
@@ -32,24 +32,36 @@ def test_it_writes_the_picture_with_its_parameters(photo: Path, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("name", "kind"), [("o.jpg", "JPEG"), ("o.JPEG", "JPEG"), ("o.webp", "WEBP"), ("o.tif", "TIFF")]
 )
-def test_the_ending_decides_the_format(photo: Path, tmp_path: Path, name: str, kind: str) -> None:
+def test_the_extension_decides_the_format(photo: Path, tmp_path: Path, name: str, kind: str) -> None:
     assert main(["stylize", str(photo), "waves", "-o", str(tmp_path / name), *QUICK]) == 0
     with Image.open(tmp_path / name) as picture:
         assert picture.format == kind
 
 
-def test_several_styles_and_masks_are_blended(photo: Path, tmp_path: Path) -> None:
+def test_each_style_has_its_weight_and_its_mask(photo: Path, tmp_path: Path) -> None:
     for name, box in (("left", (0, 0, 32, 48)), ("right", (32, 0, 64, 48))):
         mask = Image.new("L", (64, 48))
         mask.paste(255, box)
         mask.save(tmp_path / f"{name}.png")
-    given = ["--style-blend", "3,1", "--mask", str(tmp_path / "left.png"), "--mask", str(tmp_path / "right.png")]
-    output = tmp_path / "out.png"
-    assert main(["stylize", str(photo), "waves", "mosaic", "-o", str(output), *given, *QUICK]) == 0
-    assert output.is_file()
+    masks = ["--mask", str(tmp_path / "left.png"), "--mask", str(tmp_path / "right.png")]
+    swapped = [masks[0], masks[3], masks[2], masks[1]]
+
+    def result(name: str, *options: str) -> bytes:
+        output = tmp_path / f"{name}.png"
+        assert main(["stylize", str(photo), "waves", "mosaic", "-o", str(output), *options, *QUICK]) == 0
+        with Image.open(output) as image:
+            return image.tobytes()
+
+    results = [
+        result("plain"),
+        result("weighted", "--style-blend", "3,1"),
+        result("masked", *masks),
+        result("swapped", *swapped),
+    ]
+    assert len(set(results)) == 4
 
 
-def test_without_a_name_it_is_made_from_both_inputs(
+def test_the_default_file_name_combines_photo_and_style(
     photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -62,13 +74,13 @@ def test_a_tiff_has_16_bits(photo: Path, tmp_path: Path) -> None:
     assert tifffile.imread(tmp_path / "o.tif").dtype == "uint16"
 
 
-def test_json_tells_where_the_picture_is(photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_reports_the_result(photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["stylize", str(photo), "waves", "-o", str(tmp_path / "o.png"), "--json", *QUICK]) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["output"], told["width"], told["iterations"]) == (str(tmp_path / "o.png"), 48, 2)
 
 
-def test_previews_and_a_time_lapse_lie_beside_the_picture(photo: Path, tmp_path: Path) -> None:
+def test_previews_and_a_timelapse_are_written_next_to_the_result(photo: Path, tmp_path: Path) -> None:
     more = ["--preview-every", "1", "--timelapse"]
     assert main(["stylize", str(photo), "waves", "-o", str(tmp_path / "o.png"), *more, *QUICK]) == 0
     made = {path.name for path in tmp_path.iterdir()} - {"photo.png"}
@@ -78,23 +90,23 @@ def test_previews_and_a_time_lapse_lie_beside_the_picture(photo: Path, tmp_path:
 
 
 @pytest.fixture
-def album(photo: Path, tmp_path: Path) -> Path:
+def photos(photo: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "photos"
     folder.mkdir()
     for name in ("a.png", "b.png"):
         (folder / name).write_bytes(photo.read_bytes())
-    (folder / "notes.txt").write_text("no picture")
+    (folder / "notes.txt").write_text("not an image")
     return folder
 
 
 @pytest.mark.parametrize("pattern", ["", "/*.png"])
-def test_a_folder_or_a_pattern_is_painted_photo_by_photo(album: Path, tmp_path: Path, pattern: str) -> None:
-    assert main(["stylize", f"{album}{pattern}", "waves", "-o", str(tmp_path / "out"), *QUICK]) == 0
+def test_every_photo_of_a_folder_or_a_pattern_is_stylized(photos: Path, tmp_path: Path, pattern: str) -> None:
+    assert main(["stylize", f"{photos}{pattern}", "waves", "-o", str(tmp_path / "out"), *QUICK]) == 0
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"a-waves.png", "b-waves.png"}
 
 
-def test_a_folder_of_one_photo_is_a_folder_too(photo: Path, tmp_path: Path) -> None:
-    """Its folder of results is made, and on a second call nothing is painted again."""
+def test_a_folder_with_a_single_photo_is_handled_as_a_folder(photo: Path, tmp_path: Path) -> None:
+    """The output folder is created, and a second call skips the existing result."""
     folder, out = tmp_path / "photos", tmp_path / "out"
     folder.mkdir()
     (folder / "a.png").write_bytes(photo.read_bytes())
@@ -104,34 +116,34 @@ def test_a_folder_of_one_photo_is_a_folder_too(photo: Path, tmp_path: Path) -> N
     assert (out / "a-waves.png").read_text() == "there"
 
 
-def test_what_is_there_is_not_painted_again(album: Path, tmp_path: Path) -> None:
+def test_existing_results_are_skipped(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
     (out / "a-waves.png").write_text("there")
-    assert main(["stylize", str(album), "waves", "-o", str(out), *QUICK]) == 0
+    assert main(["stylize", str(photos), "waves", "-o", str(out), *QUICK]) == 0
     assert (out / "a-waves.png").read_text() == "there"
     assert (out / "b-waves.png").is_file()
 
 
-def test_one_bad_photo_does_not_stop_the_others(
-    album: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_damaged_photo_does_not_stop_the_others(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (album / "a.png").write_text("only words")
-    assert main(["stylize", str(album), "waves", "-o", str(tmp_path / "out"), *QUICK]) == 2
+    (photos / "a.png").write_text("only words")
+    assert main(["stylize", str(photos), "waves", "-o", str(tmp_path / "out"), *QUICK]) == 2
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"b-waves.png"}
-    assert "nst: 1 of 2 pictures could not be painted" in capsys.readouterr().err
+    assert "nst: 1 of 2 photos failed" in capsys.readouterr().err
 
 
 REFUSED = {
     "no such photo": (["none.png", "waves", "-o", "out.png"], "none.png: no such file"),
-    "no picture": (["words.png", "waves", "-o", "out.png"], "words.png: the file is not a picture"),
+    "not an image": (["words.png", "waves", "-o", "out.png"], "words.png: the file is not a picture"),
     "an empty file": (["empty.png", "waves", "-o", "out.png"], "empty.png: the file is empty"),
-    "no such style": (["photo.png", "fresco", "-o", "out.png"], "no built-in style of that name (see `nst styles`)"),
-    "no format": (["photo.png", "waves", "-o", "out.gif"], "--output: out.gif has none of the endings"),
-    "nothing in the folder": (["nothing", "waves", "-o", "out.png"], "nothing: no picture there"),
-    "a pattern of nothing": (["*.heic", "waves", "-o", "out.png"], "*.heic: no picture there"),
-    "one file for many": (["*.png", "waves", "-o", "out.png"], "--output: out.png is one file, but there are"),
-    "no folder": (["photo.png", "waves", "-o", "nowhere/out.png"], "--output: there is no folder nowhere"),
+    "no such style": (["photo.png", "fresco", "-o", "out.png"], "fresco: neither a file nor a built-in style"),
+    "no format": (["photo.png", "waves", "-o", "out.gif"], "--output: out.gif must end in one of"),
+    "nothing in the folder": (["nothing", "waves", "-o", "out.png"], "nothing: no images found"),
+    "a pattern of nothing": (["*.heic", "waves", "-o", "out.png"], "*.heic: no images found"),
+    "one file for many": (["*.png", "waves", "-o", "out.png"], "--output: out.png is a single file, but there are"),
+    "no folder": (["photo.png", "waves", "-o", "nowhere/out.png"], "--output: the folder nowhere does not exist"),
     "no size": (["photo.png", "waves", "-o", "out.png", "--max-size", "0"], "--max-size: "),
     "a negative size": (["photo.png", "waves", "-o", "out.png", "--max-size", "-1"], "--max-size: "),
     "an unknown model": (["photo.png", "waves", "-o", "out.png", "--model", "vgg99"], "--model: "),
@@ -147,13 +159,13 @@ REFUSED = {
     ),
     "one mask for two styles": (
         ["photo.png", "waves", "discs", "-o", "out.png", "--mask", "photo.png"],
-        "--mask: give none, or one for each of the 2 styles",
+        "--mask: give no mask, or one for each of the 2 styles",
     ),
 }
 
 
 @pytest.mark.parametrize("what", REFUSED)
-def test_bad_input_is_one_line_and_code_2_and_leaves_no_file(
+def test_invalid_input_is_one_line_and_code_2_and_leaves_no_file(
     what: str, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments, message = REFUSED[what]

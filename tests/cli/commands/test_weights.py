@@ -18,7 +18,7 @@ MODEL = "squeezenet1_1"
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Release, bytes]:
-    """Return a file of the right shape as torchvision would publish it: its name begins its hash."""
+    """Return a file as torchvision publishes it: right tensor shapes, and a name with the start of its hash."""
     path = tmp_path_factory.mktemp("published") / "whole.pth"
     torch.manual_seed(0)
     torch.save(torchvision.models.squeezenet1_1().state_dict(), path)
@@ -36,7 +36,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def mirror(published: tuple[Release, bytes], folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirror]:
-    """Serve the published file at NST_WEIGHTS_MIRROR, as the release there is."""
+    """Serve the published file at NST_WEIGHTS_MIRROR, as the only release."""
     release, data = published
     monkeypatch.setitem(RELEASES, MODEL, release)
     monkeypatch.setitem(weights.HUB_FILES, MODEL, release.file)
@@ -52,7 +52,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_pulling_keeps_the_layers_that_presets_need(
+def test_pull_keeps_only_the_layers_that_presets_use(
     mirror: Mirror, folder: Path, published: tuple[Release, bytes], capsys: Captured
 ) -> None:
     assert main(["weights", "pull", "-q", MODEL]) == 0
@@ -63,7 +63,7 @@ def test_pulling_keeps_the_layers_that_presets_need(
     assert pretrained.verify(folder / release.kept_file, MODEL) == "fire7"
 
 
-def test_pulling_again_fetches_nothing(mirror: Mirror, folder: Path, capsys: Captured) -> None:
+def test_pulling_again_downloads_nothing(mirror: Mirror, folder: Path, capsys: Captured) -> None:
     main(["weights", "pull", "-q", MODEL])
     first = capsys.readouterr().out
     assert main(["weights", "pull", "-q", MODEL]) == 0
@@ -71,7 +71,7 @@ def test_pulling_again_fetches_nothing(mirror: Mirror, folder: Path, capsys: Cap
     assert len(mirror.asked) == 1
 
 
-def test_pulling_every_layer_fetches_what_was_not_kept(
+def test_pulling_all_layers_downloads_the_file_again(
     mirror: Mirror, folder: Path, published: tuple[Release, bytes]
 ) -> None:
     main(["weights", "pull", "-q", MODEL])
@@ -80,7 +80,7 @@ def test_pulling_every_layer_fetches_what_was_not_kept(
     assert pretrained.verify(folder / published[0].kept_file, MODEL) == "fire9"
 
 
-def test_without_a_folder_torch_hub_s_cache_is_filled(
+def test_without_a_folder_the_file_goes_to_torch_hubs_cache(
     mirror: Mirror, published: tuple[Release, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("NST_WEIGHTS_DIR")
@@ -88,13 +88,13 @@ def test_without_a_folder_torch_hub_s_cache_is_filled(
     assert names(tmp_path / "torch" / "hub" / "checkpoints") == [published[0].kept_file]
 
 
-def test_an_interrupted_pull_goes_on(
+def test_an_interrupted_pull_resumes(
     mirror: Mirror, folder: Path, published: tuple[Release, bytes], capsys: Captured
 ) -> None:
     release, _ = published
     mirror.cuts = [100_000, *[0] * 9]
     assert main(["weights", "pull", "-q", MODEL]) == 1
-    assert "goes on where this one ended" in capsys.readouterr().err
+    assert "run the same command again to resume" in capsys.readouterr().err
     assert names(folder) == [f".{release.file}.part"]
     mirror.cuts = []
     assert main(["weights", "pull", "-q", MODEL]) == 0
@@ -102,7 +102,7 @@ def test_an_interrupted_pull_goes_on(
     assert names(folder) == [release.kept_file]
 
 
-def test_a_part_that_does_not_belong_is_fetched_afresh(
+def test_a_partial_download_of_another_file_is_started_over(
     mirror: Mirror, folder: Path, published: tuple[Release, bytes]
 ) -> None:
     release, _ = published
@@ -112,19 +112,19 @@ def test_a_part_that_does_not_belong_is_fetched_afresh(
     assert names(folder) == [release.kept_file]
 
 
-def test_a_file_of_another_hash_is_told_and_removed(
+def test_a_file_with_the_wrong_hash_is_reported_and_deleted(
     mirror: Mirror, folder: Path, published: tuple[Release, bytes], capsys: Captured
 ) -> None:
     release, data = published
     mirror.files[release.file] = data[:-1] + b"?"
     assert main(["weights", "pull", "-q", MODEL]) == 1
     told = capsys.readouterr().err
-    assert f"its SHA-256 should begin with {release.sha256}, it is " in told
+    assert f"but should begin with {release.sha256}; deleted it" in told
     assert told.count("\n") == 1
     assert names(folder) == []
 
 
-def test_a_mirror_without_the_file_is_told(mirror: Mirror, folder: Path, capsys: Captured) -> None:
+def test_a_mirror_without_the_file_is_reported(mirror: Mirror, folder: Path, capsys: Captured) -> None:
     mirror.files.clear()
     assert main(["weights", "pull", "-q", MODEL]) == 1
     assert "404 Not Found" in capsys.readouterr().err
@@ -133,14 +133,14 @@ def test_a_mirror_without_the_file_is_told(mirror: Mirror, folder: Path, capsys:
 
 @pytest.mark.parametrize(
     ("model", "told"),
-    [("vgg18", "no network is called 'vgg18'; there are lite, vgg19"), ("lite", "lite is part of the package")],
+    [("vgg18", "unknown network 'vgg18'; choose one of lite, vgg19"), ("lite", "lite is part of nst")],
 )
-def test_what_cannot_be_pulled_is_bad_input(folder: Path, model: str, told: str, capsys: Captured) -> None:
+def test_a_network_without_a_download_is_refused(folder: Path, model: str, told: str, capsys: Captured) -> None:
     assert main(["weights", "pull", model]) == 2
     assert told in capsys.readouterr().err
 
 
-def test_a_mirror_that_is_no_address_is_bad_input(
+def test_a_mirror_that_is_not_a_url_is_invalid_input(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
     monkeypatch.setenv("NST_WEIGHTS_MIRROR", "ftp.example")
@@ -151,12 +151,12 @@ def test_a_mirror_that_is_no_address_is_bad_input(
 # Verify
 
 
-def test_good_files_are_verified_with_their_hash(mirror: Mirror, folder: Path, capsys: Captured) -> None:
+def test_valid_files_are_reported_with_their_hash(mirror: Mirror, folder: Path, capsys: Captured) -> None:
     main(["weights", "pull", "-q", MODEL])
     capsys.readouterr()
     assert main(["weights", "verify", MODEL]) == 0
     (path,) = folder.iterdir()
-    assert capsys.readouterr().out == f"{MODEL}: {path}: good up to fire7, sha256 {weights.found_hash(path)}\n"
+    assert capsys.readouterr().out == f"{MODEL}: {path}: valid up to fire7, sha256 {weights.found_hash(path)}\n"
 
 
 @pytest.mark.parametrize(
@@ -183,15 +183,15 @@ def test_a_damaged_file_is_replaced_by_pulling(mirror: Mirror, folder: Path) -> 
     assert pretrained.verify(path, MODEL) == "fire7"
 
 
-def test_a_named_network_that_is_not_here_fails_the_check(folder: Path, capsys: Captured) -> None:
+def test_a_named_network_without_a_file_fails_the_check(folder: Path, capsys: Captured) -> None:
     assert main(["weights", "verify", "vgg16"]) == 1
-    assert capsys.readouterr().out == "vgg16: not here: nst weights pull vgg16\n"
+    assert capsys.readouterr().out == "vgg16: not found; download it with: nst weights pull vgg16\n"
 
 
 # List
 
 
-def test_the_list_says_what_is_here_and_how_to_get_the_rest(mirror: Mirror, folder: Path, capsys: Captured) -> None:
+def test_the_list_shows_each_file_or_how_to_download_it(mirror: Mirror, folder: Path, capsys: Captured) -> None:
     main(["weights", "pull", "-q", MODEL])
     capsys.readouterr()
     assert main(["weights", "list", "--json"]) == 0

@@ -1,5 +1,3 @@
-"""`nst workers`."""
-
 import json
 
 import pytest
@@ -18,12 +16,12 @@ def service(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
 
 
-def test_it_says_that_there_are_none(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_workers_it_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["workers"]) == 0
-    assert capsys.readouterr().err == "no worker is alive\n"
+    assert capsys.readouterr().err == "no workers are running\n"
 
 
-def test_it_shows_device_networks_speed_and_release(
+def test_a_worker_is_listed_with_device_networks_speed_and_version(
     job_settings: JobSettings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     info = WorkerInfo(

@@ -2,18 +2,21 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from cli.errors import CommandError
-from cli.local_service.supervisor import Backoff, Child, Role
+from cli.local_service.supervisor import MAX_LINE_BYTES, Backoff, Child, ProcessSpec
 
-SOON = Backoff(first_seconds=0.001, longest_seconds=0.001)
-WAIT_FOR_EVER = "import signal; print('up', flush=True); signal.pause()"
-DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); signal.pause()"
-WITH_A_CHILD = """
+pytestmark = pytest.mark.anyio
+
+NO_PAUSE = Backoff(first_seconds=0.001, max_seconds=0.001)
+PRINT_PID_AND_WAIT = "import os, signal; print(os.getpid(), flush=True); signal.pause()"
+IGNORE_SIGTERM = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); signal.pause()"
+START_A_GRANDCHILD = """
 import subprocess, sys, signal
 child = subprocess.Popen([sys.executable, '-c', 'import signal; signal.pause()'])
 print(child.pid, flush=True)
@@ -22,159 +25,126 @@ signal.pause()
 
 
 class Log:
-    """What the children said, and a wait until one says something."""
+    """The output of the children, and a wait for some of it."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
         self._changed = asyncio.Event()
 
-    def say(self, who: str, what: str) -> None:
-        self.lines.append(what)
+    def __call__(self, source: str, line: str) -> None:
+        self.lines.append(line)
         self._changed.set()
 
-    async def until(self, is_so: Callable[[list[str]], bool]) -> None:
+    @property
+    def pids(self) -> list[int]:
+        return [int(line) for line in self.lines if line.isdigit()]
+
+    async def until(self, condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(30):
-            while not is_so(self.lines):
+            while not condition():
                 await self._changed.wait()
                 self._changed.clear()
 
 
-def child(log: Log, code: str, *, grace_seconds: float = 20.0, backoff: Backoff = SOON) -> Child:
-    role = Role(
-        name="it", command=(sys.executable, "-c", code), environment=dict(os.environ), grace_seconds=grace_seconds
-    )
-    return Child(role, log.say, backoff=backoff)
+def child(log: Log, code: str, *, grace_seconds: float = 20.0, backoff: Backoff = NO_PAUSE) -> Child:
+    command = (sys.executable, "-c", code)
+    spec = ProcessSpec(name="it", command=command, environment=dict(os.environ), grace_seconds=grace_seconds)
+    return Child(spec, log, backoff=backoff)
+
+
+@asynccontextmanager
+async def supervised(kept: Child) -> AsyncIterator[None]:
+    """Supervise a child for the duration of the block, then stop it."""
+    supervision = asyncio.create_task(kept.supervise())
+    yield
+    await kept.stop()
+    await supervision
 
 
 def is_alive(pid: int) -> bool:
-    """Tell whether a process runs; one that only waits to be collected does not."""
+    """Tell whether a process runs; a zombie does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
 
 
-def test_the_pause_doubles_up_to_the_longest() -> None:
-    backoff = Backoff(first_seconds=0.5, longest_seconds=3)
+async def test_the_pause_doubles_up_to_the_maximum() -> None:
+    backoff = Backoff(first_seconds=0.5, max_seconds=3)
     assert [backoff.pause(n) for n in (1, 2, 3, 4, 400)] == [0.5, 1, 2, 3, 3]
 
 
-def test_failures_count_from_the_start_after_a_good_run() -> None:
-    backoff = Backoff(well_after_seconds=30)
+async def test_failures_count_from_one_after_a_stable_run() -> None:
+    backoff = Backoff(stable_seconds=30)
     assert (backoff.failures(4, ran_seconds=29), backoff.failures(4, ran_seconds=30)) == (5, 1)
 
 
-def test_a_child_that_dies_is_started_again() -> None:
-    async def main() -> None:
-        log = Log()
-        kept = child(log, WAIT_FOR_EVER)
-        keeping = asyncio.create_task(kept.keep())
-        await log.until(lambda lines: "up" in lines)
-        os.kill(kept.pid or 0, signal.SIGKILL)
-        await log.until(lambda lines: lines.count("up") == 2)
-        await kept.end()
-        await keeping
-        assert any("ended with signal SIGKILL" in line for line in log.lines)
-
-    asyncio.run(main())
+async def test_a_killed_child_is_restarted() -> None:
+    log = Log()
+    async with supervised(child(log, PRINT_PID_AND_WAIT)):
+        await log.until(lambda: len(log.pids) == 1)
+        os.kill(log.pids[0], signal.SIGKILL)
+        await log.until(lambda: len(log.pids) == 2)
+    assert "ended with signal SIGKILL; restarting in 0.001 s" in log.lines
 
 
-def test_a_child_that_ends_well_is_started_again_too() -> None:
-    async def main() -> None:
-        log = Log()
-        kept = child(log, "print('up')")
-        keeping = asyncio.create_task(kept.keep())
-        await log.until(lambda lines: lines.count("up") >= 2)
-        await kept.end()
-        await keeping
-
-    asyncio.run(main())
+async def test_a_child_that_exits_without_an_error_is_restarted_too() -> None:
+    log = Log()
+    async with supervised(child(log, "print('up')")):
+        await log.until(lambda: log.lines.count("up") >= 2)
 
 
-def test_a_child_that_refuses_its_settings_is_not_started_again() -> None:
-    async def main() -> None:
-        code = "import sys; print('nst worker: no such device', file=sys.stderr); sys.exit(2)"
-        with pytest.raises(CommandError, match=r"^it cannot run: no such device$") as caught:
-            await child(Log(), code).keep()
-        assert caught.value.exit_code == 2
-
-    asyncio.run(main())
+async def test_a_child_that_refuses_its_settings_is_not_restarted() -> None:
+    code = "import sys; print('nst worker: no such device', file=sys.stderr); sys.exit(2)"
+    with pytest.raises(CommandError, match=r"^it cannot run: no such device$") as caught:
+        await child(Log(), code).supervise()
+    assert caught.value.exit_code == 2
 
 
-def test_a_child_that_fails_too_often_in_a_row_is_not_started_again() -> None:
-    async def main() -> None:
-        log = Log()
-        backoff = Backoff(first_seconds=0.001, longest_seconds=0.001, limit=3)
-        with pytest.raises(CommandError) as caught:
-            await child(log, "print('oh'); raise SystemExit(5)", backoff=backoff).keep()
-        assert log.lines.count("oh") == 3
-        assert str(caught.value) == "it ended 3 times in a row, at last with code 5: oh (NST_RESTART_LIMIT)"
-        assert caught.value.exit_code == 1
-
-    asyncio.run(main())
+async def test_a_child_that_fails_too_often_in_a_row_is_not_restarted() -> None:
+    log = Log()
+    backoff = Backoff(first_seconds=0.001, max_seconds=0.001, limit=3)
+    with pytest.raises(CommandError) as caught:
+        await child(log, "print('oh'); raise SystemExit(5)", backoff=backoff).supervise()
+    assert log.lines.count("oh") == 3
+    assert str(caught.value) == "it ended 3 times in a row, the last time with code 5: oh (NST_RESTART_LIMIT)"
+    assert caught.value.exit_code == 1
 
 
-def test_a_child_that_runs_well_between_its_failures_is_always_started_again() -> None:
-    async def main() -> None:
-        log = Log()
-        backoff = Backoff(first_seconds=0.001, longest_seconds=0.001, well_after_seconds=0, limit=2)
-        kept = child(log, "print('oh')", backoff=backoff)
-        keeping = asyncio.create_task(kept.keep())
-        await log.until(lambda lines: lines.count("oh") == 5)
-        await kept.end()
-        await keeping
-
-    asyncio.run(main())
+async def test_a_child_that_is_stable_between_failures_is_always_restarted() -> None:
+    log = Log()
+    backoff = Backoff(first_seconds=0.001, max_seconds=0.001, stable_seconds=0, limit=2)
+    async with supervised(child(log, "print('oh')", backoff=backoff)):
+        await log.until(lambda: log.lines.count("oh") == 5)
 
 
-def test_ending_waits_for_the_child_to_end_by_itself() -> None:
-    async def main() -> None:
-        log = Log()
-        kept = child(log, WAIT_FOR_EVER)
-        keeping = asyncio.create_task(kept.keep())
-        await log.until(lambda lines: "up" in lines)
-        await kept.end()
-        await keeping
-        assert kept.pid is None
-
-    asyncio.run(main())
+async def test_stopping_waits_until_the_child_has_exited() -> None:
+    log = Log()
+    async with supervised(child(log, PRINT_PID_AND_WAIT)):
+        await log.until(lambda: bool(log.pids))
+    assert not is_alive(log.pids[0])
+    assert len(log.lines) == 1, "neither killed nor restarted"
 
 
-def test_a_child_deaf_to_its_end_is_killed() -> None:
-    async def main() -> None:
-        log = Log()
-        kept = child(log, DEAF, grace_seconds=0.05)
-        keeping = asyncio.create_task(kept.keep())
-        await log.until(lambda lines: "up" in lines)
-        await kept.end()
-        await keeping
-        assert "does not end: killed" in log.lines
-
-    asyncio.run(main())
+async def test_a_child_that_ignores_sigterm_is_killed() -> None:
+    log = Log()
+    async with supervised(child(log, IGNORE_SIGTERM, grace_seconds=0.05)):
+        await log.until(lambda: "up" in log.lines)
+    assert "did not stop in time: killed" in log.lines
 
 
-def test_what_a_child_started_ends_with_it() -> None:
-    async def main() -> None:
-        log = Log()
-        kept = child(log, WITH_A_CHILD)
-        keeping = asyncio.create_task(kept.keep())
-        await log.until(lambda lines: bool(lines))
-        await kept.end()
-        await keeping
-        async with asyncio.timeout(30):  # killed, but the kernel takes its time to bury it
-            while is_alive(int(log.lines[0])):
-                await asyncio.sleep(0)
-
-    asyncio.run(main())
+async def test_a_grandchild_is_stopped_with_the_child() -> None:
+    log = Log()
+    async with supervised(child(log, START_A_GRANDCHILD)):
+        await log.until(lambda: bool(log.pids))
+    async with asyncio.timeout(30):  # it has been killed, but the kernel takes its time
+        while is_alive(log.pids[0]):
+            await asyncio.sleep(0)
 
 
-def test_a_line_too_long_to_hold_is_passed_over() -> None:
-    async def main() -> None:
-        log = Log()
-        kept = child(log, "print('x' * 3_000_000); print('after', flush=True); import signal; signal.pause()")
-        keeping = asyncio.create_task(kept.keep())
-        await log.until(lambda lines: "after" in lines)
-        await kept.end()
-        await keeping
-
-    asyncio.run(main())
+async def test_a_line_over_the_limit_is_dropped() -> None:
+    log = Log()
+    code = "print('x' * 3_000_000); print('after', flush=True); import signal; signal.pause()"
+    async with supervised(child(log, code)):
+        await log.until(lambda: "after" in log.lines)
+    assert max(len(line) for line in log.lines) <= MAX_LINE_BYTES

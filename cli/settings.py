@@ -1,0 +1,71 @@
+"""Settings of the command itself, and how any settings are read from NST_ environment variables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from cli.errors import InputError
+
+PREFIX = "NST_"
+STABLE_SECONDS = 30.0  # a process that has run this long has started well
+
+Settings = TypeVar("Settings", bound=BaseSettings)
+
+
+class CommandSettings(BaseSettings):
+    """Settings that only the command reads."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="ignore")
+
+
+class ConnectionSettings(CommandSettings):
+    """Which service `nst jobs` talks to, and with which key."""
+
+    server: str = Field("http://127.0.0.1:8000", description="URL of the service for `nst jobs`.", pattern="^https?://")
+    api_key: SecretStr | None = Field(None, description="API key for `nst jobs`, if the service requires one.")
+
+
+class SupervisorSettings(CommandSettings):
+    """When `nst up` gives up."""
+
+    restart_limit: int = Field(
+        8,
+        ge=0,
+        description="`nst up` exits when the API, the worker or Redis has ended this many times in a row, "
+        f"each time within {STABLE_SECONDS:g} s of its start (8 times take about a minute). 0: never.",
+    )
+
+
+class WeightsSettings(CommandSettings):
+    """Where weights are kept and downloaded from."""
+
+    weights_dir: Path | None = Field(None, description="Folder of the network weights. Empty: torch hub's cache.")
+    weights_mirror: str = Field(
+        "https://download.pytorch.org/models",
+        description="URL that `nst weights pull` downloads PyTorch's files from, under PyTorch's names.",
+        pattern="^https?://",
+    )
+    weights_timeout_seconds: float = Field(
+        30, description="`nst weights pull` gives up when the server sends nothing for this many seconds.", gt=0
+    )
+
+
+def load_settings(kind: type[Settings], **options: object) -> Settings:
+    """Read settings from the environment; an option that is not None overrides its variable.
+
+    Raises InputError naming the option or the variable whose value is invalid.
+    """
+    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    try:
+        return kind(**given)
+    except ValidationError as error:
+        problems = [f"{_source(str(item['loc'][0]), given)}: {item['msg']}" for item in error.errors()]
+        raise InputError("; ".join(problems)) from None
+
+
+def _source(name: str, given: dict[str, Any]) -> str:
+    return "--" + name.replace("_", "-") if name in given else PREFIX + name.upper()

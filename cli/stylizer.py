@@ -1,0 +1,69 @@
+"""The engine as the commands use it: one configuration, several photos, a progress bar."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cli.errors import InputError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from nst_engine import Network, Step, StyleConfig
+
+
+@dataclass(kw_only=True)
+class Stylizer:
+    """Everything that a run needs except the photo; the network is loaded once, on first use."""
+
+    config: StyleConfig
+    styles: Sequence[Image]
+    masks: Sequence[Image] = ()
+    init_image: Image | None = None
+    device: str = "auto"
+    network: Network | None = None
+
+    def run(self, photo: Image, *, quiet: bool, on_step: Callable[[Step], None] = lambda _: None) -> Step:
+        """Run the engine to the end behind a progress bar and return the last step."""
+        from cli.terminal import progress_bar
+
+        last, steps = None, self._steps(photo)  # errors in the input come before the bar is drawn
+        with progress_bar(quiet=quiet) as bar:
+            task = bar.add_task("stylizing", total=None, loss="-", note="")
+            for last in steps:
+                note = f"{last.width} x {last.height}"
+                bar.update(task, total=last.total, completed=last.iteration, loss=f"{last.loss:.4g}", note=note)
+                on_step(last)
+        if last is None:
+            raise InputError("--steps: the run has no steps")
+        return last
+
+    def _steps(self, photo: Image) -> Iterator[Step]:
+        from cli.commands.weights import weights_folder
+        from nst_engine import load_network, stylize
+        from nst_engine.tensors import to_tensor
+
+        device = select_device(self.device)
+        self.network = self.network or load_network(self.config, device=device, weights_dir=weights_folder())
+        return stylize(
+            to_tensor(photo),
+            [to_tensor(style) for style in self.styles],
+            self.config,
+            masks=[to_tensor(mask).mean(0) for mask in self.masks] or None,
+            init_image=to_tensor(self.init_image) if self.init_image else None,
+            device=device,
+            network=self.network,
+        )
+
+
+def select_device(name: str) -> str:
+    """Return the fastest device that `--device` selects; raises InputError."""
+    from nst_engine.machine.devices import list_devices, select_devices
+    from nst_engine.spec.errors import DeviceError
+
+    try:
+        return select_devices(name, list_devices())[0].name
+    except DeviceError as error:
+        raise InputError(f"--device: {error.message}") from None
