@@ -1,4 +1,4 @@
-"""Serving stored files: conditional requests and byte ranges, in pieces, from any storage."""
+"""Downloads of pictures: content negotiation, conditional requests and byte ranges."""
 
 import io
 import re
@@ -12,93 +12,134 @@ from fastapi.responses import StreamingResponse
 
 from api.problems import ProblemError
 from api.responses import matches
+from nst_engine.images.reading import WRITABLE
 
-PIECE = 256 * 1024
+CHUNK_BYTES = 256 * 1024
+FORMAT_BY_MEDIA_TYPE = {form.media_type: name for name, form in WRITABLE.items()}
 RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
-@dataclass(frozen=True, kw_only=True)
-class File:
-    """What is sent: an open file, and what the client is told of it."""
+def negotiate_format(stored: str, *, query: str | None, accept: str | None) -> str:
+    """Return the format to send: that of `?format=`, else the best that `Accept` allows, else the stored one.
 
-    file: BinaryIO
-    size: int
+    Raises a 406 if Accept allows none.
+    """
+    if query is not None:
+        return query
+    if not accept:
+        return stored
+    qualities = _parse_accept(accept)
+    names = [stored, *(name for name in WRITABLE if name != stored)]
+    best = max(names, key=lambda name: _quality(WRITABLE[name].media_type, qualities))
+    if _quality(WRITABLE[best].media_type, qualities) <= 0:
+        raise ProblemError(406, "not_acceptable", f"pictures are available as {', '.join(FORMAT_BY_MEDIA_TYPE)}")
+    return best
+
+
+def _parse_accept(accept: str) -> dict[str, float]:
+    qualities = {}
+    for item in accept.split(",")[:50]:
+        media_range, *parameters = (part.strip().lower() for part in item.split(";"))
+        qualities[media_range] = _q_value(parameters)
+    return qualities
+
+
+def _q_value(parameters: list[str]) -> float:
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q":
+            try:
+                return min(1.0, max(0.0, float(value)))
+            except ValueError:
+                return 0.0
+    return 1.0
+
+
+def _quality(media_type: str, qualities: dict[str, float]) -> float:
+    """Return the quality of a media type; the most specific range counts."""
+    for media_range in (media_type, media_type.partition("/")[0] + "/*", "*/*"):
+        if media_range in qualities:
+            return qualities[media_range]
+    return 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Download:
+    """A picture as HTTP describes it; browsers keep it for an hour if it is `inline` and not `changing`."""
+
     etag: str
     media_type: str
-    name: str
+    filename: str
+    inline: bool
+    changing: bool = False
 
-    @classmethod
-    def of(cls, data: bytes, *, etag: str, media_type: str, name: str) -> "File":
-        """Make a file of bytes."""
-        return cls(file=io.BytesIO(data), size=len(data), etag=etag, media_type=media_type, name=name)
+    def not_modified(self, request: Request) -> Response | None:
+        """Return a 304 if the client has the picture already."""
+        if matches(request.headers.get("if-none-match"), self.etag):
+            return Response(status_code=304, headers=self._headers())
+        return None
+
+    def send(self, request: Request, file: BinaryIO, size: int) -> Response:
+        """Send the file, or the range of it that the client asks for, and close it."""
+        try:
+            selected = self._requested_range(request, size)
+        except ProblemError:
+            file.close()
+            raise
+        first, last = selected or (0, size - 1)
+        headers = {**self._headers(), "Content-Length": str(last - first + 1)}
+        if selected is not None:
+            headers["Content-Range"] = f"bytes {first}-{last}/{size}"
+        status = 200 if selected is None else 206
+        chunks = _chunks(file, first, last - first + 1)
+        return StreamingResponse(chunks, status_code=status, media_type=self.media_type, headers=headers)
+
+    def send_bytes(self, request: Request, data: bytes) -> Response:
+        """Send a picture that is in memory, as `send` does."""
+        return self.send(request, io.BytesIO(data), len(data))
+
+    def _headers(self) -> dict[str, str]:
+        disposition = "inline" if self.inline else "attachment"
+        return {
+            "ETag": self.etag,
+            "Cache-Control": "private, max-age=3600" if self.inline and not self.changing else "private, no-cache",
+            "Content-Disposition": f'{disposition}; filename="{self.filename}"',
+            "X-Content-Type-Options": "nosniff",
+            "Accept-Ranges": "bytes",
+            "Vary": "Accept, Authorization",
+        }
+
+    def _requested_range(self, request: Request, size: int) -> tuple[int, int] | None:
+        header, if_range = request.headers.get("range"), request.headers.get("if-range")
+        if header is None or (if_range is not None and if_range.strip() != self.etag):
+            return None
+        return _parse_range(header, size)
 
 
-def headers_of(etag: str, name: str, *, inline: bool, changing: bool = False) -> dict[str, str]:
-    """Return what is said of a file whether or not it is sent; browsers are not to show it as a page."""
-    disposition = "inline" if inline else "attachment"
-    return {
-        "ETag": etag,
-        "Cache-Control": "private, max-age=3600" if inline and not changing else "private, no-cache",
-        "Content-Disposition": f'{disposition}; filename="{name}"',
-        "X-Content-Type-Options": "nosniff",
-        "Accept-Ranges": "bytes",
-        "Vary": "Accept, Authorization",
-    }
-
-
-def not_modified(request: Request, etag: str, headers: dict[str, str]) -> Response | None:
-    """Answer 304 where the client has the file already."""
-    if matches(request.headers.get("if-none-match"), etag):
-        return Response(status_code=304, headers=headers)
-    return None
-
-
-def send(request: Request, file: File, headers: dict[str, str]) -> Response:
-    """Send a file, or the range of it that is asked for."""
-    wanted = request.headers.get("range")
-    if_range = request.headers.get("if-range")
-    if wanted is None or (if_range is not None and if_range.strip() != file.etag):
-        first, last = 0, file.size - 1
-        status = 200
-    else:
-        found = _range(wanted, file.size)
-        status = 200 if found is None else 206
-        first, last = found or (0, file.size - 1)
-    headers = {**headers, "Content-Length": str(last - first + 1)}
-    if status == 206:
-        headers["Content-Range"] = f"bytes {first}-{last}/{file.size}"
-    body = _pieces(file.file, first, last - first + 1)
-    return StreamingResponse(body, status_code=status, media_type=file.media_type, headers=headers)
-
-
-def _range(header: str, size: int) -> tuple[int, int] | None:
-    """Read one range; None for what is not understood, and for several at once: all of it is sent then."""
+def _parse_range(header: str, size: int) -> tuple[int, int] | None:
+    """Return the first and last byte of a range; None, for the whole file, if it is malformed or more than one."""
     found = RANGE.fullmatch(header.strip().replace(" ", ""))
     if found is None or found.groups() == ("", ""):
         return None
     start, end = found.groups()
-    if not start:
-        first, last = max(0, size - int(end)), size - 1
-        unsatisfiable = int(end) == 0
-    else:
+    if start:
         first, last = int(start), min(int(end), size - 1) if end else size - 1
-        unsatisfiable = first >= size
-        if not unsatisfiable and last < first:
-            return None
-    if unsatisfiable:
+    else:
+        first, last = max(0, size - int(end)), size - 1
+    if first >= size:
         headers = {"Content-Range": f"bytes */{size}"}
-        raise ProblemError(416, "range_not_satisfiable", "the file has no such bytes", headers=headers)
-    return first, last
+        raise ProblemError(416, "range_not_satisfiable", "the file does not have these bytes", headers=headers)
+    return (first, last) if first <= last else None
 
 
-async def _pieces(file: BinaryIO, first: int, count: int) -> AsyncIterator[bytes]:
+async def _chunks(file: BinaryIO, first: int, count: int) -> AsyncIterator[bytes]:
     try:
         await to_thread.run_sync(file.seek, first)
         while count > 0:
-            piece = await to_thread.run_sync(file.read, min(PIECE, count))
-            if not piece:
+            chunk = await to_thread.run_sync(file.read, min(CHUNK_BYTES, count))
+            if not chunk:
                 return
-            count -= len(piece)
-            yield piece
+            count -= len(chunk)
+            yield chunk
     finally:
         file.close()

@@ -1,4 +1,4 @@
-"""Events for many listeners from one reader: a process holds one Redis connection for all its event streams."""
+"""Job events for many listeners: one reader, with one Redis connection, serves every event stream of a process."""
 
 import asyncio
 import contextlib
@@ -9,30 +9,28 @@ from typing import Protocol
 from jobs.errors import JobsError
 from jobs.model import Event
 
-BLOCK_SECONDS = 0.25  # a job that nobody listened to yet joins the next read
+BLOCK_SECONDS = 0.25  # a job with its first listener joins the next read, so this delays its first event at most
 RETRY_SECONDS = 1.0
-KEPT = 256  # events of a job held in memory for all its listeners together
+BUFFERED_EVENTS = 256  # per job, shared by all its listeners
 
 Position = tuple[int, int]
 
 
-class Source(Protocol):
-    """Where events come from; JobClient is one."""
+class EventSource(Protocol):
+    """Where events come from, such as a JobStore."""
 
-    async def events(
-        self, after: Mapping[str, str], *, block_seconds: float = 0.0, count: int = 100
-    ) -> Mapping[str, Sequence[Event]]:
-        """Read events of several jobs."""
+    async def events(self, after: Mapping[str, str], *, block_seconds: float = 0.0) -> Mapping[str, Sequence[Event]]:
+        """Read the events of several jobs, each after the given id."""
 
 
 def position(event_id: str) -> Position:
-    """Turn the id of an event into something that can be compared."""
+    """Return the position of an event in its stream, which can be compared."""
     milliseconds, _, number = event_id.partition("-")
     return int(milliseconds), int(number or 0)
 
 
 class _Channel:
-    """The latest events of one job. `start` is the place before the oldest one held."""
+    """The latest events of one job; `start` is the position before the oldest buffered event."""
 
     def __init__(self, last_id: str) -> None:
         self.last_id = last_id
@@ -40,39 +38,39 @@ class _Channel:
         self.listeners = 0
         self.changed = asyncio.Event()
         self._events: list[Event] = []
-        self._places: list[Position] = []
+        self._positions: list[Position] = []
 
     def append(self, events: Sequence[Event]) -> None:
         self._events += events
-        self._places += [position(event.id) for event in events]
+        self._positions += [position(event.id) for event in events]
         self.last_id = events[-1].id
-        surplus = len(self._events) - KEPT
+        surplus = len(self._events) - BUFFERED_EVENTS
         if surplus > 0:
-            self.start = self._places[surplus - 1]
-            del self._events[:surplus], self._places[:surplus]
-        # Whoever waits holds the old event; the next wait is for the next change.
+            self.start = self._positions[surplus - 1]
+            del self._events[:surplus], self._positions[:surplus]
+        # Waiting listeners hold the old asyncio.Event; later ones wait for the next change.
         self.changed.set()
         self.changed = asyncio.Event()
 
     def after(self, place: Position) -> list[Event] | None:
-        """Return the events after a place, or None if some of them are no longer held."""
+        """Return the events after a position, or None if some of them are no longer buffered."""
         if place < self.start:
             return None
-        return self._events[bisect_right(self._places, place) :]
+        return self._events[bisect_right(self._positions, place) :]
 
 
 class EventHub:
-    """Share one reader among all listeners; each keeps its own place, so a slow one misses nothing and costs little."""
+    """Share one reader among all listeners; each keeps its own position, so a slow one misses nothing."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: EventSource) -> None:
         self._source = source
         self._channels: dict[str, _Channel] = {}
         self._reader: asyncio.Task[None] | None = None
         self._stopping = False
         self.listeners = 0
 
-    async def batches(self, job_id: str, after: str, *, idle_seconds: float) -> AsyncGenerator[Sequence[Event], None]:
-        """Yield the events of a job after an id as they come; an empty batch says that none came for a while."""
+    async def listen(self, job_id: str, after: str, *, idle_seconds: float) -> AsyncGenerator[Sequence[Event], None]:
+        """Yield the events of a job after an id as they arrive; yield () when none has arrived for `idle_seconds`."""
         self.listeners += 1
         channel = self._join(job_id, after)
         try:
@@ -93,7 +91,7 @@ class EventHub:
             self._leave(job_id, channel)
 
     def stop(self) -> None:
-        """Let every listener go, to come back to another process."""
+        """End every stream; the clients reconnect, to another process if there is one."""
         self._stopping = True
         for channel in self._channels.values():
             channel.changed.set()
@@ -126,10 +124,10 @@ class EventHub:
             try:
                 found = await self._source.events(after, block_seconds=BLOCK_SECONDS)
             except JobsError:
-                await asyncio.sleep(RETRY_SECONDS)  # Redis is away; listeners get heartbeats meanwhile
+                await asyncio.sleep(RETRY_SECONDS)  # Redis is not available; listeners get heartbeats meanwhile
                 continue
             for job_id, events in found.items():
                 channel = self._channels.get(job_id)
-                # A channel that ended and began anew meanwhile has a place of its own.
+                # A channel that was closed and opened again during the read starts elsewhere.
                 if channel is not None and events and channel.last_id == after[job_id]:
                     channel.append(events)

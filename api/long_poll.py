@@ -1,49 +1,51 @@
-"""`Prefer: wait=N`: holding an answer back until the job has ended, or the time is over."""
+"""`Prefer: wait=N`: hold the answer back until the job has ended or the time is up."""
 
 import asyncio
 import re
 import time
 
-from api.security.auth import Caller
-from api.services import Services
-from jobs.model import Event, Job
+from api.event_hub import EventHub
+from jobs.model import Job
+from jobs.store.job_store import JobStore
 
 WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})\"?(?:$|[,;\s])", re.IGNORECASE)
-LOOK_SECONDS = 5.0
+RECHECK_SECONDS = 5.0
 
 
-def wanted_seconds(prefer: str | None, *, most: int) -> int:
-    """Read the wait preference; what is not understood is no preference (RFC 7240)."""
+def preferred_wait(prefer: str | None, *, limit: int) -> int:
+    """Return the seconds of the wait preference; what cannot be parsed is ignored (RFC 7240)."""
     found = WAIT.search(prefer or "")
-    return min(int(found.group(1)), most) if found else 0
+    return min(int(found.group(1)), limit) if found else 0
 
 
-async def until_ended(services: Services, caller: Caller, job: Job, seconds: int) -> Job:
-    """Return the job when it has ended, or as it is when the time is over."""
-    if seconds == 0 or services.waiting >= services.settings.max_waiting_requests:
-        return job
-    services.waiting += 1
-    try:
-        async with asyncio.timeout(seconds):
-            await _ended(services, caller, job)
-    except TimeoutError:
-        pass
-    finally:
-        services.waiting -= 1
-    return await services.client.get(job.id, caller.owner)
+class LongPoll:
+    """Wait for jobs on behalf of clients, at most `limit` of them at a time."""
 
+    def __init__(self, store: JobStore, event_hub: EventHub, *, limit: int) -> None:
+        self._store, self._event_hub, self._limit = store, event_hub, limit
+        self._waiting = 0
 
-async def _ended(services: Services, caller: Caller, job: Job) -> None:
-    began = time.monotonic()
-    async for events in services.hub.batches(job.id, "0", idle_seconds=LOOK_SECONDS):
-        if any(_is_last(event) for event in events):
-            return
-        # Events may have been trimmed before we came; the record is the truth.
-        if not events or time.monotonic() - began > LOOK_SECONDS:
-            began = time.monotonic()
-            if (await services.client.get(job.id, caller.owner)).status.is_terminal:
+    async def wait_until_ended(self, job: Job, seconds: int) -> Job:
+        """Return the job when it has ended, or as it is when the time is up or too many clients wait already."""
+        if seconds == 0 or self._waiting >= self._limit:
+            return job
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(seconds):
+                await self._wait_for_end(job)
+        except TimeoutError:
+            pass
+        finally:
+            self._waiting -= 1
+        return await self._store.get(job.id, job.owner)
+
+    async def _wait_for_end(self, job: Job) -> None:
+        checked = time.monotonic()
+        async for events in self._event_hub.listen(job.id, "0", idle_seconds=RECHECK_SECONDS):
+            if any(event.type == "completed" for event in events):
                 return
-
-
-def _is_last(event: Event) -> bool:
-    return event.type == "completed"
+            # The stream may have been trimmed before the first read, so the record is checked too.
+            if not events or time.monotonic() - checked > RECHECK_SECONDS:
+                checked = time.monotonic()
+                if (await self._store.get(job.id, job.owner)).status.is_terminal:
+                    return

@@ -11,8 +11,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
-from api.allowed import allowed_methods
 from jobs import errors as store
 from nst_engine.spec.errors import ConfigError, EngineError, PictureError
 
@@ -69,6 +69,12 @@ class ProblemError(Exception):
         self.errors, self.headers = tuple(errors), dict(headers or {})
 
 
+def invalid_parameters(*fields: InvalidField) -> ProblemError:
+    """Make the 422 that names parameters with an invalid value."""
+    detail = "; ".join(f"{field.pointer.removeprefix('#/')}: {field.detail}" for field in fields[:3])
+    return ProblemError(422, "invalid_parameters", detail or "the parameters are not valid", errors=fields)
+
+
 def problem_response(error: ProblemError, request_id: str) -> Response:
     """Write a refusal."""
     body = Problem(
@@ -92,8 +98,20 @@ def register(app: FastAPI) -> None:
 async def _answer(request: Request, error: Exception) -> Response:
     problem = as_problem(error)
     if problem.status == 405:
-        problem.headers["Allow"] = allowed_methods(request.app, request.url.path)
+        problem.headers["Allow"] = _allowed_methods(request.app, request.url.path)
     return problem_response(problem, request.scope.get("nst.request_id", "-"))
+
+
+def _allowed_methods(app: FastAPI, path: str) -> str:
+    """Return the Allow header for a path; starlette names only the methods of the first route that matches it."""
+    methods: set[str] = set()
+    for template, operations in app.openapi()["paths"].items():
+        pattern, _, _ = compile_path(template)
+        if pattern.fullmatch(path):
+            methods |= {method.upper() for method in operations}
+    if not methods or ("GET" in methods and not path.endswith("/events")):
+        methods |= {"GET", "HEAD"}  # the page's files, and every answer without its body
+    return ", ".join(sorted(methods))
 
 
 def as_problem(error: Exception) -> ProblemError:

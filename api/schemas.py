@@ -1,19 +1,20 @@
-"""What clients see of a job: JobView is the contract, `job_view` writes it without validating what is our own."""
+"""Jobs as JSON: `JobView` is the schema, and `JobSerializer` writes what it describes."""
 
+import json
 import math
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from cachetools import LRUCache
+from pydantic import BaseModel, Field
 
+from api.urls import Urls, job_path
 from jobs.model import Job
 from jobs.status import Priority, Status
 from jobs.timestamps import format_rfc3339
 from nst_engine.spec.config import StyleConfig
-from nst_engine.spec.presets import resolve
 
-Link = Callable[[str], str]
+CACHED_JOBS = 2000
 
 
 class ProgressView(BaseModel):
@@ -69,8 +70,6 @@ class UrlsView(BaseModel):
 class JobView(BaseModel):
     """A job."""
 
-    model_config = ConfigDict(json_schema_extra={"example": {}})
-
     id: str
     status: Status
     attempt: int = Field(description="How often a worker has begun the job.")
@@ -104,13 +103,8 @@ class JobPageView(BaseModel):
     next_cursor: str | None = Field(description="Send it as `cursor` for the next page; null on the last one.")
 
 
-def job_path(job_id: str) -> str:
-    """Return where a job is, below the root path."""
-    return f"/v1/jobs/{job_id}"
-
-
-def job_view(job: Job, *, link: Link, picture: Link) -> dict[str, Any]:
-    """Describe a job; `link` and `picture` turn paths into URLs."""
+def job_view(job: Job, urls: Urls) -> dict[str, Any]:
+    """Return a job as JobView describes it, without validating the service's own data."""
     return {
         "id": job.id,
         "status": job.status.value,
@@ -118,102 +112,80 @@ def job_view(job: Job, *, link: Link, picture: Link) -> dict[str, Any]:
         "priority": job.priority.value,
         "queue_position": job.queue_position,
         "queue_eta_seconds": job.queue_eta_seconds,
-        "waiting_for": waiting_for(job),
-        "progress": None if job.progress is None else _fields(job.progress, ProgressView),
+        "waiting_for": _waiting_for(job),
+        "progress": _fields(job.progress, ProgressView),
         "params": dict(job.params),
         "style_names": list(job.inputs.style_names),
         "output_format": job.options.output_format,
-        "created_at": moment(job.created_at),
-        "started_at": moment(job.started_at),
-        "finished_at": moment(job.finished_at),
-        "expires_at": moment(job.expires_at),
-        "cancel_requested_at": moment(job.cancel_requested_at),
+        "created_at": format_rfc3339(job.created_at),
+        "started_at": _optional_time(job.started_at),
+        "finished_at": _optional_time(job.finished_at),
+        "expires_at": _optional_time(job.expires_at),
+        "cancel_requested_at": _optional_time(job.cancel_requested_at),
         "queue_seconds": job.queue_seconds,
         "run_seconds": job.run_seconds,
         "expired": job.expired,
         "retry_of": job.retry_of,
         "request_id": job.request_id,
-        "error": None if job.failure is None else _fields(job.failure, ErrorView),
-        "result": None if job.result is None else _fields(job.result, ResultView),
-        "urls": _urls(job, link, picture),
+        "error": _fields(job.failure, ErrorView),
+        "result": _fields(job.result, ResultView),
+        "urls": _urls(job, urls),
     }
 
 
-def waiting_for(job: Job) -> str | None:
-    """Say what a waiting job waits for if that is more than its turn."""
+def _waiting_for(job: Job) -> str | None:
     if job.serving == 0:
         return f"a worker that has the network {job.model}"
     return None
 
 
-def moment(time: datetime | None) -> str | None:
-    """Format a time; None stays None."""
+def _optional_time(time: datetime | None) -> str | None:
     return None if time is None else format_rfc3339(time)
 
 
-def _fields(value: Any, view: type[BaseModel]) -> dict[str, Any]:
-    return {name: _finite(getattr(value, name)) for name in view.model_fields}
+def _fields(value: Any, view: type[BaseModel]) -> dict[str, Any] | None:
+    return None if value is None else {name: _finite(getattr(value, name)) for name in view.model_fields}
 
 
 def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _urls(job: Job, link: Link, picture: Link) -> dict[str, Any]:
+def _urls(job: Job, urls: Urls) -> dict[str, Any]:
     path, kept = job_path(job.id), not job.expired
     styles = range(len(job.inputs.styles)) if kept else ()
     return {
-        "self": link(path),
-        "cancel": link(f"{path}/cancel"),
-        "retry": link(f"{path}/retry"),
-        "events": link(f"{path}/events"),
-        "content": picture(f"{path}/content") if kept else None,
-        "style": [picture(f"{path}/style/{index}") for index in styles],
-        "preview": picture(f"{path}/preview") if kept and (job.preview or job.result) else None,
-        "result": picture(f"{path}/result") if kept and job.result else None,
-        "timelapse": picture(f"{path}/timelapse") if kept and job.result and job.result.timelapse else None,
+        "self": urls.link(path),
+        "cancel": urls.link(f"{path}/cancel"),
+        "retry": urls.link(f"{path}/retry"),
+        "events": urls.link(f"{path}/events"),
+        "content": urls.picture(f"{path}/content") if kept else None,
+        "style": [urls.picture(f"{path}/style/{index}") for index in styles],
+        "preview": urls.picture(f"{path}/preview") if kept and (job.preview or job.result) else None,
+        "result": urls.picture(f"{path}/result") if kept and job.result else None,
+        "timelapse": urls.picture(f"{path}/timelapse") if kept and job.result and job.result.timelapse else None,
     }
 
 
-def example_job() -> dict[str, Any]:
-    """Return a job for the documentation."""
-    path = "/v1/jobs/0198f1c2-a7f0-7d5a-9d0e-3a4b5c6d7e8f"
-    progress = {"iteration": 120, "total": 300, "scale": 2, "scales": 3, "width": 256, "height": 171, "loss": 0.41}
-    progress |= {"content_loss": 0.3, "style_loss": 0.11, "tv_loss": 0.0}
-    progress |= {"iterations_per_second": 9.5, "eta_seconds": 31.0}
-    return {
-        "id": path.rpartition("/")[2],
-        "status": "running",
-        "attempt": 1,
-        "priority": "interactive",
-        "queue_position": None,
-        "queue_eta_seconds": None,
-        "waiting_for": None,
-        "progress": progress,
-        "params": resolve().model_dump(mode="json"),
-        "style_names": ["waves"],
-        "output_format": "png",
-        "created_at": "2026-01-02T03:04:05.678Z",
-        "started_at": "2026-01-02T03:04:06.012Z",
-        "finished_at": None,
-        "expires_at": None,
-        "cancel_requested_at": None,
-        "queue_seconds": 0.334,
-        "run_seconds": 12.6,
-        "expired": False,
-        "retry_of": None,
-        "request_id": "0f0e0d0c0b0a09080706050403020100",
-        "error": None,
-        "result": None,
-        "urls": {
-            "self": path,
-            "cancel": f"{path}/cancel",
-            "retry": f"{path}/retry",
-            "events": f"{path}/events",
-            "content": f"{path}/content",
-            "style": [f"{path}/style/0"],
-            "preview": f"{path}/preview",
-            "result": None,
-            "timelapse": None,
-        },
-    }
+class JobSerializer:
+    """Write jobs as JSON; a job that has not changed is not written again.
+
+    The store returns the same object for an unchanged job, see `jobs.store.job_reader`.
+    """
+
+    def __init__(self) -> None:
+        self._cache: LRUCache[tuple[str, Urls], tuple[Job, bytes]] = LRUCache(CACHED_JOBS)
+
+    def to_json(self, job: Job, urls: Urls) -> bytes:
+        """Return the JSON of a job."""
+        cached = self._cache.get((job.id, urls))
+        if cached is not None and cached[0] is job:
+            return cached[1]
+        body = json_bytes(job_view(job, urls))
+        self._cache[job.id, urls] = job, body
+        return body
+
+
+def json_bytes(value: Any) -> bytes:
+    """Write the service's own data as JSON, without validating it."""
+    return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()

@@ -1,21 +1,23 @@
-"""What the routes work with: made once at the composition root, handed to each request."""
+"""The parts that the routes work with, made once at start and handed to each request."""
 
-import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated
-from weakref import WeakValueDictionary
 
 from fastapi import Depends, Request
 
-from api.bodies import Bodies
-from api.decoding.pool import DecoderPool
+from api.builtin_styles import BuiltinStyles
+from api.decoding.pool import Decoder
 from api.event_hub import EventHub
+from api.long_poll import LongPoll
 from api.metrics import Metrics
-from api.security.rate_limits import Rates
+from api.schemas import JobSerializer
+from api.security.keyless_access import KeylessAccess
+from api.security.rate_limits import RateLimits
 from api.security.signed_urls import Signer
 from api.settings import ApiSettings
+from api.submission.create import JobCreator
+from api.temporary_files import TemporaryFiles
 from jobs.api_keys import ApiKeys
 from jobs.settings import JobSettings
 from jobs.storage.blobs import Blobs
@@ -29,40 +31,30 @@ class Services:
 
     settings: ApiSettings
     job_settings: JobSettings
-    client: JobStore
+    store: JobStore
     workers: AsyncWorkerRegistry
     blobs: Blobs
-    keys: ApiKeys
-    rates: Rates
+    api_keys: ApiKeys
+    keyless_access: KeylessAccess
+    rate_limits: RateLimits
     signer: Signer
-    hub: EventHub
-    darkroom: DecoderPool
+    event_hub: EventHub
+    long_poll: LongPoll
+    decoder: Decoder
+    temporary_files: TemporaryFiles
+    builtin_styles: BuiltinStyles
+    job_creator: JobCreator
     metrics: Metrics
-    bodies: Bodies = field(default_factory=Bodies)
-    painting: asyncio.Lock = field(default_factory=asyncio.Lock)
+    job_serializer: JobSerializer = field(default_factory=JobSerializer)
     draining: bool = False
-    waiting: int = 0
-    turns: WeakValueDictionary[str, asyncio.Semaphore] = field(default_factory=WeakValueDictionary)
-    listening: Counter[str] = field(default_factory=Counter)
-
-    def turn(self, owner: str) -> asyncio.Semaphore:
-        """Return what an owner holds while its pictures are decoded: nobody can take all of the decoders."""
-        found = self.turns.get(owner)
-        if found is None:
-            found = self.turns[owner] = asyncio.Semaphore(max(1, self.settings.decoders - 1))
-        return found
-
-    @property
-    def incoming(self) -> Path:
-        """Folder that request bodies are received into."""
-        return self.job_settings.data_dir / "incoming"
+    open_streams: Counter[str] = field(default_factory=Counter)  # by owner
 
 
-async def services(request: Request) -> Services:
-    """Return the parts of the running API; asynchronous, because others would be called in a thread."""
-    found = request.app.state.services
-    assert isinstance(found, Services)
-    return found
+async def get_services(request: Request) -> Services:
+    """Return the parts of the running API; asynchronous because FastAPI calls others in a thread."""
+    services = request.app.state.services
+    assert isinstance(services, Services)
+    return services
 
 
-ServicesDep = Annotated[Services, Depends(services)]
+ServicesDep = Annotated[Services, Depends(get_services)]

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from api.app import create_app
 from api.docs.page import kind_of, operations
-from api.main import create_app
 from api.settings import ApiSettings
 from jobs.settings import JobSettings
 from nst_engine.spec.config import StyleConfig

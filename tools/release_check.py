@@ -26,7 +26,7 @@ CLIENT = "from nst_client import Client; Client().close()"
 NO_TORCH = "import importlib.util as u, sys; sys.exit(any(map(u.find_spec, ['torch', 'celery'])))"
 SERVED = """
 import sys
-from api.main import create_app
+from api.app import create_app
 assert create_app().openapi()["paths"] and "torch" not in sys.modules
 """
 PICTURE = "from nst_engine.paintings import paint; paint('discs', 48).save('photo.png')"

@@ -1,56 +1,66 @@
-"""Turning uploads into clean pictures, in processes of their own."""
+"""A pool of processes that decode uploads and convert pictures, apart from the API."""
 
 import asyncio
 import contextlib
-import json
 import os
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Protocol
+from weakref import WeakValueDictionary
 
 from anyio import CancelScope
 
+from api.decoding.task import DecodeResult, DecodeTask
 from nst_engine.images.reading import PictureLimits
 from nst_engine.spec.errors import PictureError
 
 GRACE_SECONDS = 5.0
-# A child begins with no memory of its own, and a picture wants megabytes: taken page by page that is a third of its
-# time. So glibc is to ask for large pages, in one piece; other C libraries pass this over.
+# A forked child has no memory to reuse, and taking the megabytes of a picture page by page is a third of its time.
+# glibc can take large pages in one piece instead; other C libraries ignore this.
 MEMORY_TUNABLES = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0:glibc.malloc.top_pad=33554432"
 
 
-@dataclass(frozen=True, kw_only=True)
-class CleanPicture:
-    """A normalised upload on disk."""
+class Decoder(Protocol):
+    """What decodes uploads and converts pictures."""
 
-    path: Path
-    width: int
-    height: int
-    bytes: int
+    async def decode(self, source: Path, target: Path, *, owner: str) -> None:
+        """Write the upload at `source` as a plain PNG to `target`; raises PictureError or OSError."""
+
+    async def convert(self, source: Path, target: Path, format_name: str) -> None:
+        """Write one of the service's own pictures in another format; raises PictureError or OSError."""
+
+    async def close(self) -> None:
+        """Release what the decoder holds."""
 
 
 class DecoderPool:
-    """Keep a few intake processes and hand them pictures, one at a time each."""
+    """A Decoder that keeps a few processes and gives each one task at a time.
 
-    def __init__(self, *, processes: int, seconds: int, memory: int, limits: PictureLimits) -> None:
+    One owner's uploads take at most all processes but one, so that others' uploads need not wait for them.
+    """
+
+    def __init__(self, *, processes: int, seconds: int, memory_bytes: int, limits: PictureLimits) -> None:
+        self._processes, self._seconds, self._memory_bytes, self._limits = processes, seconds, memory_bytes, limits
         self._free: asyncio.LifoQueue[Process | None] = asyncio.LifoQueue()
-        self._processes, self._seconds, self._memory, self._limits = processes, seconds, memory, limits
         for _ in range(processes):
-            self._free.put_nowait(None)
+            self._free.put_nowait(None)  # a process starts when it is needed
+        self._shares: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
-    async def clean(self, source: Path, target: Path) -> CleanPicture:
-        """Normalise the picture at `source` into `target`; raises PictureError."""
-        answer = await self._ask(source, target, {"limits": asdict(self._limits)})
-        return CleanPicture(path=target, **answer)
+    async def decode(self, source: Path, target: Path, *, owner: str) -> None:
+        """Write the upload at `source` as a plain PNG to `target`; raises PictureError or OSError."""
+        share = self._shares.get(owner)
+        if share is None:
+            share = self._shares[owner] = asyncio.Semaphore(max(1, self._processes - 1))
+        async with share:
+            await self._perform(source, target, None)
 
-    async def convert(self, source: Path, target: Path, name: str) -> None:
-        """Write one of our own pictures in the named format."""
-        await self._ask(source, target, {"format": name})
+    async def convert(self, source: Path, target: Path, format_name: str) -> None:
+        """Write one of the service's own pictures in another format; raises PictureError or OSError."""
+        await self._perform(source, target, format_name)
 
     async def close(self) -> None:
         """End the processes."""
@@ -59,64 +69,65 @@ class DecoderPool:
             if process is not None:
                 await _end(process)
 
-    async def _ask(self, source: Path, target: Path, more: dict[str, Any]) -> dict[str, Any]:
-        task = {"source": str(source), "target": str(target), "seconds": self._seconds, "memory": self._memory, **more}
-        answer = await self.develop(task)
-        if "code" in answer:
-            raise PictureError(answer["code"], answer["message"])
-        if "errno" in answer:
-            raise OSError(answer["errno"], "the picture cannot be written")
-        return answer
-
-    async def develop(self, task: dict[str, Any]) -> dict[str, Any]:
-        """Have a task done in one of the processes and return its answer; one that was lost is asked again."""
+    async def _perform(self, source: Path, target: Path, format_name: str | None) -> None:
+        task = DecodeTask(
+            source=str(source),
+            target=str(target),
+            format=format_name,
+            limits=self._limits,
+            seconds=self._seconds,
+            memory_bytes=self._memory_bytes,
+        )
         try:
-            async with self._borrowed() as process:
-                return await self._exchange(process, task)
-        except ConnectionError:
-            async with self._borrowed() as process:
-                return await self._exchange(process, task)
+            result = await self._ask(task)
+        except ConnectionError:  # the process was killed meanwhile; the next one is fresh
+            result = await self._ask(task)
+        if result.code is not None:
+            raise PictureError(result.code, result.message)
+        if result.errno is not None:
+            raise OSError(result.errno, "the picture cannot be written")
 
-    async def _exchange(self, process: Process, task: dict[str, Any]) -> dict[str, Any]:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write(json.dumps(task).encode() + b"\n")
-        line = await asyncio.wait_for(process.stdout.readline(), self._seconds + GRACE_SECONDS)
-        if not line:
-            raise ConnectionResetError("the intake process ended")
-        return dict(json.loads(line))
+    async def _ask(self, task: DecodeTask) -> DecodeResult:
+        async with self._borrowed_process() as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(task.to_json().encode() + b"\n")
+            line = await asyncio.wait_for(process.stdout.readline(), self._seconds + GRACE_SECONDS)
+            if not line:
+                raise ConnectionResetError("the decoder process ended")
+            return DecodeResult.from_json(line)
 
     @asynccontextmanager
-    async def _borrowed(self) -> AsyncIterator[Process]:
+    async def _borrowed_process(self) -> AsyncIterator[Process]:
         process = await self._free.get()
-        kept: Process | None = None
+        reusable: Process | None = None
         try:
             if process is not None and process.returncode is not None:
                 await _kill(process)
                 process = None
             process = process or await _start()
             yield process
-            kept = process
+            reusable = process
         finally:
-            # A process that was left in the middle of an answer would give it to the next one who asks.
-            if kept is None and process is not None:
+            # A process that still owes an answer would give it to the next task.
+            if reusable is None and process is not None:
                 await _kill(process)
-            self._free.put_nowait(kept)
+            self._free.put_nowait(reusable)
 
 
 async def _start() -> Process:
-    # A clean environment: decoders need none of the service's settings and secrets.
-    kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "PYTHONPATH") if name in os.environ}
-    kept["GLIBC_TUNABLES"] = MEMORY_TUNABLES
+    # Decoders need none of the service's settings and secrets.
+    environment = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "PYTHONPATH") if name in os.environ}
+    environment["GLIBC_TUNABLES"] = MEMORY_TUNABLES
     command = (sys.executable, "-m", "api.decoding.process")
-    # In a session of its own it does not get the service's Ctrl-C; it ends when its input does.
+    # In its own session it does not get the service's Ctrl-C; it ends when its input does.
     return await asyncio.create_subprocess_exec(
-        *command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env=kept, start_new_session=True
+        *command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env=environment, start_new_session=True
     )
 
 
 async def _kill(process: Process) -> None:
-    """End a process and the child it may have, also when the request was cancelled."""
+    """Kill a process and the child it may have, also when the request was canceled."""
     with CancelScope(shield=True):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)

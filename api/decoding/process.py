@@ -1,100 +1,100 @@
-"""The process that decodes uploaded pictures, separate from the API: `python -m api.decoding.process`.
+"""The process that decodes uploads for the API: `python -m api.decoding.process`.
 
-It reads one JSON task a line and forks a child for each, whose time and memory are bounded. A picture that breaks a
-decoder, or wants gigabytes, costs that child and nothing else; see docs/adr/0008-uploads.md.
+It reads a task a line and forks a child for each, with limits on time and memory. A picture that crashes a decoder or
+exhausts its memory ends that child and nothing else; see docs/adr/0008-uploads.md.
 """
 
 import io
-import json
 import os
 import resource
 import signal
 import sys
 from pathlib import Path
-from typing import Any, TextIO
+from typing import NoReturn, TextIO
 
 from PIL import Image
 
 from api.decoding.png import write_png
+from api.decoding.task import DecodeResult, DecodeTask
 from nst_engine.images.reading import WRITABLE, PictureLimits, encode, read_metadata, read_picture
 from nst_engine.spec.errors import PictureError
 
 
-def normalise(source: Path, target: Path, limits: PictureLimits) -> dict[str, Any]:
-    """Write an upload as a PNG with nothing but its pixels: upright 8-bit sRGB, no metadata, nothing behind the end."""
+def decode(source: Path, target: Path, limits: PictureLimits) -> None:
+    """Write an upload as a PNG of its pixels: upright 8-bit sRGB without metadata or trailing data."""
     picture = read_picture(source, limits)
     with target.open("wb") as file:
         write_png(picture, file)
-    return {"width": picture.width, "height": picture.height, "bytes": target.stat().st_size}
 
 
-def convert(source: Path, target: Path, name: str) -> dict[str, Any]:
-    """Write one of our own pictures in another format, parameters included."""
+def convert(source: Path, target: Path, format_name: str) -> None:
+    """Write one of the service's own pictures in another format and keep the parameters in its metadata."""
     data = source.read_bytes()
     with Image.open(io.BytesIO(data)) as picture:
-        target.write_bytes(encode(picture, name, metadata=read_metadata(data)))
-    return {}
+        target.write_bytes(encode(picture, format_name, metadata=read_metadata(data)))
 
 
-def attempt(task: dict[str, Any]) -> dict[str, Any]:
-    """Do a task in this process and return its answer."""
-    source, target = Path(task["source"]), Path(task["target"])
+def perform(task: DecodeTask) -> DecodeResult:
+    """Do a task in this process."""
+    source, target = Path(task.source), Path(task.target)
     try:
-        if "format" in task:
-            return convert(source, target, task["format"])
-        return normalise(source, target, PictureLimits(**task["limits"]))
+        if task.format is None:
+            decode(source, target, task.limits)
+        else:
+            convert(source, target, task.format)
     except PictureError as error:
-        return {"code": error.code, "message": error.message}
+        return DecodeResult(code=error.code, message=error.message)
     except MemoryError:
-        return {"code": "picture_too_large", "message": "the picture needs too much memory to decode"}
+        return DecodeResult(code="picture_too_large", message="the picture needs too much memory to decode")
     except OSError as error:
-        return {"errno": error.errno}
+        return DecodeResult(errno=error.errno)
+    return DecodeResult()
 
 
-def _child(task: dict[str, Any], pipe: int) -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (task["memory"], task["memory"]))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.alarm(task["seconds"])
-    with os.fdopen(pipe, "w") as answer:
-        json.dump(attempt(task), answer)
-
-
-def _fork(task: dict[str, Any]) -> dict[str, Any]:
-    """Run a task in a child and return its answer, or what its end says."""
+def perform_in_child(task: DecodeTask) -> DecodeResult:
+    """Do a task in a forked child, and tell from its exit status what happened if it did not answer."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
-        code = 1
-        try:
-            os.close(reading)
-            _child(task, writing)
-            code = 0
-        finally:
-            os._exit(code)
+        _run_child(task, writing)
     os.close(writing)
     with os.fdopen(reading) as pipe:
         answer = pipe.read()
     _, status = os.waitpid(child, 0)
     if status == 0 and answer:
-        return dict(json.loads(answer))
+        return DecodeResult.from_json(answer)
     if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM:
-        return {"code": "picture_too_slow", "message": "the picture takes too long to decode"}
-    return {"code": "picture_damaged", "message": "the picture file is damaged and cannot be decoded"}
+        return DecodeResult(code="picture_too_slow", message="the picture takes too long to decode")
+    return DecodeResult(code="picture_damaged", message="the picture file is damaged and cannot be decoded")
 
 
-def _warm_up() -> None:
-    """Load every decoder once, so that children need not."""
+def _run_child(task: DecodeTask, writing: int) -> NoReturn:
+    """Answer through the pipe and exit, whatever happens."""
+    status = 1
+    try:
+        resource.setrlimit(resource.RLIMIT_AS, (task.memory_bytes, task.memory_bytes))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(task.seconds)
+        with os.fdopen(writing, "w") as pipe:
+            pipe.write(perform(task).to_json())
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def _load_decoders() -> None:
+    """Use every decoder once, so that the children inherit them loaded."""
     for name in WRITABLE:
         read_picture(encode(Image.new("RGB", (16, 16)), name))
 
 
-def serve(tasks: TextIO, answers: TextIO) -> None:
-    """Answer tasks until there are no more."""
+def serve(tasks: TextIO, results: TextIO) -> None:
+    """Do tasks until the input ends."""
     for line in tasks:
-        print(json.dumps(_fork(json.loads(line))), file=answers, flush=True)
+        print(perform_in_child(DecodeTask.from_json(line)).to_json(), file=results, flush=True)
 
 
 if __name__ == "__main__":
-    _warm_up()
+    _load_decoders()
     serve(sys.stdin, sys.stdout)

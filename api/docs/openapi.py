@@ -6,9 +6,9 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api.docs.curl_examples import SAMPLES
+from api.docs.example_job import example_job
 from api.docs.request_body import new_job_schemas, without_null
 from api.problems import Problem
-from api.schemas import example_job
 
 DESCRIPTION = """Neural style transfer as a service: send a photo and a painting, get the photo painted.
 

@@ -6,18 +6,16 @@ from anyio import to_thread
 from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import BaseModel, Field
 
-from api.builtin_styles import painting, thumbnail
-from api.downloads import File, headers_of, not_modified, send
+from api.downloads import Download
 from api.problems import ProblemError
-from api.responses import conditional, links, ranged, refusals
-from api.security.auth import CallerDep, caller, viewer
+from api.responses import error_responses, if_none_match_header, range_headers, urls_for
+from api.security.auth import CallerDep, authenticate, authenticate_viewer
 from api.services import ServicesDep
 from nst_engine.paintings import STYLES
 from nst_engine.spec.config import StyleConfig
 from nst_engine.spec.layers import NETWORKS
 from nst_engine.spec.presets import PRESETS
 
-KNOWN = [Depends(caller)]
 PictureKind = Literal["picture", "thumbnail"]
 router = APIRouter(prefix="/v1", tags=["catalogue"])
 
@@ -87,7 +85,13 @@ class StylesView(BaseModel):
     styles: list[StyleView]
 
 
-@router.get("/models", operation_id="list_models", summary="List networks", responses=refusals(), dependencies=KNOWN)
+@router.get(
+    "/models",
+    operation_id="list_models",
+    summary="List networks",
+    responses=error_responses(),
+    dependencies=[Depends(authenticate)],
+)
 async def list_models(services: ServicesDep) -> ModelsView:
     """Return the networks, their layers, and whether a live worker has them."""
     available = await services.workers.models()
@@ -108,7 +112,11 @@ async def list_models(services: ServicesDep) -> ModelsView:
 
 
 @router.get(
-    "/presets", operation_id="list_presets", summary="List presets and limits", responses=refusals(), dependencies=KNOWN
+    "/presets",
+    operation_id="list_presets",
+    summary="List presets and limits",
+    responses=error_responses(),
+    dependencies=[Depends(authenticate)],
 )
 async def list_presets(services: ServicesDep) -> PresetsView:
     """Return the presets with all their parameters, and the limits of a request."""
@@ -126,18 +134,18 @@ INPUT_FORMATS = ["image/jpeg", "image/png", "image/webp", "image/tiff", "image/a
 OUTPUT_FORMATS = ["png", "jpeg", "webp", "tiff"]
 
 
-@router.get("/styles", operation_id="list_styles", summary="List built-in styles", responses=refusals())
-async def list_styles(request: Request, services: ServicesDep, asker: CallerDep) -> StylesView:
+@router.get("/styles", operation_id="list_styles", summary="List built-in styles", responses=error_responses())
+async def list_styles(request: Request, services: ServicesDep, caller: CallerDep) -> StylesView:
     """Return the built-in styles; send the name of one as `style_name`."""
-    _, picture = links(request, services, asker)
+    urls = urls_for(request, services, caller)
     return StylesView(
         styles=[
             StyleView(
                 name=style.name,
                 title=style.title,
                 summary=style.summary,
-                picture=picture(f"/v1/styles/{style.name}/picture"),
-                thumbnail=picture(f"/v1/styles/{style.name}/thumbnail"),
+                picture=urls.picture(f"/v1/styles/{style.name}/picture"),
+                thumbnail=urls.picture(f"/v1/styles/{style.name}/thumbnail"),
             )
             for style in STYLES.values()
         ]
@@ -156,9 +164,9 @@ BINARY = {"image/png": {"schema": {"type": "string", "format": "binary"}}}
         200: {"description": "The painting.", "content": BINARY},
         206: {"description": "A range of it.", "content": BINARY},
         304: {"description": "The client has it already."},
-        **refusals(404, 416),
+        **error_responses(404, 416),
     },
-    dependencies=[Depends(viewer), Depends(conditional), Depends(ranged)],
+    dependencies=[Depends(authenticate_viewer), Depends(if_none_match_header), Depends(range_headers)],
 )
 async def get_style_picture(
     request: Request,
@@ -169,9 +177,9 @@ async def get_style_picture(
     """Return the painting of a built-in style; it is painted when first asked for."""
     if name not in STYLES:
         raise ProblemError(404, "style_unknown", "there is no such style")
-    path = await (painting if kind == "picture" else thumbnail)(services, name)
+    styles = services.builtin_styles
+    path = await (styles.painting(name) if kind == "picture" else styles.thumbnail(name))
     data = await to_thread.run_sync(path.read_bytes)
     etag = f'"{name}-{kind}-{len(data)}"'
-    headers = headers_of(etag, f"{name}.png", inline=True)
-    file = File.of(data, etag=etag, media_type="image/png", name=name)
-    return not_modified(request, etag, headers) or send(request, file, headers)
+    download = Download(etag=etag, media_type="image/png", filename=f"{name}.png", inline=True)
+    return download.not_modified(request) or download.send_bytes(request, data)

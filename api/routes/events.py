@@ -10,12 +10,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from api.responses import links, refusals
+from api.responses import error_responses, urls_for
 from api.routes.jobs import JobId
-from api.schemas import Link, job_path
-from api.security.auth import Caller, CallerDep
+from api.security.auth import CallerDep
 from api.security.rate_limits import too_many
 from api.services import Services, ServicesDep
+from api.urls import Urls, job_path
 from jobs.errors import JobNotFound, StoreUnavailable
 from jobs.model import Event, Job
 from jobs.status import Status
@@ -26,12 +26,12 @@ RETRY_MILLISECONDS = 2000
 router = APIRouter(prefix="/v1/jobs", tags=["events"])
 
 
-async def listened(services: ServicesDep, caller: CallerDep, job_id: JobId) -> Job:
-    """Find the job before the stream begins, while a refusal can still be sent."""
-    full = services.hub.listeners >= services.settings.max_listeners
-    if full or services.listening[caller.owner] >= services.settings.max_listeners_per_key:
+async def job_to_follow(services: ServicesDep, caller: CallerDep, job_id: JobId) -> Job:
+    """Return the job; runs before the stream begins, while an error response can still be sent."""
+    full = services.event_hub.listeners >= services.settings.max_listeners
+    if full or services.open_streams[caller.owner] >= services.settings.max_listeners_per_key:
         raise too_many("too_many_listeners", "too many event streams are open", seconds=10)
-    return await services.client.get(job_id, caller.owner)
+    return await services.store.get(job_id, caller.owner)
 
 
 @router.get(
@@ -39,57 +39,59 @@ async def listened(services: ServicesDep, caller: CallerDep, job_id: JobId) -> J
     operation_id="get_events",
     summary="Listen to a job",
     response_class=EventSourceResponse,
-    responses={200: {"description": "Events `status`, `progress`, `preview`, `completed`."}, **refusals(404, 409, 429)},
+    responses={
+        200: {"description": "Events `status`, `progress`, `preview`, `completed`."},
+        **error_responses(404, 409, 429),
+    },
 )
 async def get_events(
     request: Request,
     services: ServicesDep,
     caller: CallerDep,
-    job: Annotated[Job, Depends(listened)],
+    job: Annotated[Job, Depends(job_to_follow)],
     last_event_id: Annotated[str | None, Header(description="Id of the last event that was seen.")] = None,
 ) -> AsyncIterable[ServerSentEvent]:
     """Send what happens to a job as it happens, ending after `completed`."""
     after = last_event_id if last_event_id and EVENT_ID.fullmatch(last_event_id) else "0"
-    _, picture = links(request, services, caller)
+    urls = urls_for(request, services, caller)
     yield ServerSentEvent(retry=RETRY_MILLISECONDS)
-    async for event in _events(services, caller, job, after):
+    async for event in _events(services, job, after):
         if event is None:
             yield ServerSentEvent(comment="nothing new")
             continue
-        yield _frame(event, job.id, picture)
+        yield _server_sent_event(event, job.id, urls)
         if event.type == "completed":
             return
 
 
-async def _events(services: Services, caller: Caller, job: Job, after: str) -> AsyncIterator[Event | None]:
-    """Yield the events of a job; None says that none came for a while."""
+async def _events(services: Services, job: Job, after: str) -> AsyncIterator[Event | None]:
+    """Yield the events of a job, and None when none has arrived for a while."""
     if job.status.is_terminal:
-        kept = (await services.client.events({job.id: after})).get(job.id, ())
-        for event in kept:
+        for event in (await services.store.events({job.id: after})).get(job.id, ()):
             yield event
-        yield _completed(job)  # the stream may be gone, or the client may have seen all of it
+        yield _completed(job)  # the stream may be gone, or the client may have received all of it
         return
-    idle = services.settings.event_heartbeat_seconds
-    services.listening[caller.owner] += 1
+    idle_seconds = services.settings.event_heartbeat_seconds
+    services.open_streams[job.owner] += 1
     try:
-        async with aclosing(services.hub.batches(job.id, after, idle_seconds=idle)) as batches:
-            async for events in batches:
+        async with aclosing(services.event_hub.listen(job.id, after, idle_seconds=idle_seconds)) as stream:
+            async for events in stream:
                 for event in events:
                     yield event
                 if events:
                     continue
-                ended = await _ended(services, caller, job.id)
-                yield ended
-                if ended is not None:
+                end = await _unnoticed_end(services, job)
+                yield end
+                if end is not None:
                     return
     finally:
-        services.listening -= Counter((caller.owner,))  # names that come to nothing are dropped
+        services.open_streams -= Counter((job.owner,))  # subtraction drops owners with a count of zero
 
 
-async def _ended(services: Services, caller: Caller, job_id: str) -> Event | None:
-    """Look whether the job came to its end unnoticed, so that no listener waits for ever."""
+async def _unnoticed_end(services: Services, job: Job) -> Event | None:
+    """Return the last event if the job has ended without it, so that no listener waits forever."""
     try:
-        job = await services.client.get(job_id, caller.owner)
+        job = await services.store.get(job.id, job.owner)
     except JobNotFound:
         return Event(id="", type="completed", data={"status": Status.CANCELED})
     except StoreUnavailable:
@@ -104,11 +106,11 @@ def _completed(job: Job) -> Event:
     return Event(id="", type="completed", data=data)
 
 
-def _frame(event: Event, job_id: str, picture: Link) -> ServerSentEvent:
+def _server_sent_event(event: Event, job_id: str, urls: Urls) -> ServerSentEvent:
     data = {name: value for name, value in event.data.items() if name != "blob"}
     path = job_path(job_id)
     if event.type == "preview":
-        data["url"] = picture(f"{path}/preview")
+        data["url"] = urls.picture(f"{path}/preview")
     elif event.type == "completed" and data.get("status") == Status.SUCCEEDED:
-        data["url"] = picture(f"{path}/result")
+        data["url"] = urls.picture(f"{path}/result")
     return ServerSentEvent(raw_data=json.dumps(data), event=event.type, id=event.id or None)

@@ -6,8 +6,8 @@ from pydantic import BaseModel, Field
 
 from api.metrics import MEDIA_TYPE
 from api.problems import ProblemError
-from api.responses import refusals
-from api.security.auth import operator
+from api.responses import error_responses
+from api.security.auth import require_operator
 from api.services import ServicesDep
 from jobs.errors import JobsError
 
@@ -30,7 +30,7 @@ async def get_health() -> HealthView:
     "/readyz",
     operation_id="get_readiness",
     summary="Can jobs be taken?",
-    responses={503: refusals()[503]},
+    responses={503: error_responses()[503]},
 )
 async def get_readiness(services: ServicesDep) -> HealthView:
     """Ask the job store and the storage; 503 names what is down."""
@@ -38,7 +38,7 @@ async def get_readiness(services: ServicesDep) -> HealthView:
     if services.draining:
         down.append("draining")
     try:
-        await services.client.ping()
+        await services.store.ping()
     except JobsError:
         down.append("redis")
     try:
@@ -54,15 +54,15 @@ async def get_readiness(services: ServicesDep) -> HealthView:
     "/metrics",
     operation_id="get_metrics",
     summary="Prometheus metrics",
-    dependencies=[Depends(operator)],
+    dependencies=[Depends(require_operator)],
     response_class=Response,
     responses={
         200: {"description": "Metrics.", "content": {"text/plain": {"schema": {"type": "string"}}}},
-        **refusals(),
+        **error_responses(),
     },
 )
 async def get_metrics(services: ServicesDep) -> Response:
     """Return counts of requests, jobs and workers, for operators."""
-    stats, workers = await services.client.stats(), await services.workers.live()
-    services.metrics.listeners.set(services.hub.listeners)
+    stats, workers = await services.store.stats(), await services.workers.live()
+    services.metrics.listeners.set(services.event_hub.listeners)
     return Response(services.metrics.page(stats, workers), media_type=MEDIA_TYPE)

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
-from api.responses import refusals
-from api.security.auth import operator
+from api.responses import error_responses
+from api.security.auth import require_operator
 from api.services import ServicesDep
 
 router = APIRouter(prefix="/v1/workers", tags=["operation"])
@@ -20,7 +20,7 @@ class WorkerView(BaseModel):
     device: str
     models: list[str] = Field(description="Networks whose weights it has.")
     priorities: list[str]
-    state: str = Field(description="idle, busy or waiting.")
+    state: str = Field(description="idle, busy, waiting or draining.")
     job: str | None = Field(description="Job it works on.")
     speed: dict[str, float] = Field(description="Iterations per second by network, as measured.")
     memory_bytes: int | None
@@ -39,8 +39,8 @@ class WorkersView(BaseModel):
     "",
     operation_id="list_workers",
     summary="List workers (operators)",
-    responses=refusals(),
-    dependencies=[Depends(operator)],
+    responses=error_responses(),
+    dependencies=[Depends(require_operator)],
 )
 async def list_workers(services: ServicesDep) -> WorkersView:
     """Return the live workers with device, networks, speed and current job."""

@@ -1,4 +1,4 @@
-"""Request rates: how often one key may create, and how often one address may guess at keys."""
+"""Rate limits: how many jobs one key may create, and how many wrong keys one address may try."""
 
 from limits import RateLimitItemPerMinute
 from limits.aio.storage import Storage
@@ -11,8 +11,8 @@ from jobs.errors import StoreUnavailable
 WINDOW_SECONDS = 60
 
 
-class Rates:
-    """Count requests in a moving minute."""
+class RateLimits:
+    """Count requests in a moving window of a minute."""
 
     def __init__(self, storage: Storage, *, creates: int, bad_keys: int) -> None:
         self._limiter = MovingWindowRateLimiter(storage)
@@ -20,14 +20,14 @@ class Rates:
         self._bad_keys = RateLimitItemPerMinute(bad_keys, namespace="nst:rate")
 
     async def count_create(self, owner: str) -> None:
-        """Count an attempt to create a job; raises a 429 when there were too many."""
+        """Count an attempt to create a job; raises a 429 above the limit."""
         if not await self._hit(self._creates, "create", owner):
-            raise too_many("rate_limited", f"at most {self._creates.amount} jobs may be sent a minute")
+            raise too_many("rate_limited", f"at most {self._creates.amount} jobs may be created a minute")
 
     async def count_bad_key(self, address: str) -> None:
-        """Count a refused key; raises a 429 when there were too many."""
+        """Count a wrong API key; raises a 429 above the limit."""
         if not await self._hit(self._bad_keys, "key", address):
-            raise too_many("rate_limited", "too many wrong API keys from this address")
+            raise too_many("rate_limited", "this address has sent too many wrong API keys")
 
     async def _hit(self, item: RateLimitItemPerMinute, *names: str) -> bool:
         try:

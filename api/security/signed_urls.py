@@ -1,4 +1,4 @@
-"""Signed picture URLs: what an <img> may load without a header, for a short time."""
+"""Signed picture URLs, which an <img> can load without a header for a limited time."""
 
 import hashlib
 import hmac
@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 @dataclass(frozen=True, kw_only=True)
 class Grant:
-    """What a signed URL carries: whose picture, until when, and the proof."""
+    """The query of a signed URL: whose picture it shows, until when, and the signature."""
 
     owner: str
     expires: int
@@ -18,23 +18,25 @@ class Grant:
 
 
 class Signer:
-    """Sign paths for an owner. A URL stays the same for a while, so that browsers can cache what is behind it."""
+    """Sign paths for an owner and check the signatures."""
 
     def __init__(self, secret: bytes, *, seconds: int, now: Callable[[], float] = time.time) -> None:
         self._secret, self._seconds, self._now = secret, seconds, now
 
-    def sign(self, path: str, owner: str) -> str:
-        """Return the path with a query that grants it for between one and two times `seconds`."""
-        expires = self.expires()
+    def expires(self) -> int:
+        """Return when a path that is signed now expires: one to two times `seconds` from now.
+
+        The time is rounded so that the URL stays the same for a while and browsers can cache the picture.
+        """
+        return (int(self._now()) // self._seconds + 2) * self._seconds
+
+    def sign(self, path: str, owner: str, expires: int) -> str:
+        """Return the path with a query that grants access to it."""
         query = {"key": owner, "expires": expires, "signature": self._signature(path, owner, expires)}
         return f"{path}?{urlencode(query)}"
 
-    def expires(self) -> int:
-        """Return the time until which a path signed now is good."""
-        return (int(self._now()) // self._seconds + 2) * self._seconds
-
     def allows(self, path: str, grant: Grant) -> bool:
-        """Tell whether a grant is ours, for this path and still good."""
+        """Tell whether a grant is genuine, for this path and not expired."""
         expected = self._signature(path, grant.owner, grant.expires)
         return hmac.compare_digest(expected.encode(), grant.signature.encode()) and grant.expires > self._now()
 

@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol with bounds on what comes before a body: it has none of its own on size and time."""
+"""Limits on the size and duration of a request's head, which uvicorn does not have."""
 
 import asyncio
 from typing import Any, ClassVar
@@ -6,16 +6,16 @@ from typing import Any, ClassVar
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 
-class BoundedProtocol(HttpToolsProtocol):
-    """Close connections whose request line and headers are too long, or too long in coming."""
+class GuardedProtocol(HttpToolsProtocol):
+    """Close connections whose request line and headers are too large or arrive too slowly."""
 
-    most_bytes: ClassVar[int] = 32 * 1024
-    seconds: ClassVar[float] = 20.0
+    max_head_bytes: ClassVar[int]
+    head_seconds: ClassVar[float]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._in_head, self._head_bytes = False, 0
-        self._deadline: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -28,7 +28,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         self._head_bytes += len(data)
         super().data_received(data)
-        if self._in_head and self._head_bytes > self.most_bytes and not self.transport.is_closing():
+        if self._in_head and self._head_bytes > self.max_head_bytes and not self.transport.is_closing():
             self._end_head()
             self.send_400_response("The headers are too long.")
 
@@ -43,19 +43,19 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _begin_head(self) -> None:
         self._in_head, self._head_bytes = True, 0
-        self._deadline = self.loop.call_later(self.seconds, self._give_up)
+        self._timer = self.loop.call_later(self.head_seconds, self._close)
 
     def _end_head(self) -> None:
         self._in_head = False
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
-    def _give_up(self) -> None:
+    def _close(self) -> None:
         if self._in_head and not self.transport.is_closing():
             self.transport.close()
 
 
-def bounded(*, seconds: float, most_bytes: int) -> type[BoundedProtocol]:
-    """Return the protocol with these bounds; uvicorn takes a class."""
-    return type("Protocol", (BoundedProtocol,), {"seconds": seconds, "most_bytes": most_bytes})
+def guarded_protocol(*, head_seconds: float, max_head_bytes: int) -> type[GuardedProtocol]:
+    """Return the protocol class with these limits, as uvicorn takes a class."""
+    return type("Protocol", (GuardedProtocol,), {"head_seconds": head_seconds, "max_head_bytes": max_head_bytes})

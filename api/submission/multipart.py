@@ -1,8 +1,9 @@
-"""Taking a multipart body in as it streams: limits hold while it arrives, files go to disk, names are never used."""
+"""Receiving a multipart body as a stream: limits apply while it arrives, and files are written to disk.
+
+File names that the client sends are never used.
+"""
 
 import hashlib
-import shutil
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -17,54 +18,63 @@ from starlette.requests import ClientDisconnect
 
 from api.problems import InvalidField, ProblemError
 from api.settings import ApiSettings
+from api.temporary_files import TemporaryFiles
 
 FILE_PARTS = ("content", "style", "mask")
+MAX_NAME_LENGTH = 100
+MAX_BOUNDARY_LENGTH = 200
 
 
 @dataclass(frozen=True, kw_only=True)
 class Upload:
-    """One file of the request, on disk under a name of ours."""
+    """A file of the form; `index` counts the files of its part from 0."""
 
     part: str
+    index: int
     path: Path
-    size: int
     sha256: str
+
+    @property
+    def blob_part(self) -> str:
+        """Return what a job calls the picture: content, style-0, mask-0 and so on."""
+        return self.part if self.part == "content" else f"{self.part}-{self.index}"
+
+    @property
+    def pointer(self) -> str:
+        """Return the JSON pointer to the file in the request."""
+        return f"#/{self.part}" if self.part == "content" else f"#/{self.part}/{self.index}"
 
 
 @dataclass(kw_only=True)
 class Form:
-    """What a multipart body held."""
+    """The files and text fields of a multipart body."""
 
-    files: list[Upload] = field(default_factory=list)
+    uploads: list[Upload] = field(default_factory=list)
     fields: list[tuple[str, str]] = field(default_factory=list)
 
-    def uploads(self, part: str) -> list[Upload]:
-        """Return the files of one part, in their order."""
-        return [upload for upload in self.files if upload.part == part]
+    def part(self, name: str) -> list[Upload]:
+        """Return the files of one part in their order."""
+        return [upload for upload in self.uploads if upload.part == name]
 
 
 @asynccontextmanager
-async def received(request: Request, settings: ApiSettings, *, folder: Path, seconds: float) -> AsyncIterator[Form]:
-    """Receive the body into a folder of its own under `folder`, which is gone afterwards."""
+async def received_form(
+    request: Request, settings: ApiSettings, temporary_files: TemporaryFiles, *, timeout: float
+) -> AsyncIterator[Form]:
+    """Receive the body; its files are removed at the end of the block."""
     boundary = _boundary(request)
     _check_declared_length(request, settings)
-    folder.mkdir(parents=True, exist_ok=True)
-    own = Path(tempfile.mkdtemp(prefix="upload-", dir=folder))
-    try:
-        yield await _receive(
-            request, _Intake(settings, own, boundary), seconds=seconds, idle_seconds=settings.upload_idle_seconds
-        )
-    finally:
-        shutil.rmtree(own, ignore_errors=True)
+    with temporary_files.folder("upload-") as folder:
+        yield await _receive(request, _FormParser(settings, folder, boundary), settings, timeout)
 
 
 def _boundary(request: Request) -> bytes:
-    kind, options = parse_options_header(request.headers.get("content-type", ""))
-    if kind != b"multipart/form-data":
+    media_type, options = parse_options_header(request.headers.get("content-type", ""))
+    if media_type != b"multipart/form-data":
         raise ProblemError(415, "not_multipart", "send the job as multipart/form-data")
     boundary = options.get(b"boundary", b"")
-    if not 0 < len(boundary) <= 200:
-        raise ProblemError(400, "multipart_malformed", "the multipart boundary is missing or too long")
+    if not 0 < len(boundary) <= MAX_BOUNDARY_LENGTH:
+        raise _malformed("the multipart boundary is missing or too long")
     return boundary
 
 
@@ -74,56 +84,59 @@ def _check_declared_length(request: Request, settings: ApiSettings) -> None:
         raise _too_large("body", settings.max_body_bytes)
 
 
-async def _receive(request: Request, intake: "_Intake", *, seconds: float, idle_seconds: float) -> Form:
+async def _receive(request: Request, parser: "_FormParser", settings: ApiSettings, timeout: float) -> Form:
     chunks = request.stream().__aiter__()
     try:
-        with anyio.fail_after(seconds):
+        with anyio.fail_after(timeout):
             while True:
-                with anyio.fail_after(idle_seconds):
+                with anyio.fail_after(settings.upload_idle_seconds):
                     chunk = await anext(chunks, None)
                 if chunk is None:
-                    return intake.finished()
-                intake.write(chunk)
+                    return parser.finish()
+                parser.write(chunk)
     except TimeoutError:
         raise ProblemError(408, "upload_too_slow", "the request body did not arrive in time") from None
     except FormParserError:
-        raise ProblemError(400, "multipart_malformed", "the multipart body is malformed") from None
+        raise _malformed("the multipart body is malformed") from None
     except ClientDisconnect:
-        raise ProblemError(400, "upload_incomplete", "the client went away before the body was complete") from None
+        raise ProblemError(400, "upload_incomplete", "the client disconnected before the body was complete") from None
     finally:
-        intake.close()
+        parser.close()
+
+
+def _malformed(detail: str) -> ProblemError:
+    return ProblemError(400, "multipart_malformed", detail)
 
 
 def _too_large(what: str, limit: int) -> ProblemError:
-    # The rest of the body is not read, so the connection cannot be used again.
+    # The rest of the body is not read, so the connection cannot be reused.
     shown = f"{limit / 2**20:g} MiB" if limit >= 2**20 else f"{limit / 2**10:g} KiB"
     return ProblemError(413, f"{what}_too_large", f"the {what} is larger than {shown}", headers={"Connection": "close"})
 
 
-class _Intake:
-    """Follow the parser through the parts and keep count."""
+class _FormParser:
+    """Collect a form from the callbacks of MultipartParser and enforce the limits."""
 
     def __init__(self, settings: ApiSettings, folder: Path, boundary: bytes) -> None:
         self._settings, self._folder = settings, folder
         self._form = Form()
-        self._total = self._params = self._parts = 0
+        self._body_bytes = self._params_bytes = self._file_bytes = self._parts = 0
         self._header, self._value, self._disposition = b"", b"", b""
-        self._name: str | None = None
+        self._name = ""
         self._text = bytearray()
         self._file: BinaryIO | None = None
         self._hash = hashlib.sha256()
-        self._size = 0
         self._ended = False
         callbacks = {name: getattr(self, f"_{name}") for name in _CALLBACKS}
         self._parser = MultipartParser(boundary, callbacks)  # type: ignore[arg-type]
 
     def write(self, chunk: bytes) -> None:
-        self._total += len(chunk)
-        if self._total > self._settings.max_body_bytes:
+        self._body_bytes += len(chunk)
+        if self._body_bytes > self._settings.max_body_bytes:
             raise _too_large("body", self._settings.max_body_bytes)
         self._parser.write(chunk)
 
-    def finished(self) -> Form:
+    def finish(self) -> Form:
         self._parser.finalize()
         if not self._ended:
             raise ProblemError(400, "upload_incomplete", "the multipart body ends before its last boundary")
@@ -139,7 +152,6 @@ class _Intake:
         if self._parts > self._settings.max_fields + 2 * self._settings.max_styles + 1:
             raise ProblemError(413, "too_many_fields", "the form has too many fields", headers={"Connection": "close"})
         self._disposition = self._header = self._value = b""
-        self._name = None
 
     def _on_header_field(self, data: bytes, start: int, end: int) -> None:
         self._header += data[start:end]
@@ -154,52 +166,50 @@ class _Intake:
 
     def _on_headers_finished(self) -> None:
         _, options = parse_options_header(self._disposition)
-        name = options.get(b"name", b"").decode("utf-8", "replace")
-        if not name or len(name) > 100:
-            raise ProblemError(400, "multipart_malformed", "a part of the form has no usable name")
-        self._name = name
+        self._name = options.get(b"name", b"").decode("utf-8", "replace")
+        if not 0 < len(self._name) <= MAX_NAME_LENGTH:
+            raise _malformed("a part of the form has no name, or a name that is too long")
         self._text = bytearray()
-        if name in FILE_PARTS:
-            self._check_file_count(name)
-            self._file = (self._folder / f"{len(self._form.files)}.upload").open("xb")
-            self._hash, self._size = hashlib.sha256(), 0
-        elif b"filename" in options and name != "params":
-            error = InvalidField(pointer="#/form", detail="files are sent as content, style or mask")
-            raise ProblemError(
-                422, "unknown_part", "the form has a file under a name that is not known", errors=[error]
-            )
+        if self._name in FILE_PARTS:
+            self._begin_file()
+        elif b"filename" in options and self._name != "params":
+            errors = [InvalidField(pointer="#/form", detail="files are sent as content, style or mask")]
+            raise ProblemError(422, "unknown_part", "the form has a file with an unknown name", errors=errors)
 
-    def _check_file_count(self, name: str) -> None:
-        most = 1 if name == "content" else self._settings.max_styles
-        if len(self._form.uploads(name)) >= most:
-            errors = [InvalidField(pointer=f"#/{name}", detail=f"at most {most}")]
-            raise ProblemError(422, "too_many_files", f"the form has more than {most} {name} files", errors=errors)
+    def _begin_file(self) -> None:
+        limit = 1 if self._name == "content" else self._settings.max_styles
+        if len(self._form.part(self._name)) >= limit:
+            errors = [InvalidField(pointer=f"#/{self._name}", detail=f"at most {limit}")]
+            detail = f"the form has more than {limit} {self._name} files"
+            raise ProblemError(422, "too_many_files", detail, errors=errors)
+        self._file = (self._folder / f"{len(self._form.uploads)}.upload").open("xb")
+        self._hash, self._file_bytes = hashlib.sha256(), 0
 
     def _on_part_data(self, data: bytes, start: int, end: int) -> None:
         piece = data[start:end]
         if self._file is not None:
-            self._size += len(piece)
-            if self._size > self._settings.max_file_bytes:
+            self._file_bytes += len(piece)
+            if self._file_bytes > self._settings.max_file_bytes:
                 raise _too_large("file", self._settings.max_file_bytes)
             self._hash.update(piece)
             self._file.write(piece)
             return
-        self._params += len(piece)
-        if self._params > self._settings.max_params_bytes:
+        self._params_bytes += len(piece)
+        if self._params_bytes > self._settings.max_params_bytes:
             raise _too_large("parameters", self._settings.max_params_bytes)
         self._text += piece
 
     def _on_part_end(self) -> None:
         if self._file is not None:
-            path = Path(self._file.name)
+            path, index = Path(self._file.name), len(self._form.part(self._name))
             self.close()
-            upload = Upload(part=str(self._name), path=path, size=self._size, sha256=self._hash.hexdigest())
-            self._form.files.append(upload)
+            sha256 = self._hash.hexdigest()
+            self._form.uploads.append(Upload(part=self._name, index=index, path=path, sha256=sha256))
             return
         try:
-            self._form.fields.append((str(self._name), self._text.decode("utf-8")))
+            self._form.fields.append((self._name, self._text.decode("utf-8")))
         except UnicodeDecodeError:
-            raise ProblemError(400, "multipart_malformed", "a form field is not UTF-8 text") from None
+            raise _malformed("a form field is not UTF-8 text") from None
 
     def _on_end(self) -> None:
         self._ended = True

@@ -1,14 +1,13 @@
-"""The parameters of a job: one JSON part or plain form fields, checked against the engine's own bounds."""
+"""The parameters of a job: a JSON part or plain form fields, validated by the engine's own schema."""
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
-from api.problems import InvalidField, ProblemError, pointer
-from api.submission.multipart import FILE_PARTS, Form
+from api.problems import InvalidField, ProblemError, invalid_parameters, pointer
+from api.submission.multipart import FILE_PARTS
 from jobs.status import Priority
 from jobs.webhooks.url_guard import AddressRefusedError, check_url
 from nst_engine.paintings import STYLES
@@ -21,30 +20,34 @@ LISTS = ("style_blend", "scale_shares")
 
 
 class JobOptions(BaseModel):
-    """What a job may be given beside the parameters of the run."""
+    """What a job takes in addition to the parameters of the run."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     style_name: str | None = Field(
-        None, description="A built-in style (GET /v1/styles) instead of a style picture.", max_length=40
+        None, description="A built-in style (see GET /v1/styles) instead of a style picture.", max_length=40
     )
-    output_format: Literal["png", "jpeg", "webp", "tiff"] = Field("png", description="Format the result is kept in.")
+    output_format: Literal["png", "jpeg", "webp", "tiff"] = Field(
+        "png", description="Format in which the result is stored."
+    )
     timelapse: bool = Field(False, description="Also make an animated WebP of the run.")
-    priority: Priority = Field(Priority.INTERACTIVE, description="batch gives way to interactive jobs.")
+    priority: Priority = Field(Priority.INTERACTIVE, description="`batch` jobs wait for `interactive` ones.")
     webhook_url: str | None = Field(
-        None, description="https:// address that is told when the job has ended (Standard Webhooks).", max_length=2000
+        None,
+        description="https:// URL to which the service POSTs when the job ends (Standard Webhooks).",
+        max_length=2000,
     )
 
     @field_validator("style_name", mode="after")
     @classmethod
-    def _known_style(cls, value: str | None) -> str | None:
+    def _existing_style(cls, value: str | None) -> str | None:
         if value is not None and value not in STYLES:
             raise ValueError(f"no such style; one of {', '.join(STYLES)}")
         return value
 
     @field_validator("webhook_url", mode="after")
     @classmethod
-    def _web_address(cls, value: str | None, info: ValidationInfo) -> str | None:
+    def _allowed_url(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is not None:
             try:
                 check_url(value, allowed_hosts=info.context or ())
@@ -53,24 +56,21 @@ class JobOptions(BaseModel):
         return value
 
 
-@dataclass(frozen=True, kw_only=True)
-class Params:
-    """Complete, checked parameters."""
+def parse_params(
+    fields: Sequence[tuple[str, str]], *, webhook_hosts: Sequence[str], default_model: str
+) -> tuple[StyleConfig, JobOptions]:
+    """Read the parameters of a run and the options of a job from form fields; raises ProblemError naming each problem.
 
-    config: StyleConfig
-    options: JobOptions
-
-
-def parse(form: Form, *, webhook_hosts: Sequence[str] = (), default_model: str = "lite") -> Params:
-    """Check everything in a form but its files; raises ProblemError naming each wrong field."""
-    values = _values(form)
-    chosen = {name: values.pop(name) for name in list(values) if name in JobOptions.model_fields}
+    A parameter that is not given has its preset's value; `default_model` replaces the network of the default preset.
+    """
+    values = _merge(fields)
+    given_options = {name: values.pop(name) for name in list(values) if name in JobOptions.model_fields}
     problems: list[InvalidField] = []
     options, config = JobOptions(), None
     try:
-        options = JobOptions.model_validate(chosen, context=tuple(webhook_hosts))
+        options = JobOptions.model_validate(given_options, context=tuple(webhook_hosts))
     except ValidationError as error:
-        problems += [_invalid(item["loc"], item["msg"]) for item in error.errors(include_url=False)]
+        problems += [_invalid_option(item) for item in error.errors(include_url=False)]
     try:
         config = _config(values, default_model)
     except ConfigError as error:
@@ -78,49 +78,48 @@ def parse(form: Form, *, webhook_hosts: Sequence[str] = (), default_model: str =
             InvalidField(pointer="#", detail=error.message)
         ]
     if problems or config is None:
-        raise invalid(*problems)
-    return Params(config=config, options=options)
+        raise invalid_parameters(*problems)
+    return config, options
 
 
-def invalid(*problems: InvalidField) -> ProblemError:
-    """Make the refusal of wrong parameters."""
-    detail = "; ".join(f"{problem.pointer.removeprefix('#/')}: {problem.detail}" for problem in problems[:3])
-    return ProblemError(422, "invalid_parameters", detail or "the parameters are not valid", errors=problems)
+def _invalid_option(error: Mapping[str, Any]) -> InvalidField:
+    name = ".".join(str(part) for part in error["loc"])
+    return InvalidField(pointer=pointer(name), detail=error["msg"].removeprefix("Value error, "))
 
 
 def _config(values: dict[str, Any], default_model: str) -> StyleConfig:
     preset = values.pop("preset", "default")
     if not isinstance(preset, str):
-        raise invalid(InvalidField(pointer="#/preset", detail="not a name"))
+        raise _invalid("#/preset", "not a name")
     if preset == "default":
-        values.setdefault("model", default_model)  # the other presets were made for a network of their own
+        values.setdefault("model", default_model)  # the other presets name their network
     config = resolve(preset, values)
     if config.init == "image":
-        raise invalid(InvalidField(pointer="#/init", detail="a job starts from its content, its style or noise"))
+        raise _invalid("#/init", "a job starts from its content, its style or noise")
     return config
 
 
-def _values(form: Form) -> dict[str, Any]:
-    """Join the JSON part and the plain fields; a name may be given once, but a list field by field."""
-    plain: dict[str, list[str]] = {}
-    for name, text in form.fields:
-        plain.setdefault(name, []).append(text)
-    parts = plain.pop(JSON_PART, [])
+def _merge(fields: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """Merge the JSON part with the plain fields; only a list may be given in several fields of the same name."""
+    texts_by_name: dict[str, list[str]] = {}
+    for name, text in fields:
+        texts_by_name.setdefault(name, []).append(text)
+    parts = texts_by_name.pop(JSON_PART, [])
     if len(parts) > 1:
-        raise invalid(InvalidField(pointer="#/params", detail="given more than once"))
-    values = dict(_json_object(parts[0])) if parts else {}
-    for name, texts in plain.items():
+        raise _invalid("#/params", "given more than once")
+    values = _json_object(parts[0]) if parts else {}
+    for name, texts in texts_by_name.items():
         if name in values or (len(texts) > 1 and name not in LISTS):
-            raise invalid(InvalidField(pointer=pointer(name[:80]), detail="given more than once"))
-        values[name] = texts if len(texts) > 1 else _plain(texts[0])
+            raise _invalid(pointer(name[:80]), "given more than once")
+        values[name] = texts if len(texts) > 1 else _json_or_text(texts[0])
     for name in FILE_PARTS:
         if name in values:
-            raise invalid(InvalidField(pointer=f"#/{name}", detail="is a file, not a parameter"))
+            raise _invalid(f"#/{name}", "is a file, not a parameter")
     return values
 
 
-def _plain(text: str) -> Any:
-    """Read objects and lists, which some clients send as JSON; leave everything else to the field's own reading."""
+def _json_or_text(text: str) -> Any:
+    """Decode objects and lists, which some clients send as JSON; other values are parsed by their field."""
     if not text.startswith(("{", "[")):
         return text
     try:
@@ -129,34 +128,32 @@ def _plain(text: str) -> Any:
         return text
 
 
-def _json_object(text: str) -> Mapping[str, Any]:
+def _json_object(text: str) -> dict[str, Any]:
     try:
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        value = json.loads(text, object_pairs_hook=_unique_names, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        reason = str(error) if isinstance(error, _NotPlainError) else "not valid JSON"
-        raise ProblemError(
-            400, "params_malformed", f"params: {reason}", errors=[InvalidField(pointer="#/params", detail=reason)]
-        ) from None
+        reason = str(error) if isinstance(error, _AmbiguousJsonError) else "not valid JSON"
+        errors = [InvalidField(pointer="#/params", detail=reason)]
+        raise ProblemError(400, "params_malformed", f"params: {reason}", errors=errors) from None
     if not isinstance(value, dict):
-        raise invalid(InvalidField(pointer="#/params", detail="not a JSON object"))
+        raise _invalid("#/params", "not a JSON object")
     return value
 
 
-class _NotPlainError(ValueError):
-    """JSON that parsers read differently."""
+class _AmbiguousJsonError(ValueError):
+    """JSON that parsers interpret differently."""
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise _NotPlainError("a name is given more than once")
-    return found
+def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) != len(pairs):
+        raise _AmbiguousJsonError("a name is given more than once")
+    return values
 
 
 def _refuse_constant(name: str) -> Any:
-    raise _NotPlainError(f"{name} is not a number")
+    raise _AmbiguousJsonError(f"{name} is not a number")
 
 
-def _invalid(place: tuple[str | int, ...], message: str) -> InvalidField:
-    name = ".".join(str(part) for part in place)
-    return InvalidField(pointer=pointer(name), detail=message.removeprefix("Value error, "))
+def _invalid(place: str, detail: str) -> ProblemError:
+    return invalid_parameters(InvalidField(pointer=place, detail=detail))

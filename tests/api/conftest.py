@@ -18,9 +18,8 @@ from anyio import to_thread
 from fastapi import FastAPI
 from PIL import Image
 
-from api.decoding.pool import DecoderPool
-from api.decoding.process import attempt
-from api.main import create_app
+from api.app import create_app
+from api.decoding import process
 from api.services import Services
 from api.settings import ApiSettings
 from jobs.model import OwnerLimits, Preview, Progress, ResultInfo
@@ -33,16 +32,16 @@ from tests.api.service import Service, running_service
 pytestmark = pytest.mark.anyio
 
 
-def picture(size: tuple[int, int] = (32, 24), colour: tuple[int, int, int] = (200, 30, 30), name: str = "PNG") -> bytes:
+def picture(size: tuple[int, int] = (32, 24), color: tuple[int, int, int] = (200, 30, 30), name: str = "PNG") -> bytes:
     """Make a small picture file."""
     file = io.BytesIO()
-    Image.new("RGB", size, colour).save(file, name)
+    Image.new("RGB", size, color).save(file, name)
     return file.getvalue()
 
 
 def form(**values: bytes | str) -> list[tuple[str, Any]]:
     """Make a job's form: `content` and `style` unless given, all else as fields."""
-    given: dict[str, bytes | str] = {"content": picture(), "style": picture(colour=(20, 90, 200))} | values
+    given: dict[str, bytes | str] = {"content": picture(), "style": picture(color=(20, 90, 200))} | values
     return [
         (name, ("x.png", value) if name in ("content", "style", "mask") else (None, value))
         for name, value in given.items()
@@ -108,24 +107,26 @@ class Api:
         """Make an API key and return the header that shows it."""
         limits = OwnerLimits(**values.pop("limits", {}))
         priority = values.pop("priority", Priority.INTERACTIVE)
-        _, secret = await self.services.keys.create(name, limits=limits, priority=priority, **values)
+        _, secret = await self.services.api_keys.create(name, limits=limits, priority=priority, **values)
         return {"Authorization": f"Bearer {secret}"}
 
     def stored(self) -> list[str]:
         """Name every file that the service keeps, and every piece of a body that it forgot."""
-        left = [str(path) for path in self.services.incoming.rglob("*")] if self.services.incoming.exists() else []
-        return [info.name for info in self.services.blobs.list()] + left
+        temporary = [str(path) for path in self.services.temporary_files.path.rglob("*")]
+        return [info.name for info in self.services.blobs.list()] + temporary
 
 
-class DirectDarkroom(DecoderPool):
-    """Does everything in this process: for tests in which no picture is hostile."""
+class InProcessDecoder:
+    """A Decoder without processes, for tests in which no picture is hostile."""
 
-    async def develop(self, task: dict[str, Any]) -> dict[str, Any]:
-        return await to_thread.run_sync(attempt, task)
+    async def decode(self, source: Path, target: Path, *, owner: str) -> None:
+        await to_thread.run_sync(process.decode, source, target, PictureLimits())
 
+    async def convert(self, source: Path, target: Path, format_name: str) -> None:
+        await to_thread.run_sync(process.convert, source, target, format_name)
 
-def direct_darkroom(settings: ApiSettings) -> DecoderPool:
-    return DirectDarkroom(processes=1, seconds=20, memory=2**31, limits=PictureLimits())
+    async def close(self) -> None:
+        pass
 
 
 MakeApi = Callable[..., Any]
@@ -146,7 +147,7 @@ async def make_api(job_settings: JobSettings) -> AsyncIterator[MakeApi]:
 
         async def make(jobs: dict[str, Any] | None = None, **values: Any) -> Api:
             settings = job_settings.model_copy(update=jobs or {})
-            app = create_app(ApiSettings(**values), settings, make_decoder_pool=direct_darkroom)
+            app = create_app(ApiSettings(**values), settings, make_decoder=lambda _: InProcessDecoder())
             await stack.enter_async_context(app.router.lifespan_context(app))
             transport = httpx.ASGITransport(app=app)
             http = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1"))

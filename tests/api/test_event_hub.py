@@ -60,13 +60,13 @@ class Stream:
 async def take(source: EventHub, count: int, after: str = "0", job: str = "a") -> list[str]:
     """Listen until so many events have come."""
     ids: list[str] = []
-    batches = source.batches(job, after, idle_seconds=5)
+    stream_of_events = source.listen(job, after, idle_seconds=5)
     async with asyncio.timeout(10):
-        async for batch in batches:
+        async for batch in stream_of_events:
             ids += [item.id for item in batch]
             if len(ids) >= count:
                 break
-    await batches.aclose()
+    await stream_of_events.aclose()
     return ids
 
 
@@ -97,10 +97,10 @@ async def test_listeners_share_one_blocking_read() -> None:
 
 
 async def test_one_who_lags_behind_what_is_kept_reads_the_rest_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(event_hub, "KEPT", 4)
+    monkeypatch.setattr(event_hub, "BUFFERED_EVENTS", 4)
     stream = Stream()
     found = EventHub(stream)
-    slow = found.batches("a", "0", idle_seconds=5)
+    slow = found.listen("a", "0", idle_seconds=5)
     stream.add(event(1))
     assert [item.id for item in await anext(slow)] == ["1-0"]
     quick = asyncio.create_task(take(found, 19, after="1-0"))
@@ -118,9 +118,9 @@ async def test_one_who_lags_behind_what_is_kept_reads_the_rest_itself(monkeypatc
 
 async def test_silence_is_an_empty_batch() -> None:
     found = EventHub(Stream())
-    batches = found.batches("a", "0", idle_seconds=0.01)
-    assert list(await anext(batches)) == []
-    await batches.aclose()
+    stream_of_events = found.listen("a", "0", idle_seconds=0.01)
+    assert list(await anext(stream_of_events)) == []
+    await stream_of_events.aclose()
     await found.close()
 
 

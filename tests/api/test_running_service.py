@@ -17,7 +17,8 @@ import pytest
 from redis import Redis
 from standardwebhooks.webhooks import Webhook
 
-from api.main import create_app, server_config, settle, trouble
+from api.app import create_app
+from api.main import freeze_gc, server_config, startup_problem
 from api.settings import ApiSettings
 from jobs.connections import connect
 from jobs.service_secret import service_secret_now, webhook_secret
@@ -40,7 +41,7 @@ def start(job_settings: JobSettings, **settings: str) -> subprocess.CompletedPro
 
 def test_garbage_collections_pass_over_what_start_up_made() -> None:
     before = len(gc.get_objects())
-    settle()
+    freeze_gc()
     try:
         assert len(gc.get_objects()) < before / 100
     finally:
@@ -73,7 +74,7 @@ def test_a_redis_that_is_not_there_is_said(job_settings: JobSettings, tmp_path: 
 def test_what_cannot_be_used_is_said(
     job_settings: JobSettings, s3: FakeS3, settings: dict[str, str], told: str
 ) -> None:
-    reason = trouble(job_settings.model_copy(update=s3.settings("b").model_dump(include=S3) | settings))
+    reason = startup_problem(job_settings.model_copy(update=s3.settings("b").model_dump(include=S3) | settings))
     assert reason is not None and told in reason
 
 
@@ -81,7 +82,7 @@ def test_a_wrong_password_is_said(job_settings: JobSettings) -> None:
     with Redis.from_url(job_settings.redis_url, protocol=2) as client:
         client.config_set("requirepass", "secret")
         try:
-            reason = trouble(job_settings)
+            reason = startup_problem(job_settings)
         finally:
             client.execute_command("AUTH", "secret")
             client.config_set("requirepass", "")
@@ -89,7 +90,7 @@ def test_a_wrong_password_is_said(job_settings: JobSettings) -> None:
 
 
 def test_a_full_disk_is_no_reason_not_to_start(job_settings: JobSettings) -> None:
-    assert trouble(job_settings.model_copy(update={"storage_min_free_bytes": 1 << 62})) is None
+    assert startup_problem(job_settings.model_copy(update={"storage_min_free_bytes": 1 << 62})) is None
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Decoding apart: what breaks, hangs or eats memory costs its own process and nothing else."""
+"""The decoder pool: a picture that crashes, hangs or exhausts memory costs its own process and nothing else."""
 
 import asyncio
 import io
@@ -6,6 +6,7 @@ import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import psutil
 import pytest
 from PIL import Image
 
@@ -19,8 +20,8 @@ MIB = 2**20
 
 
 @pytest.fixture
-async def darkroom() -> AsyncIterator[DecoderPool]:
-    found = DecoderPool(processes=1, seconds=1, memory=600 * MIB, limits=PictureLimits())
+async def pool() -> AsyncIterator[DecoderPool]:
+    found = DecoderPool(processes=1, seconds=1, memory_bytes=600 * MIB, limits=PictureLimits())
     yield found
     await found.close()
 
@@ -32,67 +33,105 @@ def good(tmp_path: Path) -> Path:
     return path
 
 
-async def code_of(darkroom: DecoderPool, source: Path) -> str:
+@pytest.fixture
+def endless(tmp_path: Path) -> Path:
+    """A picture that a decoder waits for until someone opens it for writing and closes it again."""
+    path = tmp_path / "endless"
+    os.mkfifo(path)
+    return path
+
+
+async def decode(pool: DecoderPool, source: Path, owner: str = "ann") -> tuple[int, int]:
+    """Decode a picture and return the size of the PNG."""
+    target = source.with_suffix(f".{owner}.png")
+    await pool.decode(source, target, owner=owner)
+    with Image.open(target, formats=("PNG",)) as image:
+        return image.size
+
+
+async def error_code(pool: DecoderPool, source: Path) -> str:
     with pytest.raises(PictureError) as caught:
-        await darkroom.clean(source, source.with_suffix(".png"))
+        await decode(pool, source)
     return caught.value.code
 
 
-async def test_a_picture_is_written_clean(darkroom: DecoderPool, good: Path, tmp_path: Path) -> None:
-    clean = await darkroom.clean(good, tmp_path / "clean.png")
-    assert (clean.width, clean.height, clean.bytes) == (40, 30, (tmp_path / "clean.png").stat().st_size)
+async def being_decoded(pipe: Path) -> int:
+    """Wait until a decoder reads from a pipe and return the other end, which keeps it waiting."""
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+            except OSError:
+                await asyncio.sleep(0.005)  # another process: there is nothing to wait on
 
 
-async def test_a_refusal_comes_back_as_one(darkroom: DecoderPool, tmp_path: Path) -> None:
+async def test_a_picture_becomes_a_png(pool: DecoderPool, good: Path) -> None:
+    assert await decode(pool, good) == (40, 30)
+
+
+async def test_a_refusal_is_raised_with_its_code(pool: DecoderPool, tmp_path: Path) -> None:
     (tmp_path / "bad").write_bytes(b"<svg/>")
-    assert await code_of(darkroom, tmp_path / "bad") == "not_a_picture"
+    assert await error_code(pool, tmp_path / "bad") == "not_a_picture"
 
 
-async def test_one_that_hangs_is_ended(darkroom: DecoderPool, good: Path, tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")  # opening it waits for a writer for ever
-    assert await code_of(darkroom, tmp_path / "pipe") == "picture_too_slow"
-    await darkroom.clean(good, tmp_path / "clean.png")
+async def test_a_picture_that_hangs_is_given_up(pool: DecoderPool, good: Path, endless: Path) -> None:
+    assert await error_code(pool, endless) == "picture_too_slow"
+    assert await decode(pool, good) == (40, 30)
 
 
-async def test_one_that_needs_too_much_memory_is_refused(good: Path, tmp_path: Path) -> None:
-    darkroom = DecoderPool(processes=1, seconds=20, memory=300 * MIB, limits=PictureLimits(max_pixels=10**9))
+async def test_a_picture_that_needs_too_much_memory_is_refused(good: Path, tmp_path: Path) -> None:
+    pool = DecoderPool(processes=1, seconds=20, memory_bytes=300 * MIB, limits=PictureLimits(max_pixels=10**9))
     file = io.BytesIO()
     Image.new("L", (12_000, 12_000)).save(file, "PNG")
     (tmp_path / "large").write_bytes(file.getvalue())
     try:
-        assert await code_of(darkroom, tmp_path / "large") in ("picture_too_large", "picture_damaged")
-        await darkroom.clean(good, tmp_path / "clean.png")
+        assert await error_code(pool, tmp_path / "large") in ("picture_too_large", "picture_damaged")
+        assert await decode(pool, good) == (40, 30)
     finally:
-        await darkroom.close()
+        await pool.close()
 
 
-async def test_a_process_that_was_killed_is_replaced(darkroom: DecoderPool, good: Path, tmp_path: Path) -> None:
-    await darkroom.clean(good, tmp_path / "clean.png")
-    process = await darkroom._free.get()
-    assert process is not None
+async def test_a_killed_process_is_replaced(pool: DecoderPool, good: Path) -> None:
+    await decode(pool, good)
+    (process,) = [child for child in psutil.Process().children() if "api.decoding.process" in child.cmdline()]
     process.kill()
-    darkroom._free.put_nowait(process)
-    await darkroom.clean(good, tmp_path / "clean.png")
+    assert await decode(pool, good) == (40, 30)
 
 
-async def test_an_answer_nobody_waits_for_is_not_given_to_the_next(
-    darkroom: DecoderPool, good: Path, tmp_path: Path
-) -> None:
-    await darkroom.clean(good, tmp_path / "clean.png")
-    os.mkfifo(tmp_path / "pipe")
-    left = asyncio.create_task(darkroom.clean(tmp_path / "pipe", tmp_path / "x.png"))
-    await asyncio.sleep(0.05)
-    left.cancel()
-    assert (await darkroom.clean(good, tmp_path / "clean.png")).width == 40
+async def test_the_result_of_a_canceled_task_is_not_given_to_the_next(good: Path, endless: Path) -> None:
+    pool = DecoderPool(processes=1, seconds=30, memory_bytes=600 * MIB, limits=PictureLimits())
+    canceled = asyncio.create_task(decode(pool, endless))
+    pipe = await being_decoded(endless)
+    canceled.cancel()
+    try:
+        assert await decode(pool, good) == (40, 30)
+    finally:
+        os.close(pipe)
+        await pool.close()
 
 
-async def test_a_full_disk_is_no_fault_of_the_picture(darkroom: DecoderPool, good: Path, tmp_path: Path) -> None:
+async def test_one_owners_uploads_leave_a_process_to_others(good: Path, endless: Path) -> None:
+    pool = DecoderPool(processes=2, seconds=30, memory_bytes=600 * MIB, limits=PictureLimits())
+    first = asyncio.create_task(error_code(pool, endless))
+    pipe = await being_decoded(endless)
+    second = asyncio.create_task(decode(pool, good, "ann"))
+    try:
+        assert await decode(pool, good, "bob") == (40, 30)
+        assert not second.done()
+    finally:
+        os.close(pipe)
+    await first
+    assert await second == (40, 30)
+    await pool.close()
+
+
+async def test_a_full_disk_is_an_os_error(pool: DecoderPool, good: Path) -> None:
     with pytest.raises(OSError, match="cannot be written"):
-        await darkroom.clean(good, Path("/dev/full"))
+        await pool.decode(good, Path("/dev/full"), owner="ann")
 
 
-async def test_a_result_is_converted_with_its_parameters(darkroom: DecoderPool, tmp_path: Path) -> None:
+async def test_a_result_is_converted_with_its_parameters(pool: DecoderPool, tmp_path: Path) -> None:
     source, target = tmp_path / "result.png", tmp_path / "result.jpg"
     source.write_bytes(encode(Image.new("RGB", (20, 20)), "png", metadata={"seed": 9}))
-    await darkroom.convert(source, target, "jpeg")
+    await pool.convert(source, target, "jpeg")
     assert read_metadata(target.read_bytes()) == {"seed": 9}

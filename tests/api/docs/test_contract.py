@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from api.main import create_app
+from api.app import create_app
 from api.settings import ApiSettings
 from jobs.settings import JobSettings
 from tests.api.service import Service

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from api.web_page import mount_page
 from jobs.logs import configure_logging
-from jobs.model import Failure, WorkerInfo
+from jobs.model import Failure, Job, WorkerInfo
 from jobs.status import Priority
 from jobs.worker_registry import WorkerRegistry
 from tests.api.conftest import Api, MakeApi, form
@@ -24,8 +24,8 @@ def make_worker(**values: object) -> WorkerInfo:
 
 
 async def test_health_asks_nothing_of_others(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api.services, "client", None)
-    monkeypatch.setattr(api.services, "keys", None)
+    monkeypatch.setattr(api.services, "store", None)
+    monkeypatch.setattr(api.services, "api_keys", None)
     assert (await api.http.get("/healthz")).json() == {"status": "ok"}
 
 
@@ -146,11 +146,16 @@ async def test_a_refused_method_names_those_that_are_taken(api: Api) -> None:
     assert (await api.http.put("/v1/jobs/x")).headers["allow"] == "DELETE, GET, HEAD"
 
 
-async def test_an_unexpected_error_says_nothing_of_the_inside(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def broken(*args: object) -> None:
+class BrokenStore:
+    async def get(self, job_id: str, owner: str) -> Job:
         raise ZeroDivisionError("/secret/path")
 
-    monkeypatch.setattr(api.services.client, "get", broken)
+    async def aclose(self) -> None:
+        pass
+
+
+async def test_an_unexpected_error_says_nothing_of_the_inside(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api.services, "store", BrokenStore())
     answer = await api.http.get("/v1/jobs/x")
     assert (answer.status_code, answer.json()["code"]) == (500, "internal")
     assert "secret" not in answer.text
@@ -174,7 +179,7 @@ async def test_the_reference_lists_every_operation_and_loads_nothing_from_elsewh
         for operation in item.values():
             assert f"id={operation['operationId']}" in answer.text
     assert "http://" not in answer.text
-    assert "https://" not in answer.text.replace("https:// address", "").replace("https://host", "")
+    assert "https://" not in answer.text.replace("https:// URL", "").replace("https://host", "")
     assert "<script" not in answer.text
     assert (await api.http.get("/docs.css")).headers["content-type"].startswith("text/css")
 

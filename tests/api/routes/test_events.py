@@ -31,7 +31,7 @@ async def listen(api: Api, job_id: str, after: str | None = None) -> list[tuple[
 async def listening(api: Api, count: int = 1) -> None:
     """Wait until somebody listens."""
     async with asyncio.timeout(10):
-        while api.services.hub.listeners < count:
+        while api.services.event_hub.listeners < count:
             await asyncio.sleep(0.005)
 
 
@@ -163,7 +163,7 @@ async def test_one_key_cannot_take_every_stream(make_api: MakeApi) -> None:
     for job, header in zip(jobs, (ann, bob), strict=True):
         await api.http.post(job["urls"]["cancel"], headers=header)
     assert [answer.status_code for answer in await asyncio.gather(*heard)] == [200, 200]
-    assert not api.services.listening
+    assert not api.services.open_streams
 
 
 async def test_nothing_is_kept_for_listeners_that_went(api: Api) -> None:
@@ -172,5 +172,5 @@ async def test_nothing_is_kept_for_listeners_that_went(api: Api) -> None:
     await listening(api)
     await api.http.post(job["urls"]["cancel"])
     await heard
-    assert api.services.hub.listeners == 0
-    assert api.services.hub._channels == {}
+    assert api.services.event_hub.listeners == 0
+    assert api.services.event_hub._channels == {}

@@ -47,7 +47,7 @@ async def test_several_styles_and_their_masks_are_kept_in_order(api: Api) -> Non
     files = [("content", picture())] + [("style", picture((32, 20 + i))) for i in range(3)]
     files += [("mask", picture((40, 20 + i))) for i in range(3)]
     job = (await api.http.post("/v1/jobs", files=files, data={"style_blend": "3,2,1"})).json()
-    record = await api.services.client.get(job["id"], "local")
+    record = await api.services.store.get(job["id"], "local")
     assert [ref.name.partition("/")[2] for ref in record.inputs.styles] == ["style-0", "style-1", "style-2"]
     assert [ref.name.partition("/")[2] for ref in record.inputs.masks] == ["mask-0", "mask-1", "mask-2"]
     assert job["params"]["style_blend"] == [3.0, 2.0, 1.0]
@@ -229,7 +229,7 @@ async def test_the_same_key_and_request_are_one_job(api: Api) -> None:
 async def test_the_same_key_with_another_request_is_refused(api: Api) -> None:
     key = {"Idempotency-Key": "order-1"}
     await api.create(key, max_size="64")
-    for other in ({"max_size": "65"}, {"max_size": "64", "content": picture(colour=(1, 2, 3))}):
+    for other in ({"max_size": "65"}, {"max_size": "64", "content": picture(color=(1, 2, 3))}):
         answer = await api.http.post("/v1/jobs", files=form(**other), headers=key)
         assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_key_reused")
     assert len(api.stored()) == 2
@@ -237,10 +237,10 @@ async def test_the_same_key_with_another_request_is_refused(api: Api) -> None:
 
 async def test_a_key_in_use_is_a_conflict_and_a_refused_request_frees_it(api: Api) -> None:
     key = {"Idempotency-Key": "order-1"}
-    await api.services.client.reserve_key("local", "order-1")
+    await api.services.store.reserve_key("local", "order-1")
     answer = await api.http.post("/v1/jobs", files=form(), headers=key)
     assert (answer.status_code, answer.json()["code"]) == (409, "idempotency_key_in_use")
-    await api.services.client.release_key("local", "order-1")
+    await api.services.store.release_key("local", "order-1")
     refused = await api.http.post("/v1/jobs", files=form(max_size="0"), headers=key)
     assert refused.status_code == 422
     await api.create(key)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from api.downloads import PIECE
+from api.downloads import CHUNK_BYTES
 from jobs.model import BlobRef, ResultInfo
 from nst_engine.images.reading import encode, read_metadata
 from tests.api.conftest import Api, MakeApi, picture
@@ -78,7 +78,7 @@ async def test_a_range_is_sent_alone(api: Api, asked: str, first: int, last: int
 async def test_a_download_can_be_taken_up_again(api: Api) -> None:
     noise = Image.effect_noise((900, 900), 100).convert("RGB")
     path, data = await finished(api, encode(noise, "png"))
-    assert len(data) > 3 * PIECE
+    assert len(data) > 3 * CHUNK_BYTES
     half = len(data) // 2
     head = await api.http.get(path, headers={"Range": f"bytes=0-{half - 1}"})
     headers = {"Range": f"bytes={half}-", "If-Range": head.headers["etag"]}

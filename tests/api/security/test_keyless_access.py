@@ -2,7 +2,7 @@
 
 import pytest
 
-from api.security.auth import host_name, is_loopback
+from api.security.keyless_access import host_name, is_loopback
 from tests.api.conftest import Api, MakeApi, form
 
 pytestmark = pytest.mark.anyio

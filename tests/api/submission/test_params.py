@@ -5,48 +5,54 @@ import json
 import pytest
 
 from api.problems import ProblemError, pointer
-from api.submission.multipart import Form
-from api.submission.params import Params, parse
+from api.submission.params import JobOptions, parse_params
+from nst_engine.spec.config import StyleConfig
 
 
-def parsed(**fields: str) -> Params:
-    return parse(Form(fields=list(fields.items())))
+def parse(
+    *fields: tuple[str, str], webhook_hosts: tuple[str, ...] = (), default_model: str = "lite"
+) -> tuple[StyleConfig, JobOptions]:
+    return parse_params(fields, webhook_hosts=webhook_hosts, default_model=default_model)
 
 
-def refusal(*fields: tuple[str, str], hosts: tuple[str, ...] = ()) -> ProblemError:
+def parsed(**fields: str) -> StyleConfig:
+    return parse(*fields.items())[0]
+
+
+def refusal(*fields: tuple[str, str]) -> ProblemError:
     with pytest.raises(ProblemError) as caught:
-        parse(Form(fields=list(fields)), webhook_hosts=hosts)
+        parse(*fields)
     return caught.value
 
 
 def test_nothing_given_is_the_default_preset() -> None:
-    params = parsed()
-    assert (params.config.preset, params.options.output_format) == ("default", "png")
+    config, options = parse()
+    assert (config.preset, options.output_format) == ("default", "png")
 
 
 def test_fields_are_read_as_what_they_are() -> None:
-    config = parsed(max_size="99", strength="0.25", carry_state="false", style_layers="style1:2,style3").config
+    config = parsed(max_size="99", strength="0.25", carry_state="false", style_layers="style1:2,style3")
     assert (config.max_size, config.strength, config.carry_state) == (99, 0.25, False)
     assert config.style_layers == {"style1": 2.0, "style3": 1.0}
 
 
 def test_objects_may_come_as_json_in_a_field() -> None:
-    assert parsed(style_layers='{"style1": 2}').config.style_layers == {"style1": 2.0}
+    assert parsed(style_layers='{"style1": 2}').style_layers == {"style1": 2.0}
 
 
 def test_a_list_may_come_field_by_field() -> None:
-    params = parse(Form(fields=[("style_blend", "3"), ("style_blend", "1")]))
-    assert params.config.style_blend == (3.0, 1.0)
+    config, _ = parse(("style_blend", "3"), ("style_blend", "1"))
+    assert config.style_blend == (3.0, 1.0)
 
 
 def test_a_preset_is_the_ground_for_what_is_given() -> None:
-    config = parsed(params=json.dumps({"preset": "classic-lbfgs", "steps": 7})).config
+    config = parsed(params=json.dumps({"preset": "classic-lbfgs", "steps": 7}))
     assert (config.preset, config.steps, config.scales) == ("classic-lbfgs", 7, 1)
 
 
 def test_the_operators_network_is_that_of_the_default_preset_alone() -> None:
     def model(*fields: tuple[str, str]) -> str:
-        return parse(Form(fields=list(fields)), default_model="squeezenet1_1").config.model.value
+        return parse(*fields, default_model="squeezenet1_1")[0].model.value
 
     assert model() == "squeezenet1_1"
     assert model(("model", "lite")) == "lite"
@@ -54,7 +60,7 @@ def test_the_operators_network_is_that_of_the_default_preset_alone() -> None:
 
 
 def test_json_and_fields_may_be_mixed() -> None:
-    config = parsed(params='{"steps": 7}', seed="5").config
+    config = parsed(params='{"steps": 7}', seed="5")
     assert (config.steps, config.seed) == (7, 5)
 
 
@@ -92,8 +98,8 @@ def test_json_that_is_none_is_a_400(text: str) -> None:
 
 def test_a_webhook_has_to_be_public_unless_listed() -> None:
     assert refusal(("webhook_url", "http://127.0.0.1:9/x")).errors[0].pointer == "#/webhook_url"
-    listed = Form(fields=[("webhook_url", "http://127.0.0.1:9/x")])
-    assert parse(listed, webhook_hosts=("127.0.0.1:9",)).options.webhook_url == "http://127.0.0.1:9/x"
+    _, options = parse(("webhook_url", "http://127.0.0.1:9/x"), webhook_hosts=("127.0.0.1:9",))
+    assert options.webhook_url == "http://127.0.0.1:9/x"
 
 
 @pytest.mark.parametrize(("path", "expected"), [("a.b", "#/a/b"), ("a/b", "#/a~1b"), ("a~b", "#/a~0b")])

@@ -1,0 +1,162 @@
+"""The composition root: makes the application and its services from settings."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from anyio import to_thread
+from fastapi import FastAPI
+from limits.aio.storage import RedisStorage
+from redis.asyncio import Redis
+from starlette.middleware.cors import CORSMiddleware
+
+from api import problems
+from api.builtin_styles import BuiltinStyles
+from api.decoding.pool import Decoder, DecoderPool
+from api.docs import openapi, page
+from api.event_hub import EventHub
+from api.long_poll import LongPoll
+from api.metrics import Metrics
+from api.middleware import RequestMiddleware
+from api.routes import catalogue, events, health, jobs, results, workers
+from api.security.keyless_access import KeylessAccess
+from api.security.rate_limits import RateLimits
+from api.security.signed_urls import Signer
+from api.services import Services
+from api.settings import ApiSettings
+from api.submission.create import JobCreator
+from api.temporary_files import TemporaryFiles
+from api.web_page import mount_page
+from jobs.api_keys import ApiKeys
+from jobs.connections import connect_async
+from jobs.queue import CeleryQueue, make_celery
+from jobs.service_secret import service_secret
+from jobs.settings import JobSettings
+from jobs.storage.factory import open_blobs
+from jobs.store.job_store import JobStore
+from jobs.worker_registry import AsyncWorkerRegistry
+from nst_engine.images.reading import PictureLimits
+from nst_engine.version import __version__
+
+CORS_METHODS = ["GET", "POST", "DELETE"]
+CORS_REQUEST_HEADERS = ["Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "Last-Event-ID", "Prefer"]
+CORS_RESPONSE_HEADERS = ["ETag", "Location", "Retry-After", "X-Request-ID", "Content-Range", "Content-Disposition"]
+
+
+def make_decoder(settings: ApiSettings) -> Decoder:
+    """Make the pool of decoder processes; they start when they are needed."""
+    return DecoderPool(
+        processes=settings.decoders,
+        seconds=settings.picture_seconds,
+        memory_bytes=settings.picture_memory_bytes,
+        limits=PictureLimits(max_pixels=settings.max_pixels, min_side=settings.min_side, max_side=settings.max_side),
+    )
+
+
+def create_app(
+    settings: ApiSettings | None = None,
+    job_settings: JobSettings | None = None,
+    *,
+    make_decoder: Callable[[ApiSettings], Decoder] = make_decoder,
+) -> FastAPI:
+    """Make the application; it connects to nothing before it starts."""
+    settings, job_settings = settings or ApiSettings(), job_settings or JobSettings()
+    metrics = Metrics()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        redis = connect_async(job_settings)
+        services = await _make_services(settings, job_settings, redis, metrics, make_decoder(settings))
+        app.state.services = services
+        sweeping = asyncio.create_task(_sweep_forever(services.temporary_files, job_settings.sweep_seconds))
+        try:
+            yield
+        finally:
+            services.draining = True
+            sweeping.cancel()
+            await services.event_hub.close()
+            await services.decoder.close()
+            await services.store.aclose()
+
+    app = FastAPI(
+        title="nst",
+        version=__version__,
+        description=openapi.DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        openapi_tags=openapi.TAGS,
+        separate_input_output_schemas=False,
+    )
+    problems.register(app)
+    for module in (jobs, events, results, catalogue, workers, health, page):
+        app.router.routes.extend(module.router.routes)  # include_router would match every path twice
+    openapi.install(app)
+    mount_page(app)
+    _add_middleware(app, settings, metrics)
+    return app
+
+
+def _add_middleware(app: FastAPI, settings: ApiSettings, metrics: Metrics) -> None:
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.cors_origins),
+            allow_methods=CORS_METHODS,
+            allow_headers=CORS_REQUEST_HEADERS,
+            expose_headers=CORS_RESPONSE_HEADERS,
+            max_age=600,
+        )
+    app.add_middleware(
+        RequestMiddleware, metrics=metrics, root_path=settings.root_path, shared_with=settings.cors_origins
+    )
+
+
+async def _make_services(
+    settings: ApiSettings, job_settings: JobSettings, redis: Redis, metrics: Metrics, decoder: Decoder
+) -> Services:
+    store = JobStore(redis, CeleryQueue(make_celery(job_settings)), job_settings, fresh_seconds=settings.view_seconds)
+    blobs = await to_thread.run_sync(open_blobs, job_settings)
+    workers, api_keys, event_hub = AsyncWorkerRegistry(redis, job_settings), ApiKeys(redis), EventHub(store)
+    builtin_styles = BuiltinStyles(job_settings.data_dir / "paintings")
+    secret = settings.secret.get_secret_value().encode() if settings.secret else await service_secret(redis)
+    return Services(
+        settings=settings,
+        job_settings=job_settings,
+        store=store,
+        workers=workers,
+        blobs=blobs,
+        api_keys=api_keys,
+        keyless_access=KeylessAccess(api_keys, settings),
+        rate_limits=_make_rate_limits(settings, redis),
+        signer=Signer(secret, seconds=settings.picture_url_seconds),
+        event_hub=event_hub,
+        long_poll=LongPoll(store, event_hub, limit=settings.max_waiting_requests),
+        decoder=decoder,
+        temporary_files=TemporaryFiles(
+            job_settings.data_dir / "incoming", max_age_seconds=job_settings.upload_timeout_seconds
+        ),
+        builtin_styles=builtin_styles,
+        job_creator=JobCreator(
+            store=store, workers=workers, blobs=blobs, decoder=decoder, builtin_styles=builtin_styles
+        ),
+        metrics=metrics,
+    )
+
+
+def _make_rate_limits(settings: ApiSettings, redis: Redis) -> RateLimits:
+    storage = RedisStorage(
+        "redis://",
+        implementation="redispy",
+        key_prefix="nst:limits",
+        connection_pool=redis.connection_pool,  # type: ignore[arg-type]
+    )
+    return RateLimits(storage, creates=settings.creates_per_minute, bad_keys=settings.bad_keys_per_minute)
+
+
+async def _sweep_forever(temporary_files: TemporaryFiles, pause_seconds: float) -> None:
+    """Remove now and then what an API that was killed left behind."""
+    while True:
+        await to_thread.run_sync(temporary_files.sweep)
+        await asyncio.sleep(pause_seconds)
