@@ -128,7 +128,7 @@ class Run:
         if last is None:
             raise RunError("internal", FAILURE_CODES["internal"])
         if self._speed.per_second is not None:
-            self._around.registration.note_speed(self._job.model, self._speed.per_second)
+            self._around.registration.set_speed(self._job.model, self._speed.per_second)
         return self._publish(last)
 
     def _must_stop(self, step: RunStep) -> bool:
@@ -155,7 +155,7 @@ class Run:
 
     def _request(self, saved: bytes | None) -> RunRequest:
         request = load_request(self._job, self._around.blobs, saved)
-        return replace(request, workers=self._around.registration.count_here())
+        return replace(request, workers=self._around.registration.count_workers_here())
 
     def _restore_timelapse(self) -> None:
         frames = None if self._timelapse is None else self._checkpoints.load_frames()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -11,6 +10,7 @@ from contextlib import suppress
 from jobs.device_slots import DeviceSlots
 from jobs.errors import StoreUnavailable
 from nst_engine.machine.devices import Device
+from worker.maintenance import PeriodicTask
 
 log = logging.getLogger(__name__)
 RETRY_SECONDS = 1.0
@@ -28,36 +28,33 @@ class DeviceLease:
         self.lost = False
         self._slots = slots
         self._slot = slot
-        self._released = threading.Event()
+        self._renewals: PeriodicTask | None = None
 
     def keep(self, *, seconds: float, on_lost: Callable[[], None]) -> None:
-        """Renew the lease every so many seconds, in a thread, until it is lost or released."""
-        if self._slot is not None:
-            threading.Thread(target=self._renew, args=(seconds, on_lost), name="device-lease", daemon=True).start()
+        """Renew the lease every so many seconds until it is released; call `on_lost` if another worker took it."""
 
-    def renew(self) -> None:
-        """Renew the lease; if Redis is unreachable, log it and leave the lease to the next renewal."""
-        if self._slot is None:
-            return
-        try:
+        def renew() -> None:
+            if not self.lost and not self.renew():
+                log.critical("the lease of %s expired and another worker took the device", self.device.name)
+                on_lost()
+
+        if self._slot is not None:
+            self._renewals = PeriodicTask(renew, name=f"renewing the lease of {self.device.name}", seconds=seconds)
+            self._renewals.start()
+
+    def renew(self) -> bool:
+        """Renew the lease, also if Redis has forgotten it; False if another worker has the device."""
+        if self._slot is not None:
             self.lost = not self._slots.acquire(self._slot)
-        except StoreUnavailable as error:
-            log.warning("the lease of %s was not renewed: %s", self.device.name, error)
+        return not self.lost
 
     def release(self) -> None:
         """Free the device for the next worker; if Redis is unreachable, the lease expires by itself."""
-        self._released.set()
+        if self._renewals is not None:
+            self._renewals.stop(wait_seconds=RETRY_SECONDS)
         if self._slot is not None:
             with suppress(StoreUnavailable):
                 self._slots.release(self._slot)
-
-    def _renew(self, seconds: float, on_lost: Callable[[], None]) -> None:
-        while not self._released.wait(seconds):
-            self.renew()
-            if self.lost and not self._released.is_set():
-                log.critical("the lease of %s expired and another worker took the device", self.device.name)
-                on_lost()
-                return
 
 
 def lease_device(devices: Sequence[Device], slots: DeviceSlots, *, per_device: int) -> DeviceLease | None:

@@ -32,7 +32,7 @@ from worker.attempt import WorkerContext
 from worker.celery_task import WorkerProcess, serve
 from worker.device_lease import DeviceLease, DeviceTakenError, wait_for_device
 from worker.engine import EngineFactory, WorkerSetupError
-from worker.maintenance import Maintenance, PeriodicTask
+from worker.maintenance import Loop, Maintenance
 from worker.process_control import DrainFlag, call_in_fork, exit_on_sigterm
 from worker.registration import Registration
 from worker.runner import Runner
@@ -115,7 +115,7 @@ def build_runner(
     return Runner(context), registration
 
 
-def _periodic_tasks(jobs: JobSettings) -> Sequence[PeriodicTask]:
+def _periodic_tasks(jobs: JobSettings) -> Sequence[Loop]:
     """Build the tasks of the maintenance process, on connections of its own."""
     reaper = Reaper(connect(jobs), blobs=open_blobs(jobs), queue=CeleryQueue(make_celery(jobs)), settings=jobs)
     return [reaper.run, *webhook_tasks(connect(jobs), jobs, WebhookSettings())]

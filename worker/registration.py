@@ -1,74 +1,69 @@
-"""What a worker says of itself while it lives: device, networks, speed, what it is doing."""
+"""The registration of a worker: what it announces about itself while it lives, such as its device and its job."""
 
 from __future__ import annotations
 
 import logging
-import threading
 from dataclasses import replace
 
 from jobs.errors import StoreUnavailable
 from jobs.model import WorkerInfo
 from jobs.worker_registry import WorkerRegistry
+from worker.maintenance import PeriodicTask
 
 log = logging.getLogger(__name__)
 
 
 class Registration:
-    """Announces one worker again and again, from a thread."""
+    """Announces one worker every few seconds; the registry drops a worker that falls silent."""
 
-    def __init__(self, roster: WorkerRegistry, info: WorkerInfo, *, seconds: float) -> None:
-        self._roster = roster
+    def __init__(self, registry: WorkerRegistry, info: WorkerInfo, *, seconds: float) -> None:
+        self._registry = registry
         self._info = info
-        self._seconds = seconds
-        self._stopped = threading.Event()
+        self._announcements = PeriodicTask(self.announce, name="registration", seconds=seconds)
 
     @property
     def info(self) -> WorkerInfo:
         """Return what is announced at the moment."""
         return self._info
 
-    def say(self, *, state: str, job: str | None = None, memory_bytes: int | None = None) -> None:
-        """Say what the worker is doing now."""
+    def start(self) -> None:
+        """Announce the worker now, and from now on."""
+        self.announce()
+        self._announcements.start()
+
+    def stop(self) -> None:
+        """Remove the worker from the registry."""
+        self._announcements.stop()
+        try:
+            self._registry.retire(self._info)
+        except StoreUnavailable as error:
+            log.info("the worker was not removed from the registry, its entry will expire: %s", error)
+
+    def announce(self) -> None:
+        """Announce the worker; if Redis is unreachable, log it and leave it to the next announcement."""
+        try:
+            self._registry.announce(self._info)
+        except StoreUnavailable as error:
+            log.warning("the worker was not announced: %s", error)
+
+    def set_state(self, state: str, *, job: str | None = None, memory_bytes: int | None = None) -> None:
+        """Announce what the worker is doing now."""
         self._info = replace(self._info, state=state, job=job, memory_bytes=memory_bytes or self._info.memory_bytes)
         self.announce()
 
-    def note_speed(self, model: str, per_second: float) -> None:
-        """Remember how fast the last run with a network was."""
-        self._info = replace(self._info, speed={**self._info.speed, model: round(per_second, 3)})
+    def set_speed(self, model: str, iterations_per_second: float) -> None:
+        """Remember how fast the last run with a network was, for the next announcement."""
+        self._info = replace(self._info, speed={**self._info.speed, model: round(iterations_per_second, 3)})
 
-    def announce(self) -> None:
-        """Announce once; a store that is down hears it next time."""
+    def count_workers_here(self) -> int:
+        """Count the live workers on this host that use the same kind of device, including this one."""
         try:
-            self._roster.announce(self._info)
-        except StoreUnavailable as error:
-            log.warning("the worker could not announce itself: %s", error)
-
-    def count_here(self) -> int:
-        """Count the live workers of this machine that compute on the same kind of device, this one included."""
-        kind = self._info.device.partition(":")[0]
-        try:
-            live = self._roster.live()
+            live = self._registry.live()
         except StoreUnavailable:
             return 1
-        here = {w.id for w in live if w.host == self._info.host and w.device.partition(":")[0] == kind}
+        here = {worker.id for worker in live if _shares_hardware(worker, self._info)}
         return len(here | {self._info.id})
 
-    def start(self) -> None:
-        """Announce now, and from now on."""
-        self.announce()
-        threading.Thread(target=self._live, name="presence", daemon=True).start()
 
-    def stop(self) -> None:
-        """Say goodbye."""
-        self._stopped.set()
-        try:
-            self._roster.retire(self._info)
-        except StoreUnavailable as error:
-            log.info("the worker could not say goodbye: %s", error)
-
-    def _live(self) -> None:
-        while not self._stopped.wait(self._seconds):
-            try:
-                self.announce()
-            except Exception:  # the runner of this thread
-                log.exception("an announcement failed")
+def _shares_hardware(worker: WorkerInfo, other: WorkerInfo) -> bool:
+    return worker.host == other.host and worker.device.partition(":")[0] == other.device.partition(":")[0]

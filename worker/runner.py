@@ -1,4 +1,4 @@
-"""The runner: claims and runs the next job of a network."""
+"""The runner: claims the next job of a network and runs it."""
 
 from __future__ import annotations
 
@@ -16,48 +16,48 @@ log = logging.getLogger(__name__)
 class Runner:
     """Runs one job at a time."""
 
-    def __init__(self, around: WorkerContext) -> None:
-        self._around = around
+    def __init__(self, context: WorkerContext) -> None:
+        self._context = context
         self._token = secrets.token_hex(12)
 
     def run_next(self, model: str) -> Outcome:
-        """Run the next waiting job of a network, whichever that is; raise StoreUnavailable if none can be claimed."""
-        around = self._around
-        if not self._room():
+        """Run the next waiting job of a network; raise StoreUnavailable if none can be claimed."""
+        context, registration = self._context, self._context.registration
+        if not self._wait_for_storage():
             return Outcome.NOTHING
-        lease = around.store.claim(
+        lease = context.store.claim(
             model,
-            worker=around.registration.info.id,
+            worker=registration.info.id,
             token=self._token,
-            priorities=around.settings.priorities,
+            priorities=context.settings.priorities,
         )
-        # Not if the claim failed: then a job may have been taken all the same, and the next claim finds it.
+        # A claim that raised keeps its token: it may have taken a job all the same, which the next claim finds by it.
         self._token = secrets.token_hex(12)
         if lease is None:
             return Outcome.NOTHING
-        around.registration.say(state="busy", job=lease.job.id)
+        registration.set_state("busy", job=lease.job.id)
         with bound_contextvars(job_id=lease.job.id, request_id=lease.job.request_id):
             try:
-                outcome = Run(around, lease).run()
+                outcome = Run(context, lease).run()
             finally:
-                around.registration.say(state="idle", memory_bytes=around.engine.memory_bytes())
+                registration.set_state("idle", memory_bytes=context.engine.memory_bytes())
             log.info("job %s: %s", lease.job.id, outcome)
         return outcome
 
-    def _room(self) -> bool:
-        """Wait until the storage takes pictures; False if the worker has to end first."""
-        around, waited = self._around, False
-        while not around.draining():
+    def _wait_for_storage(self) -> bool:
+        """Wait until the storage accepts pictures; return False if the worker is draining."""
+        context, waited = self._context, False
+        while not context.draining():
             try:
-                around.blobs.check()
+                context.blobs.check()
             except (StorageFull, StorageUnavailable) as error:
                 if not waited:
                     log.warning("waiting for the storage: %s", error)
-                    around.registration.say(state="waiting")
+                    context.registration.set_state("waiting")
                 waited = True
-                around.wait(around.settings.storage_wait_seconds)
+                context.wait(context.settings.storage_wait_seconds)
             else:
                 if waited:
-                    log.info("the storage takes pictures again")
+                    log.info("the storage accepts pictures again")
                 return True
         return False

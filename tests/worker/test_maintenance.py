@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.waiting import until
-from worker.maintenance import Maintenance, PeriodicTask
+from worker.maintenance import Loop, Maintenance
 
 
-def noting(path: Path) -> Callable[[], list[PeriodicTask]]:
+def noting(path: Path) -> Callable[[], list[Loop]]:
     """Return what builds a chore that writes down its process, again and again."""
 
     def chore(stopped: Callable[[float], bool]) -> None:
