@@ -39,7 +39,9 @@ class DeviceLease:
                 on_lost()
 
         if self._slot is not None:
-            self._renewals = PeriodicTask(renew, name=f"renewing the lease of {self.device.name}", seconds=seconds)
+            self._renewals = PeriodicTask(
+                renew, name=f"the renewal of the lease of {self.device.name}", seconds=seconds
+            )
             self._renewals.start()
 
     def renew(self) -> bool:

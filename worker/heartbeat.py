@@ -43,7 +43,7 @@ class Heartbeat:
         self._clock = clock
         self._stop_requested: float | None = None
         self._progress: Progress | None = None
-        self._beats = PeriodicTask(self.beat, name="heartbeat", seconds=seconds)
+        self._beats = PeriodicTask(self.beat, name="the heartbeat", seconds=seconds)
 
     def report(self, progress: Progress) -> None:
         """Take the latest progress; the next beat publishes it."""

@@ -22,7 +22,8 @@ from jobs.settings import JobSettings
 from jobs.storage.factory import open_blobs
 from jobs.store.lease import WorkerStore
 from jobs.store.reaper import Reaper
-from jobs.webhooks.delivery import WebhookSettings, webhook_tasks
+from jobs.webhooks.delivery import Webhooks, WebhookSettings
+from jobs.webhooks.outbox import Outbox
 from jobs.worker_registry import WorkerRegistry
 from nst_engine.machine.allocator import prepare_to_compute
 from nst_engine.machine.devices import select_devices
@@ -32,7 +33,7 @@ from worker.attempt import WorkerContext
 from worker.celery_task import WorkerProcess, serve
 from worker.device_lease import DeviceLease, DeviceTakenError, wait_for_device
 from worker.engine import EngineFactory, WorkerSetupError
-from worker.maintenance import Loop, Maintenance
+from worker.maintenance import Maintenance, PeriodicTask
 from worker.process_control import DrainFlag, call_in_fork, exit_on_sigterm
 from worker.registration import Registration
 from worker.runner import Runner
@@ -66,7 +67,7 @@ def run(jobs: JobSettings, settings: WorkerSettings, make_factory: MakeFactory =
         raise _exit(str(error)) from None
     worker_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
     lease = _lease_device(jobs, settings, engines, worker_id)
-    maintenance, flag = Maintenance(partial(_periodic_tasks, jobs)), DrainFlag()
+    maintenance, flag = Maintenance(partial(_periodic_tasks, jobs, WebhookSettings())), DrainFlag()
     build = partial(build_runner, jobs, settings, engines, flag=flag, worker_id=worker_id, device=lease.device.name)
     process = WorkerProcess(build, flag, nice=settings.worker_nice)
     queues = [queue_name(model, priority) for model in engines.models for priority in settings.priorities]
@@ -115,10 +116,15 @@ def build_runner(
     return Runner(context), registration
 
 
-def _periodic_tasks(jobs: JobSettings) -> Sequence[Loop]:
+def _periodic_tasks(jobs: JobSettings, webhooks: WebhookSettings) -> Sequence[PeriodicTask]:
     """Build the tasks of the maintenance process, on connections of its own."""
-    reaper = Reaper(connect(jobs), blobs=open_blobs(jobs), queue=CeleryQueue(make_celery(jobs)), settings=jobs)
-    return [reaper.run, *webhook_tasks(connect(jobs), jobs, WebhookSettings())]
+    redis = connect(jobs)
+    reaper = Reaper(redis, blobs=open_blobs(jobs), queue=CeleryQueue(make_celery(jobs)), settings=jobs)
+    deliveries = Webhooks(redis, Outbox(redis, jobs), webhooks)
+    return [
+        PeriodicTask(reaper.round, name="the reaper", seconds=jobs.reaper_seconds / 2),
+        PeriodicTask(deliveries.deliver_due, name="webhook delivery", seconds=webhooks.webhook_poll_seconds),
+    ]
 
 
 def _lease_device(jobs: JobSettings, settings: WorkerSettings, engines: EngineFactory, worker_id: str) -> DeviceLease:

@@ -16,7 +16,7 @@ from worker.process_control import die_with_parent
 
 log = logging.getLogger(__name__)
 RESTART_SECONDS = 1.0
-Loop = Callable[[Callable[[float], bool]], None]  # is given a wait that returns True when it is time to stop
+PARENT_CHECK_SECONDS = 1.0
 
 
 class PeriodicTask:
@@ -56,7 +56,7 @@ class Maintenance:
     S3 must not fork. `build` is called in the new process.
     """
 
-    def __init__(self, build: Callable[[], Sequence[Loop]]) -> None:
+    def __init__(self, build: Callable[[], Sequence[PeriodicTask]]) -> None:
         self._build = build
         self._stopped = threading.Event()
         self._pid: int | None = None
@@ -92,7 +92,7 @@ class Maintenance:
         self._pid = pid
 
 
-def _maintain(build: Callable[[], Sequence[Loop]], parent: int) -> NoReturn:
+def _maintain(build: Callable[[], Sequence[PeriodicTask]], parent: int) -> NoReturn:
     """Run the tasks until this process is told to end, or its parent is gone."""
     code = 1
     try:
@@ -100,16 +100,10 @@ def _maintain(build: Callable[[], Sequence[Loop]], parent: int) -> NoReturn:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which ends this process last
         signal.set_wakeup_fd(-1)
         die_with_parent()
-
-        def orphaned(seconds: float) -> bool:
-            time.sleep(seconds)
-            return os.getppid() != parent
-
-        threads = [threading.Thread(target=loop, args=(orphaned,), daemon=True) for loop in build()]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        for task in build():
+            task.start()
+        while os.getppid() == parent:
+            time.sleep(PARENT_CHECK_SECONDS)
         code = 0
     except Exception:  # the last frame of this process
         log.exception("the maintenance process failed")

@@ -19,7 +19,7 @@ class Registration:
     def __init__(self, registry: WorkerRegistry, info: WorkerInfo, *, seconds: float) -> None:
         self._registry = registry
         self._info = info
-        self._announcements = PeriodicTask(self.announce, name="registration", seconds=seconds)
+        self._announcements = PeriodicTask(self.announce, name="the announcement", seconds=seconds)
 
     @property
     def info(self) -> WorkerInfo:

@@ -13,7 +13,6 @@ from typing import Any
 from redis import Redis
 
 from jobs.connections import store_errors
-from jobs.errors import BlobError, StoreUnavailable
 from jobs.model import FAILURE_CODES
 from jobs.queue import JobQueue, queue_name
 from jobs.settings import JobSettings
@@ -62,7 +61,10 @@ class Reaper:
         self._scripts = Scripts(redis, settings, *SCRIPTS)
 
     def round(self) -> Reaped | None:
-        """Do all there is to do once; None if another reaper is at it, or just was. Raise StoreUnavailable.
+        """Do all there is to do once; None if another reaper is at it, or just was.
+
+        Raise StoreUnavailable or BlobError. Run it twice in `reaper_seconds`: the next round is then in time also if
+        the last reaper has died.
 
         The lock of one that dies in its round falls free after half a round's time; its work is such that a second
         reaper at the same time does no harm.
@@ -157,18 +159,3 @@ class Reaper:
                 continue  # its worker may be writing them
             kept = blob_names(record) if record else frozenset()
             yield from (name for name in names if name not in kept)
-
-    def run(self, stopped: Callable[[float], bool]) -> None:
-        """Do rounds until `stopped(seconds)`, which waits, says so; outlives every failure of store and storage.
-
-        Each reaper looks twice in a round's time, so that the next round is in time also when the last reaper died.
-        """
-        while True:
-            try:
-                self.round()
-            except (StoreUnavailable, BlobError) as error:
-                log.warning("the reaper could not work: %s", error)
-            except Exception:
-                log.exception("the reaper met an unexpected error")
-            if stopped(self._settings.reaper_seconds / 2):
-                return

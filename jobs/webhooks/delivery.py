@@ -8,6 +8,7 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Annotated, Any, Protocol
 
@@ -20,7 +21,6 @@ from standardwebhooks.webhooks import Webhook
 from jobs.connections import store_errors
 from jobs.errors import StoreUnavailable
 from jobs.service_secret import service_secret_now, webhook_secret
-from jobs.settings import JobSettings
 from jobs.store.scripts import key
 from jobs.timestamps import format_rfc3339
 from jobs.webhooks.outbox import Delivery, Outbox
@@ -28,6 +28,7 @@ from jobs.webhooks.url_guard import AddressRefusedError, AddressUnknownError, De
 
 log = logging.getLogger(__name__)
 GONE = 410
+PARALLEL_DELIVERIES = 4
 GONE_SECONDS = 30 * 24 * 3600
 
 
@@ -88,7 +89,7 @@ async def _post(place: Destination, body: bytes, headers: dict[str, str], second
 
 
 class Webhooks:
-    """Deliver what is due in the outbox."""
+    """Delivers what is due in the outbox, several deliveries at once because a receiver may be slow."""
 
     def __init__(
         self,
@@ -99,40 +100,41 @@ class Webhooks:
         sender: Sender = post,
         resolver: Resolve = resolve,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        looking: threading.Lock | None = None,
+        executor: Executor | None = None,
     ) -> None:
         self._redis: Any = redis
         self._outbox, self._settings = outbox, settings
         self._secret = settings.secret.get_secret_value().encode() if settings.secret else None
         self._send, self._resolve, self._now = sender, resolver, now
-        self._looking = looking or threading.Lock()
+        self._executor = executor or ThreadPoolExecutor(PARALLEL_DELIVERIES, thread_name_prefix="webhooks")
+        self._free_threads = threading.Semaphore(PARALLEL_DELIVERIES)
 
-    def run(self, stopped: Callable[[float], bool]) -> None:
-        """Deliver until told to stop; of those that share a lock one looks for work: idling costs Redis little."""
-        while True:
-            with self._looking:
-                while (delivery := self._sought()) is None:
-                    if stopped(self._settings.webhook_poll_seconds):
-                        return
-            try:
-                self._deliver(delivery)
-            except StoreUnavailable:
-                continue
-            except Exception:  # a chore's runner: the next delivery may fare better
-                log.exception("webhooks: an unexpected error")
-
-    def _sought(self) -> Delivery | None:
-        """Take what is due; a store that is down has nothing."""
-        try:
-            return self._take()
-        except StoreUnavailable:
-            return None
-        except Exception:  # a chore's runner, as above
-            log.exception("webhooks: an unexpected error")
-            return None
+    def deliver_due(self) -> None:
+        """Start every delivery that is due, each as soon as a thread is free; raise StoreUnavailable."""
+        while delivery := self._take():
+            self._executor.submit(self._run_delivery, delivery)
 
     def _take(self) -> Delivery | None:
-        return self._outbox.take(lease_seconds=self._settings.webhook_seconds * 3 + 30)
+        """Take a delivery once a thread is free: its lease starts now."""
+        self._free_threads.acquire()
+        delivery = None
+        try:
+            delivery = self._outbox.take(lease_seconds=self._settings.webhook_seconds * 3 + 30)
+        finally:
+            if delivery is None:
+                self._free_threads.release()
+        return delivery
+
+    def _run_delivery(self, delivery: Delivery) -> None:
+        """Deliver, and log what goes wrong; the outbox offers the delivery again when its lease expires."""
+        try:
+            self._deliver(delivery)
+        except StoreUnavailable as error:
+            log.warning("the result of a webhook was not stored: %s", error)
+        except Exception:  # the last frame of this thread
+            log.exception("a webhook failed unexpectedly")
+        finally:
+            self._free_threads.release()
 
     def _deliver(self, delivery: Delivery) -> None:
         if self._is_gone(delivery):
@@ -207,14 +209,6 @@ class Webhooks:
     def _disable(self, delivery: Delivery) -> None:
         with store_errors():
             self._redis.set(_gone_key(delivery), "1", ex=GONE_SECONDS)
-
-
-def webhook_tasks(
-    redis: Redis, jobs: JobSettings, settings: WebhookSettings, *, threads: int = 4
-) -> list[Callable[[Callable[[float], bool]], None]]:
-    """Return what a worker's keeper runs; several at once, because a receiver may take its time."""
-    looking = threading.Lock()
-    return [Webhooks(redis, Outbox(redis, jobs), settings, looking=looking).run for _ in range(threads)]
 
 
 def _gone_key(delivery: Delivery) -> str:

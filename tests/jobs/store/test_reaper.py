@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from jobs.connections import connect
-from jobs.errors import JobNotFound, StoreUnavailable
+from jobs.errors import JobNotFound
 from jobs.model import Failure, ResultInfo
 from jobs.status import Priority, Status
 from jobs.storage.disk import DiskBlobs
@@ -207,16 +207,6 @@ async def test_a_half_written_file_of_a_dead_writer_is_removed(
     os.utime(torn, (1, 1))
     assert reaper.sweep() == 1
     assert not torn.exists()
-
-
-async def test_the_reaper_outlives_a_store_that_is_down(store: Store, blobs: DiskBlobs) -> None:
-    settings = store.settings.model_copy(update={"redis_url": "unix:///nowhere/redis.sock"})
-    reaper = Reaper(connect(settings), blobs=blobs, queue=store.queue, settings=settings)
-    with pytest.raises(StoreUnavailable):
-        reaper.round()
-    answers = iter((False, True))
-    reaper.run(lambda _: next(answers))
-    assert next(answers, None) is None
 
 
 async def test_of_all_reapers_one_sweeps_in_a_while(store: Store, reaper: Reaper, blobs: DiskBlobs) -> None:

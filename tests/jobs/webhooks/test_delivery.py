@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import ssl
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,16 +18,27 @@ import pytest
 import redis
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
+from jobs.errors import StoreUnavailable
 from jobs.service_secret import service_secret_now, webhook_secret
 from jobs.settings import JobSettings
 from jobs.webhooks.delivery import Webhooks, WebhookSettings, post
-from jobs.webhooks.outbox import Outbox
+from jobs.webhooks.outbox import Delivery, Outbox
 from jobs.webhooks.url_guard import Destination
 from tests.jobs.conftest import Store
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 URL = "https://hooks.example.com/nst"
 PUBLIC = "93.184.216.34"
+
+
+class SameThreadExecutor(Executor):
+    """Runs what is submitted at once."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
 
 
 @dataclass
@@ -51,7 +64,14 @@ def make(raw: redis.Redis, job_settings: JobSettings) -> Make:
     def build(receiver: Receiver, address: str = PUBLIC, **values: Any) -> Webhooks:
         settings = WebhookSettings(**({"webhook_delays": (0.001, 0.001)} | values))
         outbox = Outbox(raw, job_settings)
-        return Webhooks(raw, outbox, settings, sender=receiver, resolver=lambda host, port: (address,))
+        return Webhooks(
+            raw,
+            outbox,
+            settings,
+            sender=receiver,
+            resolver=lambda host, port: (address,),
+            executor=SameThreadExecutor(),
+        )
 
     return build
 
@@ -64,14 +84,9 @@ async def ended(store: Store, url: str = URL, owner: str = "ann") -> str:
 
 def deliver_all(webhooks: Webhooks, raw: redis.Redis) -> None:
     """Deliver until nothing is left, whatever the delays."""
-
-    def idle(_: float) -> bool:
-        waiting = raw.zrange("nst:webhooks", 0, -1)
-        if waiting:
-            raw.zadd("nst:webhooks", dict.fromkeys(waiting, 1))
-        return not waiting
-
-    webhooks.run(idle)
+    while waiting := raw.zrange("nst:webhooks", 0, -1):
+        raw.zadd("nst:webhooks", dict.fromkeys(waiting, 1))
+        webhooks.deliver_due()
 
 
 async def test_the_end_of_a_job_is_told_once(store: Store, raw: redis.Redis, make: Make) -> None:
@@ -135,7 +150,7 @@ async def test_a_private_address_is_never_called(store: Store, raw: redis.Redis,
 async def test_delays_are_kept(store: Store, raw: redis.Redis, make: Make) -> None:
     await ended(store)
     receiver = Receiver([500, 200])
-    make(receiver, webhook_delays=(60,)).run(lambda _: True)
+    make(receiver, webhook_delays=(60,)).deliver_due()
     assert len(receiver.seen) == 1
     seconds, _ = raw.time()
     ((_, due),) = raw.zrange("nst:webhooks", 0, -1, withscores=True)
@@ -213,41 +228,53 @@ def test_time_stamps_are_of_the_attempt(raw: redis.Redis, job_settings: JobSetti
 async def test_a_slow_receiver_does_not_hold_up_the_others(
     store: Store, raw: redis.Redis, job_settings: JobSettings
 ) -> None:
-    """Of several that share a lock one looks for work while the others deliver."""
     for _ in range(2):
         await ended(store)
-    slow, first_is_there, second_is_there = threading.Event(), threading.Event(), threading.Event()
-    stop = threading.Event()
+    answer_slow_one, second_is_there = threading.Event(), threading.Event()
+    arrivals = itertools.count()
 
     def send(*_: Any, **__: Any) -> int:
-        if not first_is_there.is_set():
-            first_is_there.set()
-            slow.wait(10)
+        if next(arrivals) == 0:
+            answer_slow_one.wait(10)
         else:
             second_is_there.set()
         return 204
 
-    looking, settings = threading.Lock(), WebhookSettings(webhook_poll_seconds=0.01)
-    threads = [
-        threading.Thread(
-            target=Webhooks(
-                raw,
-                Outbox(raw, job_settings),
-                settings,
-                sender=send,
-                resolver=lambda host, port: (PUBLIC,),
-                looking=looking,
-            ).run,
-            args=(stop.wait,),
-        )
-        for _ in range(3)
-    ]
-    for thread in threads:
-        thread.start()
-    assert second_is_there.wait(10)
-    slow.set()
-    stop.set()
-    for thread in threads:
-        thread.join(10)
-    assert not any(thread.is_alive() for thread in threads)
-    assert store.redis.zcard("nst:webhooks") == 0
+    webhooks = Webhooks(
+        raw, Outbox(raw, job_settings), WebhookSettings(), sender=send, resolver=lambda host, port: (PUBLIC,)
+    )
+    webhooks.deliver_due()
+    assert second_is_there.wait(5)
+    answer_slow_one.set()
+    until(lambda: raw.zcard("nst:webhooks") == 0, "a delivery is left", seconds=10)
+
+
+async def test_while_the_store_is_down_nothing_is_taken_and_afterwards_all_is(
+    store: Store, raw: redis.Redis, job_settings: JobSettings
+) -> None:
+    """A failed look for work keeps no thread busy: there are fewer threads than failures."""
+    await ended(store)
+
+    class Outages(Outbox):
+        left = 10
+
+        def take(self, **values: Any) -> Delivery | None:
+            if self.left:
+                self.left -= 1
+                raise StoreUnavailable()
+            return super().take(**values)
+
+    receiver, outbox = Receiver([204]), Outages(raw, job_settings)
+    webhooks = Webhooks(
+        raw,
+        outbox,
+        WebhookSettings(),
+        sender=receiver,
+        resolver=lambda host, port: (PUBLIC,),
+        executor=SameThreadExecutor(),
+    )
+    for _ in range(10):
+        with pytest.raises(StoreUnavailable):
+            webhooks.deliver_due()
+    webhooks.deliver_due()
+    assert len(receiver.seen) == 1
