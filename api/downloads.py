@@ -12,7 +12,7 @@ from fastapi.responses import StreamingResponse
 
 from api.problems import ProblemError
 from api.responses import matches
-from nst_engine.images.reading import WRITABLE
+from nst_engine.images.writing import WRITABLE
 
 CHUNK_BYTES = 256 * 1024
 FORMAT_BY_MEDIA_TYPE = {form.media_type: name for name, form in WRITABLE.items()}

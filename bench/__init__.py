@@ -1,5 +1,5 @@
 """Benchmarks, run by hand; their tables land in docs/."""
 
-from nst_engine.machine.allocator import prepare_to_compute
+from nst_engine.machine.allocator import configure_cpu_runtime
 
-prepare_to_compute()  # here, because it has to be done before a module of this package loads torch
+configure_cpu_runtime()  # here, because it has to be done before a module of this package loads torch

@@ -31,7 +31,7 @@ from torch import Tensor
 from bench.quality.pictures import pairs
 from bench.tables import machine
 from nst_engine import Step, load_network, resolve, stylize
-from nst_engine.machine.precision import computes_bfloat16
+from nst_engine.machine.precision import has_bfloat16_instructions
 from nst_engine.networks.features import Network, NetworkSpec, build_body
 from nst_engine.spec.config import Precision, StyleConfig
 from nst_engine.tensors import to_tensor
@@ -112,7 +112,7 @@ def measure(*, quick: bool, only: str | None = None) -> dict[str, Any]:
     found: dict[str, Any] = {"machine": machine(), "threads": torch.get_num_threads()}
     if only in (None, "overhead"):
         sizes = (256, 512) if quick else (256, 512, 1024)
-        precisions = PRECISIONS if computes_bfloat16() else PRECISIONS[:1]
+        precisions = PRECISIONS if has_bfloat16_instructions() else PRECISIONS[:1]
         wanted = product(("vgg19", "lite"), precisions, sizes)
         found["overhead"] = [asdict(overhead(model, precision, size)) for model, precision, size in wanted]
     if only in (None, "objective"):
@@ -210,9 +210,9 @@ def _until(
 
 def _bare_pass(network: Network, image: Tensor, precision: Precision) -> None:
     """Pass forward to the deepest layer and back from all layers read, with nothing computed on them."""
-    x = network.normalise(image).contiguous(memory_format=network.memory_format).requires_grad_()
+    x = network.normalize(image).contiguous(memory_format=network.memory_format).requires_grad_()
     half = precision is Precision.BFLOAT16
-    features = list((network.in_bfloat16(x.bfloat16()) if half else network.body(x)).values())
+    features = list((network.bfloat16_body(x.bfloat16()) if half else network.body(x)).values())
     torch.autograd.grad(features, x, [torch.ones_like(f) for f in features])
 
 

@@ -22,7 +22,7 @@ from cli.commands.up import up
 from cli.commands.workers import workers
 from cli.errors import CommandError, one_line
 from cli.parameters import ParameterCommand
-from nst_engine.machine.allocator import prepare_to_compute
+from nst_engine.machine.allocator import configure_cpu_runtime
 
 INVALID_INPUT = 2
 
@@ -106,5 +106,5 @@ def exit_code(error: Exception) -> int:
 
 def run() -> None:
     """Run as the installed command."""
-    prepare_to_compute()
+    configure_cpu_runtime()
     sys.exit(main())

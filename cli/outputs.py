@@ -87,7 +87,7 @@ class OutputWriter:
 
     def write_timelapse(self) -> Path | None:
         """Write the time-lapse next to the result and return its path; None if there are no frames."""
-        from nst_engine.images.reading import timelapse
+        from nst_engine.images.writing import timelapse
 
         if not self.frames:
             return None
@@ -99,7 +99,7 @@ class OutputWriter:
 
 def _encode(step: Step, path: Path, *, quality: int | None = None, parameters: dict[str, Any] | None = None) -> bytes:
     """Encode a step's image in the format of the path: TIFF with 16 bits a channel, the others with 8."""
-    from nst_engine.images.reading import encode, encode16
+    from nst_engine.images.writing import encode, encode16
     from nst_engine.tensors import to_picture, to_uint16
 
     name = image_format(path)

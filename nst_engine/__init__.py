@@ -1,6 +1,6 @@
 """Neural style transfer as a library: `from nst_engine import stylize`.
 
-Importing the package loads no torch: each name below is imported when it is first used.
+Importing the package does not load torch. Each name below is imported when it is first used.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 from nst_engine.version import __version__
 
 if TYPE_CHECKING:
+    from nst_engine.images.reading import read_picture as read_picture
     from nst_engine.networks.features import Network as Network
     from nst_engine.networks.features import load_network as load_network
+    from nst_engine.paintings import paint as paint
     from nst_engine.run import Step as Step
     from nst_engine.run import stylize as stylize
     from nst_engine.spec.config import StyleConfig as StyleConfig
@@ -27,9 +29,13 @@ if TYPE_CHECKING:
     from nst_engine.spec.presets import PRESETS as PRESETS
     from nst_engine.spec.presets import resolve as resolve
     from nst_engine.state import State as State
+    from nst_engine.tensors import to_picture as to_picture
+    from nst_engine.tensors import to_tensor as to_tensor
 
 _EXPORTS = {
+    "nst_engine.images.reading": ("read_picture",),
     "nst_engine.networks.features": ("Network", "load_network"),
+    "nst_engine.paintings": ("paint",),
     "nst_engine.run": ("Step", "stylize"),
     "nst_engine.spec.config": ("StyleConfig",),
     "nst_engine.spec.errors": (
@@ -44,6 +50,7 @@ _EXPORTS = {
     "nst_engine.spec.layers": ("NETWORKS",),
     "nst_engine.spec.presets": ("PRESETS", "resolve"),
     "nst_engine.state": ("State",),
+    "nst_engine.tensors": ("to_picture", "to_tensor"),
 }
 _MODULES = {name: module for module, names in _EXPORTS.items() for name in names}
 __all__ = ["__version__", *_MODULES]

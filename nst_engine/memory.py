@@ -13,7 +13,7 @@ import psutil
 import torch
 from torch import Tensor, nn
 
-from nst_engine.machine.allocator import give_memory_back
+from nst_engine.machine.allocator import trim_heap
 from nst_engine.networks.features import Network
 from nst_engine.schedule import Scale, fitted, style_size
 from nst_engine.spec.config import Memory, Optimizer, SizeBy, StyleConfig
@@ -91,7 +91,7 @@ def available(device: torch.device) -> int:
     """Return the bytes free on `device`, within what the control group allows."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    give_memory_back()  # what the process keeps from an earlier run is free for this one
+    trim_heap()  # what the process keeps from an earlier run is free for this one
     free: int = psutil.virtual_memory().available
     limit = _control_group_room()
     return free if limit is None else min(free, limit)
@@ -117,7 +117,7 @@ def _refuse_too_large(config: StyleConfig, need: Need, scale: Scale, styles: Seq
 def _wanted(config: StyleConfig, need: Need, scale: Scale, styles: Sequence[Size]) -> float:
     """Return the most bytes that a scale takes at a time: by the picture, or by a style image before that."""
     pixels, sizes = scale.height * scale.width, _style_sizes(config, styles, scale)
-    tile = (_tile_side(config, need) + 2 * NETWORKS[config.model].reach) ** 2
+    tile = (_tile_side(config, need) + 2 * NETWORKS[config.model].receptive_field) ** 2
     at_once = math.inf if config.memory is Memory.NORMAL else tile
     features = max(need.features * min(pixels, at_once), need.forward * min(_largest(sizes), at_once))
     return features + need.vectors * pixels + STYLE_PIXEL * sum(height * width for height, width in sizes)
@@ -132,8 +132,8 @@ def _largest(sizes: Sequence[Size]) -> int:
 
 
 def _tile_side(config: StyleConfig, need: Need) -> int:
-    reach = NETWORKS[config.model].reach
-    fitting = (side for side in TILE_SIDES if need.features * (side + 2 * reach) ** 2 <= TILE_BUDGET)
+    margin = NETWORKS[config.model].receptive_field
+    fitting = (side for side in TILE_SIDES if need.features * (side + 2 * margin) ** 2 <= TILE_BUDGET)
     return next(fitting, TILE_SIDES[-1])
 
 

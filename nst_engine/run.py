@@ -13,7 +13,7 @@ from torch import Tensor
 
 from nst_engine import color
 from nst_engine.losses.objective import Evaluation, Objective
-from nst_engine.machine.precision import convolutions_in, effective
+from nst_engine.machine.precision import convolution_precision, resolve_precision
 from nst_engine.machine.threads import threads_for
 from nst_engine.memory import plan_tiles
 from nst_engine.networks.features import Network, load_network
@@ -156,7 +156,7 @@ class _Run:
     def __init__(self, inputs: _Inputs, config: StyleConfig, network: Network, resume: State | None) -> None:
         self._inputs, self._config, self._network = inputs, config, network
         self._scales = schedule(config, *inputs.content.shape[-2:])
-        self._precision = effective(config.precision, network.device)
+        self._precision = resolve_precision(config.precision, network.device)
         styles = [(style.shape[-2], style.shape[-1]) for style in inputs.styles]
         self._tiles = plan_tiles(config, network, self._scales, styles)
         self._fingerprint = inputs.fingerprint(config)
@@ -200,7 +200,7 @@ class _Run:
     def _computing(self) -> Iterator[None]:
         """Compute in the arithmetic and with the threads for this scale; the caller gets back its own."""
         scale = self._scales[self._index]
-        with convolutions_in(self._precision), threads_for(scale.height * scale.width, self._config.model):
+        with convolution_precision(self._precision), threads_for(scale.height * scale.width, self._config.model):
             yield
 
     def _evaluate(self, objective: Objective, x: Tensor) -> Evaluation:
@@ -300,10 +300,10 @@ class _Run:
                 image = resize(self._inputs.init_image, scale.height, scale.width).clamp(0, 1)
             case Init.GAUSSIAN:
                 noise = torch.randn(shape, generator=generator) * config.init_std
-                image = network.denormalise(noise.to(network.device))
+                image = network.denormalize(noise.to(network.device))
             case Init.UNIFORM:
                 noise = (torch.rand(shape, generator=generator) * 2 - 1) * config.init_std
-                image = network.denormalise(noise.to(network.device))
+                image = network.denormalize(noise.to(network.device))
         return (image.to(network.device) * network.pixel_scale).clone(memory_format=torch.contiguous_format)
 
     # What comes out

@@ -25,7 +25,7 @@ from jobs.store.reaper import Reaper
 from jobs.webhooks.delivery import Webhooks, WebhookSettings
 from jobs.webhooks.outbox import Outbox
 from jobs.worker_registry import WorkerRegistry
-from nst_engine.machine.allocator import prepare_to_compute
+from nst_engine.machine.allocator import configure_cpu_runtime
 from nst_engine.machine.devices import select_devices
 from nst_engine.spec.errors import DeviceError
 from nst_engine.version import __version__
@@ -49,7 +49,7 @@ MakeFactory = Callable[[WorkerSettings], EngineFactory]
 
 def torch_factory(settings: WorkerSettings) -> EngineFactory:
     """Load torch before the fork, so that child processes start fast, and set the process up for it first."""
-    prepare_to_compute()
+    configure_cpu_runtime()
     from worker.torch_engine import torch_engines
 
     return torch_engines(settings)

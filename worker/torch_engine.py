@@ -18,8 +18,8 @@ from torch import Tensor
 from jobs.cores import cores_per_worker
 from jobs.model import Progress
 from nst_engine import Network, State, Step, StyleConfig, load_network, stylize
-from nst_engine.images.reading import encode, encode16
-from nst_engine.machine.allocator import give_memory_back
+from nst_engine.images.writing import encode, encode16
+from nst_engine.machine.allocator import trim_heap
 from nst_engine.machine.devices import list_devices
 from nst_engine.networks.features import NetworkSpec
 from nst_engine.networks.weights import candidates
@@ -94,7 +94,7 @@ class TorchEngine:
                 for step in steps:
                     yield TorchStep(step)
             finally:
-                give_memory_back()
+                trim_heap()
 
     def memory_bytes(self) -> int | None:
         """Return the memory taken on a CUDA device."""

@@ -16,7 +16,8 @@ from PIL import Image
 
 from api.decoding.png import write_png
 from api.decoding.task import DecodeResult, DecodeTask
-from nst_engine.images.reading import WRITABLE, PictureLimits, encode, read_metadata, read_picture
+from nst_engine.images.reading import PictureLimits, read_picture
+from nst_engine.images.writing import WRITABLE, encode, read_metadata
 from nst_engine.spec.errors import PictureError
 
 

@@ -18,7 +18,7 @@ from api.services import Services, ServicesDep
 from jobs.model import BlobRef, Job, ResultInfo
 from jobs.status import Status
 from jobs.storage.blobs import Blobs
-from nst_engine.images.reading import WRITABLE
+from nst_engine.images.writing import WRITABLE
 
 router = APIRouter(
     prefix="/v1/jobs", tags=["pictures"], dependencies=[Depends(if_none_match_header), Depends(range_headers)]

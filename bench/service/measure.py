@@ -41,7 +41,7 @@ from jobs.model import Failure, Progress, WorkerInfo
 from jobs.status import Priority
 from jobs.store.lease import Lease, WorkerStore
 from jobs.worker_registry import WorkerRegistry
-from nst_engine.images.reading import encode
+from nst_engine.images.writing import encode
 
 CONNECTIONS, POLLED, LISTENERS, EVENTS, POLLS_PER_SECOND = 8, 64, 100, 200, 100
 Figures = dict[str, Any]

@@ -38,7 +38,7 @@ def styles(
 
 def export(folder: Path, names: list[str], *, size: int, seed: int) -> None:
     """Paint styles into a folder and print the path of each; raises InputError if it cannot be written."""
-    from nst_engine.images.reading import encode
+    from nst_engine.images.writing import encode
     from nst_engine.paintings import paint
 
     try:

@@ -40,7 +40,7 @@ def sweep(
     from cli.contact_sheet import sheet
     from cli.inputs import read_image, read_style
     from cli.outputs import image_format, write_file
-    from nst_engine.images.reading import encode
+    from nst_engine.images.writing import encode
     from nst_engine.tensors import to_picture
 
     rows, columns = axes(over)

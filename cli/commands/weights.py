@@ -15,7 +15,7 @@ from cli.errors import CommandError, InputError
 
 if TYPE_CHECKING:
     from cli.settings import WeightsSettings
-    from nst_engine.networks.pretrained import Release
+    from nst_engine.networks.pretrained import PublishedWeights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,45 +105,47 @@ def pull(
     """
     from cli.settings import WeightsSettings, load_settings
     from nst_engine import NETWORKS
-    from nst_engine.networks.pretrained import RELEASES, deepest_needed, reaches
+    from nst_engine.networks.pretrained import PUBLISHED_WEIGHTS, covers, deepest_needed_layer
     from nst_engine.networks.weights import hub_folder, names
 
     settings = load_settings(WeightsSettings)
     for model in _check_names(models):
-        if model not in RELEASES:
+        if model not in PUBLISHED_WEIGHTS:
             raise InputError(f"{model} is part of nst: there is nothing to download")
-        layer = list(NETWORKS[model].layers)[-1] if all_layers else deepest_needed(model)
+        layer = list(NETWORKS[model].layers)[-1] if all_layers else deepest_needed_layer(model)
         valid = (file for file in find_files(model, settings.weights_dir, thorough=True) if not file.problem)
-        path = next((file.path for file in valid if reaches(model, names(file.path, model), layer)), None)
+        path = next((file.path for file in valid if covers(model, names(file.path, model), layer)), None)
         if path is None:
             folder = settings.weights_dir or hub_folder()
-            path = install(RELEASES[model], folder, settings, all_layers=all_layers, quiet=quiet)
+            path = install(PUBLISHED_WEIGHTS[model], folder, settings, all_layers=all_layers, quiet=quiet)
         typer.echo(str(path))
 
 
-def install(release: Release, folder: Path, settings: WeightsSettings, *, all_layers: bool, quiet: bool) -> Path:
+def install(
+    published: PublishedWeights, folder: Path, settings: WeightsSettings, *, all_layers: bool, quiet: bool
+) -> Path:
     """Download a published file, check it, keep the layers that are needed and return the path of the smaller file."""
-    from nst_engine.networks.pretrained import keep
+    from nst_engine.networks.pretrained import trim
 
-    whole, target = folder / release.file, folder / release.kept_file
+    whole, target = folder / published.file, folder / published.trimmed_file
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        fetch(release, whole, settings, quiet=quiet)
-        keep(whole, target, release, all_layers=all_layers)
+        fetch(published, whole, settings, quiet=quiet)
+        trim(whole, target, published, all_layers=all_layers)
         whole.unlink()
     except OSError as error:
         raise CommandError(f"{error.filename or folder}: {error.strerror}") from None
     return target
 
 
-def fetch(release: Release, whole: Path, settings: WeightsSettings, *, quiet: bool) -> None:
+def fetch(published: PublishedWeights, whole: Path, settings: WeightsSettings, *, quiet: bool) -> None:
     """Download into `whole`; raises CommandError if the hash is wrong, after a second try if the first one resumed."""
     import httpx
 
     from cli.downloads import download, download_bar
-    from nst_engine.networks.weights import found_hash
+    from nst_engine.networks.weights import actual_hash
 
-    partial, url = whole.with_name(f".{whole.name}.part"), release.url(settings.weights_mirror)
+    partial, url = whole.with_name(f".{whole.name}.part"), published.url(settings.weights_mirror)
     tries = 2 if partial.exists() else 1
     with (
         httpx.Client(follow_redirects=True, timeout=settings.weights_timeout_seconds) as client,
@@ -152,28 +154,28 @@ def fetch(release: Release, whole: Path, settings: WeightsSettings, *, quiet: bo
         task = bar.add_task(whole.name, total=None)
         for _ in range(tries):
             download(url, partial, client=client, progress=lambda n, total: bar.update(task, completed=n, total=total))
-            digest = found_hash(partial)
-            if digest.startswith(release.sha256):
+            digest = actual_hash(partial)
+            if digest.startswith(published.sha256):
                 partial.replace(whole)
                 return
             partial.unlink()
     raise CommandError(
-        f"{url} is not {release.file}: its SHA-256 is {digest} but should begin with {release.sha256}; deleted it"
+        f"{url} is not {published.file}: its SHA-256 is {digest} but should begin with {published.sha256}; deleted it"
     )
 
 
 def find_files(model: str, folder: Path | None, *, thorough: bool = False) -> Iterator[WeightsFile]:
     """Yield the weights files of a network, best first; `thorough` verifies them and computes their hashes."""
     from nst_engine import WeightsError
-    from nst_engine.networks.pretrained import reached, verify
-    from nst_engine.networks.weights import candidates, expected_hash, found_hash, names
+    from nst_engine.networks.pretrained import deepest_layer_in, verify
+    from nst_engine.networks.weights import actual_hash, candidates, expected_hash, names
 
     for path in candidates(model, folder):
         if not path.is_file():
             continue
         try:
-            layer = verify(path, model) if thorough else reached(model, names(path, model))
-            sha256 = found_hash(path) if thorough and expected_hash(path) else ""
+            layer = verify(path, model) if thorough else deepest_layer_in(model, names(path, model))
+            sha256 = actual_hash(path) if thorough and expected_hash(path) else ""
             yield WeightsFile(model=model, path=path, reaches=layer, sha256=sha256)
         except WeightsError as error:
             yield WeightsFile(model=model, path=path, problem=error.message)

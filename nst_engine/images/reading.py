@@ -14,23 +14,8 @@ from typing import BinaryIO
 
 from PIL import Image, ImageChops, ImageCms, ImageOps
 
-from nst_engine.images.writing import WRITABLE, FileFormat, encode, encode16, read_metadata, srgb_profile, timelapse
+from nst_engine.images.writing import srgb_profile
 from nst_engine.spec.errors import PictureError
-
-__all__ = [
-    "READABLE",
-    "WRITABLE",
-    "FileFormat",
-    "PictureInfo",
-    "PictureLimits",
-    "encode",
-    "encode16",
-    "probe",
-    "read_metadata",
-    "read_picture",
-    "srgb_profile",
-    "timelapse",
-]
 
 READABLE: tuple[str, ...] = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF")
 Source = bytes | Path | BinaryIO
@@ -43,22 +28,6 @@ class PictureLimits:
     max_pixels: int = 50_000_000
     min_side: int = 16
     max_side: int = 16384
-
-
-@dataclass(frozen=True, kw_only=True)
-class PictureInfo:
-    """Say what a header declares; the size is before orientation."""
-
-    format: str
-    width: int
-    height: int
-    mode: str
-
-
-def probe(source: Source, limits: PictureLimits | None = None) -> PictureInfo:
-    """Check a picture's header without decoding it; raises PictureError."""
-    with _opened(source, limits or PictureLimits()) as image:
-        return _info(image)
 
 
 def read_picture(source: Source, limits: PictureLimits | None = None) -> Image.Image:
@@ -107,12 +76,6 @@ def _register_heif() -> None:
     pillow_heif.register_heif_opener(thumbnails=False, decode_threads=1)
 
 
-def _info(image: Image.Image) -> PictureInfo:
-    # Phones write MPO: a JPEG with further pictures behind it, of which the first is the photograph.
-    name = "JPEG" if image.format == "MPO" else str(image.format)
-    return PictureInfo(format=name, width=image.width, height=image.height, mode=image.mode)
-
-
 def _check(image: Image.Image, limits: PictureLimits) -> None:
     width, height = image.size
     if width * height > limits.max_pixels:
@@ -123,6 +86,7 @@ def _check(image: Image.Image, limits: PictureLimits) -> None:
     if min(width, height) < limits.min_side:
         message = f"the picture is {width} x {height} pixels; a side needs at least {limits.min_side}"
         raise PictureError("picture_too_small", message)
+    # Phones write MPO: a JPEG with further pictures behind it, of which the first is the photograph.
     if image.format != "MPO" and getattr(image, "is_animated", False):
         raise PictureError("picture_animated", "the file holds more than one picture; send a still one")
 

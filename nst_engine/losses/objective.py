@@ -11,7 +11,7 @@ from torch import Tensor
 from nst_engine.losses import losses
 from nst_engine.losses.moments import Moments, Sums, blend, normalised, pull, sums, to_float32
 from nst_engine.losses.tiles import Tile, tiles
-from nst_engine.machine.allocator import give_memory_back
+from nst_engine.machine.allocator import trim_heap
 from nst_engine.networks.features import Network
 from nst_engine.spec.config import Precision, StyleConfig, StyleStatistic
 from nst_engine.spec.layers import NETWORKS, resolve_layers
@@ -62,7 +62,7 @@ class Objective:
         precision: Precision = Precision.FLOAT32,
     ) -> None:
         self._network, self._config, self._precision = network, config, precision
-        self._tile, self._style_tile, self._reach = tile, style_tile, NETWORKS[config.model].reach
+        self._tile, self._style_tile, self._margin = tile, style_tile, NETWORKS[config.model].receptive_field
         info = NETWORKS[config.model]
         self._content_layers = _active(resolve_layers(config.content_layers, info), config.content_weight)
         self._style_layers = _active(resolve_layers(config.style_layers, info), config.style_weight)
@@ -94,7 +94,7 @@ class Objective:
             features = self._network.features(image, self._precision)
             yield None, features, features
             return
-        for tile in tiles(image.shape[-2], image.shape[-1], size=size, reach=self._reach):
+        for tile in tiles(image.shape[-2], image.shape[-1], size=size, margin=self._margin):
             features = self._network.features(tile.cut(image), self._precision)
             yield tile, features, tile.own(features)
 
@@ -170,14 +170,14 @@ class Objective:
 
     def _tiled(self, image: Tensor) -> Evaluation:
         """Take the statistics of all tiles first, then each tile's part of the gradient; features are made twice."""
-        give_memory_back()  # tiles are for pictures that hardly fit: the gaps between the optimiser's vectors count
+        trim_heap()  # tiles are for pictures that hardly fit: the gaps between the optimiser's vectors count
         content = style = self._network.zero
         pulls = {}
         for name, totals in self._totals(image).items():
             loss, pulls[name] = self._style_of(name, totals)
             style = style + loss
         tv, outside, gradient = self._pixel_losses(image)
-        for tile in tiles(image.shape[-2], image.shape[-1], size=self._tile or 0, reach=self._reach):
+        for tile in tiles(image.shape[-2], image.shape[-1], size=self._tile or 0, margin=self._margin):
             x = self._network.enter(tile.cut(image)).requires_grad_()
             features = self._network.read(x, self._precision)
             own = {name: f for name, f in tile.own(features).items() if name in self._wanted}

@@ -61,24 +61,24 @@ class Tile:
         return slice(top, top + own.shape[-2]), slice(left, left + own.shape[-1])
 
 
-def tiles(height: int, width: int, *, size: int, reach: int) -> Iterator[Tile]:
-    """Yield tiles of `size` pixels a side, each reading `reach` pixels around what it answers for."""
-    for rows in _spans(height, size, reach):
-        for columns in _spans(width, size, reach):
+def tiles(height: int, width: int, *, size: int, margin: int) -> Iterator[Tile]:
+    """Yield tiles of `size` pixels a side, each reading `margin` pixels around what it answers for."""
+    for rows in _spans(height, size, margin):
+        for columns in _spans(width, size, margin):
             yield Tile(rows, columns)
 
 
-def _spans(length: int, size: int, reach: int) -> Iterator[Span]:
+def _spans(length: int, size: int, margin: int) -> Iterator[Span]:
     size = max(ALIGNMENT, size // ALIGNMENT * ALIGNMENT)
-    reach = math.ceil(reach / ALIGNMENT) * ALIGNMENT
+    margin = math.ceil(margin / ALIGNMENT) * ALIGNMENT
     count = max(1, round(length / size))
     for index in range(count):
         is_last = index == count - 1
         begin = index * size
         end = length if is_last else begin + size
         yield Span(
-            start=max(0, begin - reach),
-            stop=min(length, end + reach),
+            start=max(0, begin - margin),
+            stop=min(length, end + margin),
             own_start=begin,
             own_stop=end,
             is_last=is_last,

@@ -11,7 +11,7 @@ _TRIM_THRESHOLD, _MMAP_MAX = -1, -4
 _LARGEST_INT = 2**31 - 1
 
 
-def prepare_to_compute() -> None:
+def configure_cpu_runtime() -> None:
     """Let threads sleep while they wait, and keep memory that was freed. Call it before torch is loaded."""
     # Read when torch is loaded. Threads that spin while they wait make a busy machine ten times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -22,7 +22,7 @@ def prepare_to_compute() -> None:
         mallopt(_TRIM_THRESHOLD, _LARGEST_INT)
 
 
-def give_memory_back() -> None:
+def trim_heap() -> None:
     """Return the memory that is kept and not used to the kernel."""
     if trim := _of_libc("malloc_trim"):
         trim(0)

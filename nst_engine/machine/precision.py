@@ -11,7 +11,7 @@ from nst_engine.spec.config import Precision
 from nst_engine.spec.errors import ConfigError, Problem
 
 
-def effective(wanted: Precision, device: torch.device) -> Precision:
+def resolve_precision(wanted: Precision, device: torch.device) -> Precision:
     """Return the precision to compute in on `device`; raises ConfigError for TF32 without CUDA."""
     if wanted is Precision.AUTO:
         return _quick_and_close(device)
@@ -25,17 +25,17 @@ def _quick_and_close(device: torch.device) -> Precision:
     """Return the fastest precision that gives the same quality; see docs/adr/0014-memory-threads-precision.md."""
     if device.type == "cuda":
         return Precision.TF32
-    return Precision.BFLOAT16 if device.type == "cpu" and computes_bfloat16() else Precision.FLOAT32
+    return Precision.BFLOAT16 if device.type == "cpu" and has_bfloat16_instructions() else Precision.FLOAT32
 
 
-def computes_bfloat16() -> bool:
+def has_bfloat16_instructions() -> bool:
     """Tell whether the CPU multiplies bfloat16 by instructions of its own; without them it is slower than float32."""
     able = torch.cpu.get_capabilities()
     return any(able.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
 
 
 @contextmanager
-def convolutions_in(precision: Precision) -> Iterator[None]:
+def convolution_precision(precision: Precision) -> Iterator[None]:
     """Let cuDNN use TF32 inside the block exactly when `precision` says so; matrix products stay float32."""
     before = torch.backends.cudnn.allow_tf32
     torch.backends.cudnn.allow_tf32 = precision is Precision.TF32

@@ -17,7 +17,7 @@ def threads_for(pixels: int, model: str) -> Iterator[None]:
     An iteration is hundreds of operations, each of which the sleeping threads are woken for.
     """
     before = torch.get_num_threads()
-    if before == 1 or pixels > NETWORKS[model].alone:
+    if before == 1 or pixels > NETWORKS[model].single_thread_pixels:
         yield
         return
     torch.set_num_threads(1)

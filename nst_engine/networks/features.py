@@ -84,12 +84,12 @@ class Network:
         # oneDNN's convolutions are a fifth quicker this way; unmeasured on other devices.
         self.memory_format = torch.channels_last if self.device.type == "cpu" else torch.contiguous_format
 
-    def normalise(self, image: Tensor) -> Tensor:
+    def normalize(self, image: Tensor) -> Tensor:
         """Turn RGB in [0, 1], (1, 3, H, W), into network input."""
         x = (image - self._mean) / self._std
         return x.flip(1) if self._bgr else x
 
-    def denormalise(self, x: Tensor) -> Tensor:
+    def denormalize(self, x: Tensor) -> Tensor:
         """Turn network input, (1, 3, H, W), into RGB."""
         return (x.flip(1) if self._bgr else x) * self._std + self._mean
 
@@ -99,7 +99,7 @@ class Network:
 
     def enter(self, image: Tensor) -> Tensor:
         """Return the network input of an image, in the memory format that the convolutions are quickest in."""
-        return self.normalise(image).contiguous(memory_format=self.memory_format)
+        return self.normalize(image).contiguous(memory_format=self.memory_format)
 
     def leave(self, gradient: Tensor, onto: Tensor) -> None:
         """Turn a gradient by the network input into one by the image, and add it to `onto`."""
@@ -108,11 +108,11 @@ class Network:
     def read(self, x: Tensor, precision: Precision = Precision.FLOAT32) -> Mapping[str, Tensor]:
         """Return the features of network input, in the arithmetic of the convolutions."""
         half = precision is Precision.BFLOAT16
-        found: Mapping[str, Tensor] = self.in_bfloat16(x.bfloat16()) if half else self.body(x)
+        found: Mapping[str, Tensor] = self.bfloat16_body(x.bfloat16()) if half else self.body(x)
         return found
 
     @cached_property
-    def in_bfloat16(self) -> nn.Module:
+    def bfloat16_body(self) -> nn.Module:
         """The body with its weights rounded once: autocast would round them at every call."""
         return copy.deepcopy(self.body).bfloat16()
 

@@ -1,4 +1,4 @@
-"""What torchvision publishes of each network, and how much of it is kept: the layers that any preset needs."""
+"""The weights files that torchvision publishes, trimmed to the layers that the presets use."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ SOURCE = "https://download.pytorch.org/models"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Release:
-    """A network's published file: where it lies, and the first digits of its SHA-256."""
+class PublishedWeights:
+    """A weights file on PyTorch's server, and the first digits of its SHA-256."""
 
     model: str
     file: str
     sha256: str
 
     def url(self, source: str = SOURCE) -> str:
-        """Return the file's address at PyTorch's server, or at a mirror with the same file names."""
+        """Return the file's URL on PyTorch's server, or on a mirror that uses the same file names."""
         return f"{source.rstrip('/')}/{self.file}"
 
     @property
-    def kept_file(self) -> str:
-        """Return the name of what is kept of it."""
+    def trimmed_file(self) -> str:
+        """Return the name of the trimmed file."""
         return f"{self.model}-{self.sha256}.safetensors"
 
 
-RELEASES = {
-    model: Release(model=model, file=file, sha256=weights.expected_hash(Path(file)) or "")
+PUBLISHED_WEIGHTS = {
+    model: PublishedWeights(model=model, file=file, sha256=weights.expected_hash(Path(file)) or "")
     for model, file in weights.HUB_FILES.items()
 }
 
 
-def deepest_needed(model: str) -> str:
-    """Return the deepest layer of a network that a preset or a role asks for."""
+def deepest_needed_layer(model: str) -> str:
+    """Return the deepest layer of a network that a preset or a role uses."""
     info = NETWORKS[model]
     wanted = set(info.roles.values())
     for preset in PRESETS.values():
@@ -48,54 +48,56 @@ def deepest_needed(model: str) -> str:
     return max(wanted, key=list(info.layers).index)
 
 
-def keep(source: Path, target: Path, release: Release, *, all_layers: bool = False) -> str:
-    """Write what is kept of a published file to `target`, under torchvision's names; return its deepest layer.
+def trim(source: Path, target: Path, published: PublishedWeights, *, all_layers: bool = False) -> None:
+    """Write the layers that the presets use, or all layers, of a published file to `target`.
 
-    Raises WeightsError where the file is not what its name says.
+    The tensors keep torchvision's names. Raises WeightsError if `source` is not the published file.
     """
-    info = NETWORKS[release.model]
-    last = list(info.layers)[-1] if all_layers else deepest_needed(release.model)
-    state = weights.read(source, release.model)
-    body = build_body(NetworkSpec(model=Model(release.model), layers=(last,))).state_dict()
-    counters = [name for name in body if name.endswith("num_batches_tracked")]  # which old files lack
-    for name in counters:
-        del body[name]
+    model = published.model
+    last = list(NETWORKS[model].layers)[-1] if all_layers else deepest_needed_layer(model)
+    state = weights.read(source, model)
+    body = build_body(NetworkSpec(model=Model(model), layers=(last,))).state_dict()
+    trimmed = {}
     for name, value in body.items():
+        if name.endswith("num_batches_tracked"):  # old files lack these counters
+            continue
         if name not in state or state[name].shape != value.shape:
-            raise weights.damaged(source, release.model, f"has no {name} {tuple(value.shape)}")
-    kept = {name: state[name] for name in body}
-    weights.write(target, kept, {"model": release.model, "source": release.file, "until": last})
-    return last
+            raise weights.damaged(source, model, f"has no {name} {tuple(value.shape)}")
+        trimmed[name] = state[name]
+    weights.write(target, trimmed, {"model": model, "source": published.file, "until": last})
 
 
 def verify(path: Path, model: str) -> str:
-    """Check hash, names and shapes of a weights file; return the deepest layer it suffices for. Raises WeightsError."""
-    state, wanted = weights.read(path, model), parameters(model)
+    """Check the hash, names and shapes of a weights file; return the deepest layer that it covers.
+
+    Raises WeightsError if the file must not be used.
+    """
+    state, expected = weights.read(path, model), parameters(model)
     for name, value in state.items():
-        if name in wanted and value.shape != wanted[name]:
+        if name in expected and value.shape != expected[name]:
             raise weights.damaged(path, model, f"belongs to another network ({name} is {tuple(value.shape)})")
-    found = reached(model, state)
-    if found is None or unexpected_key(model, state):
+    layer = deepest_layer_in(model, state)
+    if layer is None or unexpected_key(model, state):
         raise weights.damaged(path, model, "belongs to another network")
-    return found
+    return layer
 
 
-def reached(model: str, names: Collection[str]) -> str | None:
-    """Return the deepest layer that the tensors of a file suffice for, or None where not even the first is there."""
+def deepest_layer_in(model: str, names: Collection[str]) -> str | None:
+    """Return the deepest layer that tensors of these names cover, or None if the first layer is incomplete."""
     order, table = list(parameters(model)), NETWORKS[model].layers
-    first_lacking = next((name for name in order if name not in names), None)
-    if first_lacking is None:
+    first_missing = next((name for name in order if name not in names), None)
+    if first_missing is None:
         return list(table)[-1]
-    found = None
+    deepest = None
     for layer, module in table.items():
         own = [name for name in order if name.startswith(f"{module}.")]
-        if model == "lite" or (own and order.index(own[-1]) >= order.index(first_lacking)):
+        if model == "lite" or (own and order.index(own[-1]) >= order.index(first_missing)):
             break
-        found = layer
-    return found
+        deepest = layer
+    return deepest
 
 
-def reaches(model: str, names: Collection[str], layer: str) -> bool:
-    """Tell whether the tensors of a file suffice for a network up to `layer`."""
-    found, order = reached(model, names), list(NETWORKS[model].layers)
-    return found is not None and order.index(found) >= order.index(layer)
+def covers(model: str, names: Collection[str], layer: str) -> bool:
+    """Tell whether tensors of these names cover a network up to `layer`."""
+    deepest, order = deepest_layer_in(model, names), list(NETWORKS[model].layers)
+    return deepest is not None and order.index(deepest) >= order.index(layer)

@@ -128,7 +128,7 @@ def check(path: Path, model: str) -> None:
     """Compare a file's hash with the one it promises, if it promises one; raises WeightsError naming both."""
     try:
         promised = expected_hash(path)
-        found = "" if promised is None else found_hash(path)
+        found = "" if promised is None else actual_hash(path)
     except (OSError, ValueError) as error:
         raise damaged(path, model, f"cannot be read ({type(error).__name__})") from error
     if promised is not None and not found.startswith(promised):
@@ -143,7 +143,7 @@ def expected_hash(path: Path) -> str | None:
     return match.group(1) if match else None
 
 
-def found_hash(path: Path) -> str:
+def actual_hash(path: Path) -> str:
     """Return the SHA-256 that `expected_hash` is about: of a safetensors file's tensors, else of the whole file."""
     with path.open("rb") as file:
         if path.suffix == ".safetensors":

@@ -16,24 +16,24 @@ ROLES = ("content", "style1", "style2", "style3", "style4", "style5")
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkInfo:
-    """What is known of a network without loading it.
+    """Describe a network without loading it.
 
-    `layers` maps readable names to torchvision's, shallow to deep; `reach` bounds how far away, in pixels, a feature
-    still sees; `min_side` is the shortest side the whole network can take; pictures of at most `alone` pixels are
-    computed by one thread.
+    `layers` maps readable names to torchvision's, shallow to deep. `receptive_field` is an upper bound of its radius in
+    pixels, for the deepest layer. `min_side` is the shortest side that the whole network can take. Images of at most
+    `single_thread_pixels` pixels are computed on one thread.
     """
 
     name: str
     summary: str
     layers: Mapping[str, str]
     roles: Mapping[str, str]
-    reach: int = 128
+    receptive_field: int = 128
     min_side: int = 32
-    alone: int = 0
+    single_thread_pixels: int = 0
 
 
 # Of the small networks: two threads take up to twice as long as one; see docs/adr/0014-memory-threads-precision.md.
-ALONE = 192 * 192
+SINGLE_THREAD_PIXELS = 192 * 192
 
 
 def _names(text: str) -> list[str]:
@@ -59,7 +59,7 @@ def _squeezenet() -> NetworkInfo:
     return NetworkInfo(
         name="squeezenet1_1",
         summary="SqueezeNet v1.1 (Iandola et al. 2016, trained on ImageNet): small and quick",
-        alone=ALONE,
+        single_thread_pixels=SINGLE_THREAD_PIXELS,
         layers={layer: f"features.{index}" for index, layer in enumerate(order)},
         roles={
             "content": "fire3",
@@ -82,7 +82,7 @@ def _resnet50() -> NetworkInfo:
     return NetworkInfo(
         name="resnet50",
         summary="ResNet-50 (He et al. 2015, trained on ImageNet)",
-        reach=256,
+        receptive_field=256,
         layers={name: layers[name] for name in order},
         roles={
             "content": "layer2",
@@ -104,7 +104,7 @@ def _inception() -> NetworkInfo:
     return NetworkInfo(
         name="inception_v3",
         summary="Inception v3 (Szegedy et al. 2015, trained on ImageNet)",
-        reach=704,
+        receptive_field=704,
         min_side=75,
         layers={layer: layer for layer in order},
         roles={
@@ -123,7 +123,7 @@ def _lite() -> NetworkInfo:
     return NetworkInfo(
         name="lite",
         summary="Small network distilled by this project and shipped in the package: works offline, quick on a CPU",
-        alone=ALONE,
+        single_thread_pixels=SINGLE_THREAD_PIXELS,
         layers={layer: layer for layer in order},
         roles={
             "content": "fire3",
@@ -159,12 +159,6 @@ def resolve_layers(wanted: Mapping[str, float], network: NetworkInfo) -> dict[st
         layer = _own_layer(name, network)
         found[layer] = found.get(layer, 0.0) + weight
     return found
-
-
-def substitutions(wanted: Mapping[str, float], network: NetworkInfo) -> dict[str, str]:
-    """Return which wanted VGG layers another layer of `network` stands in for; roles do not count."""
-    pairs = {name: _own_layer(name, network) for name in wanted if name not in ROLES}
-    return {name: layer for name, layer in pairs.items() if name != layer}
 
 
 def _own_layer(name: str, network: NetworkInfo) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from cli.main import main
 from cli.outputs import FORMATS
-from nst_engine.images.reading import WRITABLE
+from nst_engine.images.writing import WRITABLE
 
 WITHOUT_PILLOW = """
 import sys

@@ -18,7 +18,7 @@ from typing import Any
 from PIL import Image
 
 from jobs.model import Progress
-from nst_engine.images.reading import encode
+from nst_engine.images.writing import encode
 from worker.engine import BadCheckpointError, OutOfMemoryRunError, RunError, RunRequest, RunStep
 
 POISON, TOO_BIG, TOO_BIG_FOR_NOW, BROKEN, DIVERGES = 666_001, 666_002, 666_003, 666_004, 666_005

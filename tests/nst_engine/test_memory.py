@@ -164,7 +164,7 @@ def test_what_is_free_on_this_machine_is_known() -> None:
 
 def test_a_run_in_tiles_gives_the_picture_of_a_run_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "TILE_SIDES", (64,))
-    width = NETWORKS["lite"].reach + 64 + 41
+    width = NETWORKS["lite"].receptive_field + 64 + 41
     content, style = photo(45, width, 1), picture(60, 70, 2)
     layers = {role: 1.0 for role in NETWORKS["lite"].roles if role != "content"}
     images = []

@@ -216,7 +216,7 @@ def test_the_first_iterate_is_the_content_the_style_or_the_image_asked_for() -> 
     for init, image in (("content", CONTENT), ("style", STYLE), ("image", other)):
         start = first_iterate(config(init=init), **({"init_image": other} if init == "image" else {}))
         expected = resize(image[None], 40, 37).clamp(0, 1)
-        assert torch.allclose(start, net.normalise(expected), atol=1e-5), init
+        assert torch.allclose(start, net.normalize(expected), atol=1e-5), init
 
 
 # Masks, blends, style size, colour
@@ -302,7 +302,7 @@ def test_preserving_colour_linearly_paints_with_the_style_in_the_colours_of_the_
     content = photo(48, 44, 1) * 0.3 + 0.35
     next(run(config(preserve_color="linear", max_size=48), on=Network(seeded(body)), content=content))
     net = network()
-    used, target = (net.denormalise(body.seen[i])[0].flatten(1) for i in (-2, -3))  # style, content
+    used, target = (net.denormalize(body.seen[i])[0].flatten(1) for i in (-2, -3))  # style, content
     assert torch.allclose(used.mean(1), target.mean(1), atol=1e-3)
     assert torch.allclose(torch.cov(used), torch.cov(target), atol=1e-3)
 
@@ -327,7 +327,7 @@ def test_clamping_each_step_keeps_every_iterate_in_range() -> None:
     net = Network(seeded(body))
     list(run(config(clamp="step", learning_rate=0.5, steps=6), on=net))
     for x in body.seen[-6:]:
-        pixels = net.denormalise(x)
+        pixels = net.denormalize(x)
         assert -1e-5 <= float(pixels.min()) <= float(pixels.max()) <= 1 + 1e-5
 
 

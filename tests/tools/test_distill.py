@@ -10,7 +10,7 @@ from torchvision.models import squeezenet1_1
 from torchvision.models.vgg import cfgs, make_layers
 
 from nst_engine.networks.lite import Lite
-from nst_engine.networks.weights import expected_hash, found_hash
+from nst_engine.networks.weights import actual_hash, expected_hash
 from tools.distill.__main__ import HELD_OUT, export, summary, train
 from tools.distill.data import Pool, folder_pictures, load
 from tools.distill.muon import Muon
@@ -125,7 +125,7 @@ def test_the_exported_file_is_what_the_package_loads(tmp_path: Path, recipe: Rec
     export(Training(recipe), tmp_path / "lite.safetensors")
     tensors = load_file(tmp_path / "lite.safetensors")
     Lite().load_state_dict(tensors)
-    assert expected_hash(tmp_path / "lite.safetensors") == found_hash(tmp_path / "lite.safetensors")
+    assert expected_hash(tmp_path / "lite.safetensors") == actual_hash(tmp_path / "lite.safetensors")
     assert {tensor.dtype for tensor in tensors.values()} == {torch.float16}
 
 

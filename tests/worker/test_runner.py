@@ -18,7 +18,7 @@ from jobs.model import BlobRef
 from jobs.status import Status
 from jobs.storage.redis import RedisBlobs
 from jobs.store.lease import Lease
-from nst_engine.images.reading import read_metadata
+from nst_engine.images.writing import read_metadata
 from tests.fakes.engine import BROKEN, DIVERGES, TOO_BIG, TOO_BIG_FOR_NOW, FakeEngine
 from tests.worker.conftest import Bench
 from worker.attempt import Outcome

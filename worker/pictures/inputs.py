@@ -7,7 +7,8 @@ from PIL import Image
 from jobs.errors import BlobNotFound
 from jobs.model import BlobRef, Job
 from jobs.storage.blobs import Blobs
-from nst_engine.images.reading import WRITABLE, read_picture
+from nst_engine.images.reading import read_picture
+from nst_engine.images.writing import WRITABLE
 from nst_engine.paintings import paint
 from nst_engine.spec.errors import PictureError
 from worker.engine import RunError, RunRequest

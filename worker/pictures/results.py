@@ -10,7 +10,7 @@ from PIL import Image
 from jobs.model import BlobRef, Job, ResultInfo
 from jobs.storage.blobs import Blobs, blob_name
 from jobs.store.lease import Lease
-from nst_engine.images.reading import WRITABLE, timelapse
+from nst_engine.images.writing import WRITABLE, timelapse
 from nst_engine.version import __version__
 from worker.engine import RunStep
 

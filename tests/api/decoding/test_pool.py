@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from api.decoding.pool import DecoderPool
-from nst_engine.images.reading import PictureLimits, encode, read_metadata
+from nst_engine.images.reading import PictureLimits
+from nst_engine.images.writing import encode, read_metadata
 from nst_engine.spec.errors import PictureError
 from tests.api.conftest import picture
 

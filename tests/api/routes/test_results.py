@@ -9,7 +9,7 @@ from PIL import Image
 
 from api.downloads import CHUNK_BYTES
 from jobs.model import BlobRef, ResultInfo
-from nst_engine.images.reading import encode, read_metadata
+from nst_engine.images.writing import encode, read_metadata
 from tests.api.conftest import Api, MakeApi, picture
 
 pytestmark = pytest.mark.anyio

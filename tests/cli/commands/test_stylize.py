@@ -6,7 +6,7 @@ import tifffile
 from PIL import Image
 
 from cli.main import main
-from nst_engine.images.reading import read_metadata
+from nst_engine.images.writing import read_metadata
 from nst_engine.paintings import paint
 
 QUICK = ["--max-size", "48", "--steps", "2", "--quiet"]

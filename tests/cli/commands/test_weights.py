@@ -10,20 +10,20 @@ import torchvision
 
 from cli.main import main
 from nst_engine.networks import pretrained, weights
-from nst_engine.networks.pretrained import RELEASES, Release
+from nst_engine.networks.pretrained import PUBLISHED_WEIGHTS, PublishedWeights
 from tests.cli.mirror import Mirror, serving
 
 MODEL = "squeezenet1_1"
 
 
 @pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Release, bytes]:
+def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[PublishedWeights, bytes]:
     """Return a file as torchvision publishes it: right tensor shapes, and a name with the start of its hash."""
     path = tmp_path_factory.mktemp("published") / "whole.pth"
     torch.manual_seed(0)
     torch.save(torchvision.models.squeezenet1_1().state_dict(), path)
-    digest = weights.found_hash(path)[:8]
-    return Release(model=MODEL, file=f"{MODEL}-{digest}.pth", sha256=digest), path.read_bytes()
+    digest = weights.actual_hash(path)[:8]
+    return PublishedWeights(model=MODEL, file=f"{MODEL}-{digest}.pth", sha256=digest), path.read_bytes()
 
 
 @pytest.fixture
@@ -35,10 +35,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def mirror(published: tuple[Release, bytes], folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirror]:
+def mirror(
+    published: tuple[PublishedWeights, bytes], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Mirror]:
     """Serve the published file at NST_WEIGHTS_MIRROR, as the only release."""
     release, data = published
-    monkeypatch.setitem(RELEASES, MODEL, release)
+    monkeypatch.setitem(PUBLISHED_WEIGHTS, MODEL, release)
     monkeypatch.setitem(weights.HUB_FILES, MODEL, release.file)
     with serving(Mirror({release.file: data})) as running:
         monkeypatch.setenv("NST_WEIGHTS_MIRROR", running.address)
@@ -53,14 +55,14 @@ def names(folder: Path) -> list[str]:
 
 
 def test_pull_keeps_only_the_layers_that_presets_use(
-    mirror: Mirror, folder: Path, published: tuple[Release, bytes], capsys: Captured
+    mirror: Mirror, folder: Path, published: tuple[PublishedWeights, bytes], capsys: Captured
 ) -> None:
     assert main(["weights", "pull", "-q", MODEL]) == 0
     release, data = published
-    assert names(folder) == [release.kept_file]
-    assert capsys.readouterr().out == f"{folder / release.kept_file}\n"
-    assert (folder / release.kept_file).stat().st_size < len(data) / 3
-    assert pretrained.verify(folder / release.kept_file, MODEL) == "fire7"
+    assert names(folder) == [release.trimmed_file]
+    assert capsys.readouterr().out == f"{folder / release.trimmed_file}\n"
+    assert (folder / release.trimmed_file).stat().st_size < len(data) / 3
+    assert pretrained.verify(folder / release.trimmed_file, MODEL) == "fire7"
 
 
 def test_pulling_again_downloads_nothing(mirror: Mirror, folder: Path, capsys: Captured) -> None:
@@ -72,24 +74,24 @@ def test_pulling_again_downloads_nothing(mirror: Mirror, folder: Path, capsys: C
 
 
 def test_pulling_all_layers_downloads_the_file_again(
-    mirror: Mirror, folder: Path, published: tuple[Release, bytes]
+    mirror: Mirror, folder: Path, published: tuple[PublishedWeights, bytes]
 ) -> None:
     main(["weights", "pull", "-q", MODEL])
     assert main(["weights", "pull", "-q", "--all-layers", MODEL]) == 0
     assert len(mirror.asked) == 2
-    assert pretrained.verify(folder / published[0].kept_file, MODEL) == "fire9"
+    assert pretrained.verify(folder / published[0].trimmed_file, MODEL) == "fire9"
 
 
 def test_without_a_folder_the_file_goes_to_torch_hubs_cache(
-    mirror: Mirror, published: tuple[Release, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    mirror: Mirror, published: tuple[PublishedWeights, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("NST_WEIGHTS_DIR")
     assert main(["weights", "pull", "-q", MODEL]) == 0
-    assert names(tmp_path / "torch" / "hub" / "checkpoints") == [published[0].kept_file]
+    assert names(tmp_path / "torch" / "hub" / "checkpoints") == [published[0].trimmed_file]
 
 
 def test_an_interrupted_pull_resumes(
-    mirror: Mirror, folder: Path, published: tuple[Release, bytes], capsys: Captured
+    mirror: Mirror, folder: Path, published: tuple[PublishedWeights, bytes], capsys: Captured
 ) -> None:
     release, _ = published
     mirror.cuts = [100_000, *[0] * 9]
@@ -99,21 +101,21 @@ def test_an_interrupted_pull_resumes(
     mirror.cuts = []
     assert main(["weights", "pull", "-q", MODEL]) == 0
     assert mirror.asked[-1] == (f"/{release.file}", "bytes=100000-")
-    assert names(folder) == [release.kept_file]
+    assert names(folder) == [release.trimmed_file]
 
 
 def test_a_partial_download_of_another_file_is_started_over(
-    mirror: Mirror, folder: Path, published: tuple[Release, bytes]
+    mirror: Mirror, folder: Path, published: tuple[PublishedWeights, bytes]
 ) -> None:
     release, _ = published
     folder.mkdir()
     (folder / f".{release.file}.part").write_bytes(b"something else" * 100)
     assert main(["weights", "pull", "-q", MODEL]) == 0
-    assert names(folder) == [release.kept_file]
+    assert names(folder) == [release.trimmed_file]
 
 
 def test_a_file_with_the_wrong_hash_is_reported_and_deleted(
-    mirror: Mirror, folder: Path, published: tuple[Release, bytes], capsys: Captured
+    mirror: Mirror, folder: Path, published: tuple[PublishedWeights, bytes], capsys: Captured
 ) -> None:
     release, data = published
     mirror.files[release.file] = data[:-1] + b"?"
@@ -156,7 +158,7 @@ def test_valid_files_are_reported_with_their_hash(mirror: Mirror, folder: Path, 
     capsys.readouterr()
     assert main(["weights", "verify", MODEL]) == 0
     (path,) = folder.iterdir()
-    assert capsys.readouterr().out == f"{MODEL}: {path}: valid up to fire7, sha256 {weights.found_hash(path)}\n"
+    assert capsys.readouterr().out == f"{MODEL}: {path}: valid up to fire7, sha256 {weights.actual_hash(path)}\n"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ import pillow_heif
 import pytest
 from PIL import Image
 
-from nst_engine.images.reading import PictureLimits, probe, read_picture, srgb_profile
+from nst_engine.images.reading import PictureLimits, read_picture
+from nst_engine.images.writing import srgb_profile
 from nst_engine.spec.errors import PictureError
 
 RED, GREEN = (200, 30, 30), (20, 180, 40)
@@ -51,11 +52,6 @@ def test_reads_each_format(name: str) -> None:
     assert (picture.mode, picture.size) == ("RGB", (48, 32))
     assert np.abs(np.array(picture)[16, 8].astype(int) - RED).max() < 12
     assert np.abs(np.array(picture)[16, 40].astype(int) - GREEN).max() < 12
-
-
-def test_probe_tells_format_and_size_without_decoding() -> None:
-    info = probe(png(4000, 3000))
-    assert (info.format, info.width, info.height) == ("PNG", 4000, 3000)
 
 
 def test_orientation_is_applied_and_not_kept() -> None:

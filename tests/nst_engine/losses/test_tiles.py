@@ -89,7 +89,7 @@ def roles(model: str, **changes: Any) -> StyleConfig:
 
 def far(model: str, more: int) -> int:
     """Return a side so long that the first tile does not see all of it."""
-    return NETWORKS[model].reach + TILE + more
+    return NETWORKS[model].receptive_field + TILE + more
 
 
 @pytest.mark.parametrize("model", BODIES)
@@ -129,11 +129,11 @@ def test_a_style_larger_than_a_tile_gives_the_same_target() -> None:
 @pytest.mark.parametrize(("height", "width"), [(64, 64), (65, 200), (95, 97), (31, 130), (300, 1)])
 def test_every_pixel_is_answered_for_once(height: int, width: int) -> None:
     owned = torch.zeros(height, width)
-    for tile in tiles(height, width, size=64, reach=32):
+    for tile in tiles(height, width, size=64, margin=32):
         owned[tile.rows.own_start : tile.rows.own_stop, tile.columns.own_start : tile.columns.own_stop] += 1
     assert bool((owned == 1).all())
 
 
 def test_tiles_start_on_the_grid_of_every_stride() -> None:
-    for tile in tiles(333, 257, size=70, reach=40):
+    for tile in tiles(333, 257, size=70, margin=40):
         assert tile.rows.start % 32 == tile.columns.start % 32 == 0

@@ -8,19 +8,19 @@ SCRIPT = """
 import json, os, resource, sys
 from pathlib import Path
 import numpy as np
-from nst_engine.machine.allocator import give_memory_back, prepare_to_compute
+from nst_engine.machine.allocator import trim_heap, configure_cpu_runtime
 
 def use(): [np.full(2**23, 1.0) for _ in range(3)]
 def held(): return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 def faults(): return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 
 if sys.argv[1] == "prepared":
-    prepare_to_compute()
+    configure_cpu_runtime()
 use()
 before = faults()
 use()
 again, kept = faults() - before, held()
-give_memory_back()
+trim_heap()
 print(json.dumps({"again": again, "kept": kept - held(), "policy": os.environ.get("OMP_WAIT_POLICY"),
                   "torch": "torch" in sys.modules}))
 """

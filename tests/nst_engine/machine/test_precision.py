@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from nst_engine import load_network, resolve, stylize
-from nst_engine.machine.precision import computes_bfloat16, effective
+from nst_engine.machine.precision import has_bfloat16_instructions, resolve_precision
 from nst_engine.networks.features import Network
 from nst_engine.spec.config import Precision
 from nst_engine.spec.errors import ConfigError
@@ -34,31 +34,31 @@ def able(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Non
 )
 @pytest.mark.usefixtures("able")
 def test_auto_is_bfloat16_where_the_cpu_multiplies_it_itself(precision: Precision) -> None:
-    assert effective(AUTO, CPU) is precision
+    assert resolve_precision(AUTO, CPU) is precision
 
 
 @pytest.mark.parametrize("able", [["avx512_bf16"]], indirect=True)
 @pytest.mark.usefixtures("able")
 def test_auto_on_other_devices_does_not_ask_the_cpu() -> None:
-    assert effective(AUTO, CUDA) is TF32
-    assert effective(AUTO, MPS) is FLOAT32
+    assert resolve_precision(AUTO, CUDA) is TF32
+    assert resolve_precision(AUTO, MPS) is FLOAT32
 
 
 @pytest.mark.parametrize("able", [[], ["avx512_bf16"]], indirect=True)
 @pytest.mark.usefixtures("able")
 def test_what_is_asked_for_by_name_is_what_is_computed_in() -> None:
-    assert effective(FLOAT32, CPU) is FLOAT32
-    assert effective(BFLOAT16, CPU) is BFLOAT16
-    assert effective(TF32, CUDA) is TF32
+    assert resolve_precision(FLOAT32, CPU) is FLOAT32
+    assert resolve_precision(BFLOAT16, CPU) is BFLOAT16
+    assert resolve_precision(TF32, CUDA) is TF32
     with pytest.raises(ConfigError, match="tf32 needs a CUDA device"):
-        effective(TF32, CPU)
+        resolve_precision(TF32, CPU)
 
 
 def test_the_cpu_is_asked_right() -> None:
     """Linux lists an x86 processor's instructions; others have none of these."""
     info = Path("/proc/cpuinfo")
     flags = re.search(r"^flags\s*:(.*)$", info.read_text() if info.exists() else "", re.MULTILINE)
-    assert computes_bfloat16() == bool({"avx512_bf16", "amx_bf16"} & set(flags[1].split() if flags else ()))
+    assert has_bfloat16_instructions() == bool({"avx512_bf16", "amx_bf16"} & set(flags[1].split() if flags else ()))
 
 
 def test_only_default_leaves_the_arithmetic_to_the_machine() -> None:

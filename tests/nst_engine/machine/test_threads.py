@@ -53,4 +53,4 @@ def test_a_run_wakes_its_threads_at_the_sizes_that_are_worth_it(monkeypatch: pyt
 
 
 def test_only_networks_that_were_measured_compute_alone() -> None:
-    assert {name for name, info in NETWORKS.items() if info.alone} == {"lite", "squeezenet1_1"}
+    assert {name for name, info in NETWORKS.items() if info.single_thread_pixels} == {"lite", "squeezenet1_1"}

@@ -40,7 +40,7 @@ def plain(weights: Path, until: int) -> nn.Sequential:
 
 def test_the_features_are_those_of_the_plain_network(random_weights: Path) -> None:
     network = load_network(vgg("conv1_1,relu2_1,conv3_1"), weights_dir=random_weights)
-    x = network.normalise(IMAGE)
+    x = network.normalize(IMAGE)
     found = network.features(IMAGE)
     for layer, index in (("conv1_1", 0), ("relu2_1", 6), ("conv3_1", 10)):
         assert torch.allclose(found[layer], plain(random_weights, index)(x), atol=1e-5), layer
@@ -110,7 +110,7 @@ def test_inception_does_not_transform_its_input() -> None:
 
 def normalised(convention: InputConvention, *, caffe_weights: bool = False) -> Tensor:
     image = torch.tensor([0.2, 0.5, 1.0]).view(1, 3, 1, 1)
-    return Network(TinyBody(), convention=convention, caffe_weights=caffe_weights).normalise(image).flatten()
+    return Network(TinyBody(), convention=convention, caffe_weights=caffe_weights).normalize(image).flatten()
 
 
 def test_torchvision_s_convention_subtracts_the_mean_and_divides_by_the_deviation() -> None:
@@ -133,7 +133,7 @@ def test_caffe_s_convention_turns_to_bgr_for_weights_trained_with_caffe() -> Non
 @pytest.mark.parametrize("caffe_weights", [False, True])
 def test_denormalising_undoes_normalising(convention: InputConvention, caffe_weights: bool) -> None:
     network = Network(TinyBody(), convention=convention, caffe_weights=caffe_weights)
-    assert torch.allclose(network.denormalise(network.normalise(IMAGE)), IMAGE, atol=1e-5)
+    assert torch.allclose(network.denormalize(network.normalize(IMAGE)), IMAGE, atol=1e-5)
 
 
 def test_bfloat16_convolutions_give_float32_features() -> None:

@@ -9,7 +9,15 @@ import torchvision
 from nst_engine import load_network
 from nst_engine.networks import weights
 from nst_engine.networks.features import NetworkSpec, build_body, parameters
-from nst_engine.networks.pretrained import RELEASES, Release, deepest_needed, keep, reached, reaches, verify
+from nst_engine.networks.pretrained import (
+    PUBLISHED_WEIGHTS,
+    PublishedWeights,
+    covers,
+    deepest_layer_in,
+    deepest_needed_layer,
+    trim,
+    verify,
+)
 from nst_engine.spec.config import Model
 from nst_engine.spec.errors import WeightsError
 from nst_engine.spec.layers import NETWORKS
@@ -18,36 +26,36 @@ from tests.nst_engine.tiny import seeded
 
 
 @pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Release]:
+def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, PublishedWeights]:
     """Return a file as torchvision publishes it, classifier and all, whose name begins its hash."""
     folder = tmp_path_factory.mktemp("published")
     whole = folder / "unnamed.pth"
     model = seeded(torchvision.models.squeezenet1_1())
     torch.save(dict(model.state_dict()), whole, _use_new_zipfile_serialization=False)
-    digest = weights.found_hash(whole)[:8]
+    digest = weights.actual_hash(whole)[:8]
     path = whole.rename(folder / f"squeezenet1_1-{digest}.pth")
-    return path, Release(model="squeezenet1_1", file=path.name, sha256=digest)
+    return path, PublishedWeights(model="squeezenet1_1", file=path.name, sha256=digest)
 
 
-def kept(published: tuple[Path, Release], folder: Path, *, all_layers: bool = False) -> Path:
+def kept(published: tuple[Path, PublishedWeights], folder: Path, *, all_layers: bool = False) -> Path:
     path, release = published
-    target = folder / release.kept_file
-    keep(path, target, release, all_layers=all_layers)
+    target = folder / release.trimmed_file
+    trim(path, target, release, all_layers=all_layers)
     return target
 
 
 def test_there_is_a_release_of_every_network_but_ours() -> None:
-    assert {*RELEASES, "lite"} == set(NETWORKS)
+    assert {*PUBLISHED_WEIGHTS, "lite"} == set(NETWORKS)
 
 
-@pytest.mark.parametrize("model", RELEASES)
+@pytest.mark.parametrize("model", PUBLISHED_WEIGHTS)
 def test_the_names_are_those_that_torchvision_downloads(model: str) -> None:
     enum = torchvision.models.get_model_weights(model)
-    assert RELEASES[model].url() == enum["IMAGENET1K_V1"].url
+    assert PUBLISHED_WEIGHTS[model].url() == enum["IMAGENET1K_V1"].url
 
 
 def test_a_mirror_has_the_same_names() -> None:
-    assert RELEASES["vgg19"].url("http://mirror.example/w/") == "http://mirror.example/w/vgg19-dcbb9e9d.pth"
+    assert PUBLISHED_WEIGHTS["vgg19"].url("http://mirror.example/w/") == "http://mirror.example/w/vgg19-dcbb9e9d.pth"
 
 
 @pytest.mark.parametrize(
@@ -61,65 +69,69 @@ def test_a_mirror_has_the_same_names() -> None:
     ],
 )
 def test_only_the_layers_that_a_preset_needs_are_kept(model: str, layer: str, megabytes: float) -> None:
-    assert deepest_needed(model) == layer
+    assert deepest_needed_layer(model) == layer
     body = build_body(NetworkSpec(model=Model(model), layers=(layer,)))
     assert sum(value.numel() for value in body.parameters()) * 4 / 1e6 == pytest.approx(megabytes, abs=0.3)
 
 
-def test_what_is_kept_has_torchvision_s_names_and_values(published: tuple[Path, Release], tmp_path: Path) -> None:
+def test_what_is_kept_has_torchvision_s_names_and_values(
+    published: tuple[Path, PublishedWeights], tmp_path: Path
+) -> None:
     state, whole = weights.read(kept(published, tmp_path), "squeezenet1_1"), weights.read(published[0], "squeezenet1_1")
     assert "features.10.expand3x3.weight" in state
     assert not any(name.startswith(("classifier", "features.11")) for name in state)
     assert all(torch.equal(value, whole[name]) for name, value in state.items())
 
 
-def test_every_preset_runs_on_what_is_kept(published: tuple[Path, Release], tmp_path: Path) -> None:
+def test_every_preset_runs_on_what_is_kept(published: tuple[Path, PublishedWeights], tmp_path: Path) -> None:
     kept(published, tmp_path)
     for name in PRESETS:
         assert load_network(resolve(name, {"model": "squeezenet1_1"}), weights_dir=tmp_path)
 
 
-def test_every_layer_is_kept_on_demand(published: tuple[Path, Release], tmp_path: Path) -> None:
+def test_every_layer_is_kept_on_demand(published: tuple[Path, PublishedWeights], tmp_path: Path) -> None:
     path = kept(published, tmp_path, all_layers=True)
     assert verify(path, "squeezenet1_1") == "fire9"
 
 
-def test_a_file_says_where_it_is_from_and_how_far_it_goes(published: tuple[Path, Release], tmp_path: Path) -> None:
+def test_a_file_says_where_it_is_from_and_how_far_it_goes(
+    published: tuple[Path, PublishedWeights], tmp_path: Path
+) -> None:
     about = weights.about(kept(published, tmp_path))
     assert (about["model"], about["source"], about["until"]) == ("squeezenet1_1", published[1].file, "fire7")
 
 
-def test_a_file_of_another_hash_is_not_kept(published: tuple[Path, Release], tmp_path: Path) -> None:
+def test_a_file_of_another_hash_is_not_kept(published: tuple[Path, PublishedWeights], tmp_path: Path) -> None:
     data = bytearray(published[0].read_bytes())
     data[-1] ^= 1
     other = tmp_path / published[0].name
     other.write_bytes(data)
     with pytest.raises(WeightsError, match=f"should be {published[1].sha256}"):
-        keep(other, tmp_path / "kept.safetensors", published[1])
+        trim(other, tmp_path / "kept.safetensors", published[1])
     assert not (tmp_path / "kept.safetensors").exists()
 
 
-def test_a_file_of_another_network_is_not_kept(published: tuple[Path, Release], tmp_path: Path) -> None:
-    wrong = Release(model="vgg16", file=published[1].file, sha256=published[1].sha256)
+def test_a_file_of_another_network_is_not_kept(published: tuple[Path, PublishedWeights], tmp_path: Path) -> None:
+    wrong = PublishedWeights(model="vgg16", file=published[1].file, sha256=published[1].sha256)
     with pytest.raises(WeightsError, match=r"has no features\.2\.weight"):
-        keep(published[0], tmp_path / "kept.safetensors", wrong)
+        trim(published[0], tmp_path / "kept.safetensors", wrong)
     assert not (tmp_path / "kept.safetensors").exists()
 
 
-@pytest.mark.parametrize("model", RELEASES)
+@pytest.mark.parametrize("model", PUBLISHED_WEIGHTS)
 def test_a_network_cut_at_a_layer_suffices_up_to_it(model: str) -> None:
-    layer = deepest_needed(model)
+    layer = deepest_needed_layer(model)
     names = build_body(NetworkSpec(model=Model(model), layers=(layer,))).state_dict()
-    assert reaches(model, names, layer)
-    assert reaches(model, names, NETWORKS[model].roles["content"])
-    assert reached(model, parameters(model)) == list(NETWORKS[model].layers)[-1]
+    assert covers(model, names, layer)
+    assert covers(model, names, NETWORKS[model].roles["content"])
+    assert deepest_layer_in(model, parameters(model)) == list(NETWORKS[model].layers)[-1]
 
 
 def test_a_file_that_lacks_the_first_layer_reaches_nothing() -> None:
-    assert reached("vgg19", ["features.2.weight", "features.2.bias"]) is None
+    assert deepest_layer_in("vgg19", ["features.2.weight", "features.2.bias"]) is None
 
 
-def test_verifying_a_file_of_another_network_names_what_differs(published: tuple[Path, Release]) -> None:
+def test_verifying_a_file_of_another_network_names_what_differs(published: tuple[Path, PublishedWeights]) -> None:
     with pytest.raises(WeightsError, match="belongs to another network"):
         verify(published[0], "vgg19")
 

@@ -42,8 +42,8 @@ def test_what_is_written_is_read(ours: Path) -> None:
 
 
 def test_a_file_of_ours_carries_the_hash_of_its_tensors(ours: Path) -> None:
-    assert weights.expected_hash(ours) == weights.found_hash(ours)
-    assert len(weights.found_hash(ours)) == 64
+    assert weights.expected_hash(ours) == weights.actual_hash(ours)
+    assert len(weights.actual_hash(ours)) == 64
 
 
 def test_nothing_but_the_file_is_left_in_its_folder(ours: Path) -> None:
@@ -94,7 +94,7 @@ def test_a_foreign_file_is_named_with_the_hash_that_is_expected(tmp_path: Path, 
 def test_a_file_of_torch_whose_name_promises_another_hash_is_not_read(hub: Path) -> None:
     path = hub / "vgg19-dcbb9e9d.pth"
     torch.save(TENSORS, path)
-    with pytest.raises(WeightsError, match=f"should be dcbb9e9d…, it is {weights.found_hash(path)}"):
+    with pytest.raises(WeightsError, match=f"should be dcbb9e9d…, it is {weights.actual_hash(path)}"):
         weights.read(path, "vgg19")
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from nst_engine.spec.layers import NETWORKS, ROLES, resolve_layers, substitutions
+from nst_engine.spec.layers import NETWORKS, ROLES, resolve_layers
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -48,12 +48,6 @@ def test_weights_of_names_for_one_layer_add_up() -> None:
 
 def test_a_network_s_own_layers_stay() -> None:
     assert resolve_layers({"layer2_1": 1.0}, NETWORKS["resnet50"]) == {"layer2_1": 1.0}
-
-
-def test_substitutions_name_what_stands_in_for_what() -> None:
-    wanted = {"conv4_1": 1.0, "conv5_2": 1.0, "fire9": 1.0, "style1": 1.0}
-    assert substitutions(wanted, NETWORKS["squeezenet1_1"]) == {"conv4_1": "fire5", "conv5_2": "fire3"}
-    assert substitutions({"conv4_1": 1.0}, NETWORKS["vgg19"]) == {}
 
 
 @pytest.mark.parametrize(
