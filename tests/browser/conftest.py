@@ -1,4 +1,4 @@
-"""A real Chromium on a real service."""
+"""Run a real Chromium against a real service."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, e
 from tests.browser.stack import Stack, running
 from tests.plugins.skips import BROWSERS
 
-PATIENCE_MILLISECONDS = 30_000  # of one look; a loaded machine is slow
+TIMEOUT_MILLISECONDS = 30_000  # for one action or expectation; the machine may be busy
 WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
 
@@ -27,26 +27,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
-    """Run one service for all tests that do not harm it."""
+    """Run one service for all tests."""
     with running("api", "worker") as stack:
         yield stack
 
 
 @pytest.fixture(scope="session")
 def finished_job(stack: Stack) -> str:
-    """Return a job that has succeeded, with a time-lapse."""
+    """Return the id of a job that has succeeded, with a time-lapse."""
     job_id = stack.job(max_size=64, steps=12, timelapse=True)
     assert stack.finished(job_id)["status"] == "succeeded"
     return job_id
 
 
-# Not for the whole session: Playwright's event loop would be in the way of the asynchronous tests of other folders.
+# Not for the whole session: Playwright's event loop would get in the way of asynchronous tests in other folders.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Run the Chromium of this machine."""
     program = next(filter(None, map(shutil.which, BROWSERS)))
     with sync_playwright() as playwright:
-        expect.set_options(timeout=PATIENCE_MILLISECONDS)
+        expect.set_options(timeout=TIMEOUT_MILLISECONDS)
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield browser
         browser.close()
@@ -57,30 +57,32 @@ OpenPage = Callable[..., Page]
 
 @contextmanager
 def pages(browser: Browser) -> Iterator[OpenPage]:
-    """Open pages in fresh profiles; their errors fail the test."""
+    """Open pages in fresh profiles; an error in the browser's console fails the test."""
     contexts: list[BrowserContext] = []
     errors: list[str] = []
 
-    def note(message: ConsoleMessage) -> None:
-        # The browser itself reports refused and failed requests; those are what some tests are about.
+    def collect(message: ConsoleMessage) -> None:
+        # The browser reports failed requests itself, and some tests cause them.
         if message.type == "error" and not message.text.startswith("Failed to load resource"):
             errors.append(message.text)
 
-    def opened(url: str, *, ready: bool = True, **options: Any) -> Page:
+    def open_page(
+        url: str, *, ready: bool = True, prepare: Callable[[Page], None] = lambda page: None, **options: Any
+    ) -> Page:
         context = browser.new_context(**{"viewport": WIDE, "reduced_motion": "reduce", **options})
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(PATIENCE_MILLISECONDS)
-        page.on("console", note)
+        page.set_default_timeout(TIMEOUT_MILLISECONDS)
+        page.on("console", collect)
         page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(
-            url, wait_until="domcontentloaded"
-        )  # the first visitor waits for paintings that are yet to be painted
+        prepare(page)
+        # The load event waits for thumbnails, which the service paints for the first visitor.
+        page.goto(url, wait_until="domcontentloaded")
         if ready:
             page.locator(".tile input").first.wait_for(state="attached")
         return page
 
-    yield opened
+    yield open_page
     for context in contexts:
         context.close()
     assert errors == []
@@ -88,9 +90,9 @@ def pages(browser: Browser) -> Iterator[OpenPage]:
 
 @pytest.fixture
 def open_page(browser: Browser, stack: Stack) -> Iterator[OpenPage]:
-    """Return what opens the page of a service."""
-    with pages(browser) as opened:
-        yield opened
+    """Return a function that opens a page; afterwards, cancel all jobs that still run."""
+    with pages(browser) as open_page:
+        yield open_page
     stack.cancel_all()
 
 
@@ -102,6 +104,6 @@ def page(open_page: OpenPage, stack: Stack) -> Page:
 
 @pytest.fixture(scope="module")
 def kept_page(browser: Browser, stack: Stack) -> Iterator[Page]:
-    """Open the page once for tests that leave it as it was."""
-    with pages(browser) as opened:
-        yield opened(stack.url)
+    """Open the page once for all tests of a module that do not change it."""
+    with pages(browser) as open_page:
+        yield open_page(stack.url)

@@ -1,109 +1,86 @@
-// The composition root: builds the studio and lets everything show itself.
+// The entry point: creates the store, mounts every part of the page and loads the data.
 
-import { showAdvanced } from "./advanced.js";
-import { makeClient } from "./client.js";
-import { makeConnection } from "./connection.js";
-import { byId } from "./dom.js";
-import { showGallery } from "./gallery.js";
-import { makeHistory } from "./history.js";
-import { acceptDrops, acceptPastes } from "./intake.js";
-import { makeKey } from "./key.js";
-import { showLook } from "./look.js";
-import { showConnection } from "./notices.js";
-import { showPaint } from "./paint.js";
-import { showPhoto } from "./photo.js";
-import { usePigments } from "./pigments.js";
-import { keepAddress, onAddress } from "./route.js";
-import { makeStage } from "./stage.js";
-import { makeStudio } from "./studio.js";
-import { showTheme } from "./theme.js";
+import { createClient } from "./api/client.js";
+import { createConnection } from "./api/connection.js";
+import { mountAdvancedControls } from "./form/advanced_controls.js";
+import { mountControls } from "./form/controls.js";
+import { acceptDrops, acceptPastes } from "./form/file_inputs.js";
+import { mountPhotoField } from "./form/photo_field.js";
+import { mountStyleGallery } from "./form/style_gallery.js";
+import { mountSubmitButton } from "./form/submit_button.js";
+import { byId } from "./lib/dom.js";
+import { createApiKey } from "./shell/api_key_dialog.js";
+import { mountConnectionBanner } from "./shell/connection_banner.js";
+import { mountPalette } from "./shell/palette.js";
+import { mountThemeButton } from "./shell/theme_button.js";
+import { reportErrors } from "./state/errors.js";
+import { keepUrlOnJumps, watchUrl } from "./state/job_url.js";
+import { createStore } from "./state/store.js";
+import { createJobHistory } from "./views/job_history.js";
+import { mountViewRouter } from "./views/view_router.js";
 
-const LOOK_MILLISECONDS = 15000;
+const REFRESH_MILLISECONDS = 15000;
 
-const connection = makeConnection();
-const key = makeKey();
-const studio = makeStudio({ client: makeClient({ key, connection }), connection, key });
-const jobs = makeHistory(studio);
-const stage = makeStage(studio);
+const connection = createConnection();
+const apiKey = createApiKey();
+const store = createStore({ client: createClient({ apiKey, connection }), connection, apiKey });
+const jobHistory = createJobHistory(store);
 
-studio.ended = (job) => jobs.put(job);
+mountThemeButton();
+mountConnectionBanner(connection);
+mountPalette(store);
+mountPhotoField(store);
+mountStyleGallery(store);
+mountControls(store);
+mountAdvancedControls(store);
+mountSubmitButton(store);
+mountViewRouter(store, { onJobEnded: jobHistory.put });
+mountFileInputs();
+mountNavigation();
+load();
 
-showTheme();
-showConnection(connection);
-showPhoto(studio);
-showGallery(studio);
-showLook(studio);
-showAdvanced(studio);
-showPaint(studio);
-takePictures();
-watchPainting();
-watchJob();
-goHome();
-begin();
-
-function takePictures() {
-  const take = (files, role) => files.forEach((file) => studio.attempt(() => (role === "photo" ? studio.takePhoto(file) : studio.takeStyle(file))));
+function mountFileInputs() {
+  const take = (files, role) => files.forEach((file) => reportErrors(() => (role === "photo" ? store.setPhoto(file) : store.addStyle(file))));
   acceptDrops((files, role) => take(role === "photo" ? files.slice(0, 1) : files, role));
-  acceptPastes((files) => take(files.slice(0, 1), studio.photo.get() ? "style" : "photo"));
+  acceptPastes((files) => take(files.slice(0, 1), store.photo.get() ? "style" : "photo"));
 }
 
-function watchPainting() {
-  let shown = null;
-  studio.chosenStyles.watch(([first]) => {
-    if (!first?.thumb || first.thumb === shown) return;
-    shown = first.thumb;
-    studio.colours = usePigments(first.thumb).catch(() => null);
+function mountNavigation() {
+  store.job.watch((job) => {
+    if (job) jobHistory.put(job);
+    jobHistory.mark(job?.id ?? null);
   });
-}
-
-function watchJob() {
-  studio.job.watch((job) => {
-    if (job) stage.open(job);
-    else stage.close();
-    if (job) jobs.put(job);
-    jobs.mark(job?.id ?? null);
-  });
-  onAddress((id) => (id ? studio.openJob(id) : studio.startAnew()));
-}
-
-function goHome() {
-  keepAddress();
+  watchUrl((id) => (id ? store.openJob(id) : store.closeJob()));
+  keepUrlOnJumps();
   byId("home").addEventListener("click", (event) => {
     event.preventDefault();
-    studio.startAnew();
+    store.closeJob();
   });
 }
 
-async function begin() {
-  let loaded = false;
-  const load = async () => {
-    const recent = await studio.attempt(async () => {
-      const [found] = await Promise.all([jobs.refresh(), studio.load()]);
-      if (!loaded) await studio.findJob(found);
-    });
-    loaded ||= recent;
-  };
-  await load();
-  key.watch(skipFirst(() => { loaded = false; load(); }));
+/** Load everything, and again when the API key changes or the service responds again. */
+async function load() {
+  let isJobRestored = false;
+  const loadAll = () => reportErrors(async () => {
+    const [recent] = await Promise.all([jobHistory.load(), store.loadCatalog()]);
+    if (!isJobRestored) await store.restoreJob(recent);
+    isJobRestored = true;
+  });
+  await loadAll();
+  apiKey.watch(() => {
+    isJobRestored = false;
+    loadAll();
+  }, { immediate: false });
   let wasOnline = true;
   connection.state.watch(({ online }) => {
-    if (online && !wasOnline) load();
+    if (online && !wasOnline) loadAll();
     wasOnline = online;
   });
-  setInterval(lookAround, LOOK_MILLISECONDS);
+  setInterval(refresh, REFRESH_MILLISECONDS);
 }
 
-/** See whether workers came or went, and how jobs do that are not open. */
-function lookAround() {
+/** Find out which networks have a worker now, and how the other jobs do. */
+function refresh() {
   if (document.hidden || !connection.state.get().online) return;
-  Promise.all([studio.loadModels(), jobs.glance()]).catch(() => {});
-}
-
-/** Leave out the call with which watching begins. */
-function skipFirst(watcher) {
-  let first = true;
-  return () => {
-    if (!first) watcher();
-    first = false;
-  };
+  Promise.all([store.loadModels(), jobHistory.refresh()]).catch(() => {});
 }

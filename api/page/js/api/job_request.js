@@ -1,0 +1,42 @@
+// Builds and sends the request that creates a job.
+
+import { NetworkError } from "./client.js";
+
+/** Return the parameters of the job that is chosen in the store. */
+export function jobParams({ params, chosenStyles }, { timelapse }) {
+  const styles = chosenStyles.get();
+  const chosen = { ...params.toJson(), timelapse };
+  const weights = styles.map(({ weight }) => weight ?? 1);
+  if (styles.length > 1 && new Set(weights).size > 1) chosen.style_blend = weights;
+  if (styles.length === 1 && styles[0].name !== null) chosen.style_name = styles[0].name;
+  return chosen;
+}
+
+/** Create a job and return it. A retry after a lost connection creates no second job. */
+export async function createJob(store, params) {
+  const options = { method: "POST", body: await jobForm(store, params), headers: { "Idempotency-Key": randomKey() } };
+  try {
+    return await store.client.json("v1/jobs", options);
+  } catch (error) {
+    if (!(error instanceof NetworkError)) throw error;
+    await store.connection.restored();
+    return store.client.json("v1/jobs", options);
+  }
+}
+
+async function jobForm(store, params) {
+  const form = new FormData();
+  form.append("content", store.photo.get().blob, "photo");
+  if (!params.style_name) {
+    for (const { image, url } of store.chosenStyles.get()) {
+      form.append("style", image?.blob ?? (await store.client.blob(url)), "style");
+    }
+  }
+  form.append("params", new Blob([JSON.stringify(params)], { type: "application/json" }));
+  return form;
+}
+
+// crypto.randomUUID() is missing over plain HTTP.
+function randomKey() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

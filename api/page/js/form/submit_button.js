@@ -1,0 +1,82 @@
+// The Paint button: checks the form, sends the job, and shows what is wrong.
+
+import { ApiError } from "../api/client.js";
+import { byId } from "../lib/dom.js";
+import { errorMessage } from "../state/errors.js";
+
+const CONTROL_IDS = { content: "choose-photo", style: "upload-style", style_name: "upload-style" };
+
+/** Let the form send jobs. */
+export function mountSubmitButton(store) {
+  const form = byId("job-form");
+  const button = byId("submit");
+
+  async function submit() {
+    button.disabled = true;
+    button.textContent = "Sending…";
+    try {
+      await store.submitJob({ timelapse: byId("timelapse").checked });
+      byId("view").scrollIntoView({ block: "nearest" });
+    } catch (error) {
+      showFormError(errorMessage(error));
+      if (error instanceof ApiError) markFields(form, error.fields);
+    } finally {
+      button.disabled = false;
+      button.textContent = "Paint";
+    }
+  }
+
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (button.disabled) return undefined;
+    for (const field of form.querySelectorAll('#controls [aria-invalid="true"]')) field.removeAttribute("aria-invalid");
+    showFormError("");
+    const problem = findProblem(store, form);
+    if (!problem) return submit();
+    showFormError(problem.message);
+    return focusField(byId(problem.id));
+  });
+  form.addEventListener("input", () => showFormError(""));
+  store.photo.watch(() => showFormError(""));
+  store.chosenStyles.watch(() => showFormError(""));
+  watchWorkers(store);
+}
+
+function showFormError(message) {
+  const element = byId("form-error");
+  element.textContent = message;
+  element.hidden = !message;
+}
+
+function findProblem(store, form) {
+  if (!store.photo.get()) return { message: "Choose a photo first.", id: "choose-photo" };
+  if (!store.chosenStyles.get().length) return { message: "Choose a style first.", id: "upload-style" };
+  const field = form.querySelector('[aria-invalid="true"]') ?? form.querySelector('input[type="number"]:invalid');
+  if (!field) return null;
+  field.setAttribute("aria-invalid", "true");
+  const range = field.min && field.max ? ` Enter a whole number from ${field.min} to ${field.max}.` : "";
+  return { message: `One of the numbers is not valid.${range}`, id: field.id };
+}
+
+/** Mark the fields that the service refused, and focus the first. */
+function markFields(form, fields) {
+  const names = fields.map(({ pointer }) => pointer.split("/")[1] ?? "");
+  const elements = names.map((name) => form.querySelector(`[data-field="${CSS.escape(name)}"]`) ?? byId(CONTROL_IDS[name])).filter(Boolean);
+  for (const element of elements.filter((each) => each.matches("input, select"))) {
+    element.setAttribute("aria-invalid", "true");
+    element.addEventListener("input", () => element.removeAttribute("aria-invalid"), { once: true });
+  }
+  if (elements.length) focusField(elements[0]);
+}
+
+function focusField(element) {
+  const section = element.closest("details");
+  if (section) section.open = true;
+  element.focus();
+}
+
+function watchWorkers({ models }) {
+  const note = byId("form-note");
+  note.textContent = "No worker is running. Jobs wait until one starts.";
+  models.watch((all) => { note.hidden = !all.length || all.some(({ available }) => available); });
+}

@@ -1,0 +1,61 @@
+// Formats numbers, sizes and times for people.
+
+export const STATUS_LABELS = {
+  queued: "Waiting",
+  running: "Painting",
+  succeeded: "Finished",
+  failed: "Failed",
+  canceled: "Canceled",
+};
+
+const PERCENT = new Intl.NumberFormat("en", { style: "percent" });
+const SHORT = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 });
+const KILOBYTES = new Intl.NumberFormat("en", { style: "unit", unit: "kilobyte", maximumFractionDigits: 0 });
+const MEGABYTES = new Intl.NumberFormat("en", { style: "unit", unit: "megabyte", maximumFractionDigits: 1 });
+const RELATIVE = new Intl.RelativeTimeFormat("en", { style: "short" });
+const DAY = new Intl.DateTimeFormat("en", { day: "numeric", month: "short" });
+const ORDINAL = new Intl.PluralRules("en", { type: "ordinal" });
+const ORDINAL_SUFFIXES = { one: "st", two: "nd", few: "rd", other: "th" };
+
+/** Format a fraction: 0.45 becomes 45%. */
+export function percent(fraction) {
+  return PERCENT.format(fraction);
+}
+
+/** Format a number with three significant digits: 0.00123, 1.23M. */
+export function shortNumber(number) {
+  return SHORT.format(number);
+}
+
+/** Format a number of bytes: 383 kB, 1.2 MB. */
+export function byteSize(bytes) {
+  return bytes < 1e6 ? KILOBYTES.format(bytes / 1e3) : MEGABYTES.format(bytes / 1e6);
+}
+
+/** Format seconds: 8 s, 2 min 5 s, 1 h 10 min. */
+export function duration(seconds) {
+  const whole = Math.max(0, Math.round(seconds));
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return whole % 60 && whole < 600 ? `${Math.floor(whole / 60)} min ${whole % 60} s` : `${Math.round(whole / 60)} min`;
+  return `${Math.floor(whole / 3600)} h ${Math.round((whole % 3600) / 60)} min`;
+}
+
+/** Format how long ago a moment was, or its day if that was yesterday or earlier. */
+export function timeAgo(moment, now = Date.now()) {
+  const seconds = (now - Date.parse(moment)) / 1000;
+  if (seconds < 60) return "just now";
+  if (seconds < 3600) return RELATIVE.format(-Math.floor(seconds / 60), "minute");
+  if (seconds < 86400) return RELATIVE.format(-Math.floor(seconds / 3600), "hour");
+  return DAY.format(Date.parse(moment));
+}
+
+/** Format a position in the queue: "next in line", "2nd in line". */
+export function queuePosition(position) {
+  return position === 1 ? "next in line" : `${position}${ORDINAL_SUFFIXES[ORDINAL.select(position)]} in line`;
+}
+
+/** Turn a parameter's name into a label: style_scale becomes "Style scale". */
+export function label(name) {
+  const words = name.replaceAll("_", " ");
+  return words[0].toUpperCase() + words.slice(1);
+}

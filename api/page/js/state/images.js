@@ -1,0 +1,41 @@
+// Takes the photo and the style images that visitors choose.
+
+import { announce } from "../shell/toasts.js";
+import { readImage, releaseImage } from "./image_file.js";
+
+/** Return the actions that put images into the store. */
+export function imageActions(store) {
+  let uploads = 0;
+
+  async function setPhoto(blob, name) {
+    const photo = await readImage(blob, { name, limits: store.limits.get() });
+    const previous = store.photo.get();
+    if (store.job.get()) store.closeJob();
+    store.photo.set(photo);
+    releaseImage(previous);
+    announce(`The photo is ${photo.name}.`);
+  }
+
+  async function addStyle(blob, name) {
+    const image = await readImage(blob, { name, limits: store.limits.get() });
+    uploads += 1;
+    const style = { id: `upload-${uploads}`, name: null, title: image.name, summary: "", thumbnail: image.url, url: null, image };
+    store.styles.set([...store.styles.get(), style]);
+    const chosen = store.chosenStyles.get();
+    const mixed = chosen.length > 1 && chosen.length < store.limits.get().max_styles;
+    store.chosenStyles.set(mixed ? [...chosen, style] : [style]);
+    announce(`The style is ${image.name}.`);
+    return style;
+  }
+
+  function removeStyle(style) {
+    const without = (styles) => styles.filter(({ id }) => id !== style.id);
+    const styles = without(store.styles.get());
+    const chosen = without(store.chosenStyles.get());
+    releaseImage(style.image);
+    store.styles.set(styles);
+    store.chosenStyles.set(chosen.length ? chosen : styles.slice(0, 1));
+  }
+
+  return { setPhoto, addStyle, removeStyle };
+}

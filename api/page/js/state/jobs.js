@@ -1,0 +1,68 @@
+// Creates, opens, edits and repeats jobs.
+
+import { createJob, jobParams } from "../api/job_request.js";
+import { announce } from "../shell/toasts.js";
+import { reportErrors } from "./errors.js";
+import { jobIdInUrl, putJobIdInUrl } from "./job_url.js";
+
+/** Return the actions on jobs. */
+export function jobActions(store) {
+  function show(job) {
+    store.job.set(job);
+    putJobIdInUrl(job?.id ?? null);
+  }
+
+  /** Create a job from the chosen photo, styles and parameters, and open it. */
+  async function submitJob({ timelapse }) {
+    show(await createJob(store, jobParams(store, { timelapse })));
+    announce("The job was sent.");
+  }
+
+  async function openJob(id) {
+    await reportErrors(async () => {
+      try {
+        show(await store.client.json(`v1/jobs/${encodeURIComponent(id)}`));
+      } catch (error) {
+        if (error.status === 404) putJobIdInUrl(null);
+        throw error;
+      }
+    });
+  }
+
+  /** Put a job's images and parameters back into the form. */
+  async function editJob(job) {
+    await reportErrors(async () => {
+      const photo = await store.client.blob(job.urls.content);
+      store.chosenStyles.set(await stylesOf(job));
+      store.params.load(job.params);
+      await store.setPhoto(photo, "Earlier photo");
+    });
+  }
+
+  async function stylesOf(job) {
+    const builtIn = store.styles.get().filter(({ name }) => name !== null && job.style_names.includes(name));
+    if (builtIn.length) return builtIn;
+    const blobs = await Promise.all(job.urls.style.map((url) => store.client.blob(url)));
+    const styles = [];
+    for (const [index, blob] of blobs.entries()) {
+      const style = await store.addStyle(blob, blobs.length > 1 ? `Earlier style ${index + 1}` : "Earlier style");
+      styles.push({ ...style, weight: job.params.style_blend?.[index] ?? 1 });
+    }
+    return styles;
+  }
+
+  async function retryJob(job) {
+    await reportErrors(async () => show(await store.client.json(job.urls.retry, { method: "POST" })));
+  }
+
+  /** Open the job in the page's URL, else the first of `recent` that has not ended. */
+  async function restoreJob(recent) {
+    const id = jobIdInUrl();
+    if (id) return openJob(id);
+    const active = recent.find(({ status }) => status === "running" || status === "queued");
+    return active && show(active);
+  }
+
+  const closeJob = () => show(null);
+  return { submitJob, openJob, editJob, retryJob, restoreJob, closeJob };
+}

@@ -1,0 +1,112 @@
+// The view of a finished job: the result beside the photo, and the tools for it.
+
+import { withQuery } from "../api/job.js";
+import { copyText } from "../lib/clipboard.js";
+import { h } from "../lib/dom.js";
+import { byteSize, duration } from "../lib/format.js";
+import { toast } from "../shell/toasts.js";
+import { reportErrors } from "../state/errors.js";
+import { compareSlider } from "./compare_slider.js";
+import { curlCommand } from "./curl_command.js";
+
+const FORMATS = [["PNG (lossless)", "png", "png"], ["JPEG (small)", "jpeg", "jpg"], ["WebP (smallest)", "webp", "webp"]];
+
+/** Build the view. */
+export function resultView(store, job) {
+  const { width, height } = job.result;
+  const compare = compareSlider({ before: job.urls.content, after: job.urls.result, width, height });
+  const backdrop = h("div.backdrop", { id: "result" }, compare.elements);
+  return { elements: [backdrop, h("div.result-panel", {}, resultFacts(job), toolbar(store, job, backdrop))] };
+}
+
+function resultFacts({ result, run_seconds: seconds }) {
+  const facts = [`${result.width} × ${result.height}`, byteSize(result.bytes), `${result.iterations} steps`, `painted in ${duration(seconds)}`];
+  return h("div", {}, h("p.status", {}, "Finished"), h("ul.facts", {}, facts.map((fact) => h("li", {}, fact))));
+}
+
+function toolbar(store, job, backdrop) {
+  const button = (id, label, onclick) => h("button", { type: "button", id, onclick }, label);
+  return h(
+    "div.toolbar", {},
+    downloadMenu(store, job),
+    job.urls.timelapse && timelapseButton(store, job, backdrop),
+    button("use-as-photo", "Use as photo", () => useResult(store, job, "photo")),
+    button("use-as-style", "Use as style", () => useResult(store, job, "style")),
+    button("edit", "Edit settings", () => store.editJob(job)),
+    button("copy-curl", "Copy as curl", () => copyCurl(store, job)),
+    h("span.spacer"),
+    button("new", "New picture", store.closeJob),
+  );
+}
+
+function downloadMenu({ client }, job) {
+  const links = FORMATS.map(([label, format, suffix]) => ({ format, element: h("a.item", { download: `picture.${suffix}` }, label) }));
+  const setUrl = (url) => links.forEach(({ format, element }) => element.setAttribute("href", withQuery(url, "format", format)));
+  // Signed URLs expire, and the page may have been open for longer.
+  const renewUrl = () => client.json(job.urls.self).then(({ urls }) => urls.result && setUrl(urls.result), () => {});
+  const menu = h("details.downloads", {}, h("summary.button.primary", { id: "download" }, "Download"), h("ul", {}, links.map(({ element }) => h("li", {}, element))));
+  const closeOutside = (event) => { if (!menu.contains(event.target)) menu.open = false; };
+  setUrl(job.urls.result);
+  menu.addEventListener("toggle", () => {
+    if (!menu.open) return document.removeEventListener("click", closeOutside);
+    document.addEventListener("click", closeOutside);
+    return renewUrl();
+  });
+  menu.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !menu.open) return;
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  });
+  return menu;
+}
+
+function timelapseButton({ client }, job, backdrop) {
+  let player = null;
+  const button = h("button", { type: "button", id: "play", "aria-pressed": "false", onclick: toggle }, "Time-lapse");
+
+  async function open() {
+    // A new blob each time: a cached animation would continue where it stopped.
+    const url = URL.createObjectURL(await client.blob(job.urls.timelapse));
+    const image = h("img", { src: url, alt: "Time-lapse of the picture", onload: () => URL.revokeObjectURL(url) });
+    player = h("div.timelapse", {}, h("div.frame", {}, image));
+    backdrop.append(player);
+  }
+
+  function close() {
+    player.remove();
+    player = null;
+  }
+
+  async function toggle() {
+    button.disabled = true;
+    await reportErrors(player ? close : open);
+    button.disabled = false;
+    button.setAttribute("aria-pressed", String(player !== null));
+  }
+
+  return button;
+}
+
+async function useResult(store, job, role) {
+  await reportErrors(async () => {
+    const blob = await store.client.blob(job.urls.result);
+    if (role === "photo") await store.setPhoto(blob, "Your picture");
+    else await store.addStyle(blob, "Your picture");
+    toast(role === "photo" ? "The picture is the photo now." : "The picture was added to the styles and is chosen.");
+  });
+}
+
+async function copyCurl(store, job) {
+  const command = curlCommand({
+    origin: new URL(".", document.baseURI).href,
+    params: {
+      preset: job.params.preset,
+      ...store.params.changesFromPreset(job.params),
+      ...(job.urls.timelapse && { timelapse: true }),
+      ...(job.style_names.length && { style_name: job.style_names[0] }),
+    },
+    styleFiles: job.style_names.length ? 0 : job.urls.style.length,
+    withKey: store.apiKey.get() !== null,
+  });
+  toast((await copyText(command)) ? "The command was copied. Replace the file names with yours." : "The browser did not allow copying.");
+}

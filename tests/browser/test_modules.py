@@ -1,0 +1,73 @@
+"""Modules of the page that work without the page."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page
+
+
+@pytest.mark.parametrize(
+    "pieces", [["id: 1-0\nevent: prog", "ress\ndata: {}\n\n"], list("id: 1-0\r\nevent: progress\r\ndata: {}\r\n\r\n")]
+)
+def test_events_are_parsed_wherever_they_are_split(kept_page: Page, pieces: list[str]) -> None:
+    events = kept_page.evaluate(
+        """async (pieces) => {
+          const { createParser } = await import("/js/api/event_stream.js");
+          const events = [];
+          const push = createParser((event) => events.push(event));
+          pieces.forEach(push);
+          return events;
+        }""",
+        pieces,
+    )
+    assert events == [{"id": "1-0", "type": "progress", "data": "{}"}]
+
+
+def test_a_quote_survives_the_shell(kept_page: Page) -> None:
+    quoted = "import('/js/views/curl_command.js').then(({ shellQuoted }) => shellQuoted(\"it's\"))"
+    assert kept_page.evaluate(quoted) == r"'it'\''s'"
+
+
+def formatted(page: Page, function: str, *arguments: object) -> str:
+    text: str = page.evaluate(
+        "([name, values]) => import('/js/lib/format.js').then((format) => format[name](...values))",
+        [function, arguments],
+    )
+    return text
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(7.6, "8 s"), (125, "2 min 5 s"), (4200, "1 h 10 min")])
+def test_durations_are_formatted(kept_page: Page, seconds: float, text: str) -> None:
+    assert formatted(kept_page, "duration", seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("position", "text"), [(1, "next in line"), (2, "2nd in line"), (11, "11th in line"), (23, "23rd in line")]
+)
+def test_queue_positions_are_formatted(kept_page: Page, position: int, text: str) -> None:
+    assert formatted(kept_page, "queuePosition", position) == text
+
+
+@pytest.mark.parametrize(("size", "text"), [(383_000, "383 kB"), (20 * 1024**2, "21 MB"), (1_240_000, "1.2 MB")])
+def test_sizes_are_formatted(kept_page: Page, size: int, text: str) -> None:
+    assert formatted(kept_page, "byteSize", size) == text
+
+
+@pytest.mark.parametrize(
+    ("minutes", "text"), [(0.5, "just now"), (5, "5 min. ago"), (130, "2 hr. ago"), (2 * 24 * 60, "Mar 1")]
+)
+def test_ages_are_formatted(kept_page: Page, minutes: float, text: str) -> None:
+    now = 1772496000000  # 2026-03-03
+    created = kept_page.evaluate("(time) => new Date(time).toISOString()", now - minutes * 60_000)
+    assert formatted(kept_page, "timeAgo", created, now) == text
+
+
+def test_the_palette_has_the_colors_of_the_image(kept_page: Page) -> None:
+    colors = kept_page.evaluate(
+        """async () => {
+          const { dominantColors } = await import("/js/shell/palette.js");
+          const pixels = [...Array(60).fill([200, 40, 30]), ...Array(40).fill([20, 60, 160])];
+          return dominantColors(pixels).filter(({ share }) => share > 0.1).map(({ rgb }) => rgb);
+        }"""
+    )
+    assert sorted(colors) == [[20, 60, 160], [200, 40, 30]]

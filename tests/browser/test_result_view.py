@@ -1,0 +1,100 @@
+"""What visitors can do with a finished picture."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.browser import page_actions
+from tests.browser.conftest import OpenPage, pages
+from tests.browser.stack import Stack
+
+
+@pytest.fixture
+def result(open_page: OpenPage, stack: Stack, finished_job: str) -> Page:
+    """Open the page at a finished job."""
+    page = open_page(f"{stack.url}/#job={finished_job}")
+    page_actions.wait_for_view(page, "result")
+    return page
+
+
+@pytest.fixture(scope="module")
+def kept_result(browser: Browser, stack: Stack, finished_job: str) -> Iterator[Page]:
+    """Open a finished job once for all tests of this module that do not change the page."""
+    with pages(browser) as open_page:
+        page = open_page(f"{stack.url}/#job={finished_job}", permissions=["clipboard-read", "clipboard-write"])
+        page_actions.wait_for_view(page, "result")
+        yield page
+
+
+def slider(page: Page) -> Locator:
+    return page.get_by_role("slider", name="Share of the photo")
+
+
+def test_the_divider_moves_by_mouse_and_keyboard(kept_result: Page) -> None:
+    box = kept_result.locator(".images").bounding_box()
+    assert box is not None
+    kept_result.mouse.move(box["x"] + 0.8 * box["width"], box["y"] + 20)
+    kept_result.mouse.down()
+    kept_result.mouse.up()
+    expect(slider(kept_result)).to_have_value("80")
+    kept_result.keyboard.press("ArrowLeft")
+    expect(slider(kept_result)).to_have_attribute("aria-valuetext", "79% photo")
+    divider = kept_result.locator(".divider").bounding_box()
+    assert divider is not None
+    center = divider["x"] + divider["width"] / 2
+    assert center == pytest.approx(box["x"] + 0.79 * box["width"], abs=2)
+
+
+def test_the_keyboard_zooms_in_and_out(kept_result: Page) -> None:
+    zoom = kept_result.get_by_role("button", name=re.compile("^Zoom .* whole picture"))
+    before = zoom.inner_text()
+    slider(kept_result).focus()
+    kept_result.keyboard.press("+")
+    expect(zoom).not_to_have_text(before)
+    kept_result.keyboard.press("0")
+    expect(zoom).to_have_text(before)
+
+
+def test_the_time_lapse_plays_and_closes(kept_result: Page) -> None:
+    button = kept_result.get_by_role("button", name="Time-lapse")
+    button.click()
+    expect(kept_result.get_by_role("img", name="Time-lapse of the picture")).to_be_visible()
+    button.click()
+    expect(kept_result.get_by_role("img", name="Time-lapse of the picture")).to_have_count(0)
+
+
+def test_the_result_can_become_a_style(result: Page) -> None:
+    result.get_by_role("button", name="Use as style").click()
+    expect(result.get_by_role("radio", name="Your picture")).to_be_checked()
+    result.get_by_role("button", name="Remove Your picture").click()
+    expect(result.get_by_role("radio", name="Your picture")).to_have_count(0)
+
+
+def test_the_result_can_become_the_photo(result: Page) -> None:
+    result.get_by_role("button", name="Use as photo").click()
+    page_actions.wait_for_view(result, "photo")
+    expect(result.locator("#photo-row")).to_contain_text("64 × 43")
+
+
+def test_editing_restores_the_images_and_parameters(result: Page) -> None:
+    result.get_by_role("button", name="Edit settings").click()
+    page_actions.wait_for_view(result, "photo")
+    expect(result.get_by_role("radio", name="Printed sea")).to_be_checked()
+    expect(result.get_by_label(page_actions.SIZE)).to_have_value("64")
+    expect(result.get_by_label(page_actions.STEPS)).to_have_value("12")
+    expect(result.locator("#photo-row")).to_contain_text("451 × 300")
+
+
+def test_the_job_can_be_copied_as_a_curl_command(kept_result: Page, stack: Stack) -> None:
+    kept_result.get_by_role("button", name="Copy as curl").click()
+    expect(kept_result.locator(".toast")).to_contain_text("The command was copied")
+    command = kept_result.evaluate("navigator.clipboard.readText()")
+    assert command.startswith(f"curl -sS '{stack.url}/v1/jobs'")
+    assert "-F content=@photo.jpg" in command
+    for part in ('"preset":"default"', '"max_size":64', '"steps":12', '"style_name":"waves"', '"timelapse":true'):
+        assert part in command
+    assert "learning_rate" not in command  # the preset's own values are left out
