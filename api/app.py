@@ -34,6 +34,7 @@ from jobs.service_secret import service_secret
 from jobs.settings import JobSettings
 from jobs.storage.factory import open_blobs
 from jobs.store.job_store import JobStore
+from jobs.store.reaper import SWEEP_ROUNDS
 from jobs.worker_registry import AsyncWorkerRegistry
 from nst_engine.images.reading import PictureLimits
 from nst_engine.version import __version__
@@ -68,7 +69,7 @@ def create_app(
         redis = connect_async(job_settings)
         services = await _make_services(settings, job_settings, redis, metrics, make_decoder(settings))
         app.state.services = services
-        sweeping = asyncio.create_task(_sweep_forever(services.temporary_files, job_settings.sweep_seconds))
+        sweeping = asyncio.create_task(_sweep_forever(services.temporary_files, SWEEP_ROUNDS * job_settings.reaper_seconds))
         try:
             yield
         finally:

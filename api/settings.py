@@ -1,10 +1,10 @@
 """The API's settings: read once from NST_… variables at the composition root, frozen, passed down."""
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from jobs.cores import cores
-from jobs.settings import LogLevel, Names
+from jobs.settings import LogLevel, Names, ServiceSecret, WebhookHosts
 
 MIB = 1024 * 1024
 
@@ -22,7 +22,7 @@ class ApiSettings(BaseSettings):
     root_path: str = Field("", description="Path under which a proxy serves the API, e.g. /nst.")
     trusted_proxies: Names = Field((), description="Addresses or networks whose X-Forwarded-… headers are believed.")
     log_level: LogLevel = Field("info", description="Lowest level that is logged.")
-    secret: SecretStr | None = Field(None, description="Signs picture URLs; made and kept in Redis when not set.")
+    secret: ServiceSecret = None
 
     max_head_bytes: int = Field(32 * 1024, description="Largest request line and headers together.", ge=4096)
     head_seconds: float = Field(20, description="Longest time a request line and headers may take.", gt=0)
@@ -57,7 +57,7 @@ class ApiSettings(BaseSettings):
     max_listeners_per_key: int = Field(1000, description="Event streams that one key may have open.", ge=1)
     event_heartbeat_seconds: float = Field(15, description="Pause after which an event stream sends a comment.", gt=0)
     picture_url_seconds: int = Field(900, description="How long a signed picture URL is good for, at least.", ge=30)
-    webhook_hosts: Names = Field((), description="Hosts that webhooks may reach although they are not public.")
+    webhook_hosts: WebhookHosts = ()
 
     @property
     def decoders(self) -> int:

@@ -16,6 +16,7 @@ from jobs.errors import StoreUnavailable
 from jobs.settings import JobSettings
 
 RETRIES = 2
+CONNECTIONS = 64  # of one API process
 
 
 def connect(settings: JobSettings) -> redis.Redis:
@@ -33,7 +34,7 @@ def connect_async(settings: JobSettings) -> redis.asyncio.Redis:
     retry = redis.asyncio.retry.Retry(ExponentialBackoff(cap=0.5, base=0.05), RETRIES)
     pool = redis.asyncio.BlockingConnectionPool.from_url(
         settings.redis_url,
-        max_connections=settings.redis_connections,
+        max_connections=CONNECTIONS,
         timeout=2 * settings.redis_timeout_seconds,
         retry=retry,
         **_options(settings),

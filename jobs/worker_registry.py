@@ -17,6 +17,7 @@ from jobs.status import Priority
 from jobs.store.scripts import AsyncScripts, Scripts, key, milliseconds
 
 TTL_SECONDS = 10.0  # a worker that has not announced itself for this long is gone
+NETWORK_SECONDS = 3600.0  # jobs for a network are accepted for this long after its last worker has gone
 
 
 class WorkerRegistry:
@@ -63,7 +64,6 @@ class AsyncWorkerRegistry:
     def __init__(self, client: redis.asyncio.Redis, settings: JobSettings) -> None:
         self._redis: Any = client
         self._scripts = AsyncScripts(client, settings, "live_workers")
-        self._settings = settings
 
     async def live(self) -> tuple[WorkerInfo, ...]:
         """Return the live workers."""
@@ -84,7 +84,7 @@ class AsyncWorkerRegistry:
             for name in (key("serving", model), key("workers")):
                 pipe.zcount(name, seconds * 1000, "+inf")
             serving, alive, seen = await pipe.zscore(key("networks"), model).execute()
-        return bool(serving or not alive or (seen and seen >= seconds - self._settings.network_seconds))
+        return bool(serving or not alive or (seen and seen >= seconds - NETWORK_SECONDS))
 
 
 def _decode(texts: Sequence[str]) -> tuple[WorkerInfo, ...]:

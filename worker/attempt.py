@@ -17,7 +17,7 @@ from jobs.settings import JobSettings
 from jobs.status import Status
 from jobs.storage.blobs import Blobs
 from jobs.store.lease import Finished, Lease, Verdict, WorkerStore
-from worker.checkpoints import Checkpoints
+from worker.checkpoints import SHARE, Checkpoints
 from worker.engine import (
     BadCheckpointError,
     Engine,
@@ -66,6 +66,7 @@ class WorkerContext:
     abort: Callable[[], None]
     jobs: JobSettings
     settings: WorkerSettings
+    checkpoint_share: float = SHARE
     wait: Callable[[float], None] = time.sleep
 
 
@@ -79,12 +80,11 @@ class Run:
         jobs, settings = around.jobs, around.settings
         self._speed = Speed()
         self._progress: Progress | None = None
-        self._previews = Previews(lease, around.blobs, seconds=settings.preview_seconds, side=settings.preview_side)
+        self._previews = Previews(lease, around.blobs, seconds=settings.preview_seconds)
         self._checkpoints = Checkpoints(
-            lease, around.blobs, seconds=jobs.checkpoint_seconds, share=jobs.checkpoint_share
+            lease, around.blobs, seconds=jobs.checkpoint_seconds, share=around.checkpoint_share
         )
-        frames, side = settings.timelapse_frames, settings.timelapse_side
-        self._timelapse = Timelapse(frames=frames, side=side) if self._job.options.timelapse else None
+        self._timelapse = Timelapse() if self._job.options.timelapse else None
         self._heart = Heartbeat(
             lease,
             seconds=jobs.heartbeat_seconds,

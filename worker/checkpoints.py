@@ -14,6 +14,7 @@ from worker.engine import RunStep
 from worker.pictures.timelapse import Timelapse
 
 log = logging.getLogger(__name__)
+SHARE = 0.05  # maximum share of the run time for saving checkpoints
 
 
 class Checkpoints:
@@ -25,7 +26,7 @@ class Checkpoints:
         blobs: Blobs,
         *,
         seconds: float,
-        share: float,
+        share: float = SHARE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._lease = lease

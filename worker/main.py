@@ -41,6 +41,7 @@ from worker.settings import WorkerSettings
 
 log = logging.getLogger(__name__)
 ANNOUNCE_SECONDS = 2.0
+WEBHOOK_SECONDS = 1.0  # between two checks for webhooks that are due
 EXIT_WRONG_SETTING = 2  # `nst up` does not restart a worker that exits with this code
 EXIT_ABORTED = 70
 
@@ -123,7 +124,7 @@ def _periodic_tasks(jobs: JobSettings, webhooks: WebhookSettings) -> Sequence[Pe
     deliveries = Webhooks(redis, Outbox(redis, jobs), webhooks)
     return [
         PeriodicTask(reaper.round, name="the reaper", seconds=jobs.reaper_seconds / 2),
-        PeriodicTask(deliveries.deliver_due, name="webhook delivery", seconds=webhooks.webhook_poll_seconds),
+        PeriodicTask(deliveries.deliver_due, name="webhook delivery", seconds=WEBHOOK_SECONDS),
     ]
 
 

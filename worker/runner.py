@@ -11,6 +11,7 @@ from jobs.errors import StorageFull, StorageUnavailable
 from worker.attempt import Outcome, Run, WorkerContext
 
 log = logging.getLogger(__name__)
+STORAGE_WAIT_SECONDS = 2.0  # between two checks of a full storage
 
 
 class Runner:
@@ -55,7 +56,7 @@ class Runner:
                     log.warning("waiting for the storage: %s", error)
                     context.registration.set_state("waiting")
                 waited = True
-                context.wait(context.settings.storage_wait_seconds)
+                context.wait(STORAGE_WAIT_SECONDS)
             else:
                 if waited:
                     log.info("the storage accepts pictures again")

@@ -32,7 +32,7 @@ def open_blobs(settings: JobSettings) -> Blobs:
         case "redis":
             timeout = settings.redis_timeout_seconds
             client = redis.Redis.from_url(settings.redis_url, protocol=2, socket_timeout=timeout)
-            return RedisBlobs(client, limit_bytes=settings.redis_blob_limit_bytes)
+            return RedisBlobs(client)
         case "s3" if rest.strip("/"):
             return _s3(rest, settings)
     raise StorageMisconfigured(f"NST_STORAGE={settings.storage} is none of disk, file://, redis:// and s3://")

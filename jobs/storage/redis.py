@@ -17,11 +17,13 @@ from jobs.model import BlobRef
 from jobs.storage.blobs import NAME, BlobInfo, chunks
 from jobs.store.scripts import key
 
+LIMIT_BYTES = 8 * 1024 * 1024  # of one picture
+
 
 class RedisBlobs:
     """Blobs as Redis strings, with an index of their times; needs a client that does not decode answers."""
 
-    def __init__(self, redis: Redis, *, limit_bytes: int) -> None:
+    def __init__(self, redis: Redis, *, limit_bytes: int = LIMIT_BYTES) -> None:
         self._redis: Any = redis
         self._limit = limit_bytes
 

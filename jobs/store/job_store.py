@@ -32,6 +32,7 @@ from jobs.store.serialization import View, decode_view, encode_spec
 
 log = logging.getLogger(__name__)
 NO_LIMITS = OwnerLimits()
+IDEMPOTENCY_TTL_SECONDS = 24 * 3600.0
 SCRIPTS = ("locks/reserve_key", "locks/release_key", "create", "list", "cancel", "delete")
 
 
@@ -94,7 +95,7 @@ class JobStore:
             "per_day": limits.per_day,
             "idem": None if idempotency is None else key_digest(idempotency.key),
             "fingerprint": None if idempotency is None else idempotency.fingerprint,
-            "idem_ttl": milliseconds(self._settings.idempotency_ttl_seconds),
+            "idem_ttl": milliseconds(IDEMPOTENCY_TTL_SECONDS),
         }
 
     def _refuse(self, outcome: str, limits: OwnerLimits) -> None:

@@ -24,6 +24,7 @@ from jobs.store.serialization import blob_names
 log = logging.getLogger(__name__)
 BATCH = 100
 NOTIFY_LIMIT = 200
+SWEEP_ROUNDS = 12  # a sweep for files without a record every so many rounds
 SWEEP_PAUSES = 20  # times as long as a sweep took is the pause after it
 SWEEP_AT_MOST = 5  # pauses until another begins a sweep whose reaper died
 SCRIPTS = ("locks/acquire_reaper", "locks/release_reaper", "reap", "expire")
@@ -129,7 +130,7 @@ class Reaper:
 
     def _sweep_in_turn(self) -> int:
         """Sweep if no reaper has for a while; a storage so full that it takes long is swept less often."""
-        pause = milliseconds(self._settings.sweep_seconds)
+        pause = milliseconds(SWEEP_ROUNDS * self._settings.reaper_seconds)
         with store_errors():
             if not self._redis.set(key("swept"), self._me, nx=True, px=SWEEP_AT_MOST * pause):
                 return 0

@@ -16,7 +16,10 @@ from jobs.settings import JobSettings
 from jobs.status import TRANSITIONS
 
 PREFIX = "nst:"
-ENDED_EVENTS = 64  # kept of an ended job for a minute: a busy API with hundreds of listeners may be seconds behind
+BATCH_TURN = 4  # every fourth job of an owner is a batch job, even if interactive ones wait
+EVENT_LIMIT = 500  # events kept of a running job
+ENDED_EVENTS = 64  # events kept of an ended job: a busy API with hundreds of listeners may be seconds behind
+EVENT_TTL = 60_000  # for how long, in milliseconds
 
 
 class Scripts:
@@ -75,10 +78,10 @@ def _constants(settings: JobSettings) -> str:
         "PREFIX": f"'{PREFIX}'",
         "RECORD_VERSION": RECORD_VERSION,
         "MOVES": f"{{{moves}}}",
-        "BATCH_TURN": settings.batch_turn,
-        "EVENT_LIMIT": settings.event_limit,
+        "BATCH_TURN": BATCH_TURN,
+        "EVENT_LIMIT": EVENT_LIMIT,
         "ENDED_EVENTS": ENDED_EVENTS,
-        "EVENT_TTL": milliseconds(settings.event_ttl_seconds),
+        "EVENT_TTL": EVENT_TTL,
         "RESULT_TTL": milliseconds(settings.result_ttl_seconds),
         "TOMBSTONE_TTL": milliseconds(settings.tombstone_ttl_seconds),
     }

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Protocol
 
 import httpx
-from pydantic import BeforeValidator, Field, SecretStr
+from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from redis import Redis
 from standardwebhooks.webhooks import Webhook
@@ -21,20 +21,17 @@ from standardwebhooks.webhooks import Webhook
 from jobs.connections import store_errors
 from jobs.errors import StoreUnavailable
 from jobs.service_secret import service_secret_now, webhook_secret
+from jobs.settings import ServiceSecret, WebhookHosts, split_names
 from jobs.store.scripts import key
 from jobs.timestamps import format_rfc3339
 from jobs.webhooks.outbox import Delivery, Outbox
 from jobs.webhooks.url_guard import AddressRefusedError, AddressUnknownError, Destination, Resolve, destination, resolve
 
 log = logging.getLogger(__name__)
+ANSWER_SECONDS = 10.0  # a receiver has to answer within
 GONE = 410
 PARALLEL_DELIVERIES = 4
 GONE_SECONDS = 30 * 24 * 3600
-
-
-def _items(value: Any) -> Any:
-    """Read `a, b`; leave sequences alone."""
-    return tuple(item.strip() for item in value.split(",") if item.strip()) if isinstance(value, str) else value
 
 
 class WebhookSettings(BaseSettings):
@@ -42,17 +39,12 @@ class WebhookSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="NST_", env_ignore_empty=True, frozen=True, extra="ignore")
 
-    secret: SecretStr | None = Field(
-        None, description="Signs webhooks and picture URLs; made and kept in Redis when not set."
+    secret: ServiceSecret = None
+    webhook_hosts: WebhookHosts = ()
+    webhook_delays: Annotated[tuple[float, ...], NoDecode, BeforeValidator(split_names)] = Field(
+        (5, 60, 300, 1800, 7200, 18000, 36000),
+        description="Delays before the second and each further attempt at a webhook, in seconds.",
     )
-    webhook_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_items)] = Field(
-        (), description="Hosts (host or host:port) that webhooks may reach over http and although they are not public."
-    )
-    webhook_seconds: float = Field(10.0, gt=0, description="Longest time a receiver may take to answer a webhook.")
-    webhook_delays: Annotated[tuple[float, ...], NoDecode, BeforeValidator(_items)] = Field(
-        (5, 60, 300, 1800, 7200, 18000, 36000), description="Seconds before each further attempt at a webhook."
-    )
-    webhook_poll_seconds: float = Field(1.0, gt=0, description="How often a worker looks for webhooks that are due.")
 
 
 class Sender(Protocol):
@@ -119,7 +111,7 @@ class Webhooks:
         self._free_threads.acquire()
         delivery = None
         try:
-            delivery = self._outbox.take(lease_seconds=self._settings.webhook_seconds * 3 + 30)
+            delivery = self._outbox.take(lease_seconds=ANSWER_SECONDS * 3 + 30)
         finally:
             if delivery is None:
                 self._free_threads.release()
@@ -153,7 +145,7 @@ class Webhooks:
             return None, str(error)
         body, headers = self.signed(delivery)
         try:
-            return self._send(place, body, headers, seconds=self._settings.webhook_seconds), ""
+            return self._send(place, body, headers, seconds=ANSWER_SECONDS), ""
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             return None, type(error).__name__
 

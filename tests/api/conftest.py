@@ -183,7 +183,6 @@ def service() -> Iterator[Service]:
         "head_seconds": 3.0,
         "webhook_hosts": "127.0.0.1",
         "webhook_delays": "0.1,0.1,0.1",
-        "webhook_poll_seconds": 0.1,
         "models": "lite,vgg19,vgg16,squeezenet1_1,resnet50",
     }
     # Not tmp_path: a socket's path must be short.

@@ -19,6 +19,7 @@ from jobs.settings import JobSettings
 from jobs.storage.blobs import owner_of
 from jobs.storage.factory import open_blobs
 from jobs.store.job_store import JobStore
+from jobs.store.reaper import SWEEP_ROUNDS
 from jobs.store.scripts import key
 from jobs.store.serialization import blob_names
 from tests.chaos.client import Customer
@@ -160,7 +161,7 @@ async def _readable(customer: Customer, job: Job) -> bool:
 async def _count_files(account: Account, system: System) -> None:
     """Count what no record lists, once there is nothing or the reaper has had the time it has."""
     settings = system.settings
-    deadline = time.monotonic() + settings.upload_timeout_seconds + system.pace.reaper + 3
+    deadline = time.monotonic() + settings.upload_timeout_seconds + (SWEEP_ROUNDS + 1) * system.pace.reaper + 3
     while (found := list(_unlisted(settings))) and time.monotonic() < deadline:
         await asyncio.sleep(LOOK_SECONDS)
     oldest = time.time() - settings.upload_timeout_seconds

@@ -40,6 +40,7 @@ class Bench:
     queue: FakeQueue
     engine: Engine = field(default_factory=FakeEngine)
     settings: WorkerSettings = field(default_factory=lambda: WorkerSettings(preview_seconds=0.01, worker_nice=0))
+    checkpoint_share: float = 0.05
     draining: bool = False
     aborted: bool = False
     waits: list[float] = field(default_factory=list)
@@ -74,6 +75,7 @@ class Bench:
                 abort=abort,
                 jobs=self.jobs,
                 settings=self.settings,
+                checkpoint_share=self.checkpoint_share,
                 wait=self.waits.append,
             )
         )

@@ -23,6 +23,7 @@ from tests.fakes.engine import BROKEN, DIVERGES, TOO_BIG, TOO_BIG_FOR_NOW, FakeE
 from tests.worker.conftest import Bench
 from worker.attempt import Outcome
 from worker.engine import RunRequest, RunStep
+from worker.runner import STORAGE_WAIT_SECONDS
 
 pytestmark = pytest.mark.anyio
 
@@ -160,7 +161,8 @@ async def test_damaged_frames_cost_the_beginning_of_the_time_lapse_alone(bench: 
 
 
 async def test_an_ended_job_keeps_inputs_result_and_preview_only(bench: Bench) -> None:
-    bench.jobs = bench.jobs.model_copy(update={"checkpoint_seconds": 0.001, "checkpoint_share": 1.0})
+    bench.jobs = bench.jobs.model_copy(update={"checkpoint_seconds": 0.001})
+    bench.checkpoint_share = 1.0
     bench.engine = FakeEngine(step_seconds=0.02)
     job = await bench.create()
     bench.run()
@@ -332,14 +334,15 @@ async def test_a_full_storage_is_waited_for_before_a_claim(bench: Bench, monkeyp
     monkeypatch.setattr(bench.blobs, "check", check)
     monkeypatch.setattr(bench.blobs, "put", lambda name, data, kind="": BlobRef(name=name, sha256="", bytes=1))
     assert bench.run() is Outcome.SUCCEEDED
-    assert bench.waits == [bench.settings.storage_wait_seconds] * 2
+    assert bench.waits == [STORAGE_WAIT_SECONDS] * 2
     assert (await bench.look(job)).attempt == 1
 
 
 async def test_previews_and_checkpoints_that_fail_do_not_stop_the_run(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bench.jobs = bench.jobs.model_copy(update={"checkpoint_seconds": 0.001, "checkpoint_share": 1.0})
+    bench.jobs = bench.jobs.model_copy(update={"checkpoint_seconds": 0.001})
+    bench.checkpoint_share = 1.0
     bench.engine = FakeEngine(step_seconds=0.02)
     await bench.create()
     _refuse(bench, monkeypatch, StorageFull(), ("preview", "checkpoint"))

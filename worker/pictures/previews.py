@@ -17,18 +17,18 @@ from worker.engine import RunStep
 
 log = logging.getLogger(__name__)
 QUALITY = 80
+SIDE = 512  # longest side, in pixels
 
 
 class Previews:
     """The previews of one lease: the run offers steps, the heart publishes the latest picture."""
 
     def __init__(
-        self, lease: Lease, blobs: Blobs, *, seconds: float, side: int, clock: Callable[[], float] = time.monotonic
+        self, lease: Lease, blobs: Blobs, *, seconds: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._lease = lease
         self._blobs = blobs
         self._seconds = seconds
-        self._side = side
         self._clock = clock
         self._next = clock()
         self._waiting: tuple[int, Image.Image] | None = None
@@ -48,7 +48,7 @@ class Previews:
         iteration, picture = self._waiting
         self._waiting = None
         try:
-            ref = self._blobs.put(self._name, shrunk(picture, self._side), "image/webp")
+            ref = self._blobs.put(self._name, shrunk(picture, SIDE), "image/webp")
             self._sequence += 1
             preview = Preview(blob=ref.name, sequence=self._sequence, iteration=iteration, media_type="image/webp")
             # Refused when the lease is lost or the job has ended. The file stays: the record may list an earlier

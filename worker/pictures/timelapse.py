@@ -14,6 +14,8 @@ from worker.engine import RunStep
 
 STATE = "state.json"
 QUALITY = 90
+FRAMES = 48
+SIDE = 512  # longest side, in pixels
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Frame:
 class Timelapse:
     """Collects at most `frames` pictures; when there are too many, every second one is dropped."""
 
-    def __init__(self, *, frames: int, side: int) -> None:
+    def __init__(self, *, frames: int = FRAMES, side: int = SIDE) -> None:
         self._limit = frames
         self._side = side
         self.clear()

@@ -15,7 +15,7 @@ from jobs.model import Failure, ResultInfo
 from jobs.status import Priority, Status
 from jobs.storage.disk import DiskBlobs
 from jobs.store.lease import Checkpoint
-from jobs.store.reaper import Reaper
+from jobs.store.reaper import SWEEP_ROUNDS, Reaper
 from tests.jobs.conftest import Store
 
 pytestmark = pytest.mark.anyio
@@ -219,7 +219,7 @@ async def test_of_all_reapers_one_sweeps_in_a_while(store: Store, reaper: Reaper
         if store.redis.get("nst:swept") != before:
             lists.append(name)
     assert lists == ["first"]
-    assert 0 < store.redis.pttl("nst:swept") <= store.settings.sweep_seconds * 1000
+    assert 0 < store.redis.pttl("nst:swept") <= SWEEP_ROUNDS * store.settings.reaper_seconds * 1000
 
 
 async def test_a_slow_sweep_is_followed_by_a_long_pause(store: Store, blobs: DiskBlobs) -> None:
@@ -228,7 +228,7 @@ async def test_a_slow_sweep_is_followed_by_a_long_pause(store: Store, blobs: Dis
         connect(store.settings), blobs=blobs, queue=store.queue, settings=store.settings, clock=lambda: next(times)
     )
     slow.round()
-    assert store.redis.pttl("nst:swept") > 10 * store.settings.sweep_seconds * 1000
+    assert store.redis.pttl("nst:swept") > 10 * SWEEP_ROUNDS * store.settings.reaper_seconds * 1000
 
 
 async def test_a_round_takes_back_and_removes_more_than_a_hundred(
