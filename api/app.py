@@ -69,7 +69,8 @@ def create_app(
         redis = connect_async(job_settings)
         services = await _make_services(settings, job_settings, redis, metrics, make_decoder(settings))
         app.state.services = services
-        sweeping = asyncio.create_task(_sweep_forever(services.temporary_files, SWEEP_ROUNDS * job_settings.reaper_seconds))
+        seconds = SWEEP_ROUNDS * job_settings.reaper_seconds
+        sweeping = asyncio.create_task(_sweep_forever(services.temporary_files, seconds))
         try:
             yield
         finally:
