@@ -1,4 +1,4 @@
-# Every target sets up what it needs, in .venv. Nothing but make, bash and Python 3.11 is asked of the machine.
+# Every target installs what it needs into .venv. The machine needs only make, bash and Python 3.11 or newer.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -6,11 +6,11 @@ SHELL := bash
 
 BIN := .venv/bin
 CODE := nst_engine nst_client jobs api worker cli
-# All but KEDA's resources and kustomize's own file, which tests/deploy checks.
+# Without KEDA's resources and kustomize's own file; tests/deploy checks those.
 MANIFESTS := $(filter-out %/scaling.yaml %/kustomization.yaml,$(wildcard deploy/k8s/*.yaml))
 ARGS ?=
 
-# uv on PATH, else one of our own from the package index.
+# uv on PATH, else one that is installed into .tools.
 UV := $(or $(shell command -v uv 2>/dev/null),.tools/bin/uv)
 OWN_UV := $(filter .tools/bin/uv,$(UV))
 
@@ -23,42 +23,42 @@ help:  ## list the targets
 	@python3 -m venv .tools
 	@.tools/bin/python -m pip install --quiet --disable-pip-version-check uv
 
-# --inexact: what the other stamp installed stays.
+# --inexact keeps what the other of these two targets has installed.
 .venv/.embedded: pyproject.toml uv.lock | $(OWN_UV)
-	@echo 'setting up .venv (once; it holds torch and takes a while)'
-	@$(UV) sync --quiet --frozen --inexact --extra embedded
+	@echo 'installing into .venv (once; it includes PyTorch and takes a while)'
+	@$(UV) sync --quiet --frozen --inexact --no-dev --extra embedded
 	@touch $@
 
 .venv/.dev: pyproject.toml uv.lock | $(OWN_UV)
-	@echo 'setting up .venv for development (once; it holds torch and takes a while)'
-	@$(UV) sync --quiet --frozen --inexact --extra dev
+	@echo 'installing into .venv for development (once; it includes PyTorch and takes a while)'
+	@$(UV) sync --quiet --frozen --inexact --group dev --extra embedded --extra s3
 	@touch .venv/.embedded $@
 
-setup: .venv/.dev  ## install everything that development needs into .venv
+setup: .venv/.dev  ## install everything for development into .venv
 
-demo: .venv/.embedded  ## turn a photo and a painting into out/demo.png, through the real service
+demo: .venv/.embedded  ## start the service, stylize a photo, write out/demo.png, and stop the service
 	@$(BIN)/nst demo $(ARGS)
 
-up: .venv/.embedded  ## run the whole service here: Redis, API and worker, until Ctrl-C
+up: .venv/.embedded  ## run the service (Redis, API, worker) until Ctrl-C: http://127.0.0.1:8000
 	@$(BIN)/nst up $(ARGS)
 
-test: .venv/.dev  ## run all tests (ARGS='-k word' for some)
+test: .venv/.dev  ## run the tests (all, or some: ARGS='-k word')
 	@$(BIN)/python -m pytest $(ARGS)
 
-chaos: .venv/.dev  ## kill what can be killed, under load, and count what is left (11 minutes)
+chaos: .venv/.dev  ## kill processes under load and check that no job is lost (11 minutes)
 	@$(BIN)/python -m tests.chaos $(ARGS)
 
-rolling: .venv/.dev  ## restart workers, API and Redis one after another, under load, and count what is left
+rolling: .venv/.dev  ## restart workers, API and Redis in turn, under load, and check that no job is lost
 	@$(BIN)/python -m tests.chaos.rolling $(ARGS)
 
-coverage: .venv/.dev  ## run all tests, tell what they miss; under 90 % of engine, jobs or api is an error
+coverage: .venv/.dev  ## run all tests and report the coverage; fails below 90 % of the engine, jobs or api
 	@rm -f .coverage .coverage.*
 	@$(MAKE) --no-print-directory coverage-part coverage-report
 
-coverage-part: .venv/.dev  ## add a part of the tests to what coverage knows (ARGS=tests/jobs); `make clean` forgets
+coverage-part: .venv/.dev  ## add some tests to the coverage data (ARGS=tests/jobs); `make clean` deletes it
 	@$(BIN)/python -m pytest --cov --cov-append --cov-report= $(ARGS)
 
-coverage-report: .venv/.dev  ## tell what the parts so far miss
+coverage-report: .venv/.dev  ## report the coverage of the parts so far
 	@$(BIN)/coverage report --show-missing --skip-covered
 	@for part in nst_engine jobs api; do \
 	  echo -n "$$part: "; $(BIN)/coverage report --include="$$part/*" --format=total --fail-under=90; done
@@ -70,46 +70,50 @@ lint: .venv/.dev  ## check style and formatting (seconds)
 types: .venv/.dev  ## check types
 	@$(BIN)/mypy $(CODE)
 
-imports: .venv/.dev  ## check who may import whom
+imports: .venv/.dev  ## check the import contracts of pyproject.toml
 	@$(BIN)/lint-imports --no-cache --no-logo
 
-# In a folder of its own: Zensical keeps a cache beside its settings, and cleaning that empties all of .cache.
-docs: .venv/.dev  ## build the documentation site into site/; a warning is an error
+# In a temporary folder: Zensical keeps its cache next to its settings, and cleaning it would empty all of .cache.
+docs: .venv/.dev  ## build the documentation into site/; a warning is an error
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && cp -r docs zensical.toml "$$folder" && \
 	  $(BIN)/zensical build --strict --config-file "$$folder/zensical.toml" && rm -rf site && mv "$$folder/site" site
 
-reference: .venv/.dev  ## write the pages of docs/ that are made from code
+reference: .venv/.dev  ## write the pages of docs/ that are generated from code
 	@$(BIN)/nst config --markdown > docs/run/settings.md
 	@$(BIN)/nst presets --markdown > docs/use/presets.md
 	@$(BIN)/python -m tools.http_reference > docs/use/http-reference.md
 
-deployment: .venv/.dev  ## check Dockerfiles, compose files and Kubernetes manifests
+deployment: .venv/.dev  ## check Dockerfiles, compose files, Kubernetes manifests and .github
 	@$(BIN)/hadolint Dockerfile.api Dockerfile.worker
-	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml compose.*.yml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml deploy/compose/*.yml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-issue-forms \
+	  $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.citation-file-format CITATION.cff
 	@$(BIN)/kubernetes-validate --quiet --strict $(MANIFESTS)
 
-bench: .venv/.dev  ## measure engine and service on this machine into docs/internals/benchmarks.md (about ten minutes)
+bench: .venv/.dev  ## benchmark engine and service, write docs/internals/benchmarks.md (about ten minutes)
 	@$(BIN)/python -m bench.report $(ARGS)
 
-gallery: .venv/.dev  ## paint the sheets of docs/gallery.md and the strips of docs/use/concepts.md anew (many minutes)
+gallery: .venv/.dev  ## render the images of docs/gallery.md and docs/use/concepts.md (many minutes)
 	@$(BIN)/python -m bench.sheets.gallery
 	@$(BIN)/python -m bench.sheets.concepts
 
-check: lint types imports docs deployment  ## all of these: lint, types, imports, docs, deployment
+check: lint types imports docs deployment  ## run lint, types, imports, docs and deployment
 
-images-test: .venv/.dev  ## build both images and paint one picture through them (root; ARGS='--base IMAGE')
+images-test: .venv/.dev  ## build both container images and stylize one photo with them (needs root)
 	@type -P buildah debootstrap >/dev/null || \
 	  { echo 'buildah or debootstrap is missing; on Debian: apt-get install buildah debootstrap'; exit 1; }
 	@$(BIN)/python -m tests.containers $(ARGS)
 
-release-check: .venv/.dev  ## build wheel and sdist, install them in clean environments and try them (5 GB for a while)
+release-check: .venv/.dev  ## build wheel and sdist, install them into clean environments and test them (5 GB)
 	@$(BIN)/python -m tools.release_check --uv $(UV) $(ARGS)
 
-format: .venv/.dev  ## put the code into the project's format
+format: .venv/.dev  ## format the code
 	@$(BIN)/ruff check --fix --quiet . || true
 	@$(BIN)/ruff format --quiet .
 
-clean:  ## remove what targets made, but not .venv
+clean:  ## delete generated files, but not .venv
 	@rm -rf out dist site .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.*
 
 .PHONY: help setup demo up bench test chaos rolling coverage coverage-part coverage-report lint types imports docs reference deployment gallery check images-test release-check format clean

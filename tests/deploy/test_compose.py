@@ -8,12 +8,13 @@ from tests.deploy.files import ROOT, document, no_settings
 from worker.settings import WorkerSettings
 
 SERVICES = document("docker-compose.yml")["services"]
+GPU_WORKER = document("deploy/compose/gpu.yml")["services"]["worker"]
 OURS = ("api", "worker")
 
 
 @pytest.mark.parametrize("name", OURS)
 def test_every_variable_given_is_a_setting(name: str) -> None:
-    given = set(SERVICES[name]["environment"]) | set(document("compose.gpu.yml")["services"]["worker"]["environment"])
+    given = set(SERVICES[name]["environment"]) | set(GPU_WORKER["environment"])
     assert "NST_REDIS_URL" in given
     assert no_settings(given) == set()
 
@@ -49,8 +50,7 @@ def test_the_redis_of_compose_and_of_kubernetes_is_the_same_and_pinned() -> None
 
 def test_every_worker_sees_every_gpu() -> None:
     """A count with replicas would give all of them the same one; each worker takes a free one itself."""
-    worker = document("compose.gpu.yml")["services"]["worker"]
-    (devices,) = worker["deploy"]["resources"]["reservations"]["devices"]
+    (devices,) = GPU_WORKER["deploy"]["resources"]["reservations"]["devices"]
     assert (devices["driver"], devices["count"], devices["capabilities"]) == ("nvidia", "all", ["gpu"])
 
 
