@@ -15,34 +15,35 @@ from bench.tables import markdown
 
 PAGE = """# Benchmarks
 
-Made by `{command_line}` on {machine}, {threads} threads, everything on that one machine.
-`python -m bench.engine --quick --json` and `python -m bench.service.measure --quick --json` print the ratios alone.
-How each figure is measured stands at the top of `bench/engine.py` and `bench/measure.py`.
+Measured with `{command_line}` on {machine}, {threads} threads, with everything on that one machine.
+`python -m bench.engine --quick --json` and `python -m bench.service.measure --quick --json` print the figures alone.
+`bench/engine.py` and `bench/service/measure.py` explain at their top how each figure is measured.
 
 ## Engine
 
 ### Overhead
 
-Seconds of one iteration of `default` (evaluation, L-BFGS, checks) and of a bare forward and backward pass through the
-same truncated network in the same arithmetic, medians of turns in one process. VGG-19 has random weights. Where the
-processor multiplies bfloat16 itself, `default` computes in it
-([ADR 0014](../adr/0014-memory-threads-precision.md)): the floor falls further than what stands on it.
+Seconds of one iteration of `default` (evaluation, L-BFGS, checks), and of a bare forward and backward pass through the
+same truncated network in the same arithmetic. Both are medians and alternate in one process. VGG-19 has random
+weights. On a CPU with bfloat16 instructions, `default` computes in bfloat16
+([ADR 0014](../adr/0014-memory-threads-precision.md)). This speeds up the bare pass more than the rest of an iteration.
 
 {overhead}
 
-Aimed at, in float32: at most 1.12 with VGG-19 and 1.25 with `lite`, at 512 px.
+Goal, in float32 at 512 px: a ratio of at most 1.12 with VGG-19 and 1.25 with `lite`.
 
 ### Time to the objective
 
-Seconds to the loss that single-scale L-BFGS has after 300 evaluations, `default`'s loss on `lite`. It is the loss of
-the picture, whose pixels are clamped to [0, 1]; that of the iterate is lower. All compute in float32, as the systems do
-that they stand for, but for the two in `default`'s arithmetic. A scheme that is not there after twice that time, or
-never, counts as that long; its lowest loss is given in multiples of that one.
+Seconds until a scheme reaches the loss that single-scale L-BFGS has after 300 evaluations, with the loss of `default`
+on `lite`. The loss is that of the picture, with pixels clamped to [0, 1]. Schemes compute in float32, like the systems
+that they stand for; only "default" and "L-BFGS of default" compute as `default` does. A scheme that needs more than
+twice the time of single-scale L-BFGS is stopped and counts as that long. The lowest loss is a multiple of the target.
 
 {objective}
 
-`default` needs {of_lbfgs} of the time of single-scale L-BFGS (aimed at: 0.35) and {of_w2} of that of `multiscale-w2`'s
-schedule (aimed at: 0.25).
+{summary}
+
+Goal: at most 0.35 of the time of single-scale L-BFGS, and 0.25 of that of `multiscale-w2`'s schedule.
 
 ### Memory and commands
 
@@ -50,19 +51,20 @@ schedule (aimed at: 0.25).
 
 {command}
 
-Aimed at: 0.5 s for the help, 15 s at 256 px, 60 s at 512 px.
+Goal: 0.5 s for the help, 15 s at 256 px, 60 s at 512 px.
 
 ## Service
 
 {service}
 
-Aimed at: status polls at least 0.5 of the bare endpoint's rate; p95 of the queue at most 0.05 s; p99 of polls at most
-twice as long while a worker computes. A creation decodes the photo in a process apart, which it cannot do without, and
-stores it clean, as PNG; decoding, hashing and the disk are measured on as many cores, with nothing else around them.
+Goal: status polls at 0.5 of the bare endpoint's rate or more; a 95th percentile of the queue time of at most 0.05 s; a
+99th percentile of polls at most twice as long while a worker computes. To create a job, the API has to decode the
+photo in a separate process and store it as a clean PNG. "Decoding, hashing and disk" measures this work alone, on as
+many cores.
 
 ## Not measured
 
-No GPU was at hand: TF32 and several workers on one device are tested on the CPU as far as it goes, and not timed.
+There was no GPU. TF32 and several workers per device are tested on the CPU as far as possible, and not timed.
 """
 
 
@@ -85,14 +87,12 @@ def main() -> None:
 
 def page(found: dict[str, Any], served: dict[str, Any], command_line: str) -> str:
     """Return docs/internals/benchmarks.md."""
-    seconds = {reach["scheme"]: reach["seconds"] for reach in found["objective"]}
-    default, lbfgs, w2 = (seconds[scheme] for scheme in (engine.DEFAULT, engine.LBFGS, engine.W2))
     return PAGE.format(
         command_line=command_line,
         machine=found["machine"],
         threads=found["threads"],
         overhead=_table(
-            ["network", "arithmetic", "size", "floor", "iteration", "ratio"],
+            ["network", "arithmetic", "size", "bare pass", "iteration", "ratio"],
             [tuple(o.values()) for o in found["overhead"]],
         ),
         objective=_table(
@@ -102,8 +102,7 @@ def page(found: dict[str, Any], served: dict[str, Any], command_line: str) -> st
                 for r in found["objective"]
             ],
         ),
-        of_lbfgs=f"{default / lbfgs:.2f}",
-        of_w2=f"{default / w2:.2f}",
+        summary=_summary(found["objective"]),
         memory=_table(
             ["`default` on `lite`", "peak of the process, GiB"],
             [(f"{m['width']} x {m['height']}", m["peak_gib"]) for m in found["memory"]],
@@ -113,27 +112,39 @@ def page(found: dict[str, Any], served: dict[str, Any], command_line: str) -> st
     )
 
 
+def _summary(reaches: Sequence[dict[str, Any]]) -> str:
+    seconds = {(reach["size"], reach["scheme"]): reach["seconds"] for reach in reaches}
+    sentences = []
+    for size in sorted({reach["size"] for reach in reaches}):
+        default, lbfgs, w2 = (seconds[size, scheme] for scheme in (engine.DEFAULT, engine.LBFGS, engine.W2))
+        sentences.append(
+            f"At {size} px `default` takes {default / lbfgs:.2f} of the time of single-scale L-BFGS and "
+            f"{default / w2:.2f} of\nthat of `multiscale-w2`'s schedule."
+        )
+    return "\n".join(sentences)
+
+
 def _service(found: dict[str, Any]) -> str:
     polls, events, creates, queue, busy = (found[name] for name in ("polls", "events", "creates", "queue", "busy"))
     rows: list[Sequence[Any]] = [
-        ("status polls a second", polls["rate"], polls["bare"], polls["ratio"]),
-        ("creations with a photo of 1 MB a second", creates["rate"], creates["bare"], creates["ratio_to_bare"]),
+        ("status polls per second", polls["rate"], polls["bare"], polls["ratio"]),
+        ("created jobs per second, with a photo of 1 MB", creates["rate"], creates["bare"], creates["ratio_to_bare"]),
         *(
-            (f"the same, beside {what} alone", creates["rate"], creates[name], creates[f"ratio_to_{name}"])
+            (f"the same, compared with {what} alone", creates["rate"], creates[name], creates[f"ratio_to_{name}"])
             for name, what in FLOORS.items()
         ),
-        ("events a second to 100 listeners", events["rate"], events["bare"], events["ratio"]),
-        ("p99 of polls while a worker computes, s", busy["computing_p99"], busy["bare_computing_p99"], "–"),
-        ("the same, beside that while none does", busy["computing_p99"], busy["idle_p99"], busy["ratio"]),
-        ("queue of an idle worker, median, s", queue["median"], "–", "–"),
-        ("queue of an idle worker, p95, s", queue["p95"], "–", "–"),
+        ("events per second to 100 listeners", events["rate"], events["bare"], events["ratio"]),
+        ("polls while a worker computes, 99th percentile, s", busy["computing_p99"], busy["bare_computing_p99"], "–"),
+        ("the same, compared with polls while none computes", busy["computing_p99"], busy["idle_p99"], busy["ratio"]),
+        ("queue time with an idle worker, median, s", queue["median"], "–", "–"),
+        ("queue time with an idle worker, 95th percentile, s", queue["p95"], "–", "–"),
     ]
     jobs = [found["one_worker"], found["two_workers"]]
     more = [(f"{j['workers']}", j["per_minute"], j["engine"], j["ratio"]) for j in jobs]
     return "\n\n".join(
         (
-            _table(["", "service", "bare endpoint, or what it is beside", "ratio"], rows),
-            _table(["workers", "jobs a minute, `lite`, 256 px", "engine alone", "ratio"], more),
+            _table(["", "service", "compared with", "ratio"], rows),
+            _table(["workers", "jobs per minute, `lite`, 256 px", "engine alone", "ratio"], more),
         )
     )
 

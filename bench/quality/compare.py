@@ -219,26 +219,26 @@ def _thumbnail(picture: Image.Image, size: int) -> Image.Image:
     return small
 
 
-_PAGE = """# Quality
+_PAGE = """# Quality of `default`
 
-Judged style distance at equal judged content distance (lower is better), at {size} px on `{model}`. Every scheme has
-the work of {steps} steps of `default`: the same number of network evaluations, weighted by pixels. Each one's style
-weight was swept over six values, the figures are interpolated between them. How the judge measures:
-`bench/quality/judge.py`.
+Style distance at equal content distance (lower is better), at {size} px on `{model}`.
+`bench/quality/judge.py` measures both. Every scheme does the work of {steps} steps of `default`: the same number of
+network evaluations, weighted by pixels. Each scheme runs with six style weights, and the table interpolates between
+them.
 
 {compared}
 {unseen}
 ![Curves](../images/quality/curves.png)
 
-The nearest picture of each scheme to the content distance compared at:
+Of each scheme, the picture closest to that content distance:
 
 ![Pictures](../images/quality/sheet.jpg)
 
-Made by `python -m bench.quality.compare` on {machine}, threads: {threads}.
+Measured with `python -m bench.quality.compare` on {machine}, {threads} thread(s).
 """
 
 _UNSEEN = """
-The weights of `default`'s layers were chosen on pairs with these paintings. On paintings that played no part in it:
+The layer weights of `default` were chosen on pairs with these paintings. On paintings that played no part:
 
 {compared}
 """

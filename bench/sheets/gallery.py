@@ -33,62 +33,62 @@ SHEETS = (
     Sheet(
         name="strength",
         title="Strength",
-        text="The one knob to know: 0 is nearly the photo, 0.5 the preset as it is, 1 nearly all style.",
+        text="The most useful parameter: 0 is nearly the photo, 0.5 the preset as it is, 1 nearly all style.",
         arguments="{cat} flow-strokes --over strength=0,0.25,0.5,0.75,1",
     ),
     Sheet(
         name="styles",
         title="Style scale",
-        text="The size of the painting relative to the photo: smaller gives finer strokes.",
+        text="The size of the painting relative to the photo. A smaller painting gives finer strokes.",
         arguments="{cat} flow-strokes --over style_scale=0.35,0.6,1,1.6",
     ),
     Sheet(
         name="color",
-        title="Preserving colour",
-        text="`luminance` keeps the photo's colours exactly; `linear` moves the painting's palette to the photo's.",
+        title="Preserving color",
+        text="`luminance` keeps the photo's colors exactly. `linear` gives the painting the photo's palette first.",
         arguments="{cat} flow-strokes --over preserve_color=none,luminance,linear",
     ),
     Sheet(
         name="blend",
         title="Blending styles",
-        text="Two paintings, with the weights of each.",
+        text="Two paintings with different weights.",
         arguments='{cat} waves stained-glass --over "style_blend=1,0;3,1;1,1;1,3;0,1"',
     ),
     Sheet(
         name="masks",
         title="Masks",
-        text="A painting for the cat's face, another for the rest: one mask per style, white where it applies.",
+        text="One painting for the cat's face, another for the rest. Each has a mask, white where it applies.",
         arguments="{cat} stained-glass waves --mask {face} --mask {rest} --over strength=0.4,0.6",
     ),
     Sheet(
-        name="initialisations",
-        title="Initialisations",
-        text="Where the optimisation starts, and how strongly it is pulled, from the two systems that report it.",
+        name="starting-points",
+        title="Starting points",
+        text="Where the optimization starts, for three weights of the style.",
         arguments="{cat} flow-strokes --preset cnn-explorer --model lite --steps 400 "
         "--over style_weight=3e3,3e4,3e5 --over init=content,style,gaussian,uniform",
     ),
     Sheet(
         name="steps",
-        title="A picture every n steps",
-        text="How the picture evolves.",
+        title="Steps",
+        text="How the picture changes with the number of steps.",
         arguments="{cat} flow-strokes --over steps=10,30,100,300",
     ),
     Sheet(
         name="networks",
         title="Networks",
-        text="The same parameters on two networks; the second needs `nst weights pull squeezenet1_1` once.",
+        text="The same parameters on two networks. The second needs `nst weights pull squeezenet1_1` once.",
         arguments="{cat} flow-strokes --over model=lite,squeezenet1_1 --over strength=0.3,0.5,0.7",
     ),
     Sheet(
         name="content-layer",
         title="Content layer",
-        text="The deeper the layer, the freer the style is to bend forms.",
+        text="The deeper the content layer, the more the style may bend forms.",
         arguments="{cat} flow-strokes --over content_layers=relu1a,fire2,fire3,fire5,fire7",
     ),
     Sheet(
         name="style-layers",
-        title="Style layers up to k",
-        text="Colours first, then strokes, then larger forms.",
+        title="Style layers",
+        text="The first layer alone gives colors; more layers add strokes, then larger forms.",
         arguments="{cat} flow-strokes --over "
         '"style_layers=relu1a;relu1a,fire2;relu1a,fire2,fire3;relu1a,fire2,fire3,fire5;'
         'relu1a,fire2,fire3,fire5,fire7"',
@@ -135,8 +135,8 @@ def pictures(folder: Path) -> dict[str, str]:
 
 def page() -> str:
     """Return docs/gallery.md."""
-    tag = "<!-- not run: `make gallery` runs them all, which takes a while -->"
-    parts = [f"# Gallery\n\n{tag}\n\nEvery sheet is one `nst sweep`, repeated by `make gallery`.\n"]
+    tag = "<!-- not run: `make gallery` runs them all and takes a while -->"
+    parts = [f"# Gallery\n\n{tag}\n\nEach sheet is made by one `nst sweep`. `make gallery` makes them all again.\n"]
     for sheet in SHEETS:
         command = f"nst sweep {sheet.arguments} --max-size {SIZE} -o {sheet.name}.jpg"
         for name in ("cat", "face", "rest"):

@@ -141,11 +141,15 @@ def _thumbnail(image: Image.Image, size: int) -> Image.Image:
     return small
 
 
-_PAGE = """# `lite` next to SqueezeNet's features and random ones
+_PAGE = """# Quality of `lite`
 
-Preset `default`, {size} px longest side, same seed; judged by VGG-19's and SqueezeNet's layers
-(bench/quality/judge.py), lower is closer. None of these paintings or photos was used in training. Made by
-`python -m bench.sheets.lite_sheet` on {machine}, threads: {threads}. The random network made only the first pairs.
+Style and content distance on three networks: `lite`, SqueezeNet, and the architecture of `lite` with random weights.
+Lower is closer. Each picture has the preset `default`, a longest side of {size} px and the same seed. The distances
+use layers of VGG-19 and SqueezeNet (`bench/quality/judge.py`). No painting or photo here was used in training.
+
+Measured with `python -m bench.sheets.lite_sheet` on {machine}, {threads} thread(s). The random network painted only
+the first pairs.
+
 
 {table}
 
