@@ -39,6 +39,7 @@ from jobs.worker_registry import AsyncWorkerRegistry
 from nst_engine.images.reading import PictureLimits
 from nst_engine.version import __version__
 
+FRESH_SECONDS = 1.0  # maximum age of `queue_seconds` and `run_seconds` in an answer
 CORS_METHODS = ["GET", "POST", "DELETE"]
 CORS_REQUEST_HEADERS = ["Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "Last-Event-ID", "Prefer"]
 CORS_RESPONSE_HEADERS = ["ETag", "Location", "Retry-After", "X-Request-ID", "Content-Range", "Content-Disposition"]
@@ -50,7 +51,7 @@ def make_decoder(settings: ApiSettings) -> Decoder:
         processes=settings.decoders,
         seconds=settings.picture_seconds,
         memory_bytes=settings.picture_memory_bytes,
-        limits=PictureLimits(max_pixels=settings.max_pixels, min_side=settings.min_side, max_side=settings.max_side),
+        limits=PictureLimits(max_pixels=settings.max_pixels),
     )
 
 
@@ -118,7 +119,7 @@ def _add_middleware(app: FastAPI, settings: ApiSettings, metrics: Metrics) -> No
 async def _make_services(
     settings: ApiSettings, job_settings: JobSettings, redis: Redis, metrics: Metrics, decoder: Decoder
 ) -> Services:
-    store = JobStore(redis, CeleryQueue(make_celery(job_settings)), job_settings, fresh_seconds=settings.view_seconds)
+    store = JobStore(redis, CeleryQueue(make_celery(job_settings)), job_settings, fresh_seconds=FRESH_SECONDS)
     blobs = await to_thread.run_sync(open_blobs, job_settings)
     workers, api_keys, event_hub = AsyncWorkerRegistry(redis, job_settings), ApiKeys(redis), EventHub(store)
     builtin_styles = BuiltinStyles(job_settings.data_dir / "paintings")
@@ -134,7 +135,7 @@ async def _make_services(
         rate_limits=_make_rate_limits(settings, redis),
         signer=Signer(secret, seconds=settings.picture_url_seconds),
         event_hub=event_hub,
-        long_poll=LongPoll(store, event_hub, limit=settings.max_waiting_requests),
+        long_poll=LongPoll(store, event_hub),
         decoder=decoder,
         temporary_files=TemporaryFiles(
             job_settings.data_dir / "incoming", max_age_seconds=job_settings.upload_timeout_seconds

@@ -10,18 +10,20 @@ from jobs.store.job_store import JobStore
 
 WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})\"?(?:$|[,;\s])", re.IGNORECASE)
 RECHECK_SECONDS = 5.0
+MAX_WAIT_SECONDS = 60
+MAX_WAITING = 200
 
 
-def preferred_wait(prefer: str | None, *, limit: int) -> int:
+def preferred_wait(prefer: str | None) -> int:
     """Return the seconds of the wait preference; what cannot be parsed is ignored (RFC 7240)."""
     found = WAIT.search(prefer or "")
-    return min(int(found.group(1)), limit) if found else 0
+    return min(int(found.group(1)), MAX_WAIT_SECONDS) if found else 0
 
 
 class LongPoll:
     """Wait for jobs on behalf of clients, at most `limit` of them at a time."""
 
-    def __init__(self, store: JobStore, event_hub: EventHub, *, limit: int) -> None:
+    def __init__(self, store: JobStore, event_hub: EventHub, *, limit: int = MAX_WAITING) -> None:
         self._store, self._event_hub, self._limit = store, event_hub, limit
         self._waiting = 0
 

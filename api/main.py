@@ -113,7 +113,7 @@ def server_config(app: FastAPI, settings: ApiSettings) -> uvicorn.Config:
         forwarded_allow_ips=list(settings.trusted_proxies),
         timeout_keep_alive=30,
         timeout_graceful_shutdown=10,
-        http=guarded_protocol(head_seconds=settings.head_seconds, max_head_bytes=settings.max_head_bytes),
+        http=guarded_protocol(head_seconds=settings.upload_idle_seconds),
         ws="none",
         backlog=1024,
     )

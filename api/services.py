@@ -46,6 +46,7 @@ class Services:
     job_creator: JobCreator
     metrics: Metrics
     job_serializer: JobSerializer = field(default_factory=JobSerializer)
+    event_heartbeat_seconds: float = 15.0  # an event stream that is silent for this long gets a comment
     draining: bool = False
     open_streams: Counter[str] = field(default_factory=Counter)  # by owner
 

@@ -7,10 +7,13 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import BaseModel, Field
 
 from api.downloads import Download
+from api.long_poll import MAX_WAIT_SECONDS
 from api.problems import ProblemError
 from api.responses import error_responses, if_none_match_header, range_headers, urls_for
 from api.security.auth import CallerDep, authenticate, authenticate_viewer
 from api.services import ServicesDep
+from api.submission.multipart import MAX_PARAMS_BYTES, MAX_STYLES
+from nst_engine.images.reading import PictureLimits
 from nst_engine.paintings import STYLES
 from nst_engine.spec.config import StyleConfig
 from nst_engine.spec.layers import NETWORKS
@@ -125,9 +128,20 @@ async def list_presets(services: ServicesDep) -> PresetsView:
         PresetView(name=p.name, summary=p.summary, source=p.source, exactness=p.exactness, params=p.config)
         for p in PRESETS.values()
     ]
-    names = {name: getattr(settings, name) for name in LimitsView.model_fields if hasattr(settings, name)}
-    formats = {"input_formats": INPUT_FORMATS, "output_formats": OUTPUT_FORMATS}
-    return PresetsView(presets=presets, limits=LimitsView(**names, **formats))
+    sides = PictureLimits()
+    limits = LimitsView(
+        max_body_bytes=settings.max_body_bytes,
+        max_file_bytes=settings.max_file_bytes,
+        max_params_bytes=MAX_PARAMS_BYTES,
+        max_styles=MAX_STYLES,
+        max_pixels=settings.max_pixels,
+        min_side=sides.min_side,
+        max_side=sides.max_side,
+        max_wait_seconds=MAX_WAIT_SECONDS,
+        input_formats=INPUT_FORMATS,
+        output_formats=OUTPUT_FORMATS,
+    )
+    return PresetsView(presets=presets, limits=limits)
 
 
 INPUT_FORMATS = ["image/jpeg", "image/png", "image/webp", "image/tiff", "image/avif", "image/heic"]

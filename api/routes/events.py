@@ -71,7 +71,7 @@ async def _events(services: Services, job: Job, after: str) -> AsyncIterator[Eve
             yield event
         yield _completed(job)  # the stream may be gone, or the client may have received all of it
         return
-    idle_seconds = services.settings.event_heartbeat_seconds
+    idle_seconds = services.event_heartbeat_seconds
     services.open_streams[job.owner] += 1
     try:
         async with aclosing(services.event_hub.listen(job.id, after, idle_seconds=idle_seconds)) as stream:

@@ -55,7 +55,7 @@ async def create_job(
     await services.rate_limits.count_create(caller.owner)
     check_key(idempotency_key)
     job = await _create(request, services, caller, idempotency_key)
-    seconds = preferred_wait(prefer, limit=services.settings.max_wait_seconds)
+    seconds = preferred_wait(prefer)
     job = await services.long_poll.wait_until_ended(job, seconds)
     status = 200 if seconds and job.status.is_terminal else 202
     return job_response(request, services, caller, job, status)

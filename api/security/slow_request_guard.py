@@ -5,11 +5,12 @@ from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+MAX_HEAD_BYTES = 32 * 1024
+
 
 class GuardedProtocol(HttpToolsProtocol):
     """Close connections whose request line and headers are too large or arrive too slowly."""
 
-    max_head_bytes: ClassVar[int]
     head_seconds: ClassVar[float]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -28,7 +29,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         self._head_bytes += len(data)
         super().data_received(data)
-        if self._in_head and self._head_bytes > self.max_head_bytes and not self.transport.is_closing():
+        if self._in_head and self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
             self._end_head()
             self.send_400_response("The headers are too long.")
 
@@ -56,6 +57,6 @@ class GuardedProtocol(HttpToolsProtocol):
             self.transport.close()
 
 
-def guarded_protocol(*, head_seconds: float, max_head_bytes: int) -> type[GuardedProtocol]:
-    """Return the protocol class with these limits, as uvicorn takes a class."""
-    return type("Protocol", (GuardedProtocol,), {"head_seconds": head_seconds, "max_head_bytes": max_head_bytes})
+def guarded_protocol(*, head_seconds: float) -> type[GuardedProtocol]:
+    """Return the protocol class with this limit, as uvicorn takes a class."""
+    return type("Protocol", (GuardedProtocol,), {"head_seconds": head_seconds})

@@ -21,6 +21,9 @@ from api.settings import ApiSettings
 from api.temporary_files import TemporaryFiles
 
 FILE_PARTS = ("content", "style", "mask")
+MAX_FIELDS = 128  # parts of a form that are not files
+MAX_PARAMS_BYTES = 64 * 1024  # all fields together
+MAX_STYLES = 8
 MAX_NAME_LENGTH = 100
 MAX_BOUNDARY_LENGTH = 200
 
@@ -149,7 +152,7 @@ class _FormParser:
 
     def _on_part_begin(self) -> None:
         self._parts += 1
-        if self._parts > self._settings.max_fields + 2 * self._settings.max_styles + 1:
+        if self._parts > MAX_FIELDS + 2 * MAX_STYLES + 1:
             raise ProblemError(413, "too_many_fields", "the form has too many fields", headers={"Connection": "close"})
         self._disposition = self._header = self._value = b""
 
@@ -177,7 +180,7 @@ class _FormParser:
             raise ProblemError(422, "unknown_part", "the form has a file with an unknown name", errors=errors)
 
     def _begin_file(self) -> None:
-        limit = 1 if self._name == "content" else self._settings.max_styles
+        limit = 1 if self._name == "content" else MAX_STYLES
         if len(self._form.part(self._name)) >= limit:
             errors = [InvalidField(pointer=f"#/{self._name}", detail=f"at most {limit}")]
             detail = f"the form has more than {limit} {self._name} files"
@@ -195,8 +198,8 @@ class _FormParser:
             self._file.write(piece)
             return
         self._params_bytes += len(piece)
-        if self._params_bytes > self._settings.max_params_bytes:
-            raise _too_large("parameters", self._settings.max_params_bytes)
+        if self._params_bytes > MAX_PARAMS_BYTES:
+            raise _too_large("parameters", MAX_PARAMS_BYTES)
         self._text += piece
 
     def _on_part_end(self) -> None:

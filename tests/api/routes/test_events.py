@@ -107,8 +107,8 @@ async def test_a_strange_event_id_replays_everything(api: Api, strange: str) -> 
     assert kinds == ["status", "completed"]
 
 
-async def test_silence_is_broken_by_comments(make_api: MakeApi) -> None:
-    api = await make_api(event_heartbeat_seconds=0.02)
+async def test_silence_is_broken_by_comments(api: Api) -> None:
+    api.services.event_heartbeat_seconds = 0.02
     job = await api.create()
     answer = asyncio.create_task(api.http.get(job["urls"]["events"]))
     await listening(api)
@@ -117,8 +117,8 @@ async def test_silence_is_broken_by_comments(make_api: MakeApi) -> None:
     assert ": nothing new\n\n" in (await answer).text
 
 
-async def test_listeners_of_a_deleted_job_are_let_go(make_api: MakeApi) -> None:
-    api = await make_api(event_heartbeat_seconds=0.05)
+async def test_listeners_of_a_deleted_job_are_let_go(api: Api) -> None:
+    api.services.event_heartbeat_seconds = 0.05
     job = await api.create()
     heard = asyncio.create_task(listen(api, job["id"]))
     await listening(api)
@@ -126,8 +126,8 @@ async def test_listeners_of_a_deleted_job_are_let_go(make_api: MakeApi) -> None:
     assert (await heard)[-1][1] == "completed"
 
 
-async def test_an_end_that_the_stream_lost_is_found_in_the_record(make_api: MakeApi) -> None:
-    api = await make_api(event_heartbeat_seconds=0.05)
+async def test_an_end_that_the_stream_lost_is_found_in_the_record(api: Api) -> None:
+    api.services.event_heartbeat_seconds = 0.05
     job = await api.create()
     heard = asyncio.create_task(listen(api, job["id"], after="99999999999999-0"))
     await listening(api)
@@ -152,7 +152,7 @@ async def test_there_are_only_so_many_listeners(make_api: MakeApi) -> None:
 
 
 async def test_one_key_cannot_take_every_stream(make_api: MakeApi) -> None:
-    api = await make_api(max_listeners_per_key=1)
+    api = await make_api(max_listeners=3)
     ann, bob = await api.key("ann"), await api.key("bob")
     jobs = [await api.create(header) for header in (ann, bob)]
     heard = [asyncio.create_task(api.http.get(jobs[0]["urls"]["events"], headers=ann))]
