@@ -1,4 +1,4 @@
-"""Prometheus metrics: this process's requests, and what the job store knows of the whole system."""
+"""Prometheus metrics: the requests of this process, and the state of the whole system from the job store."""
 
 from collections import Counter as Counted
 from collections.abc import Iterator, Sequence
@@ -26,20 +26,20 @@ class Metrics:
         self.listeners = Gauge("nst_event_listeners", "Event streams open in this process.", registry=self._registry)
 
     def observe_request(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count a request; routes and methods are of a closed set, so that clients cannot make series."""
+        """Count a request; routes and methods are from a closed set, so that clients cannot create series."""
         method = method if method in METHODS else "other"
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
 
     def page(self, stats: Stats, workers: Sequence[WorkerInfo]) -> bytes:
-        """Write the metrics of this process and of the system."""
+        """Return the metrics of this process and of the system as text."""
         system = CollectorRegistry()
-        system.register(_System(stats, workers))
+        system.register(_SystemCollector(stats, workers))
         return generate_latest(self._registry) + generate_latest(system)
 
 
-class _System:
-    """Turn what the store knows into metrics."""
+class _SystemCollector:
+    """Make metrics from the state of the job store."""
 
     def __init__(self, stats: Stats, workers: Sequence[WorkerInfo]) -> None:
         self._stats, self._workers = stats, workers
@@ -63,7 +63,7 @@ class _System:
         yield GaugeMetricFamily("nst_workers", "Live workers.", value=self._stats.workers)
 
     def _totals(self) -> Iterator[Metric]:
-        """Write the total `failed:worker_lost` as nst_jobs_failed_total{code="worker_lost"}."""
+        """Turn the total `failed:worker_lost` into nst_jobs_failed_total{code="worker_lost"}."""
         families: dict[str, CounterMetricFamily] = {}
         for key, value in sorted(self._stats.totals.items()):
             name, _, code = key.partition(":")

@@ -1,4 +1,4 @@
-"""The outermost layer: request ids, security headers, one log line and the metrics of each request."""
+"""The outermost layer: request ids, security headers, access log and metrics."""
 
 import re
 import secrets
@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.metrics import Metrics
 from api.problems import ProblemError, problem_response
 
-GIVEN_ID = re.compile(rb"[0-9A-Za-z._-]{8,64}")
+PROXY_ID = re.compile(rb"[0-9A-Za-z._-]{8,64}")
 QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 HEADERS = {
     b"x-content-type-options": b"nosniff",
@@ -27,7 +27,7 @@ log = structlog.get_logger("api.requests")
 
 
 class RequestMiddleware:
-    """Wrap an app; what it raises becomes a 500 that says nothing of what is inside."""
+    """Wrap an app; an unexpected error becomes a 500 that reveals nothing about the service."""
 
     def __init__(self, app: ASGIApp, *, metrics: Metrics, root_path: str = "", shared_with: Iterable[str] = ()) -> None:
         self._app, self._metrics, self._root_path = app, metrics, root_path.rstrip("/")
@@ -39,7 +39,7 @@ class RequestMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if self._root_path:  # paths are understood with and without it: proxies differ in whether they take it off
+        if self._root_path:  # paths work with and without it, because not every proxy strips it
             scope["root_path"] = self._root_path
         request_id = scope["nst.request_id"] = _request_id(scope)
         began, status = time.perf_counter(), 0
@@ -58,16 +58,16 @@ class RequestMiddleware:
 
         try:
             await self._app(scope, receive, send_on)
-        except Exception:  # the runner: whatever it is, the client gets a problem and the log the rest
+        except Exception:  # the details go to the log only
             log.exception("request_failed", method=scope["method"], path=scope["path"])
             if status == 0:
-                error = ProblemError(500, "internal", "the service met an unexpected error")
+                error = ProblemError(500, "internal", "an unexpected error occurred")
                 await problem_response(error, request_id)(scope, receive, send_on)
         finally:
             self._record(scope, status, time.perf_counter() - began)
 
     def _add_headers(self, headers: list[tuple[bytes, bytes]], request_id: str) -> None:
-        """Add what every answer has, where the app has not said otherwise."""
+        """Add the default headers, unless the app has set its own."""
         given = {name for name, _ in headers}
         headers.append((b"x-request-id", request_id.encode("latin-1")))
         headers += [header for header in self._headers.items() if header[0] not in given]
@@ -77,7 +77,7 @@ class RequestMiddleware:
         self._metrics.observe_request(scope["method"], route, status, seconds)
         if scope["path"] in QUIET and status < 400:
             return
-        # The path only: a query may hold a signature.
+        # Without the query, which may contain a signature.
         log.info(
             "request",
             method=scope["method"],
@@ -90,7 +90,7 @@ class RequestMiddleware:
 
 
 def _without_body(send: Send) -> Send:
-    """Let an answer's headers through and end it there: what HEAD asks for."""
+    """Send the headers of a response without its body, as HEAD requires."""
 
     async def send_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -101,9 +101,9 @@ def _without_body(send: Send) -> Send:
 
 
 def _request_id(scope: Scope) -> str:
-    """Take over the id that a proxy gave, if it looks like one."""
+    """Return the id that a proxy has set, if it is well formed, or else a new one."""
     for name, value in scope["headers"]:
-        if name == b"x-request-id" and GIVEN_ID.fullmatch(value):
+        if name == b"x-request-id" and PROXY_ID.fullmatch(value):
             text: str = value.decode("ascii")
             return text
     return secrets.token_hex(16)

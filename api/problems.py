@@ -1,4 +1,4 @@
-"""Refusals as RFC 9457 problem documents, for our own errors and for the framework's."""
+"""Error responses as RFC 9457 problem documents, for the service's own errors and the framework's."""
 
 import errno
 import logging
@@ -21,14 +21,14 @@ log = logging.getLogger(__name__)
 
 
 class InvalidField(BaseModel):
-    """One part of the request and what is wrong with it."""
+    """A part of the request that is not valid."""
 
-    pointer: str = Field(description="JSON pointer to the part of the request.", examples=["#/max_size"])
-    detail: str = Field(description="What is wrong with it.")
+    pointer: str = Field(description="JSON pointer to the part.", examples=["#/max_size"])
+    detail: str = Field(description="What is wrong with the part.")
 
 
 class Problem(BaseModel):
-    """Why a request was refused (RFC 9457)."""
+    """An error response (RFC 9457)."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -43,17 +43,17 @@ class Problem(BaseModel):
         }
     )
 
-    type: str = Field("about:blank", description="Always about:blank; `code` names the kind.")
+    type: str = Field("about:blank", description="Always about:blank; `code` identifies the error.")
     title: str = Field(description="Name of the HTTP status.")
     status: int = Field(description="HTTP status.")
     code: str = Field(description="What went wrong, for programs.")
     detail: str = Field(description="What went wrong, for people.")
-    request_id: str = Field(description="Finds the request in the logs.")
-    errors: list[InvalidField] | None = Field(None, description="The parts of the request that are wrong.")
+    request_id: str = Field(description="Identifies the request in the logs.")
+    errors: list[InvalidField] | None = Field(None, description="The parts of the request that are not valid.")
 
 
 class ProblemError(Exception):
-    """Refuse a request."""
+    """An error that is answered with a problem document."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ def invalid_parameters(*fields: InvalidField) -> ProblemError:
 
 
 def problem_response(error: ProblemError, request_id: str) -> Response:
-    """Write a refusal."""
+    """Return the response to an error."""
     body = Problem(
         title=HTTPStatus(error.status).phrase,
         status=error.status,
@@ -90,7 +90,7 @@ def problem_response(error: ProblemError, request_id: str) -> Response:
 
 
 def register(app: FastAPI) -> None:
-    """Answer every known error of the app as a problem; what is not known is a 500, logged by the outermost layer."""
+    """Answer every known error with a problem document; RequestMiddleware logs others and answers with a 500."""
     for kind in (ProblemError, HTTPException, RequestValidationError, EngineError, store.JobsError, OSError):
         app.add_exception_handler(kind, _answer)
 
@@ -115,7 +115,7 @@ def _allowed_methods(app: FastAPI, path: str) -> str:
 
 
 def as_problem(error: Exception) -> ProblemError:
-    """Translate an error to the refusal that the client sees; raises it again if there is none."""
+    """Return the problem that the client sees for an error; raises the error again if it is unexpected."""
     match error:
         case ProblemError():
             return error
@@ -140,7 +140,7 @@ def as_problem(error: Exception) -> ProblemError:
     raise error
 
 
-# What the errors of the job store mean here: status, code, seconds after which to try again.
+# HTTP status, code and seconds after which to retry.
 _JOB_PROBLEMS: Mapping[type[store.JobsError], tuple[int, str, int | None]] = {
     store.StoreUnavailable: (503, "store_unavailable", 5),
     store.QueueFull: (503, "queue_full", 30),
@@ -160,7 +160,7 @@ _JOB_PROBLEMS: Mapping[type[store.JobsError], tuple[int, str, int | None]] = {
 
 def _job_problem(error: store.JobsError) -> ProblemError:
     status, code, seconds = _JOB_PROBLEMS.get(type(error), (500, "internal", None))
-    # What the storage says may name a path, which is for the logs alone.
+    # The message of the storage may name a path, which only the logs may show.
     detail = "the picture storage is not available" if isinstance(error, store.StorageUnavailable) else str(error)
     if status >= 500:
         log.error("%s: %s", code, error)
@@ -169,17 +169,17 @@ def _job_problem(error: store.JobsError) -> ProblemError:
 
 
 _FRAMEWORK_DETAILS = {
-    HTTPStatus.NOT_FOUND: "there is nothing at this address",
-    HTTPStatus.METHOD_NOT_ALLOWED: "the address does not take this method",
+    HTTPStatus.NOT_FOUND: "there is nothing at this URL",
+    HTTPStatus.METHOD_NOT_ALLOWED: "this URL does not support the method",
 }
 PICTURE_STATUS = {"picture_too_large": 413, "picture_too_small": 422, "picture_too_slow": 413, "picture_empty": 422}
 
 
 def pointer(path: str) -> str:
-    """Turn `style_layers.relu1_1` into a JSON pointer."""
+    """Return the JSON pointer to a parameter such as `style_layers.relu1_1`."""
     return "#/" + "/".join(part.replace("~", "~0").replace("/", "~1") for part in path.split("."))
 
 
 def _invalid(item: Mapping[str, Any]) -> InvalidField:
-    place, *names = (str(part) for part in item["loc"])
-    return InvalidField(pointer=pointer(".".join(names) or place), detail=item["msg"])
+    location, *names = (str(part) for part in item["loc"])
+    return InvalidField(pointer=pointer(".".join(names) or location), detail=item["msg"])

@@ -98,3 +98,13 @@ def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
         if status in (429, 503, 507):
             responses[status]["headers"] = retry_after
     return responses
+
+
+def picture_responses(*media_types: str) -> dict[int | str, dict[str, Any]]:
+    """Return the responses of a download, for OpenAPI."""
+    content = {media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in media_types}
+    return {
+        200: {"description": "The picture.", "content": content},
+        206: {"description": "The requested range of the file.", "content": content},
+        304: {"description": "The client has the picture already."},
+    }

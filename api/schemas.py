@@ -18,20 +18,20 @@ CACHED_JOBS = 2000
 
 
 class ProgressView(BaseModel):
-    """How far a run has come."""
+    """Progress of a run."""
 
-    iteration: int = Field(description="Iterations done, over all scales.")
-    total: int = Field(description="Iterations planned, over all scales.")
+    iteration: int = Field(description="Iterations done over all scales.")
+    total: int = Field(description="Iterations planned over all scales.")
     scale: int = Field(description="Current scale, from 1.")
     scales: int = Field(description="Number of scales.")
     width: int = Field(description="Width of the current scale in pixels.")
     height: int = Field(description="Height of the current scale in pixels.")
-    loss: float | None = Field(description="Whole loss.")
+    loss: float | None = Field(description="Total loss.")
     content_loss: float | None = Field(description="Weighted content loss.")
     style_loss: float | None = Field(description="Weighted style loss.")
     tv_loss: float | None = Field(description="Weighted total variation loss.")
-    iterations_per_second: float | None = Field(description="Speed as measured.")
-    eta_seconds: float | None = Field(description="Guess of the time left.")
+    iterations_per_second: float | None = Field(description="Measured speed.")
+    eta_seconds: float | None = Field(description="Estimated time left.")
 
 
 class ErrorView(BaseModel):
@@ -42,26 +42,26 @@ class ErrorView(BaseModel):
 
 
 class ResultView(BaseModel):
-    """The finished picture as it is kept."""
+    """The finished picture as it is stored."""
 
     width: int
     height: int
     bytes: int
     sha256: str
     media_type: str
-    iterations: int = Field(description="Iterations that were run.")
+    iterations: int = Field(description="Iterations run.")
     loss: float | None = Field(description="Loss at the end.")
 
 
 class UrlsView(BaseModel):
-    """Where everything of a job is; picture URLs are signed where keys are on, and good for at least 15 minutes."""
+    """URLs of a job; with API keys, picture URLs are signed and valid for at least 15 minutes."""
 
     self: str
     cancel: str
     retry: str
     events: str
-    content: str | None = Field(description="The photo as it was taken in.")
-    style: list[str] = Field(description="The style pictures as they were taken in.")
+    content: str | None = Field(description="The photo as it was decoded.")
+    style: list[str] = Field(description="The style pictures as they were decoded.")
     preview: str | None
     result: str | None
     timelapse: str | None
@@ -72,24 +72,24 @@ class JobView(BaseModel):
 
     id: str
     status: Status
-    attempt: int = Field(description="How often a worker has begun the job.")
+    attempt: int = Field(description="How many times a worker has started the job.")
     priority: Priority
-    queue_position: int | None = Field(description="Place among your waiting jobs of this priority, from 1.")
-    queue_eta_seconds: float | None = Field(description="Guess of the time until it runs.")
-    waiting_for: str | None = Field(description="What a waiting job lacks beside its turn, for people.")
+    queue_position: int | None = Field(description="Position among your queued jobs of this priority, from 1.")
+    queue_eta_seconds: float | None = Field(description="Estimated time until the job runs.")
+    waiting_for: str | None = Field(description="What a queued job needs in addition to its turn, for people.")
     progress: ProgressView | None
-    params: StyleConfig = Field(description="Complete parameters, defaults filled in.")
-    style_names: list[str] = Field(description="Built-in styles that were asked for.")
+    params: StyleConfig = Field(description="Complete parameters, including defaults.")
+    style_names: list[str] = Field(description="Built-in styles of the request.")
     output_format: Literal["png", "jpeg", "webp", "tiff"]
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
-    expires_at: datetime | None = Field(description="When the pictures are removed.")
+    expires_at: datetime | None = Field(description="When the pictures will be removed.")
     cancel_requested_at: datetime | None
     queue_seconds: float
     run_seconds: float
-    expired: bool = Field(description="The pictures are gone.")
-    retry_of: str | None = Field(description="The job that this one repeats.")
+    expired: bool = Field(description="The pictures have been removed.")
+    retry_of: str | None = Field(description="The job that this one retries.")
     request_id: str = Field(description="The request that created the job.")
     error: ErrorView | None
     result: ResultView | None
@@ -100,7 +100,7 @@ class JobPageView(BaseModel):
     """A page of jobs, newest first."""
 
     jobs: list[JobView]
-    next_cursor: str | None = Field(description="Send it as `cursor` for the next page; null on the last one.")
+    next_cursor: str | None = Field(description="Send it as `cursor` to get the next page; null on the last page.")
 
 
 def job_view(job: Job, urls: Urls) -> dict[str, Any]:
@@ -134,9 +134,7 @@ def job_view(job: Job, urls: Urls) -> dict[str, Any]:
 
 
 def _waiting_for(job: Job) -> str | None:
-    if job.serving == 0:
-        return f"a worker that has the network {job.model}"
-    return None
+    return f"a worker that has the network {job.model}" if job.serving == 0 else None
 
 
 def _optional_time(time: datetime | None) -> str | None:

@@ -1,4 +1,4 @@
-"""The web page at `/`: static files under a policy that lets nothing in from elsewhere."""
+"""The web page at `/`: static files with a policy that allows nothing from other origins."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ POLICY = (
 
 
 class _Page(StaticFiles):
-    """Files of the page, each with the policy; browsers ask whether they changed."""
+    """The files of the page with the policy; browsers revalidate them."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = await super().get_response(path, scope)
@@ -25,6 +25,6 @@ class _Page(StaticFiles):
 
 
 def mount_page(app: FastAPI, folder: Path = FOLDER) -> None:
-    """Serve the page, if it is there."""
+    """Serve the page if it is installed."""
     if (folder / "index.html").is_file():
         app.mount("/", _Page(directory=folder, html=True), name="page")

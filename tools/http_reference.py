@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from api.app import create_app
-from api.docs.page import kind_of, operations
+from api.docs.page import operations, type_name
 from api.settings import ApiSettings
 from jobs.settings import JobSettings
 from nst_engine.spec.config import StyleConfig
@@ -13,11 +13,12 @@ HEAD = """# HTTP reference
 
 <!-- not run: tests/api/docs/test_curl_examples.py runs every command of this page against the application -->
 
-Made by `make reference` from the OpenAPI document, which a running service has at `/openapi.json` (for client
-generators) and, as a page like this one, at `/docs`. [The HTTP API](http-api.md) says how to use it. In the commands,
-`$NST` is the service's address, `$NST_KEY` an API key (leave the header out while there is none), `$JOB` a job's id."""
-SCHEMAS = {"NewJob": "A new job", "JobView": "A job", "Problem": "A refusal"}
-PARAMETERS = "\nAnd every one of the [parameters](presets.md#parameters), as a form field or inside `params`."
+`make reference` writes this page from the OpenAPI document. A running service has the document at `/openapi.json`, for
+client generators, and a page like this one at `/docs`. [The HTTP API](http-api.md) explains how to use it. In the
+commands, `$NST` is the service's URL, `$NST_KEY` an API key (omit the header if there is none) and `$JOB` the id of a
+job."""
+SCHEMAS = {"NewJob": "A new job", "JobView": "A job", "Problem": "An error"}
+PARAMETERS = "\nAlso each of the [parameters](presets.md#parameters), as a form field or inside `params`."
 
 
 def page() -> str:
@@ -33,10 +34,10 @@ def _lines(document: dict[str, Any]) -> Iterator[str]:
         for method, path, operation in operations(document, tag["name"]):
             yield from _operation(method, path, operation)
     for name, title in SCHEMAS.items():
-        yield f"\n## {title}\n\n| field | type | what it is |\n| --- | --- | --- |"
+        yield f"\n## {title}\n\n| field | type | description |\n| --- | --- | --- |"
         for field, schema in document["components"]["schemas"][name]["properties"].items():
             if name != "NewJob" or field not in StyleConfig.model_fields:
-                yield _row(f"`{field}`", kind_of(schema, document), schema.get("description", ""))
+                yield _row(f"`{field}`", type_name(schema, document), schema.get("description", ""))
         if name == "NewJob":
             yield PARAMETERS
 
@@ -45,10 +46,10 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> Iterator[st
     yield f"\n### {method.upper()} {path}\n\n{operation['summary']}. {operation['description']}"
     yield f"\n```bash\n{operation['x-codeSamples'][0]['source']}\n```"
     if operation.get("parameters"):
-        yield "\n| parameter | in | what it is |\n| --- | --- | --- |"
+        yield "\n| parameter | in | description |\n| --- | --- | --- |"
         for item in operation["parameters"]:
             yield _row(f"`{item['name']}`", item["in"], item.get("description", ""))
-    yield "\n| answer | what it is |\n| --- | --- |"
+    yield "\n| response | description |\n| --- | --- |"
     yield from (_row(f"`{status}`", answer["description"]) for status, answer in operation["responses"].items())
 
 

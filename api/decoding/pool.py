@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 
 from anyio import CancelScope
 
-from api.decoding.task import DecodeResult, DecodeTask
+from api.decoding.task import DecodeResult, DecodeTask, to_json
 from nst_engine.images.reading import PictureLimits
 from nst_engine.spec.errors import PictureError
 
@@ -91,7 +91,7 @@ class DecoderPool:
         async with self._borrowed_process() as process:
             assert process.stdin is not None
             assert process.stdout is not None
-            process.stdin.write(task.to_json().encode() + b"\n")
+            process.stdin.write(to_json(task).encode() + b"\n")
             line = await asyncio.wait_for(process.stdout.readline(), self._seconds + GRACE_SECONDS)
             if not line:
                 raise ConnectionResetError("the decoder process ended")

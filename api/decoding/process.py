@@ -15,7 +15,7 @@ from typing import NoReturn, TextIO
 from PIL import Image
 
 from api.decoding.png import write_png
-from api.decoding.task import DecodeResult, DecodeTask
+from api.decoding.task import DecodeResult, DecodeTask, to_json
 from nst_engine.images.reading import PictureLimits, read_picture
 from nst_engine.images.writing import WRITABLE, encode, read_metadata
 from nst_engine.spec.errors import PictureError
@@ -78,7 +78,7 @@ def _run_child(task: DecodeTask, writing: int) -> NoReturn:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(task.seconds)
         with os.fdopen(writing, "w") as pipe:
-            pipe.write(perform(task).to_json())
+            pipe.write(to_json(perform(task)))
         status = 0
     finally:
         os._exit(status)
@@ -93,7 +93,7 @@ def _load_decoders() -> None:
 def serve(tasks: TextIO, results: TextIO) -> None:
     """Do tasks until the input ends."""
     for line in tasks:
-        print(perform_in_child(DecodeTask.from_json(line)).to_json(), file=results, flush=True)
+        print(to_json(perform_in_child(DecodeTask.from_json(line))), file=results, flush=True)
 
 
 if __name__ == "__main__":

@@ -17,13 +17,8 @@ class DecodeTask:
     seconds: int
     memory_bytes: int
 
-    def to_json(self) -> str:
-        """Return the task as JSON."""
-        return json.dumps(asdict(self))
-
     @classmethod
     def from_json(cls, text: str) -> "DecodeTask":
-        """Read a task from JSON."""
         values = json.loads(text)
         return cls(**{**values, "limits": PictureLimits(**values["limits"])})
 
@@ -36,11 +31,11 @@ class DecodeResult:
     message: str = ""
     errno: int | None = None
 
-    def to_json(self) -> str:
-        """Return the result as JSON."""
-        return json.dumps(asdict(self))
-
     @classmethod
     def from_json(cls, text: str | bytes) -> "DecodeResult":
-        """Read a result from JSON."""
         return cls(**json.loads(text))
+
+
+def to_json(message: DecodeTask | DecodeResult) -> str:
+    """Return a task or result as one line of JSON."""
+    return json.dumps(asdict(message))

@@ -1,6 +1,6 @@
-"""A command for each operation, shown in the reference and run by the tests.
+"""A curl command for each operation, which the reference shows and the tests run.
 
-`$NST` is the service's address, `$NST_KEY` an API key (leave the header out while there is none), `$JOB` a job's id.
+`$NST` is the service's URL, `$NST_KEY` an API key (omit the header if there is none) and `$JOB` the id of a job.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The OpenAPI document: what FastAPI derives from the routes, and the parts that it cannot see."""
+"""The OpenAPI document: what FastAPI derives from the routes, and what it cannot know."""
 
 from typing import Any
 
@@ -10,22 +10,22 @@ from api.docs.example_job import example_job
 from api.docs.request_body import new_job_schemas, without_null
 from api.problems import Problem
 
-DESCRIPTION = """Neural style transfer as a service: send a photo and a painting, get the photo painted.
+DESCRIPTION = """Neural style transfer as a service: send a photo and a painting and get the photo in its style.
 
 Create a job with `POST /v1/jobs`, follow it with `GET /v1/jobs/{id}` or `/events`, download `/result`.
-Every refusal is a problem document (RFC 9457) with a `code` and a `request_id`.
+Every error response is a problem document (RFC 9457) with a `code` and a `request_id`.
 """
 TAGS = [
-    {"name": "jobs", "description": "Create, follow and end jobs."},
+    {"name": "jobs", "description": "Create, follow and cancel jobs."},
     {"name": "events", "description": "Server-sent events."},
-    {"name": "pictures", "description": "Results, previews and inputs; byte ranges and ETags work."},
-    {"name": "catalogue", "description": "What can be asked for."},
+    {"name": "pictures", "description": "Results, previews and inputs, with byte ranges and ETags."},
+    {"name": "catalogue", "description": "Networks, presets and built-in styles."},
     {"name": "operation", "description": "Health, metrics and workers."},
 ]
 
 
 def install(app: FastAPI) -> None:
-    """Make the app describe itself completely."""
+    """Make the app serve the complete document."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -64,7 +64,7 @@ def _add_samples(paths: dict[str, Any]) -> None:
             operation["x-codeSamples"] = [{"lang": "Shell", "source": SAMPLES[operation["operationId"]]}]
 
 
-# Where the id in an answer can be used next.
+# The operations that take the id of a new job.
 FOLLOW_UPS = (
     "get_job",
     "cancel_job",
@@ -82,7 +82,7 @@ def _add_links(paths: dict[str, Any]) -> None:
         name: {
             "operationId": name,
             "parameters": {"job_id": "$response.body#/id"},
-            "description": f"Goes on to {name}.",
+            "description": f"Use the id with {name}.",
         }
         for name in FOLLOW_UPS
     }
@@ -93,7 +93,7 @@ def _add_links(paths: dict[str, Any]) -> None:
 
 
 def _drop_nulls(paths: dict[str, Any]) -> None:
-    """A parameter that is left out is left out; `null` in a header or a query would be a word."""
+    """Remove null from optional parameters, because a header or query cannot send it."""
     for item in paths.values():
         for operation in item.values():
             for parameter in operation.get("parameters", ()):

@@ -1,4 +1,4 @@
-"""The reference at `/docs`: the OpenAPI document as one page, with nothing loaded from elsewhere and no script."""
+"""The reference at `/docs`: the OpenAPI document as one HTML page, without scripts or external resources."""
 
 from collections.abc import Iterator
 from html import escape
@@ -39,7 +39,7 @@ async def get_style_sheet() -> Response:
 
 
 def operations(document: dict[str, Any], tag: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Yield method, path and description of every operation under a tag."""
+    """Yield the method, path and description of every operation with a tag."""
     for path, item in document["paths"].items():
         for method, operation in item.items():
             if tag in operation["tags"]:
@@ -54,7 +54,7 @@ def _page(document: dict[str, Any], root: str) -> Iterator[str]:
     yield f"<link rel=stylesheet href='{escape(root)}/docs.css'></head><body><main>"
     yield f"<h1>{escape(info['title'])} {escape(info['version'])}</h1>"
     yield "".join(f"<p>{_text(part)}</p>" for part in info["description"].strip().split("\n\n"))
-    yield f"<p>The same for programs: <a href='{escape(root)}/openapi.json'>openapi.json</a></p>"
+    yield f"<p>For programs: <a href='{escape(root)}/openapi.json'>openapi.json</a></p>"
     for tag in document["tags"]:
         yield f"<h2>{escape(tag['name'])}</h2><p>{_text(tag['description'])}</p>"
         for method, path, operation in operations(document, tag["name"]):
@@ -69,28 +69,28 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> Iterator[st
     yield f"{escape(path)}</code></h3><p><strong>{escape(operation['summary'])}.</strong> "
     yield f"{_text(operation['description'])}"
     if "requestBody" in operation:
-        yield " <a href='#parameters'>Its parameters</a>."
+        yield " <a href='#parameters'>Parameters of a job</a>."
     yield f"</p><pre><code>{escape(operation['x-codeSamples'][0]['source'])}</code></pre>"
-    yield "<details><summary>Parameters and answers</summary><table>"
+    yield "<details><summary>Parameters and responses</summary><table>"
     for item in operation.get("parameters", ()):
         yield _row(item["name"], f"{item['in']}", item.get("description", ""))
-    for status, answer in operation["responses"].items():
-        yield _row(status, "answer", answer["description"])
+    for status, response in operation["responses"].items():
+        yield _row(status, "response", response["description"])
     yield "</table></details></section>"
 
 
 def _fields(properties: dict[str, Any], document: dict[str, Any]) -> Iterator[str]:
     yield "<table>"
     for name, field in properties.items():
-        yield _row(name, kind_of(field, document), field.get("description", ""))
+        yield _row(name, type_name(field, document), field.get("description", ""))
     yield "</table>"
 
 
-def kind_of(field: dict[str, Any], document: dict[str, Any]) -> str:
-    """Say in a few words what a field of an OpenAPI document may be."""
+def type_name(field: dict[str, Any], document: dict[str, Any]) -> str:
+    """Return the type of a field of an OpenAPI document, with its bounds."""
     options = [option for option in field.get("anyOf", ()) if option.get("type") != "null"]
     if len(options) == 1:
-        return f"{kind_of(options[0], document)} or null"
+        return f"{type_name(options[0], document)} or null"
     if "$ref" in field:
         field = document["components"]["schemas"][field["$ref"].rpartition("/")[2]]
     if "enum" in field:
@@ -108,6 +108,6 @@ def _row(name: str, kind: str, text: str) -> str:
 
 
 def _text(text: str) -> str:
-    """Write a text, what stands in backquotes as code."""
+    """Return text as HTML, with `backquoted` words as code."""
     parts = escape(text).split("`")
     return "".join(f"<code>{part}</code>" if index % 2 else part for index, part in enumerate(parts))

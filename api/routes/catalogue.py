@@ -1,37 +1,39 @@
-"""What can be asked for: networks, presets, built-in styles, limits."""
+"""What a job can use: networks, presets, built-in styles and limits."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import BaseModel, Field
 
+from api.builtin_styles import StyleSize
+from api.docs.request_body import INPUT_MEDIA_TYPES
 from api.downloads import Download
 from api.long_poll import MAX_WAIT_SECONDS
 from api.problems import ProblemError
-from api.responses import error_responses, if_none_match_header, range_headers, urls_for
+from api.responses import error_responses, if_none_match_header, picture_responses, range_headers, urls_for
 from api.security.auth import CallerDep, authenticate, authenticate_viewer
 from api.services import ServicesDep
 from api.submission.multipart import MAX_PARAMS_BYTES, MAX_STYLES
 from nst_engine.images.reading import PictureLimits
+from nst_engine.images.writing import WRITABLE
 from nst_engine.paintings import STYLES
 from nst_engine.spec.config import StyleConfig
 from nst_engine.spec.layers import NETWORKS
 from nst_engine.spec.presets import PRESETS
 
-PictureKind = Literal["picture", "thumbnail"]
 router = APIRouter(prefix="/v1", tags=["catalogue"])
 
 
 class ModelView(BaseModel):
-    """A network that styles can be taken with."""
+    """A network that a job can use."""
 
     name: str
     summary: str
-    layers: list[str] = Field(description="Its layers by readable name, shallow to deep.")
-    roles: dict[str, str] = Field(description="Which layer plays which role.")
-    available: bool = Field(description="A live worker has its weights.")
-    default: bool = Field(description="Used when none is named.")
+    layers: list[str] = Field(description="Names of its layers, from shallow to deep.")
+    roles: dict[str, str] = Field(description="The layer of each role.")
+    available: bool = Field(description="Whether a live worker has its weights.")
+    default: bool = Field(description="Whether it is used by default.")
 
 
 class PresetView(BaseModel):
@@ -51,11 +53,11 @@ class StyleView(BaseModel):
     title: str
     summary: str
     picture: str = Field(description="URL of the painting.")
-    thumbnail: str = Field(description="URL of a small picture of it.")
+    thumbnail: str = Field(description="URL of a small version.")
 
 
 class LimitsView(BaseModel):
-    """What a request may hold."""
+    """The limits of a request."""
 
     max_body_bytes: int
     max_file_bytes: int
@@ -76,7 +78,7 @@ class ModelsView(BaseModel):
 
 
 class PresetsView(BaseModel):
-    """The presets, and what a request may hold."""
+    """The presets and the limits of a request."""
 
     presets: list[PresetView]
     limits: LimitsView
@@ -96,7 +98,7 @@ class StylesView(BaseModel):
     dependencies=[Depends(authenticate)],
 )
 async def list_models(services: ServicesDep) -> ModelsView:
-    """Return the networks, their layers, and whether a live worker has them."""
+    """Return the networks with their layers, and whether a live worker has their weights."""
     available = await services.workers.models()
     default = services.job_settings.default_model
     return ModelsView(
@@ -123,12 +125,11 @@ async def list_models(services: ServicesDep) -> ModelsView:
 )
 async def list_presets(services: ServicesDep) -> PresetsView:
     """Return the presets with all their parameters, and the limits of a request."""
-    settings = services.settings
     presets = [
         PresetView(name=p.name, summary=p.summary, source=p.source, exactness=p.exactness, params=p.config)
         for p in PRESETS.values()
     ]
-    sides = PictureLimits()
+    sides, settings = PictureLimits(), services.settings
     limits = LimitsView(
         max_body_bytes=settings.max_body_bytes,
         max_file_bytes=settings.max_file_bytes,
@@ -138,19 +139,15 @@ async def list_presets(services: ServicesDep) -> PresetsView:
         min_side=sides.min_side,
         max_side=sides.max_side,
         max_wait_seconds=MAX_WAIT_SECONDS,
-        input_formats=INPUT_FORMATS,
-        output_formats=OUTPUT_FORMATS,
+        input_formats=INPUT_MEDIA_TYPES,
+        output_formats=list(WRITABLE),
     )
     return PresetsView(presets=presets, limits=limits)
 
 
-INPUT_FORMATS = ["image/jpeg", "image/png", "image/webp", "image/tiff", "image/avif", "image/heic"]
-OUTPUT_FORMATS = ["png", "jpeg", "webp", "tiff"]
-
-
 @router.get("/styles", operation_id="list_styles", summary="List built-in styles", responses=error_responses())
 async def list_styles(request: Request, services: ServicesDep, caller: CallerDep) -> StylesView:
-    """Return the built-in styles; send the name of one as `style_name`."""
+    """Return the built-in styles; send the name of one as `style_name` when you create a job."""
     urls = urls_for(request, services, caller)
     return StylesView(
         styles=[
@@ -166,33 +163,24 @@ async def list_styles(request: Request, services: ServicesDep, caller: CallerDep
     )
 
 
-BINARY = {"image/png": {"schema": {"type": "string", "format": "binary"}}}
-
-
 @router.get(
     "/styles/{name}/{kind}",
     operation_id="get_style_picture",
-    summary="Look at a built-in style",
+    summary="Download a built-in style",
     response_class=Response,
-    responses={
-        200: {"description": "The painting.", "content": BINARY},
-        206: {"description": "A range of it.", "content": BINARY},
-        304: {"description": "The client has it already."},
-        **error_responses(404, 416),
-    },
+    responses={**picture_responses("image/png"), **error_responses(404, 416)},
     dependencies=[Depends(authenticate_viewer), Depends(if_none_match_header), Depends(range_headers)],
 )
 async def get_style_picture(
     request: Request,
     services: ServicesDep,
     name: Annotated[str, Path(description="Name of the style.", max_length=40, examples=["waves"])],
-    kind: Annotated[PictureKind, Path(description="The whole painting, or a small one.")],
+    kind: Annotated[StyleSize, Path(description="The whole painting or a small version.")],
 ) -> Response:
-    """Return the painting of a built-in style; it is painted when first asked for."""
+    """Return the painting of a built-in style, which is painted when it is first requested."""
     if name not in STYLES:
         raise ProblemError(404, "style_unknown", "there is no such style")
-    styles = services.builtin_styles
-    path = await (styles.painting(name) if kind == "picture" else styles.thumbnail(name))
+    path = await services.builtin_styles.path(name, kind)
     data = await to_thread.run_sync(path.read_bytes)
     etag = f'"{name}-{kind}-{len(data)}"'
     download = Download(etag=etag, media_type="image/png", filename=f"{name}.png", inline=True)

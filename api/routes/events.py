@@ -1,4 +1,4 @@
-"""Server-sent events of a job: replay after Last-Event-ID, then live."""
+"""Server-sent events of a job: first those after Last-Event-ID, then live ones."""
 
 import json
 import re
@@ -37,7 +37,7 @@ async def job_to_follow(services: ServicesDep, caller: CallerDep, job_id: JobId)
 @router.get(
     "/{job_id}/events",
     operation_id="get_events",
-    summary="Listen to a job",
+    summary="Stream the events of a job",
     response_class=EventSourceResponse,
     responses={
         200: {"description": "Events `status`, `progress`, `preview`, `completed`."},
@@ -49,9 +49,9 @@ async def get_events(
     services: ServicesDep,
     caller: CallerDep,
     job: Annotated[Job, Depends(job_to_follow)],
-    last_event_id: Annotated[str | None, Header(description="Id of the last event that was seen.")] = None,
+    last_event_id: Annotated[str | None, Header(description="Id of the last event that the client received.")] = None,
 ) -> AsyncIterable[ServerSentEvent]:
-    """Send what happens to a job as it happens, ending after `completed`."""
+    """Stream the events of a job as they happen, until `completed`."""
     after = last_event_id if last_event_id and EVENT_ID.fullmatch(last_event_id) else "0"
     urls = urls_for(request, services, caller)
     yield ServerSentEvent(retry=RETRY_MILLISECONDS)

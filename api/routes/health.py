@@ -1,4 +1,4 @@
-"""Whether the service is up, ready, and how it does."""
+"""Health, readiness and metrics of the service."""
 
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Response
@@ -15,25 +15,25 @@ router = APIRouter(tags=["operation"])
 
 
 class HealthView(BaseModel):
-    """The process is up."""
+    """The answer of the health checks."""
 
     status: str = Field("ok", examples=["ok"])
 
 
-@router.get("/healthz", operation_id="get_health", summary="Is the process up?")
+@router.get("/healthz", operation_id="get_health", summary="Check that the process is up")
 async def get_health() -> HealthView:
-    """Answer as long as the process serves requests; asks nothing of others."""
+    """Answer as long as the process serves requests, without checking Redis or the storage."""
     return HealthView(status="ok")
 
 
 @router.get(
     "/readyz",
     operation_id="get_readiness",
-    summary="Can jobs be taken?",
+    summary="Check that jobs can be accepted",
     responses={503: error_responses()[503]},
 )
 async def get_readiness(services: ServicesDep) -> HealthView:
-    """Ask the job store and the storage; 503 names what is down."""
+    """Check the job store and the storage; a 503 names what is down."""
     down = []
     if services.draining:
         down.append("draining")
@@ -62,7 +62,7 @@ async def get_readiness(services: ServicesDep) -> HealthView:
     },
 )
 async def get_metrics(services: ServicesDep) -> Response:
-    """Return counts of requests, jobs and workers, for operators."""
+    """Return metrics of requests, jobs and workers, for operators."""
     stats, workers = await services.store.stats(), await services.workers.live()
     services.metrics.listeners.set(services.event_hub.listeners)
     return Response(services.metrics.page(stats, workers), media_type=MEDIA_TYPE)

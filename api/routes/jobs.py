@@ -36,7 +36,7 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
     response_model=JobView,
     responses={
         200: {"model": JobView, "description": "`Prefer: wait` was given and the job has ended."},
-        202: {"description": "The job is queued; look at `Location`."},
+        202: {"description": "The job is queued; `Location` is its URL."},
         **error_responses(400, 408, 409, 413, 415, 429, 507),
     },
     openapi_extra=CREATE_BODY,
@@ -47,11 +47,13 @@ async def create_job(
     caller: CallerDep,
     idempotency_key: Annotated[
         str | None,
-        Header(description="The same key and request give the same job again, for 24 h.", max_length=255),
+        Header(description="For 24 hours, the same key and request return the same job.", max_length=255),
     ] = None,
-    prefer: Annotated[str | None, Header(description="`wait=N`: answer when the job has ended, ≤ 60 s.")] = None,
+    prefer: Annotated[
+        str | None, Header(description="`wait=N`: answer when the job has ended or after N seconds, at most 60.")
+    ] = None,
 ) -> Response:
-    """Send a photo, one or more style pictures (or the name of a built-in style) and parameters."""
+    """Create a job from a photo, style pictures or the name of a built-in style, and parameters."""
     await services.rate_limits.count_create(caller.owner)
     check_key(idempotency_key)
     job = await _create(request, services, caller, idempotency_key)
@@ -80,7 +82,7 @@ async def _create(request: Request, services: Services, caller: Caller, key: str
 @router.get(
     "",
     operation_id="list_jobs",
-    summary="List own jobs",
+    summary="List your jobs",
     response_model=JobPageView,
     responses=error_responses(),
 )
@@ -88,13 +90,13 @@ async def list_jobs(
     request: Request,
     services: ServicesDep,
     caller: CallerDep,
-    status: Annotated[Status | None, Query(description="Only jobs in this state.")] = None,
+    status: Annotated[Status | None, Query(description="Only jobs with this status.")] = None,
     cursor: Annotated[
-        str | None, Query(description="`next_cursor` of the page before.", pattern=f"^{ID}$", max_length=64)
+        str | None, Query(description="`next_cursor` of the previous page.", pattern=f"^{ID}$", max_length=64)
     ] = None,
-    limit: Annotated[int, Query(description="Most jobs of a page.", ge=1, le=100)] = 20,
+    limit: Annotated[int, Query(description="Maximum number of jobs on a page.", ge=1, le=100)] = 20,
 ) -> Response:
-    """Return own jobs, newest first."""
+    """Return your jobs, newest first."""
     page = await services.store.list(caller.owner, status=status, cursor=cursor, limit=limit)
     urls = urls_for(request, services, caller)
     jobs = [job_view(job, urls) for job in page.jobs]
@@ -102,7 +104,7 @@ async def list_jobs(
 
 
 async def get_job(request: Request, services: ServicesDep, caller: CallerDep, job_id: JobId) -> Response:
-    """Return the state of a job; cheap enough to be asked every second."""
+    """Return the state of a job; clients may poll it every second."""
     job = await services.store.get(job_id, caller.owner)
     return job_response(request, services, caller, job)
 
@@ -112,10 +114,10 @@ router.add_api_route(
     get_job,
     methods=["GET"],
     operation_id="get_job",
-    summary="Look at a job",
+    summary="Get a job",
     response_model=JobView,
     responses={
-        304: {"description": "Nothing has changed since the ETag in If-None-Match."},
+        304: {"description": "The job has not changed since the ETag in If-None-Match."},
         **error_responses(404, 409),
     },
     dependencies=[Depends(if_none_match_header)],
@@ -143,7 +145,7 @@ async def cancel_job(request: Request, services: ServicesDep, caller: CallerDep,
 @router.post(
     "/{job_id}/retry",
     operation_id="retry_job",
-    summary="Run a job again",
+    summary="Retry a job",
     status_code=202,
     response_model=JobView,
     responses={
@@ -152,13 +154,13 @@ async def cancel_job(request: Request, services: ServicesDep, caller: CallerDep,
     },
 )
 async def retry_job(request: Request, services: ServicesDep, caller: CallerDep, job_id: JobId) -> Response:
-    """Create a new job with the inputs and parameters of one that has ended, while its pictures are kept."""
+    """Create a new job with the inputs and parameters of one that has ended, unless its pictures have been removed."""
     await services.rate_limits.count_create(caller.owner)
     job = await services.store.get(job_id, caller.owner)
     if not job.status.is_terminal:
         raise ProblemError(409, "wrong_state", f"a job that is {job.status} cannot be retried")
     if job.expired:
-        raise ProblemError(410, "inputs_gone", "the pictures of this job are no longer kept")
+        raise ProblemError(410, "inputs_gone", "the pictures of this job have been removed")
     retry = await services.job_creator.retry(job, caller, request_id=request.scope["nst.request_id"])
     return job_response(request, services, caller, retry, 202)
 
@@ -169,10 +171,10 @@ async def retry_job(request: Request, services: ServicesDep, caller: CallerDep, 
     summary="Delete a job",
     status_code=204,
     response_class=Response,
-    responses={204: {"description": "The job and its pictures are gone."}, **error_responses(404)},
+    responses={204: {"description": "The job and its pictures have been deleted."}, **error_responses(404)},
 )
 async def delete_job(services: ServicesDep, caller: CallerDep, job_id: JobId) -> Response:
-    """Cancel the job if needed, then remove its record and pictures."""
+    """Cancel the job if it has not ended, then delete its record and pictures."""
     await services.store.delete(job_id, caller.owner)
     await to_thread.run_sync(services.blobs.delete_all, job_id)
     return Response(status_code=204)

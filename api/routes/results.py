@@ -3,7 +3,7 @@
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -11,7 +11,7 @@ from fastapi import Path as PathParameter
 
 from api.downloads import FORMAT_BY_MEDIA_TYPE, Download, negotiate_format
 from api.problems import ProblemError
-from api.responses import error_responses, if_none_match_header, range_headers
+from api.responses import error_responses, if_none_match_header, picture_responses, range_headers
 from api.routes.jobs import JobId
 from api.security.auth import ViewerDep
 from api.services import Services, ServicesDep
@@ -26,19 +26,9 @@ router = APIRouter(
 
 Format = Annotated[
     Literal["png", "jpeg", "webp", "tiff"] | None,
-    Query(alias="format", description="Format; by default `Accept` decides, and else the stored format is sent."),
+    Query(alias="format", description="Format; without it `Accept` decides, and otherwise the stored format is sent."),
 ]
-BINARY = {"schema": {"type": "string", "format": "binary"}}
-
-
-def _picture_responses(*media_types: str) -> dict[int | str, dict[str, Any]]:
-    content = dict.fromkeys(media_types, BINARY)
-    return {
-        200: {"description": "The picture.", "content": content},
-        206: {"description": "The requested range of the file.", "content": content},
-        304: {"description": "The client has the picture already."},
-        **error_responses(404, 406, 409, 410, 416),
-    }
+ERRORS = error_responses(404, 406, 409, 410, 416)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +46,7 @@ class _StoredPicture:
     operation_id="get_result",
     summary="Download the result",
     response_class=Response,
-    responses=_picture_responses(*FORMAT_BY_MEDIA_TYPE),
+    responses={**picture_responses(*FORMAT_BY_MEDIA_TYPE), **ERRORS},
 )
 async def get_result(
     request: Request, services: ServicesDep, caller: ViewerDep, job_id: JobId, wanted: Format = None
@@ -71,7 +61,7 @@ async def get_result(
     operation_id="get_preview",
     summary="Download the preview",
     response_class=Response,
-    responses=_picture_responses(*FORMAT_BY_MEDIA_TYPE),
+    responses={**picture_responses(*FORMAT_BY_MEDIA_TYPE), **ERRORS},
 )
 async def get_preview(
     request: Request, services: ServicesDep, caller: ViewerDep, job_id: JobId, wanted: Format = None
@@ -97,7 +87,7 @@ async def get_preview(
     operation_id="get_timelapse",
     summary="Download the time-lapse",
     response_class=Response,
-    responses=_picture_responses("image/webp"),
+    responses={**picture_responses("image/webp"), **ERRORS},
 )
 async def get_timelapse(request: Request, services: ServicesDep, caller: ViewerDep, job_id: JobId) -> Response:
     """Return an animated WebP of the run, if the job was created with `timelapse`."""
@@ -112,7 +102,7 @@ async def get_timelapse(request: Request, services: ServicesDep, caller: ViewerD
     operation_id="get_content",
     summary="Download the photo of a job",
     response_class=Response,
-    responses=_picture_responses("image/png"),
+    responses={**picture_responses("image/png"), **ERRORS},
 )
 async def get_content(request: Request, services: ServicesDep, caller: ViewerDep, job_id: JobId) -> Response:
     """Return the photo as it was decoded: upright, sRGB, without metadata."""
@@ -125,7 +115,7 @@ async def get_content(request: Request, services: ServicesDep, caller: ViewerDep
     operation_id="get_style",
     summary="Download a style picture of a job",
     response_class=Response,
-    responses=_picture_responses("image/png"),
+    responses={**picture_responses("image/png"), **ERRORS},
 )
 async def get_style(
     request: Request,

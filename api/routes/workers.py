@@ -1,9 +1,9 @@
 """Workers, for operators."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.responses import error_responses
 from api.security.auth import require_operator
@@ -15,14 +15,16 @@ router = APIRouter(prefix="/v1/workers", tags=["operation"])
 class WorkerView(BaseModel):
     """A live worker."""
 
+    model_config = ConfigDict(from_attributes=True)
+
     id: str
     host: str
     device: str
     models: list[str] = Field(description="Networks whose weights it has.")
     priorities: list[str]
-    state: str = Field(description="idle, busy, waiting or draining.")
-    job: str | None = Field(description="Job it works on.")
-    speed: dict[str, float] = Field(description="Iterations per second by network, as measured.")
+    state: str = Field(description="idle, busy or waiting.")
+    job: str | None = Field(description="Job that it is running.")
+    speed: dict[str, float] = Field(description="Measured iterations per second by network.")
     memory_bytes: int | None
     version: str
     started_at: datetime
@@ -43,23 +45,5 @@ class WorkersView(BaseModel):
     dependencies=[Depends(require_operator)],
 )
 async def list_workers(services: ServicesDep) -> WorkersView:
-    """Return the live workers with device, networks, speed and current job."""
-    return WorkersView(
-        workers=[
-            WorkerView(
-                id=worker.id,
-                host=worker.host,
-                device=worker.device,
-                models=list(worker.models),
-                priorities=[priority.value for priority in worker.priorities],
-                state=worker.state,
-                job=worker.job,
-                speed=dict(worker.speed),
-                memory_bytes=worker.memory_bytes,
-                version=worker.version,
-                started_at=datetime.fromtimestamp(worker.started_at, UTC),
-                seen_at=datetime.fromtimestamp(worker.seen_at, UTC),
-            )
-            for worker in await services.workers.live()
-        ]
-    )
+    """Return the live workers with their devices, networks, speeds and current jobs."""
+    return WorkersView(workers=[WorkerView.model_validate(worker) for worker in await services.workers.live()])

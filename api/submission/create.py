@@ -129,7 +129,7 @@ class JobCreator:
             png.unlink(missing_ok=True)
 
     async def _store_builtin_style(self, style_name: str, job_id: str) -> list[BlobRef]:
-        path = await self._builtin_styles.painting(style_name)
+        path = await self._builtin_styles.path(style_name)
         return [await to_thread.run_sync(self._put, blob_name(job_id, "style-0"), path)]
 
     def _put(self, name: str, path: Path) -> BlobRef:
