@@ -1,4 +1,4 @@
-"""A client of the nst service: `from nst_client import Client`. It needs httpx and nothing else of nst."""
+"""A client of an nst service, `from nst_client import Client`; it depends only on httpx."""
 
 from nst_client.asynchronous import AsyncClient
 from nst_client.errors import (
@@ -10,9 +10,9 @@ from nst_client.errors import (
     WebhookError,
 )
 from nst_client.events import Event
-from nst_client.job import Job, Page, Progress, Result
+from nst_client.job import Job, Page, Painted, Progress, Result
 from nst_client.retries import Retries
-from nst_client.synchronous import Client, Painted
+from nst_client.synchronous import Client
 from nst_client.webhooks import verify_webhook
 
 __all__ = [

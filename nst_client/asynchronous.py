@@ -1,30 +1,31 @@
-"""The client for programs that do other things meanwhile (asyncio)."""
+"""The asynchronous client (asyncio)."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import httpx
 
 from nst_client import calls
 from nst_client.calls import Call, Picture
-from nst_client.errors import JobEndedError, NotReachableError, WaitedTooLongError
+from nst_client.errors import JobEndedError, ServiceError, WaitedTooLongError
 from nst_client.events import Event, EventParser
-from nst_client.job import Job, Page
-from nst_client.retries import AGAIN, Retries
-from nst_client.synchronous import LOCAL, LOOK_SECONDS, Painted
+from nst_client.job import Job, Painted
+from nst_client.retries import Attempts, Retries
+from nst_client.synchronous import DEFAULT_SERVER, POLL_SECONDS
+
+T = TypeVar("T")
 
 
 class AsyncClient:
-    """Talk to a service, by the same methods as Client, to be awaited."""
+    """A connection to a service, with the methods of Client as coroutines."""
 
     def __init__(
         self,
-        server: str = LOCAL,
+        server: str = DEFAULT_SERVER,
         *,
         key: str | None = None,
         timeout: float = 60.0,
@@ -32,14 +33,7 @@ class AsyncClient:
         transport: httpx.AsyncBaseTransport | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._http = httpx.AsyncClient(
-            base_url=server,
-            headers=calls.headers(key),
-            timeout=timeout,
-            transport=transport,
-            follow_redirects=False,
-            trust_env=not calls.is_local(server),
-        )
+        self._http = httpx.AsyncClient(**calls.client_options(server, key, timeout), transport=transport)
         self._retries, self._sleep = retries or Retries(), sleep
 
     async def __aenter__(self) -> Self:
@@ -63,7 +57,10 @@ class AsyncClient:
         timeout: float | None = None,
         **parameters: Any,
     ) -> Painted:
-        """Paint `content` in the manner of `style` and wait for the picture; raises JobEndedError if there is none."""
+        """Submit a job and return its result.
+
+        Raises JobEndedError if the job does not succeed, and WaitedTooLongError after `timeout` seconds.
+        """
         job = await self.submit(content, style, style_name=style_name, **parameters)
         job = await self.wait(job.id, timeout=timeout)
         if job.status != "succeeded":
@@ -79,20 +76,18 @@ class AsyncClient:
         masks: Sequence[Picture] = (),
         **parameters: Any,
     ) -> Job:
-        """Create a job and return it, queued; files go by path or as bytes, parameters by the service's names."""
-        styles = [style] if isinstance(style, bytes | str | Path) else style
-        call = calls.create(content, styles, style_name=style_name, masks=masks, parameters=parameters)
-        return Job.of((await self._ask(call)).json())
+        """Create a job; `style_name` is a built-in style, and the parameters are those of the HTTP API."""
+        return await self._send(calls.submit(content, style, style_name=style_name, masks=masks, parameters=parameters))
 
     async def get(self, job_id: str) -> Job:
-        """Look at a job."""
-        return Job.of((await self._ask(calls.look(job_id))).json())
+        """Return a job."""
+        return await self._send(calls.get(job_id))
 
     async def jobs(self, *, status: str | None = None, limit: int = 50) -> AsyncIterator[Job]:
-        """Yield own jobs, newest first, page by page of `limit`."""
+        """Yield all jobs of this key, newest first; each request asks for `limit` of them."""
         cursor = None
         while True:
-            page = Page.of((await self._ask(calls.jobs(status=status, cursor=cursor, limit=limit))).json())
+            page = await self._send(calls.jobs(status=status, cursor=cursor, limit=limit))
             for job in page.jobs:
                 yield job
             if (cursor := page.next_cursor) is None:
@@ -104,73 +99,63 @@ class AsyncClient:
         while not (job := await self.get(job_id)).has_ended:
             if timeout is not None and waited >= timeout:
                 raise WaitedTooLongError(job, timeout)
-            await self._sleep(LOOK_SECONDS)
-            waited += LOOK_SECONDS
+            await self._sleep(POLL_SECONDS)
+            waited += POLL_SECONDS
         return job
 
     async def cancel(self, job_id: str) -> Job:
-        """Ask a job to stop."""
-        return Job.of((await self._ask(calls.act(job_id, "cancel"))).json())
+        """Cancel a job; a running one stops after its current iteration."""
+        return await self._send(calls.cancel(job_id))
 
     async def retry(self, job_id: str) -> Job:
-        """Make a new job of an ended one's pictures and parameters."""
-        return Job.of((await self._ask(calls.act(job_id, "retry"))).json())
+        """Create a job with the images and parameters of one that has ended."""
+        return await self._send(calls.retry(job_id))
 
     async def delete(self, job_id: str) -> None:
-        """Remove a job and its pictures."""
-        await self._ask(calls.delete(job_id))
+        """Delete a job and its images."""
+        await self._send(calls.delete(job_id))
 
     async def result(self, job_id: str, form: str | None = None) -> bytes:
-        """Return the picture's file, as it is or as png, jpeg, webp or tiff."""
-        return (await self._ask(calls.picture(job_id, "result", form))).content
+        """Return the image file of the result, converted to png, jpeg, webp or tiff if `form` is given."""
+        return await self._send(calls.image(job_id, "result", form))
 
     async def preview(self, job_id: str) -> bytes:
-        """Return the picture as far as it has come."""
-        return (await self._ask(calls.picture(job_id, "preview"))).content
+        """Return the latest preview of a running job."""
+        return await self._send(calls.image(job_id, "preview"))
 
     async def timelapse(self, job_id: str) -> bytes:
-        """Return the animated WebP of a job that was created with timelapse=True."""
-        return (await self._ask(calls.picture(job_id, "timelapse"))).content
+        """Return the animated WebP of a job that was submitted with `timelapse=True`."""
+        return await self._send(calls.image(job_id, "timelapse"))
 
     async def events(self, job_id: str) -> AsyncIterator[Event]:
-        """Yield what happens to a job until it is completed; a stream that breaks is taken up where it was."""
-        parser, failures = EventParser(), 0
+        """Yield the events of a job until it has completed; resumes the stream if the connection is lost."""
+        parser, attempts = EventParser(), Attempts(self._retries, self._http.base_url)
         while True:
-            headers = {"Accept": "text/event-stream", "Last-Event-ID": parser.last_id or "0"}
-            error: httpx.TransportError | None = None
+            lost: httpx.TransportError | None = None
             try:
-                async with self._http.stream("GET", f"/v1/jobs/{job_id}/events", headers=headers) as answer:
-                    if answer.is_error:
-                        await answer.aread()
-                        raise calls.refusal(answer)
-                    async for line in answer.aiter_lines():
+                async with self._http.stream("GET", f"/v1/jobs/{job_id}/events", headers=parser.headers) as response:
+                    if response.is_error:
+                        await response.aread()
+                        raise ServiceError.from_response(response)
+                    async for line in response.aiter_lines():
                         if event := parser.feed(line):
-                            failures = 0
+                            attempts.reset()
                             yield event
                             if event.type == "completed":
                                 return
-            except httpx.TransportError as problem:
-                error = problem
-            failures += 1
-            await self._rest(self._retries.pause(failures), error)
-
-    async def _ask(self, call: Call) -> httpx.Response:
-        attempt = 0
-        while True:
-            attempt += 1
-            try:
-                answer = await self._http.send(call.sent_by(self._http))
             except httpx.TransportError as error:
-                await self._rest(self._retries.pause(attempt), error)
-                continue
-            if not answer.is_error:
-                return answer
-            pause = self._retries.pause(attempt, answer.headers.get("Retry-After"))
-            if answer.status_code not in AGAIN or pause is None:
-                raise calls.refusal(answer)
-            await self._sleep(pause)
+                lost = error
+            await self._sleep(attempts.no_response(lost))
 
-    async def _rest(self, pause: float | None, error: httpx.TransportError | None) -> None:
-        if pause is None:
-            raise NotReachableError(f"{self._http.base_url} does not answer: {error or 'the stream ended'}") from error
-        await self._sleep(pause)
+    async def _send(self, call: Call[T]) -> T:
+        attempts = Attempts(self._retries, self._http.base_url)
+        while True:
+            try:
+                response = await self._http.send(call.build(self._http))
+            except httpx.TransportError as error:
+                pause = attempts.no_response(error)
+            else:
+                if response.is_success:
+                    return call.read(response)
+                pause = attempts.error_response(response)
+            await self._sleep(pause)

@@ -1,117 +1,124 @@
-"""What is asked of the service, and how its answers are read; nothing here sends anything."""
+"""Requests to the service and how to read their responses; nothing here sends them."""
 
 from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import httpx
 
 from nst_client.errors import ServiceError
+from nst_client.job import Job, Page
 
-Picture = bytes | str | Path  # the file's bytes, or where it is
+Picture = bytes | str | Path  # the bytes of an image file, or its path
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Call:
-    """One request; every one of them may be sent twice without harm."""
+class Call(Generic[T]):
+    """One request, with the options of httpx; all of them are safe to send twice. `read` converts the response."""
 
     method: str
     path: str
-    query: Mapping[str, str] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
-    form: Mapping[str, str] = field(default_factory=dict)
-    files: Sequence[tuple[str, tuple[str, bytes]]] = ()
+    read: Callable[[httpx.Response], T]
+    options: Mapping[str, Any] = field(default_factory=dict)
 
-    def sent_by(self, client: httpx.Client | httpx.AsyncClient) -> httpx.Request:
+    def build(self, client: httpx.Client | httpx.AsyncClient) -> httpx.Request:
         """Build the request."""
-        return client.build_request(
-            self.method,
-            self.path,
-            params=dict(self.query) or None,
-            headers=dict(self.headers),
-            data=dict(self.form) or None,
-            files=list(self.files) or None,
-        )
+        return client.build_request(self.method, self.path, **self.options)
 
 
-def create(
+def client_options(server: str, key: str | None, timeout: float) -> dict[str, Any]:
+    """Return the options of an httpx client; proxies from the environment do not apply to this machine."""
+    return {
+        "base_url": server,
+        "headers": {"Authorization": f"Bearer {key}"} if key else {},
+        "timeout": timeout,
+        "follow_redirects": False,
+        "trust_env": httpx.URL(server).host not in ("127.0.0.1", "::1", "localhost"),
+    }
+
+
+def submit(
     content: Picture,
-    styles: Sequence[Picture],
+    style: Picture | Sequence[Picture],
     *,
-    style_name: str | None = None,
-    masks: Sequence[Picture] = (),
-    parameters: Mapping[str, Any] | None = None,
-) -> Call:
-    """Ask for a job; its key makes a repeated request the same job."""
-    form = {name: _written(value) for name, value in (parameters or {}).items() if value is not None}
+    style_name: str | None,
+    masks: Sequence[Picture],
+    parameters: Mapping[str, Any],
+) -> Call[Job]:
+    """Create a job; thanks to the idempotency key, a repeated request does not create another one."""
+    styles = [style] if isinstance(style, bytes | str | Path) else style
+    form = {name: _format(value) for name, value in parameters.items() if value is not None}
     if style_name is not None:
         form["style_name"] = style_name
-    pictures = [("content", content), *(("style", style) for style in styles), *(("mask", mask) for mask in masks)]
+    pictures = [("content", content), *(("style", item) for item in styles), *(("mask", mask) for mask in masks)]
+    files = [(part, (part, _read_bytes(picture))) for part, picture in pictures]
+    options = {"headers": _idempotency_key(), "data": form, "files": files}
+    return Call(method="POST", path="/v1/jobs", read=_read_job, options=options)
+
+
+def get(job_id: str) -> Call[Job]:
+    """Get a job."""
+    return Call(method="GET", path=f"/v1/jobs/{job_id}", read=_read_job)
+
+
+def jobs(*, status: str | None, cursor: str | None, limit: int) -> Call[Page]:
+    """List one page of jobs."""
+    query = {"status": status, "limit": str(limit), "cursor": cursor}
+    options = {"params": {name: value for name, value in query.items() if value}}
     return Call(
-        method="POST",
-        path="/v1/jobs",
-        headers={"Idempotency-Key": uuid.uuid4().hex},
-        form=form,
-        files=[(part, (part, _bytes(picture))) for part, picture in pictures],
+        method="GET", path="/v1/jobs", read=lambda response: Page.from_json(_read_json(response)), options=options
     )
 
 
-def look(job_id: str) -> Call:
-    """Ask how a job is."""
-    return Call(method="GET", path=f"/v1/jobs/{job_id}")
+def cancel(job_id: str) -> Call[Job]:
+    """Cancel a job."""
+    return Call(method="POST", path=f"/v1/jobs/{job_id}/cancel", read=_read_job)
 
 
-def jobs(*, status: str | None, cursor: str | None, limit: int) -> Call:
-    """Ask for a page of own jobs."""
-    query = {"status": status, "cursor": cursor, "limit": str(limit)}
-    return Call(method="GET", path="/v1/jobs", query={name: value for name, value in query.items() if value})
+def retry(job_id: str) -> Call[Job]:
+    """Create a job with the images and parameters of another one."""
+    options = {"headers": _idempotency_key()}
+    return Call(method="POST", path=f"/v1/jobs/{job_id}/retry", read=_read_job, options=options)
 
 
-def act(job_id: str, what: str) -> Call:
-    """Ask that a job be canceled (`cancel`) or repeated (`retry`)."""
-    headers = {"Idempotency-Key": uuid.uuid4().hex} if what == "retry" else {}
-    return Call(method="POST", path=f"/v1/jobs/{job_id}/{what}", headers=headers)
+def delete(job_id: str) -> Call[None]:
+    """Delete a job and its images."""
+    return Call(method="DELETE", path=f"/v1/jobs/{job_id}", read=lambda _: None)
 
 
-def delete(job_id: str) -> Call:
-    """Ask that a job and its pictures be removed."""
-    return Call(method="DELETE", path=f"/v1/jobs/{job_id}")
+def image(job_id: str, name: str, form: str | None = None) -> Call[bytes]:
+    """Download `result`, `preview` or `timelapse`, in the format `form`."""
+    options = {"params": {"format": form}} if form else {}
+    return Call(method="GET", path=f"/v1/jobs/{job_id}/{name}", read=lambda response: response.content, options=options)
 
 
-def picture(job_id: str, what: str, form: str | None = None) -> Call:
-    """Ask for `result`, `preview` or `timelapse`."""
-    return Call(method="GET", path=f"/v1/jobs/{job_id}/{what}", query={"format": form} if form else {})
+def _read_job(response: httpx.Response) -> Job:
+    return Job.from_json(_read_json(response))
 
 
-def is_local(server: str) -> bool:
-    """Tell whether a service is on this machine, where the environment's proxies have no business."""
-    return httpx.URL(server).host in ("127.0.0.1", "::1", "localhost")
-
-
-def refusal(answer: httpx.Response) -> ServiceError:
-    """Read why the service refused."""
+def _read_json(response: httpx.Response) -> Any:
     try:
-        problem = answer.json()
+        return response.json()
     except ValueError:
-        problem = {}
-    return ServiceError(answer.status_code, problem if isinstance(problem, dict) else {})
+        message = f"the response of {response.url} is not JSON: is this the URL of an nst service?"
+        raise ServiceError(response.status_code, {"detail": message}) from None
 
 
-def headers(key: str | None) -> dict[str, str]:
-    """Return what every request carries."""
-    return {"Authorization": f"Bearer {key}"} if key else {}
+def _idempotency_key() -> dict[str, str]:
+    return {"Idempotency-Key": uuid.uuid4().hex}
 
 
-def _bytes(picture: Picture) -> bytes:
+def _read_bytes(picture: Picture) -> bytes:
     return picture if isinstance(picture, bytes) else Path(picture).read_bytes()
 
 
-def _written(value: object) -> str:
+def _format(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Mapping):

@@ -1,11 +1,11 @@
-"""What can go wrong between a program and the service.
+"""Errors of the client.
 
 ClientError
-    NotReachableError    no answer, after every retry
-    ServiceError         the service refused; `.status`, `.code`, `.errors`, `.request_id`
+    NotReachableError    the service did not respond, after all retries
+    ServiceError         the service refused the request; `.status`, `.code`, `.errors`, `.request_id`
     JobEndedError        the job failed or was canceled; `.job`
-    WaitedTooLongError   the job had not ended in time; `.job`
-    WebhookError         a webhook that did not come from the service, or too late
+    WaitedTooLongError   the job did not end in time; `.job`
+    WebhookError         the webhook is not from the service, or too old
 """
 
 from __future__ import annotations
@@ -14,19 +14,21 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import httpx
+
     from nst_client.job import Job
 
 
 class ClientError(Exception):
-    """Carry a message for people."""
+    """Base class of all errors; its text is a message for people."""
 
 
 class NotReachableError(ClientError):
-    """There is no answer."""
+    """The service did not respond, after all retries."""
 
 
 class ServiceError(ClientError):
-    """The service refused a request; `errors` maps pointers to what is wrong there."""
+    """The service refused a request; `errors` maps JSON pointers to what is wrong there."""
 
     def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
         self.status = status
@@ -34,12 +36,21 @@ class ServiceError(ClientError):
         self.detail = str(problem.get("detail") or problem.get("title") or f"status {status}")
         self.request_id = str(problem.get("request_id", ""))
         self.errors = {str(item.get("pointer")): str(item.get("detail")) for item in problem.get("errors") or ()}
-        told = "; ".join(f"{pointer.removeprefix('#/')}: {detail}" for pointer, detail in self.errors.items())
-        super().__init__(told or self.detail)
+        details = "; ".join(f"{pointer.removeprefix('#/')}: {detail}" for pointer, detail in self.errors.items())
+        super().__init__(details or self.detail)
+
+    @classmethod
+    def from_response(cls, response: httpx.Response) -> ServiceError:
+        """Read the problem document (RFC 9457) of a response, if it has one."""
+        try:
+            problem = response.json()
+        except ValueError:
+            problem = {}
+        return cls(response.status_code, problem if isinstance(problem, dict) else {})
 
 
 class JobEndedError(ClientError):
-    """The job ended without a picture."""
+    """The job ended without a result."""
 
     def __init__(self, job: Job) -> None:
         super().__init__(f"the job {job.status}: {job.error_message}" if job.error_message else f"the job {job.status}")
@@ -47,7 +58,7 @@ class JobEndedError(ClientError):
 
 
 class WaitedTooLongError(ClientError):
-    """The job goes on, but nobody waits for it any more."""
+    """The job did not end within the timeout; it continues."""
 
     def __init__(self, job: Job, seconds: float) -> None:
         super().__init__(f"the job is {job.status} after {seconds:g} s")
@@ -55,4 +66,4 @@ class WaitedTooLongError(ClientError):
 
 
 class WebhookError(ClientError):
-    """Not to be believed."""
+    """The webhook is not from the service, or it is too old."""

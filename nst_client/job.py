@@ -1,9 +1,10 @@
-"""Jobs as the service describes them; what this release does not know is passed over, and kept in `raw`."""
+"""Jobs as the service reports them. Fields that this version does not know stay in `raw`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 ENDED = frozenset({"succeeded", "failed", "canceled"})
@@ -11,7 +12,7 @@ ENDED = frozenset({"succeeded", "failed", "canceled"})
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """How far a run has come."""
+    """The progress of a run."""
 
     iteration: int
     total: int
@@ -19,19 +20,19 @@ class Progress:
     eta_seconds: float | None
 
     @classmethod
-    def of(cls, told: Mapping[str, Any]) -> Progress:
-        """Read what the service tells."""
+    def from_json(cls, data: Mapping[str, Any]) -> Progress:
+        """Read the service's JSON."""
         return cls(
-            iteration=int(told.get("iteration") or 0),
-            total=int(told.get("total") or 0),
-            loss=told.get("loss"),
-            eta_seconds=told.get("eta_seconds"),
+            iteration=int(data.get("iteration") or 0),
+            total=int(data.get("total") or 0),
+            loss=data.get("loss"),
+            eta_seconds=data.get("eta_seconds"),
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """The finished picture, without its pixels."""
+    """The result image, without its pixels."""
 
     width: int
     height: int
@@ -44,7 +45,7 @@ class Result:
 class Job:
     """A job; `status` is queued, running, succeeded, failed or canceled.
 
-    `waiting_for` says what a queued job lacks beside its turn, for people.
+    `waiting_for` explains what a queued job waits for besides its turn. `raw` is the service's JSON.
     """
 
     id: str
@@ -60,35 +61,47 @@ class Job:
 
     @property
     def has_ended(self) -> bool:
-        """Tell whether nothing more will happen to it."""
+        """Tell whether the job has succeeded, failed or been canceled."""
         return self.status in ENDED
 
     @classmethod
-    def of(cls, told: Mapping[str, Any]) -> Job:
-        """Read what the service tells."""
-        progress, result, error = told.get("progress"), told.get("result"), told.get("error") or {}
+    def from_json(cls, data: Mapping[str, Any]) -> Job:
+        """Read the service's JSON."""
+        progress, result, error = data.get("progress"), data.get("result"), data.get("error") or {}
         return cls(
-            id=str(told["id"]),
-            status=str(told["status"]),
-            progress=Progress.of(progress) if progress else None,
-            queue_position=told.get("queue_position"),
-            waiting_for=told.get("waiting_for"),
-            result=Result(**{name: result[name] for name in Result.__dataclass_fields__}) if result else None,
+            id=str(data["id"]),
+            status=str(data["status"]),
+            progress=Progress.from_json(progress) if progress else None,
+            queue_position=data.get("queue_position"),
+            waiting_for=data.get("waiting_for"),
+            result=Result(**{item.name: result[item.name] for item in fields(Result)}) if result else None,
             error_code=error.get("code"),
             error_message=error.get("message"),
-            params=told.get("params") or {},
-            raw=told,
+            params=data.get("params") or {},
+            raw=data,
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """Some of the jobs, newest first, and the cursor of the next page."""
+    """One page of jobs, newest first, and the cursor of the next page."""
 
     jobs: tuple[Job, ...]
     next_cursor: str | None
 
     @classmethod
-    def of(cls, told: Mapping[str, Any]) -> Page:
-        """Read what the service tells."""
-        return cls(jobs=tuple(Job.of(job) for job in told["jobs"]), next_cursor=told.get("next_cursor"))
+    def from_json(cls, data: Mapping[str, Any]) -> Page:
+        """Read the service's JSON."""
+        return cls(jobs=tuple(Job.from_json(job) for job in data["jobs"]), next_cursor=data.get("next_cursor"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Painted:
+    """A result: the bytes of the image file, and the job that made it."""
+
+    data: bytes
+    job: Job
+
+    def save(self, path: str | Path) -> None:
+        """Write the image file."""
+        Path(path).write_bytes(self.data)

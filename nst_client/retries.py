@@ -1,4 +1,4 @@
-"""When to try again, and after how long."""
+"""When to send a request again, and after which pause."""
 
 from __future__ import annotations
 
@@ -6,12 +6,20 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-AGAIN = frozenset({429, 502, 503, 504, 507})
+import httpx
+
+from nst_client.errors import NotReachableError, ServiceError
+
+RETRIED_STATUSES = frozenset({429, 502, 503, 504, 507})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Retries:
-    """Doubling pauses with some chance in them; what the service asks for goes before."""
+    """How often to send a request, and the pauses in between.
+
+    Pauses double from `first_seconds` to `longest_seconds`, with jitter from `chance`. If the service names a pause in
+    `Retry-After`, that one counts.
+    """
 
     attempts: int = 5
     first_seconds: float = 0.5
@@ -19,10 +27,39 @@ class Retries:
     chance: Callable[[], float] = random.random
 
     def pause(self, attempt: int, retry_after: str | None = None) -> float | None:
-        """Return the pause after the attempt of this number, from 1; None when it was the last."""
+        """Return the pause in seconds after an attempt, counted from 1; None after the last one."""
         if attempt >= self.attempts:
             return None
         if retry_after and retry_after.isdigit():
             return float(retry_after)
-        whole = min(self.first_seconds * 2 ** (attempt - 1), self.longest_seconds)
-        return float(whole * (0.5 + 0.5 * self.chance()))
+        pause = min(self.first_seconds * 2 ** (attempt - 1), self.longest_seconds)
+        return float(pause * (0.5 + 0.5 * self.chance()))
+
+
+class Attempts:
+    """The failed attempts at one request."""
+
+    def __init__(self, retries: Retries, server: httpx.URL) -> None:
+        self._retries, self._server = retries, server
+        self._failed = 0
+
+    def reset(self) -> None:
+        """Start counting again, after a success."""
+        self._failed = 0
+
+    def no_response(self, error: httpx.TransportError | None) -> float:
+        """Return the pause after a lost connection; raises NotReachableError after the last attempt."""
+        self._failed += 1
+        pause = self._retries.pause(self._failed)
+        if pause is None:
+            reason = error or "the stream ended"
+            raise NotReachableError(f"{self._server} does not respond: {reason}") from error
+        return pause
+
+    def error_response(self, response: httpx.Response) -> float:
+        """Return the pause after an error response; raises ServiceError if another attempt would not help."""
+        self._failed += 1
+        pause = self._retries.pause(self._failed, response.headers.get("Retry-After"))
+        if pause is None or response.status_code not in RETRIED_STATUSES:
+            raise ServiceError.from_response(response)
+        return pause

@@ -1,45 +1,36 @@
-"""The client for programs that wait."""
+"""The synchronous client."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import httpx
 
 from nst_client import calls
 from nst_client.calls import Call, Picture
-from nst_client.errors import JobEndedError, NotReachableError, WaitedTooLongError
+from nst_client.errors import JobEndedError, ServiceError, WaitedTooLongError
 from nst_client.events import Event, EventParser
-from nst_client.job import Job, Page
-from nst_client.retries import AGAIN, Retries
+from nst_client.job import Job, Painted
+from nst_client.retries import Attempts, Retries
 
-LOCAL = "http://127.0.0.1:8000"
-LOOK_SECONDS = 0.5
-
-
-@dataclass(frozen=True, kw_only=True)
-class Painted:
-    """A finished picture: the file's bytes, and the job that made it."""
-
-    data: bytes
-    job: Job
-
-    def save(self, path: str | Path) -> None:
-        """Write the file."""
-        Path(path).write_bytes(self.data)
+DEFAULT_SERVER = "http://127.0.0.1:8000"
+POLL_SECONDS = 0.5
+T = TypeVar("T")
 
 
 class Client:
-    """Talk to a service; every method raises ServiceError for a refusal and NotReachableError for silence."""
+    """A connection to a service.
+
+    Images are given as bytes or by path. Every method raises ServiceError if the service refuses the request, and
+    NotReachableError if it does not respond.
+    """
 
     def __init__(
         self,
-        server: str = LOCAL,
+        server: str = DEFAULT_SERVER,
         *,
         key: str | None = None,
         timeout: float = 60.0,
@@ -47,14 +38,7 @@ class Client:
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._http = httpx.Client(
-            base_url=server,
-            headers=calls.headers(key),
-            timeout=timeout,
-            transport=transport,
-            follow_redirects=False,
-            trust_env=not calls.is_local(server),
-        )
+        self._http = httpx.Client(**calls.client_options(server, key, timeout), transport=transport)
         self._retries, self._sleep = retries or Retries(), sleep
 
     def __enter__(self) -> Self:
@@ -78,7 +62,10 @@ class Client:
         timeout: float | None = None,
         **parameters: Any,
     ) -> Painted:
-        """Paint `content` in the manner of `style` and wait for the picture; raises JobEndedError if there is none."""
+        """Submit a job and return its result.
+
+        Raises JobEndedError if the job does not succeed, and WaitedTooLongError after `timeout` seconds.
+        """
         job = self.submit(content, style, style_name=style_name, **parameters)
         job = self.wait(job.id, timeout=timeout)
         if job.status != "succeeded":
@@ -94,20 +81,18 @@ class Client:
         masks: Sequence[Picture] = (),
         **parameters: Any,
     ) -> Job:
-        """Create a job and return it, queued; files go by path or as bytes, parameters by the service's names."""
-        styles = [style] if isinstance(style, bytes | str | Path) else style
-        call = calls.create(content, styles, style_name=style_name, masks=masks, parameters=parameters)
-        return Job.of(self._ask(call).json())
+        """Create a job; `style_name` is a built-in style, and the parameters are those of the HTTP API."""
+        return self._send(calls.submit(content, style, style_name=style_name, masks=masks, parameters=parameters))
 
     def get(self, job_id: str) -> Job:
-        """Look at a job."""
-        return Job.of(self._ask(calls.look(job_id)).json())
+        """Return a job."""
+        return self._send(calls.get(job_id))
 
     def jobs(self, *, status: str | None = None, limit: int = 50) -> Iterator[Job]:
-        """Yield own jobs, newest first, page by page of `limit`."""
+        """Yield all jobs of this key, newest first; each request asks for `limit` of them."""
         cursor = None
         while True:
-            page = Page.of(self._ask(calls.jobs(status=status, cursor=cursor, limit=limit)).json())
+            page = self._send(calls.jobs(status=status, cursor=cursor, limit=limit))
             yield from page.jobs
             if (cursor := page.next_cursor) is None:
                 return
@@ -118,73 +103,63 @@ class Client:
         while not (job := self.get(job_id)).has_ended:
             if timeout is not None and waited >= timeout:
                 raise WaitedTooLongError(job, timeout)
-            self._sleep(LOOK_SECONDS)
-            waited += LOOK_SECONDS
+            self._sleep(POLL_SECONDS)
+            waited += POLL_SECONDS
         return job
 
     def cancel(self, job_id: str) -> Job:
-        """Ask a job to stop."""
-        return Job.of(self._ask(calls.act(job_id, "cancel")).json())
+        """Cancel a job; a running one stops after its current iteration."""
+        return self._send(calls.cancel(job_id))
 
     def retry(self, job_id: str) -> Job:
-        """Make a new job of an ended one's pictures and parameters."""
-        return Job.of(self._ask(calls.act(job_id, "retry")).json())
+        """Create a job with the images and parameters of one that has ended."""
+        return self._send(calls.retry(job_id))
 
     def delete(self, job_id: str) -> None:
-        """Remove a job and its pictures."""
-        self._ask(calls.delete(job_id))
+        """Delete a job and its images."""
+        self._send(calls.delete(job_id))
 
     def result(self, job_id: str, form: str | None = None) -> bytes:
-        """Return the picture's file, as it is or as png, jpeg, webp or tiff."""
-        return self._ask(calls.picture(job_id, "result", form)).content
+        """Return the image file of the result, converted to png, jpeg, webp or tiff if `form` is given."""
+        return self._send(calls.image(job_id, "result", form))
 
     def preview(self, job_id: str) -> bytes:
-        """Return the picture as far as it has come."""
-        return self._ask(calls.picture(job_id, "preview")).content
+        """Return the latest preview of a running job."""
+        return self._send(calls.image(job_id, "preview"))
 
     def timelapse(self, job_id: str) -> bytes:
-        """Return the animated WebP of a job that was created with timelapse=True."""
-        return self._ask(calls.picture(job_id, "timelapse")).content
+        """Return the animated WebP of a job that was submitted with `timelapse=True`."""
+        return self._send(calls.image(job_id, "timelapse"))
 
     def events(self, job_id: str) -> Iterator[Event]:
-        """Yield what happens to a job until it is completed; a stream that breaks is taken up where it was."""
-        parser, failures = EventParser(), 0
+        """Yield the events of a job until it has completed; resumes the stream if the connection is lost."""
+        parser, attempts = EventParser(), Attempts(self._retries, self._http.base_url)
         while True:
-            headers = {"Accept": "text/event-stream", "Last-Event-ID": parser.last_id or "0"}
-            error: httpx.TransportError | None = None
+            lost: httpx.TransportError | None = None
             try:
-                with self._http.stream("GET", f"/v1/jobs/{job_id}/events", headers=headers) as answer:
-                    if answer.is_error:
-                        answer.read()
-                        raise calls.refusal(answer)
-                    for line in answer.iter_lines():
+                with self._http.stream("GET", f"/v1/jobs/{job_id}/events", headers=parser.headers) as response:
+                    if response.is_error:
+                        response.read()
+                        raise ServiceError.from_response(response)
+                    for line in response.iter_lines():
                         if event := parser.feed(line):
-                            failures = 0
+                            attempts.reset()
                             yield event
                             if event.type == "completed":
                                 return
-            except httpx.TransportError as problem:
-                error = problem
-            failures += 1
-            self._rest(self._retries.pause(failures), error)
-
-    def _ask(self, call: Call) -> httpx.Response:
-        attempt = 0
-        while True:
-            attempt += 1
-            try:
-                answer = self._http.send(call.sent_by(self._http))
             except httpx.TransportError as error:
-                self._rest(self._retries.pause(attempt), error)
-                continue
-            if not answer.is_error:
-                return answer
-            pause = self._retries.pause(attempt, answer.headers.get("Retry-After"))
-            if answer.status_code not in AGAIN or pause is None:
-                raise calls.refusal(answer)
-            self._sleep(pause)
+                lost = error
+            self._sleep(attempts.no_response(lost))
 
-    def _rest(self, pause: float | None, error: httpx.TransportError | None) -> None:
-        if pause is None:
-            raise NotReachableError(f"{self._http.base_url} does not answer: {error or 'the stream ended'}") from error
-        self._sleep(pause)
+    def _send(self, call: Call[T]) -> T:
+        attempts = Attempts(self._retries, self._http.base_url)
+        while True:
+            try:
+                response = self._http.send(call.build(self._http))
+            except httpx.TransportError as error:
+                pause = attempts.no_response(error)
+            else:
+                if response.is_success:
+                    return call.read(response)
+                pause = attempts.error_response(response)
+            self._sleep(pause)

@@ -1,8 +1,11 @@
-"""The client against a service that is played: refusals, silence, and streams that break."""
+"""Both clients against a fake service: refusals, lost connections and interrupted streams."""
+
+from __future__ import annotations
 
 import asyncio
+import inspect
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -13,43 +16,60 @@ import pytest
 from nst_client import AsyncClient, Client, JobEndedError, NotReachableError, Retries, ServiceError, WaitedTooLongError
 
 JOB = {"id": "j1", "status": "queued", "progress": None, "result": None, "error": None, "params": {}, "new": "field"}
-DONE = {
-    **JOB,
-    "status": "succeeded",
-    "result": {"width": 4, "height": 3, "bytes": 7, "sha256": "ab", "media_type": "image/png", "loss": 1.0},
-}
-Handler = Callable[[httpx.Request], httpx.Response]
+RESULT = {"width": 4, "height": 3, "bytes": 7, "sha256": "ab", "media_type": "image/png", "loss": 1.0}
+DONE = {**JOB, "status": "succeeded", "result": RESULT}
+FAILED = {**JOB, "status": "failed", "error": {"code": "worker_lost", "message": "the worker was lost"}}
+NO_JITTER = Retries(attempts=3, chance=lambda: 1.0)
 
 
-class Played:
-    """A client whose service answers from a list, and whose pauses are noted instead of waited."""
+class FakeService:
+    """Sends prepared responses to a client, and records its requests and its pauses instead of waiting."""
 
-    def __init__(self, *answers: httpx.Response | Exception, attempts: int = 3) -> None:
+    def __init__(self, *, asynchronous: bool) -> None:
         self.requests: list[httpx.Request] = []
         self.pauses: list[float] = []
-        self._answers: Iterator[httpx.Response | Exception] = iter(answers)
-        self._retries = Retries(attempts=attempts, chance=lambda: 1.0)
-        self.client = Client("http://nst", retries=self._retries, transport=self._transport(), sleep=self.pauses.append)
+        self._asynchronous = asynchronous
+        self._responses: Iterator[httpx.Response | Exception] = iter(())
 
-    def asynchronous(self) -> AsyncClient:
+    def responds(self, *responses: httpx.Response | Exception) -> FakeService:
+        self._responses = iter(responses)
+        return self
+
+    def call(self, method: str, *arguments: Any, key: str | None = None, **options: Any) -> Any:
+        """Call a method of the client; an iterator is returned as a list."""
+        transport = httpx.MockTransport(self._respond)
+        if self._asynchronous:
+            return asyncio.run(self._call(transport, key, method, arguments, options))
+        with Client("http://nst", key=key, retries=NO_JITTER, transport=transport, sleep=self.pauses.append) as client:
+            value = getattr(client, method)(*arguments, **options)
+            return list(value) if inspect.isgenerator(value) else value
+
+    async def _call(
+        self, transport: httpx.MockTransport, key: str | None, method: str, arguments: Any, options: Any
+    ) -> Any:
         async def sleep(seconds: float) -> None:
             self.pauses.append(seconds)
 
-        return AsyncClient("http://nst", retries=self._retries, transport=self._transport(), sleep=sleep)
+        async with AsyncClient("http://nst", key=key, retries=NO_JITTER, transport=transport, sleep=sleep) as client:
+            value = getattr(client, method)(*arguments, **options)
+            return [item async for item in value] if inspect.isasyncgen(value) else await value
 
-    def _transport(self) -> httpx.MockTransport:
-        return httpx.MockTransport(self._answer)
-
-    def _answer(self, request: httpx.Request) -> httpx.Response:
+    def _respond(self, request: httpx.Request) -> httpx.Response:
         request.read()
         self.requests.append(request)
-        answer = next(self._answers)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        response = next(self._responses)
+        if isinstance(response, Exception):
+            raise response
+        # A copy, because a response can be read only once.
+        return httpx.Response(response.status_code, headers=response.headers, content=response.content)
 
 
-def told(status: int, body: Any, **headers: str) -> httpx.Response:
+@pytest.fixture(params=[False, True], ids=["sync", "async"])
+def service(request: pytest.FixtureRequest) -> FakeService:
+    return FakeService(asynchronous=request.param)
+
+
+def reply(status: int, body: Any, **headers: str) -> httpx.Response:
     return httpx.Response(status, json=body, headers=headers)
 
 
@@ -58,200 +78,202 @@ def stream(*events: tuple[str, str, dict[str, Any]]) -> httpx.Response:
     return httpx.Response(200, text=text, headers={"Content-Type": "text/event-stream"})
 
 
-def test_a_picture_is_sent_waited_for_and_fetched(tmp_path: Path) -> None:
+def parts(request: httpx.Request, name: str) -> list[bytes]:
+    """Return the values of a multipart field."""
+    boundary = request.headers["Content-Type"].partition("boundary=")[2].encode()
+    found = []
+    for part in request.content.split(b"--" + boundary):
+        head, _, value = part.partition(b"\r\n\r\n")
+        if f'; name="{name}"'.encode() in head:
+            found.append(value.removesuffix(b"\r\n"))
+    return found
+
+
+def test_stylize_submits_waits_and_downloads(service: FakeService, tmp_path: Path) -> None:
     photo = tmp_path / "photo.jpg"
     photo.write_bytes(b"photo")
-    played = Played(
-        told(202, JOB), told(200, {**JOB, "status": "running"}), told(200, DONE), httpx.Response(200, content=b"png")
-    )
-    painted = played.client.stylize(photo, b"painting", max_size=64, style_layers={"style1": 0.5}, carry_state=False)
+    running = {**JOB, "status": "running"}
+    service.responds(reply(202, JOB), reply(200, running), reply(200, DONE), httpx.Response(200, content=b"png"))
+    painted = service.call("stylize", photo, b"painting", max_size=64)
     painted.save(tmp_path / "out.png")
     assert (tmp_path / "out.png").read_bytes() == b"png"
-    assert painted.job.result is not None
     assert painted.job.result.width == 4
-    sent = played.requests[0].content
-    for part in (b'name="content"', b"photo", b'name="style"', b"painting", b"64", b"style1:0.5", b"false"):
-        assert part in sent
-    assert [request.url.path for request in played.requests[1:]] == ["/v1/jobs/j1", "/v1/jobs/j1", "/v1/jobs/j1/result"]
+    sent = service.requests[0]
+    assert [parts(sent, name) for name in ("content", "style", "max_size")] == [[b"photo"], [b"painting"], [b"64"]]
+    asked = [f"{request.method} {request.url.path}" for request in service.requests]
+    assert asked == ["POST /v1/jobs", "GET /v1/jobs/j1", "GET /v1/jobs/j1", "GET /v1/jobs/j1/result"]
+    assert service.pauses == [0.5]
 
 
-def test_a_job_that_fails_says_why() -> None:
-    failed = {**JOB, "status": "failed", "error": {"code": "worker_lost", "message": "the worker was lost"}}
-    with pytest.raises(JobEndedError, match="the worker was lost") as caught:
-        Played(told(202, JOB), told(200, failed)).client.stylize(b"c", b"s")
+def test_parameters_are_sent_in_the_format_of_the_http_api(service: FakeService) -> None:
+    service.responds(reply(202, JOB)).call(
+        "submit",
+        b"c",
+        [b"s1", b"s2"],
+        masks=[b"m1", b"m2"],
+        style_blend=(3, 1),
+        style_layers={"style1": 0.5},
+        carry_state=False,
+        max_size=None,
+        preset="default",
+    )
+    (sent,) = service.requests
+    assert (parts(sent, "style"), parts(sent, "mask")) == ([b"s1", b"s2"], [b"m1", b"m2"])
+    names = ("style_blend", "style_layers", "carry_state", "max_size", "preset", "style_name")
+    values = {name: parts(sent, name) for name in names}
+    assert values == {
+        "style_blend": [b"3,1"],
+        "style_layers": [b"style1:0.5"],
+        "carry_state": [b"false"],
+        "max_size": [],
+        "preset": [b"default"],
+        "style_name": [],
+    }
+
+
+def test_a_built_in_style_is_sent_by_name(service: FakeService) -> None:
+    service.responds(reply(202, JOB)).call("submit", b"c", style_name="waves")
+    (sent,) = service.requests
+    assert (parts(sent, "style_name"), parts(sent, "style")) == ([b"waves"], [])
+
+
+def test_a_failed_job_raises_its_reason(service: FakeService) -> None:
+    with pytest.raises(JobEndedError, match="the job failed: the worker was lost") as caught:
+        service.responds(reply(202, JOB), reply(200, FAILED)).call("stylize", b"c", b"s")
     assert caught.value.job.error_code == "worker_lost"
 
 
-def test_a_wait_has_an_end() -> None:
-    played = Played(*[told(200, JOB)] * 5)
-    with pytest.raises(WaitedTooLongError):
-        played.client.wait("j1", timeout=1.0)
-    assert sum(played.pauses) == 1.0
+def test_waiting_stops_after_the_timeout(service: FakeService) -> None:
+    with pytest.raises(WaitedTooLongError, match="the job is queued after 1 s"):
+        service.responds(*[reply(200, JOB)] * 5).call("wait", "j1", timeout=1.0)
+    assert sum(service.pauses) == 1.0
 
 
-def test_a_refusal_names_what_is_wrong_where() -> None:
-    problem = {
-        "code": "invalid",
-        "detail": "no",
-        "request_id": "r1",
-        "errors": [{"pointer": "#/steps", "detail": "too few"}],
-    }
-    with pytest.raises(ServiceError, match="steps: too few") as caught:
-        Played(told(422, problem)).client.submit(b"c", b"s", steps=0)
+def test_a_refusal_names_each_problem_and_its_place(service: FakeService) -> None:
+    errors = [{"pointer": "#/steps", "detail": "too few"}, {"pointer": "#/seed", "detail": "negative"}]
+    problem = {"code": "invalid", "detail": "no", "request_id": "r1", "errors": errors}
+    with pytest.raises(ServiceError, match=r"^steps: too few; seed: negative$") as caught:
+        service.responds(reply(422, problem)).call("submit", b"c", b"s", steps=0)
     assert (caught.value.status, caught.value.code, caught.value.request_id) == (422, "invalid", "r1")
+    assert caught.value.errors == {"#/steps": "too few", "#/seed": "negative"}
 
 
-def test_a_refusal_that_is_no_problem_document_is_still_told() -> None:
-    with pytest.raises(ServiceError, match="status 404"):
-        Played(httpx.Response(404, text="<html>")).client.get("j1")
+@pytest.mark.parametrize("status", [302, 404])
+def test_an_error_response_without_a_problem_document_is_reported_by_status(service: FakeService, status: int) -> None:
+    with pytest.raises(ServiceError, match=f"status {status}"):
+        service.responds(httpx.Response(status, text="<html>")).call("get", "j1")
 
 
-def test_a_busy_service_is_asked_again_after_the_time_it_names() -> None:
-    played = Played(told(503, {}, **{"Retry-After": "7"}), told(429, {}), told(200, JOB))
-    assert played.client.get("j1").id == "j1"
-    assert played.pauses == [7.0, 1.0]
+def test_a_response_of_another_server_is_reported(service: FakeService) -> None:
+    with pytest.raises(ServiceError, match="is this the URL of an nst service"):
+        service.responds(httpx.Response(200, text="<html>")).call("get", "j1")
 
 
-def test_a_repeated_creation_is_the_same_request() -> None:
-    played = Played(httpx.ReadError("broken"), told(202, JOB))
-    played.client.submit(b"c", b"s")
-    keys = {request.headers["Idempotency-Key"] for request in played.requests}
-    assert len(played.requests) == 2
-    assert len(keys) == 1
+def test_a_busy_service_is_asked_again_after_the_pause_it_names(service: FakeService) -> None:
+    service.responds(reply(503, {}, **{"Retry-After": "7"}), reply(429, {}), reply(200, JOB))
+    assert service.call("get", "j1").id == "j1"
+    assert service.pauses == [7.0, 1.0]
 
 
-def test_silence_is_given_up_on() -> None:
-    played = Played(*[httpx.ConnectError("refused")] * 3)
-    with pytest.raises(NotReachableError, match="refused"):
-        played.client.get("j1")
-    assert played.pauses == [0.5, 1.0]
+def test_a_busy_service_is_not_asked_more_often_than_allowed(service: FakeService) -> None:
+    with pytest.raises(ServiceError, match="full"):
+        service.responds(*[reply(503, {"detail": "the queue is full"})] * 3).call("get", "j1")
+    assert service.pauses == [0.5, 1.0]
 
 
-def test_jobs_come_page_by_page() -> None:
-    second = {**JOB, "id": "j2"}
-    played = Played(told(200, {"jobs": [JOB], "next_cursor": "j1"}), told(200, {"jobs": [second], "next_cursor": None}))
-    assert [job.id for job in played.client.jobs(status="queued", limit=1)] == ["j1", "j2"]
-    assert dict(played.requests[1].url.params) == {"status": "queued", "limit": "1", "cursor": "j1"}
+def test_a_repeated_submission_has_the_same_idempotency_key(service: FakeService) -> None:
+    service.responds(httpx.ReadError("broken"), reply(202, JOB)).call("submit", b"c", b"s")
+    first, second = service.requests
+    assert first.headers["Idempotency-Key"] == second.headers["Idempotency-Key"]
+    assert parts(first, "content") == parts(second, "content") == [b"c"]
 
 
-def test_a_broken_stream_is_taken_up_where_it_was() -> None:
-    played = Played(
-        stream(("5-0", "progress", {"iteration": 1})),
-        stream(("6-0", "completed", {"status": "succeeded"})),
-    )
-    assert [event.type for event in played.client.events("j1")] == ["progress", "completed"]
-    assert [request.headers["Last-Event-ID"] for request in played.requests] == ["0", "5-0"]
+def test_two_submissions_have_different_idempotency_keys(service: FakeService) -> None:
+    for _ in range(2):
+        service.responds(reply(202, JOB)).call("submit", b"c", b"s")
+    first, second = service.requests
+    assert first.headers["Idempotency-Key"] != second.headers["Idempotency-Key"]
 
 
-def test_a_stream_that_never_says_anything_is_given_up_on() -> None:
-    with pytest.raises(NotReachableError):
-        list(Played(*[stream()] * 3).client.events("j1"))
+def test_a_service_that_does_not_respond_is_given_up(service: FakeService) -> None:
+    with pytest.raises(NotReachableError, match=r"^http://nst does not respond: refused$"):
+        service.responds(*[httpx.ConnectError("refused")] * 3).call("get", "j1")
+    assert service.pauses == [0.5, 1.0]
 
 
-def test_the_key_is_sent() -> None:
-    seen: list[str] = []
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        seen.append(request.headers["Authorization"])
-        return told(200, JOB)
-
-    Client("http://nst", key="nst_x", transport=httpx.MockTransport(answer)).get("j1")
-    assert seen == ["Bearer nst_x"]
+def test_jobs_are_listed_page_by_page(service: FakeService) -> None:
+    first = reply(200, {"jobs": [JOB], "next_cursor": "j1"})
+    second = reply(200, {"jobs": [{**JOB, "id": "j2"}], "next_cursor": None})
+    jobs = service.responds(first, second).call("jobs", status="queued", limit=1)
+    assert [job.id for job in jobs] == ["j1", "j2"]
+    assert dict(service.requests[1].url.params) == {"status": "queued", "limit": "1", "cursor": "j1"}
 
 
-def test_the_asynchronous_client_does_the_same() -> None:
-    played = Played(
-        told(503, {}, **{"Retry-After": "2"}),
-        told(202, JOB),
-        told(200, DONE),
-        httpx.Response(200, content=b"png"),
-        stream(("1-0", "completed", {"status": "succeeded"})),
-        told(200, {"jobs": [JOB], "next_cursor": None}),
-    )
-
-    async def main() -> tuple[bytes, list[str], list[str]]:
-        async with played.asynchronous() as client:
-            painted = await client.stylize(b"c", b"s")
-            events = [event.type async for event in client.events("j1")]
-            return painted.data, events, [job.id async for job in client.jobs()]
-
-    assert asyncio.run(main()) == (b"png", ["completed"], ["j1"])
-    assert played.pauses == [2.0]
+def test_an_interrupted_stream_is_resumed_after_the_last_event(service: FakeService) -> None:
+    before, after = ("5-0", "progress", {"iteration": 1}), ("6-0", "completed", {"status": "succeeded"})
+    events = service.responds(stream(before), stream(after)).call("events", "j1")
+    assert [(event.type, event.data) for event in events] == [before[1:], after[1:]]
+    assert [request.headers["Last-Event-ID"] for request in service.requests] == ["0", "5-0"]
 
 
-CALLS: dict[str, tuple[tuple[Any, ...], tuple[int, Any], str, Any]] = {
-    "get": ((), (200, JOB), "GET /v1/jobs/j1", "j1"),
-    "wait": ((), (200, DONE), "GET /v1/jobs/j1", "j1"),
-    "cancel": ((), (202, JOB), "POST /v1/jobs/j1/cancel", "j1"),
-    "retry": ((), (202, JOB), "POST /v1/jobs/j1/retry", "j1"),
-    "delete": ((), (204, None), "DELETE /v1/jobs/j1", None),
-    "result": (("webp",), (200, "file"), "GET /v1/jobs/j1/result?format=webp", b'"file"'),
-    "preview": ((), (200, "file"), "GET /v1/jobs/j1/preview", b'"file"'),
-    "timelapse": ((), (200, "file"), "GET /v1/jobs/j1/timelapse", b'"file"'),
+def test_attempts_count_from_the_last_event(service: FakeService) -> None:
+    progress = [stream((f"{n}-0", "progress", {})) for n in range(5)]
+    events = service.responds(*progress, stream(("9-0", "completed", {}))).call("events", "j1")
+    assert len(events) == 6
+    assert service.pauses == [0.5] * 5
+
+
+@pytest.mark.parametrize(
+    ("response", "reason"), [(stream(), "the stream ended"), (httpx.ReadError("cut"), "cut")], ids=["empty", "lost"]
+)
+def test_a_stream_without_events_is_given_up(service: FakeService, response: Any, reason: str) -> None:
+    with pytest.raises(NotReachableError, match=reason):
+        service.responds(*[response] * 3).call("events", "j1")
+
+
+def test_a_refused_stream_is_not_resumed(service: FakeService) -> None:
+    with pytest.raises(ServiceError, match="no such job"):
+        service.responds(reply(404, {"code": "job_unknown", "detail": "no such job"})).call("events", "j1")
+
+
+def test_the_key_is_sent(service: FakeService) -> None:
+    service.responds(reply(200, JOB), reply(200, JOB))
+    service.call("get", "j1", key="nst_x")
+    service.call("get", "j1")
+    assert [request.headers.get("Authorization") for request in service.requests] == ["Bearer nst_x", None]
+
+
+CALLS: dict[str, tuple[tuple[Any, ...], httpx.Response, str, Any]] = {
+    "get": ((), reply(200, JOB), "GET /v1/jobs/j1", "j1"),
+    "wait": ((), reply(200, DONE), "GET /v1/jobs/j1", "j1"),
+    "cancel": ((), reply(202, JOB), "POST /v1/jobs/j1/cancel", "j1"),
+    "retry": ((), reply(202, JOB), "POST /v1/jobs/j1/retry", "j1"),
+    "delete": ((), httpx.Response(204), "DELETE /v1/jobs/j1", None),
+    "result": (("webp",), httpx.Response(200, content=b"file"), "GET /v1/jobs/j1/result?format=webp", b"file"),
+    "preview": ((), httpx.Response(200, content=b"file"), "GET /v1/jobs/j1/preview", b"file"),
+    "timelapse": ((), httpx.Response(200, content=b"file"), "GET /v1/jobs/j1/timelapse", b"file"),
 }
 
 
-@pytest.mark.parametrize("asynchronous", [False, True])
 @pytest.mark.parametrize("method", CALLS)
-def test_a_method_asks_for_what_its_name_says(method: str, asynchronous: bool) -> None:
-    arguments, answer, asked, wanted = CALLS[method]
-    played = Played(told(*answer))
-    call = getattr(played.asynchronous() if asynchronous else played.client, method)("j1", *arguments)
-    got = asyncio.run(call) if asynchronous else call
-    (request,) = played.requests
+def test_each_method_sends_one_request_and_returns_what_it_reads(service: FakeService, method: str) -> None:
+    arguments, response, asked, wanted = CALLS[method]
+    value = service.responds(response).call(method, "j1", *arguments)
+    (request,) = service.requests
     assert f"{request.method} {request.url.raw_path.decode()}" == asked
-    assert getattr(got, "id", got) == wanted
+    assert getattr(value, "id", value) == wanted
     assert ("Idempotency-Key" in request.headers) == (method == "retry")
 
 
-def test_a_job_is_sent_with_masks_and_parameters_as_the_service_reads_them() -> None:
-    played = Played(told(202, JOB))
-    played.client.submit(
-        b"c", [b"s1", b"s2"], masks=[b"m1", b"m2"], style_blend=(3, 1), max_size=None, preset="default"
-    )
-    sent = played.requests[0].content
-    assert [sent.count(f' name="{part}"'.encode()) for part in ("style", "mask", "style_blend", "max_size")] == [
-        2,
-        2,
-        1,
-        0,
-    ]
-    assert b"3,1" in sent
+def test_both_clients_have_the_same_methods_with_the_same_parameters() -> None:
+    def signatures(kind: type) -> dict[str, list[str]]:
+        methods = {name: value for name, value in vars(kind).items() if not name.startswith("_")}
+        return {name: list(inspect.signature(value).parameters) for name, value in methods.items()}
+
+    asynchronous = signatures(AsyncClient)
+    asynchronous["close"] = asynchronous.pop("aclose")
+    assert asynchronous == signatures(Client)
 
 
-def test_the_asynchronous_client_gives_up_as_the_other_does() -> None:
-    async def ask(*answers: httpx.Response | Exception) -> None:
-        async with Played(*answers).asynchronous() as client:
-            await client.wait("j1", timeout=1.0)
-
-    async def listen(*answers: httpx.Response | Exception) -> list[str]:
-        async with Played(*answers).asynchronous() as client:
-            return [event.type async for event in client.events("j1")]
-
-    with pytest.raises(WaitedTooLongError):
-        asyncio.run(ask(*[told(200, JOB)] * 5))
-    with pytest.raises(NotReachableError, match="refused"):
-        asyncio.run(ask(*[httpx.ConnectError("refused")] * 3))
-    with pytest.raises(ServiceError, match="gone"):
-        asyncio.run(ask(told(410, {"code": "job_deleted", "detail": "gone"})))
-    with pytest.raises(ServiceError, match="no such job"):
-        asyncio.run(listen(told(404, {"code": "job_unknown", "detail": "no such job"})))
-    with pytest.raises(NotReachableError, match="cut"):
-        asyncio.run(listen(*[httpx.ReadError("cut")] * 3))
-
-
-def test_the_asynchronous_client_says_why_there_is_no_picture() -> None:
-    failed = {**JOB, "status": "failed", "error": {"code": "timeout", "message": "it took too long"}}
-    with pytest.raises(JobEndedError, match="it took too long"):
-        asyncio.run(Played(told(202, JOB), told(200, failed)).asynchronous().stylize(b"c", b"s"))
-
-
-def test_both_clients_have_the_same_methods() -> None:
-    def names(kind: type) -> set[str]:
-        return {name for name in vars(kind) if not name.startswith("_")} - {"close", "aclose"}
-
-    assert names(Client) == names(AsyncClient)
-
-
-def test_other_programs_type_checkers_are_told_of_its_types() -> None:
+def test_the_packages_are_marked_as_typed() -> None:
     assert all(files(package).joinpath("py.typed").is_file() for package in ("nst_client", "nst_engine"))
