@@ -12,12 +12,16 @@ from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
-from PIL import Image, ImageChops, ImageCms, ImageOps
+import numpy as np
+from PIL import Image, ImageChops
 
-from nst_engine.images.writing import srgb_profile
+from nst_engine.images import exif, isobmff, png, tiff
+from nst_engine.images.decoded import Decoded
 from nst_engine.spec.errors import PictureError
 
 READABLE: tuple[str, ...] = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF")
+NAMES = "JPEG, PNG, WebP, TIFF, AVIF or HEIC"
+END_OF_JPEG = b"\xff\xd9"
 Source = bytes | Path | BinaryIO
 
 
@@ -32,18 +36,16 @@ class PictureLimits:
 
 def read_picture(source: Source, limits: PictureLimits | None = None) -> Image.Image:
     """Read a picture as upright 8-bit sRGB on white, with no metadata; raises PictureError."""
-    with _opened(source, limits or PictureLimits()) as image:
-        try:
-            image.load()
-            upright = ImageOps.exif_transpose(image)
-            profile = image.info.get("icc_profile")
-            picture = _on_white(_eight_bit(upright), profile)
-        except MemoryError:
-            raise PictureError("picture_too_large", "the picture needs too much memory to decode") from None
-        except _DECODER_ERRORS as error:
-            if "truncated" in str(error).lower():
-                raise PictureError("picture_truncated", "the picture file is cut short") from None
-            raise PictureError("picture_damaged", "the picture file is damaged and cannot be decoded") from None
+    limits = limits or PictureLimits()
+    data = _bytes(source)
+    try:
+        picture = _decoded(data, limits).on_white()
+    except MemoryError:
+        raise PictureError("picture_too_large", "the picture needs too much memory to decode") from None
+    except _DECODER_ERRORS as error:
+        if "truncated" in str(error).lower():
+            raise PictureError("picture_truncated", "the picture file is cut short") from None
+        raise PictureError("picture_damaged", "the picture file is damaged and cannot be decoded") from None
     picture.info.clear()
     return picture
 
@@ -52,20 +54,48 @@ def read_picture(source: Source, limits: PictureLimits | None = None) -> Image.I
 _DECODER_ERRORS = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError, RuntimeError)
 
 
+def _bytes(source: Source) -> bytes:
+    if isinstance(source, bytes):
+        return source
+    return source.read_bytes() if isinstance(source, Path) else source.read()
+
+
+def _decoded(data: bytes, limits: PictureLimits) -> Decoded:
+    if data.startswith(tiff.MAGIC):
+        return tiff.read(data, lambda width, height: _check_size(width, height, limits))
+    if data.startswith(png.SIGNATURE):
+        return _decoded_png(data, limits)
+    with _opened(data, limits) as image:
+        turn, profile = exif.orientation(image), image.info.get("icc_profile")
+        space = isobmff.color_space(data) if image.format in ("AVIF", "HEIF") else exif.color_space(image)
+        pixels, alpha = _split(_loaded_jpeg(image, data) if _is_jpeg(image) else _loaded(image))
+        return Decoded(image=pixels, alpha=alpha, profile=profile, space=space, orientation=turn)
+
+
+def _decoded_png(data: bytes, limits: PictureLimits) -> Decoded:
+    found = png.parse(data)
+    with _opened(found.data, limits) as image:
+        turn, space = exif.orientation(image), found.space or exif.color_space(image)
+        pixels, alpha = _split(_loaded(image))
+        alpha = png.key_alpha(found, pixels) or alpha
+        return Decoded(image=pixels, alpha=alpha, profile=found.profile, space=space, orientation=turn)
+
+
 @contextmanager
-def _opened(source: Source, limits: PictureLimits) -> Iterator[Image.Image]:
+def _opened(data: bytes, limits: PictureLimits) -> Iterator[Image.Image]:
     _register_heif()
-    file = io.BytesIO(source) if isinstance(source, bytes) else source
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
-            image = Image.open(file, formats=READABLE)
+            image = Image.open(io.BytesIO(data), formats=READABLE)
         except (Image.DecompressionBombError, Image.DecompressionBombWarning):
             raise _too_many_pixels(limits) from None
         except (*_DECODER_ERRORS, MemoryError):
-            raise _not_a_picture(file) from None
+            raise _not_a_picture(data) from None
         with image:
-            _check(image, limits)
+            _check_size(image.width, image.height, limits)
+            if image.format != "MPO" and getattr(image, "is_animated", False):
+                raise PictureError("picture_animated", "the file holds more than one picture; send a still one")
             yield image
 
 
@@ -76,8 +106,38 @@ def _register_heif() -> None:
     pillow_heif.register_heif_opener(thumbnails=False, decode_threads=1)
 
 
-def _check(image: Image.Image, limits: PictureLimits) -> None:
-    width, height = image.size
+def _loaded(image: Image.Image) -> Image.Image:
+    image.load()
+    return image
+
+
+def _is_jpeg(image: Image.Image) -> bool:
+    # Phones write MPO: a JPEG with further pictures behind it, of which the first is the photograph.
+    return image.format in ("JPEG", "MPO")
+
+
+def _loaded_jpeg(image: Image.Image, data: bytes) -> Image.Image:
+    """Load a JPEG; one without its end marker counts as whole if all of its rows are there.
+
+    A decoder fills what is missing, with whatever follows the data: where nothing is missing, it reads nothing of that.
+    """
+    try:
+        return _loaded(image)
+    except OSError:
+        filler = bytes(range(1, 255)) * 64
+        ends = [_jpeg(data + filler[:count] + END_OF_JPEG) for count in (0, len(filler))]
+        if ImageChops.difference(*ends).getbbox() is not None:
+            raise
+        return ends[0]
+
+
+def _jpeg(data: bytes) -> Image.Image:
+    with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
+        image.load()
+        return image.copy()
+
+
+def _check_size(width: int, height: int, limits: PictureLimits) -> None:
     if width * height > limits.max_pixels:
         raise _too_many_pixels(limits)
     if max(width, height) > limits.max_side:
@@ -86,9 +146,6 @@ def _check(image: Image.Image, limits: PictureLimits) -> None:
     if min(width, height) < limits.min_side:
         message = f"the picture is {width} x {height} pixels; a side needs at least {limits.min_side}"
         raise PictureError("picture_too_small", message)
-    # Phones write MPO: a JPEG with further pictures behind it, of which the first is the photograph.
-    if image.format != "MPO" and getattr(image, "is_animated", False):
-        raise PictureError("picture_animated", "the file holds more than one picture; send a still one")
 
 
 def _too_many_pixels(limits: PictureLimits) -> PictureError:
@@ -96,55 +153,31 @@ def _too_many_pixels(limits: PictureLimits) -> PictureError:
     return PictureError("picture_too_large", f"the picture has more than {most:g} million pixels")
 
 
-def _not_a_picture(file: Path | BinaryIO) -> PictureError:
-    known = "JPEG, PNG, WebP, TIFF, AVIF or HEIC"
-    empty = file.stat().st_size == 0 if isinstance(file, Path) else file.seek(0, io.SEEK_END) == 0
-    if empty:
+def _not_a_picture(data: bytes) -> PictureError:
+    if not data:
         return PictureError("picture_empty", "the file is empty")
-    return PictureError("not_a_picture", f"the file is not a picture that can be read here; send {known}")
+    return PictureError("not_a_picture", f"the file is not a picture that can be read here; send {NAMES}")
+
+
+def _split(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+    """Return the colors of a picture at 8 bits (L, RGB, CMYK or LAB), and its alpha channel if it has one."""
+    if image.mode.startswith("I"):
+        return _eight_bit(image), None
+    if image.mode == "F":
+        raise PictureError("picture_unsupported", "floating-point pictures cannot be read; send 8 or 16 bits")
+    if image.mode == "LA":
+        return image.getchannel("L"), image.getchannel("A")
+    if image.has_transparency_data:
+        rgba = image.convert("RGBA")
+        return rgba.convert("RGB"), rgba.getchannel("A")
+    if image.mode == "1":
+        return image.convert("L"), None
+    return (image if image.mode in ("L", "RGB", "CMYK", "LAB") else image.convert("RGB")), None
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
-    """Bring 16-bit greys to 8 bits; Pillow has already done so for 16-bit colours."""
-    if image.mode.startswith("I;16"):
-        image = image.convert("I")
-        return image.point(lambda value: value * (1 / 257) + 0.5).convert("L")
-    if image.mode == "I":
-        lowest, highest = image.getextrema()
-        if lowest < 0 or highest > 65535:  # type: ignore[operator]
-            raise PictureError("picture_unsupported", "32-bit pictures cannot be read; send 8 or 16 bits")
-        return image.point(lambda value: value * (1 / 257) + 0.5).convert("L")
-    if image.mode == "F":
-        raise PictureError("picture_unsupported", "floating-point pictures cannot be read; send 8 or 16 bits")
-    return image
-
-
-def _on_white(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """Take colours to sRGB, then lay what is transparent on white."""
-    alpha = None
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        alpha = image.getchannel("A")
-        image = image.convert("RGB")
-    elif image.mode in ("P", "1", "YCbCr", "HSV", "RGBX"):
-        image = image.convert("RGB")
-    picture = _to_srgb(image, profile)
-    if alpha is None:
-        return picture
-    white = Image.new("RGB", picture.size, "white")
-    return Image.composite(picture, white, alpha) if ImageChops.invert(alpha).getbbox() else picture
-
-
-def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    if not profile and image.mode == "LAB":
-        profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
-    if profile and profile != srgb_profile():
-        try:
-            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            target = ImageCms.ImageCmsProfile(io.BytesIO(srgb_profile()))
-            converted = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
-        except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-            converted = None  # a broken or foreign profile is no reason to refuse the picture
-        if converted is not None:
-            return converted
-    return image.convert("RGB")
+    """Round 16-bit grays to 8 bits; Pillow has already done so for 16-bit colors."""
+    values = np.asarray(image)
+    if values.min() < 0 or values.max() > 65535:
+        raise PictureError("picture_unsupported", "32-bit pictures cannot be read; send 8 or 16 bits")
+    return Image.fromarray((values.astype(np.float32) * (1 / 257) + 0.5).astype(np.uint8))

@@ -1,0 +1,159 @@
+"""Colors of a decoded picture, converted to sRGB: by its ICC profile, or by the color space that its metadata names."""
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+
+from nst_engine.images.writing import srgb_profile
+
+Floats = NDArray[np.float64]
+Transfer = Callable[[Floats], Floats]
+Chromaticity = tuple[float, float]
+
+D65: Chromaticity = (0.3127, 0.3290)
+STRIP_ROWS = 256  # converted at a time, so that a large picture needs no second copy in floating point
+REFERENCE_WHITE = 203 / 10_000  # of PQ's 10,000 cd/m²: where diffuse white lies (ITU-R BT.2408)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Primaries:
+    """CIE 1931 xy chromaticities of the primaries and of white."""
+
+    red: Chromaticity
+    green: Chromaticity
+    blue: Chromaticity
+    white: Chromaticity = D65
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColorSpace:
+    """An RGB color space: its primaries, and the function from encoded to linear values in [0, 1]."""
+
+    primaries: Primaries
+    to_linear: Transfer
+
+
+def gamma(exponent: float) -> Transfer:
+    """Return a pure power law."""
+    return lambda encoded: encoded**exponent
+
+
+def srgb_to_linear(encoded: Floats) -> Floats:
+    """Decode sRGB (IEC 61966-2-1)."""
+    return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+
+
+def _linear_to_srgb(linear: Floats) -> Floats:
+    return np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
+
+
+def _pq_to_linear(encoded: Floats) -> Floats:
+    """Decode SMPTE ST 2084; diffuse white becomes 1."""
+    root = encoded ** (1 / 78.84375)
+    light = (np.maximum(root - 0.8359375, 0) / (18.8515625 - 18.6875 * root)) ** (1 / 0.1593017578125)
+    return light / REFERENCE_WHITE
+
+
+def _hlg_to_linear(encoded: Floats) -> Floats:
+    """Decode hybrid log-gamma (ITU-R BT.2100), where 0.75 is diffuse white and becomes 1."""
+    a, b, c = 0.17883277, 0.28466892, 0.55991073
+    light = np.where(encoded <= 0.5, encoded**2 / 3, (np.exp((encoded - c) / a) + b) / 12)
+    return light / ((np.exp((0.75 - c) / a) + b) / 12)
+
+
+SRGB = Primaries(red=(0.64, 0.33), green=(0.30, 0.60), blue=(0.15, 0.06))
+ADOBE_RGB = ColorSpace(
+    primaries=Primaries(red=(0.64, 0.33), green=(0.21, 0.71), blue=(0.15, 0.06)), to_linear=gamma(563 / 256)
+)
+
+# ITU-T H.273, tables 2 and 3. What is not listed is left as it is.
+CICP_PRIMARIES = {
+    1: SRGB,
+    4: Primaries(red=(0.67, 0.33), green=(0.21, 0.71), blue=(0.14, 0.08), white=(0.310, 0.316)),
+    5: Primaries(red=(0.64, 0.33), green=(0.29, 0.60), blue=(0.15, 0.06)),
+    6: Primaries(red=(0.630, 0.340), green=(0.310, 0.595), blue=(0.155, 0.070)),
+    7: Primaries(red=(0.630, 0.340), green=(0.310, 0.595), blue=(0.155, 0.070)),
+    9: Primaries(red=(0.708, 0.292), green=(0.170, 0.797), blue=(0.131, 0.046)),
+    11: Primaries(red=(0.680, 0.320), green=(0.265, 0.690), blue=(0.150, 0.060), white=(0.314, 0.351)),
+    12: Primaries(red=(0.680, 0.320), green=(0.265, 0.690), blue=(0.150, 0.060)),
+    22: Primaries(red=(0.630, 0.340), green=(0.295, 0.605), blue=(0.155, 0.077)),
+}
+# The curves of video (1, 6, 14, 15) are shown with the display's, which is sRGB's, as viewers do.
+CICP_TRANSFERS: dict[int, Transfer] = {
+    **dict.fromkeys((1, 2, 6, 13, 14, 15), srgb_to_linear),
+    4: gamma(2.2),
+    5: gamma(2.8),
+    8: gamma(1.0),
+    16: _pq_to_linear,
+    18: _hlg_to_linear,
+}
+
+
+def cicp(primaries: int, transfer: int) -> ColorSpace | None:
+    """Return the color space of a pair of H.273 code points; None for sRGB and for what is unknown."""
+    curve = CICP_TRANSFERS.get(transfer)
+    known = CICP_PRIMARIES.get(primaries, SRGB)
+    if curve is None or (known is SRGB and curve is srgb_to_linear):
+        return None
+    return ColorSpace(primaries=known, to_linear=curve)
+
+
+def to_srgb(image: Image.Image, *, profile: bytes | None, space: ColorSpace | None) -> Image.Image:
+    """Return a picture of 8 bits a channel as sRGB; a space that the metadata names counts where there is no profile."""
+    if not profile and image.mode == "LAB":
+        profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+    if profile and profile != srgb_profile():
+        converted = _by_profile(image, profile)
+        if converted is not None:
+            return converted
+    rgb = image.convert("RGB")
+    return rgb if profile or space is None else _by_space(rgb, space)
+
+
+def _by_profile(image: Image.Image, profile: bytes) -> Image.Image | None:
+    """Convert by an ICC profile; None if it is broken or for other channels, which is no reason to refuse a picture."""
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if image.mode in ("RGB", "RGBX") and source.profile.xcolor_space.strip() == "GRAY":
+            image = image.convert("L")
+        target = ImageCms.ImageCmsProfile(io.BytesIO(srgb_profile()))
+        return ImageCms.profileToProfile(image, source, target, outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return None
+
+
+def _by_space(image: Image.Image, space: ColorSpace) -> Image.Image:
+    linear = space.to_linear(np.arange(256) / 255).astype(np.float32)
+    matrix = (np.linalg.inv(_to_xyz(SRGB)) @ _adapted(_to_xyz(space.primaries), space.primaries.white)).T
+    encoded = np.round(_linear_to_srgb(np.arange(65536) / 65535) * 255).astype(np.uint8)
+    converted = Image.new("RGB", image.size)
+    for top in range(0, image.height, STRIP_ROWS):
+        strip = image.crop((0, top, image.width, min(top + STRIP_ROWS, image.height)))
+        light = linear[np.asarray(strip)] @ matrix.astype(np.float32)  # (rows, W, 3)
+        levels = (np.clip(light, 0, 1) * 65535 + 0.5).astype(np.uint16)
+        converted.paste(Image.fromarray(encoded[levels]), (0, top))
+    return converted
+
+
+def _xyz(point: Chromaticity) -> Floats:
+    x, y = point
+    return np.array([x / y, 1.0, (1 - x - y) / y])
+
+
+def _to_xyz(primaries: Primaries) -> Floats:
+    """Return the matrix from linear RGB to CIE XYZ, (3, 3)."""
+    columns = np.stack([_xyz(primaries.red), _xyz(primaries.green), _xyz(primaries.blue)], axis=1)
+    scaled: Floats = columns * np.linalg.solve(columns, _xyz(primaries.white))
+    return scaled
+
+
+def _adapted(to_xyz: Floats, white: Chromaticity) -> Floats:
+    """Adapt XYZ under another white to D65 (Bradford)."""
+    bradford = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
+    gains = (bradford @ _xyz(D65)) / (bradford @ _xyz(white))
+    adapted: Floats = np.linalg.inv(bradford) @ np.diag(gains) @ bradford @ to_xyz
+    return adapted

@@ -1,0 +1,37 @@
+"""What every decoder returns: pixels of 8 bits a channel, and what the file says of them."""
+
+from dataclasses import dataclass
+
+from PIL import Image
+
+from nst_engine.images.color import ColorSpace, to_srgb
+
+# EXIF's orientations 2 to 8, as what undoes each.
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decoded:
+    """A decoded picture: mode L, RGB, CMYK or LAB, its alpha (mode L), its color and its EXIF orientation."""
+
+    image: Image.Image
+    alpha: Image.Image | None = None
+    profile: bytes | None = None
+    space: ColorSpace | None = None
+    orientation: int = 1
+
+    def on_white(self) -> Image.Image:
+        """Return the picture upright, in sRGB, its transparent parts on white."""
+        picture = to_srgb(self.image, profile=self.profile, space=self.space)
+        if self.alpha is not None and self.alpha.getextrema() != (255, 255):
+            picture = Image.composite(picture, Image.new("RGB", picture.size, "white"), self.alpha)
+        turn = UPRIGHT.get(self.orientation)
+        return picture if turn is None else picture.transpose(turn)
