@@ -1,6 +1,7 @@
 """Colors of a decoded picture, converted to sRGB: by its ICC profile, or by the color space that its metadata names."""
 
 import io
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -62,7 +63,8 @@ def _hlg_to_linear(encoded: Floats) -> Floats:
     """Decode hybrid log-gamma (ITU-R BT.2100), where 0.75 is diffuse white and becomes 1."""
     a, b, c = 0.17883277, 0.28466892, 0.55991073
     light = np.where(encoded <= 0.5, encoded**2 / 3, (np.exp((encoded - c) / a) + b) / 12)
-    return light / ((np.exp((0.75 - c) / a) + b) / 12)
+    white = (math.exp((0.75 - c) / a) + b) / 12
+    return np.asarray(light / white)
 
 
 SRGB = Primaries(red=(0.64, 0.33), green=(0.30, 0.60), blue=(0.15, 0.06))
@@ -103,7 +105,7 @@ def cicp(primaries: int, transfer: int) -> ColorSpace | None:
 
 
 def to_srgb(image: Image.Image, *, profile: bytes | None, space: ColorSpace | None) -> Image.Image:
-    """Return a picture of 8 bits a channel as sRGB; a space that the metadata names counts where there is no profile."""
+    """Return an 8-bit picture as sRGB; the profile counts, and where there is none, the space that metadata names."""
     if not profile and image.mode == "LAB":
         profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
     if profile and profile != srgb_profile():

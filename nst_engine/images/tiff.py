@@ -133,7 +133,9 @@ def _by_tifffile(page: TiffPage) -> Decoded:
         if kind == ASSOCIATED:
             colors = _unassociated(colors, alpha, most)
     return Decoded(
-        image=Image.fromarray(_eight_bit(colors, most).squeeze(-1) if count == 1 else _eight_bit(colors, most), MODES[count]),
+        image=Image.fromarray(
+            _eight_bit(colors, most).squeeze(-1) if count == 1 else _eight_bit(colors, most), MODES[count]
+        ),
         alpha=None if alpha is None else Image.fromarray(_eight_bit(alpha, most)),
         profile=page.tags.valueof(ICC_PROFILE),
         space=_space(page),

@@ -157,4 +157,3 @@ def test_a_named_color_space_is_converted(
 def test_cicp_comes_before_a_profile() -> None:
     linear = profile_chunk(gray_profile(gamma=1.0))
     assert rgb((128, 128, 128), linear, cicp(1, SRGB_TRANSFER)) == (128, 128, 128)
-
