@@ -1,11 +1,11 @@
-"""One attempt at one job: runs the engine, and ends the job or hands it back."""
+"""One attempt at one job: runs the engine, then ends the job or hands it back."""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from typing import TypeVar
@@ -18,31 +18,24 @@ from jobs.status import Status
 from jobs.storage.blobs import Blobs
 from jobs.store.lease import Finished, Lease, Verdict, WorkerStore
 from worker.checkpoints import SHARE, Checkpoints
-from worker.engine import (
-    BadCheckpointError,
-    Engine,
-    OutOfMemoryRunError,
-    RunError,
-    RunRequest,
-    RunStep,
-)
+from worker.engine import BadCheckpointError, Engine, OutOfMemoryRunError, RunError, RunRequest, RunStep
 from worker.heartbeat import Heartbeat
 from worker.pictures.inputs import load_request
 from worker.pictures.previews import Previews
-from worker.pictures.results import remove_result, store_result
+from worker.pictures.results import delete_result, store_result
 from worker.pictures.timelapse import Timelapse
 from worker.registration import Registration
 from worker.settings import WorkerSettings
-from worker.throughput import Speed
+from worker.throughput import Throughput
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-INSIST_SECONDS = 0.5
-PATIENCE_WHEN_DRAINING = 5.0
+RETRY_SECONDS = 0.5
+MAX_RETRY_SECONDS_WHEN_DRAINING = 5.0
 
 
 class Outcome(StrEnum):
-    """What came of a message."""
+    """What a wake-up message led to."""
 
     NOTHING = "nothing"  # no job was waiting
     SUCCEEDED = "succeeded"
@@ -55,7 +48,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerContext:
-    """What a runner works with."""
+    """What the attempts of a worker process share."""
 
     store: WorkerStore
     blobs: Blobs
@@ -70,132 +63,125 @@ class WorkerContext:
     wait: Callable[[float], None] = time.sleep
 
 
-class Run:
+class Attempt:
     """One attempt at one job."""
 
-    def __init__(self, around: WorkerContext, lease: Lease) -> None:
-        self._around = around
+    def __init__(self, context: WorkerContext, lease: Lease) -> None:
+        self._context = context
         self._lease = lease
         self._job = lease.job
-        jobs, settings = around.jobs, around.settings
-        self._speed = Speed()
+        jobs, settings, blobs = context.jobs, context.settings, context.blobs
+        self._throughput = Throughput()
         self._progress: Progress | None = None
-        self._previews = Previews(lease, around.blobs, seconds=settings.preview_seconds)
-        self._checkpoints = Checkpoints(
-            lease, around.blobs, seconds=jobs.checkpoint_seconds, share=around.checkpoint_share
-        )
+        self._previews = Previews(lease, blobs, seconds=settings.preview_seconds)
         self._timelapse = Timelapse() if self._job.options.timelapse else None
-        self._heart = Heartbeat(
+        self._checkpoints = Checkpoints(
+            lease, blobs, self._timelapse, seconds=jobs.checkpoint_seconds, share=context.checkpoint_share
+        )
+        self._heartbeat = Heartbeat(
             lease,
             seconds=jobs.heartbeat_seconds,
-            draining=around.draining,
+            draining=context.draining,
             stop_grace_seconds=settings.stop_grace_seconds,
-            on_stuck=around.abort,
+            on_stuck=context.abort,
             after_beat=self._previews.publish,
         )
 
     def run(self) -> Outcome:
-        """Run the engine to the end, or until told to stop."""
+        """Run the engine until it is done or has to stop."""
         log.info("job %s: attempt %d", self._job.id, self._job.attempt)
-        with self._heart:
+        with self._heartbeat:
             try:
-                return self._to_the_end()
+                return self._run_engine()
             except OutOfMemoryRunError as error:
-                return self._out_of_memory(error)
+                return self._retry_saving_memory(error)
             except RunError as error:
                 return self._fail(error.code, error.message)
             except (StorageFull, StorageUnavailable) as error:
-                log.warning("job %s goes back: %s", self._job.id, error)
-                return self._hand_back("storage_full", tell=False)
+                log.warning("job %s goes back to the queue: %s", self._job.id, error)
+                return self._hand_back("storage_full", notify=False)
             except BlobError as error:
                 return self._fail("storage_rejected", str(error))
-            except Exception:  # the runner: whatever the engine throws ends this job and nothing else
-                log.exception("job %s met an unexpected error", self._job.id)
+            except Exception:  # whatever the engine raises ends this job and nothing else
+                log.exception("job %s failed unexpectedly", self._job.id)
                 return self._fail("internal", FAILURE_CODES["internal"])
 
-    def _to_the_end(self) -> Outcome:
+    def _run_engine(self) -> Outcome:
         last: RunStep | None = None
         for step in self._steps():
             last = step
-            self._progress = self._speed.measure(step.progress)
-            self._heart.report(self._progress)
+            self._progress = self._throughput.measure(step.progress)
+            self._heartbeat.report(self._progress)
             if self._timelapse is not None:
                 self._timelapse.offer(step)
             if self._must_stop(step):
-                return self._stop(self._heart.verdict, step)
-            self._checkpoints.save_if_due(step, self._timelapse)
+                return self._stop(step)
+            self._checkpoints.save_if_due(step)
             self._previews.offer(step)
         if last is None:
             raise RunError("internal", FAILURE_CODES["internal"])
-        if self._speed.per_second is not None:
-            self._around.registration.set_speed(self._job.model, self._speed.per_second)
+        if (speed := self._throughput.iterations_per_second) is not None:
+            self._context.registration.set_speed(self._job.model, speed)
         return self._publish(last)
 
-    def _must_stop(self, step: RunStep) -> bool:
-        """Tell whether to stop here; a worker that has to end still publishes a picture that is ready."""
-        ready = step.progress.iteration >= step.progress.total
-        return self._heart.verdict is not Verdict.CONTINUE and not (ready and self._heart.verdict is Verdict.DRAIN)
-
     def _steps(self) -> Iterator[RunStep]:
-        """Yield the steps of the run, from the checkpoint if there is a good one."""
-        engine, saved, went_on = self._around.engine, self._checkpoints.load(), False
+        """Continue from the checkpoint if it can be used, else start from the beginning."""
+        saved = self._checkpoints.load()
         if saved is not None:
-            self._restore_timelapse()
+            steps = self._context.engine.run(self._request(saved))
             try:
-                for step in engine.run(self._request(saved)):
-                    went_on = True
-                    yield step
+                first = next(steps, None)
             except BadCheckpointError as error:
-                log.warning("job %s starts afresh: %s", self._job.id, error)
-            if went_on:
+                log.warning("job %s starts from the beginning: %s", self._job.id, error)
+                first = None
+            if first is not None:
+                yield first
+                yield from steps
                 return
             if self._timelapse is not None:
                 self._timelapse.clear()
-        yield from engine.run(self._request(None))
+        yield from self._context.engine.run(self._request(None))
 
     def _request(self, saved: bytes | None) -> RunRequest:
-        request = load_request(self._job, self._around.blobs, saved)
-        return replace(request, workers=self._around.registration.count_workers_here())
+        workers = self._context.registration.count_workers_here()
+        return load_request(self._job, self._context.blobs, resume=saved, workers=workers)
 
-    def _restore_timelapse(self) -> None:
-        frames = None if self._timelapse is None else self._checkpoints.load_frames()
-        if self._timelapse is None or frames is None:
-            return
-        try:
-            self._timelapse.restore(frames)
-        except ValueError as error:
-            log.warning("the time-lapse of job %s begins late: %s", self._job.id, error)
+    def _must_stop(self, step: RunStep) -> bool:
+        """Return whether to stop after a step; a draining worker still publishes a finished picture."""
+        finished = step.progress.iteration >= step.progress.total
+        verdict = self._heartbeat.verdict
+        return verdict is not Verdict.CONTINUE and not (finished and verdict is Verdict.DRAIN)
 
-    def _publish(self, step: RunStep) -> Outcome:
-        """Store the result, then end the job with it; what is stored in vain is removed."""
-        frames = () if self._timelapse is None else self._timelapse.frames(step)
-        result = store_result(self._lease, self._around.blobs, step, frames)
-        outcome = self._end(lambda: self._lease.complete(result, self._progress))
-        if outcome is not Outcome.SUCCEEDED:
-            remove_result(self._around.blobs, result)
-        return outcome
-
-    def _stop(self, verdict: Verdict, step: RunStep) -> Outcome:
-        match verdict:
+    def _stop(self, step: RunStep) -> Outcome:
+        match self._heartbeat.verdict:
             case Verdict.CANCEL:
                 return self._end(self._lease.cancel)
             case Verdict.TIMEOUT:
                 return self._fail("timeout", FAILURE_CODES["timeout"])
             case Verdict.DRAIN:
-                self._checkpoints.save(step, self._timelapse)
+                self._checkpoints.save(step)
                 return self._hand_back("drained")
         return Outcome.LOST
+
+    def _publish(self, step: RunStep) -> Outcome:
+        """Store the result and end the job with it; if the job ends otherwise, delete the result again."""
+        frames = () if self._timelapse is None else self._timelapse.frames(step)
+        result = store_result(self._lease, self._context.blobs, step, frames)
+        outcome = self._end(lambda: self._lease.complete(result, self._progress))
+        if outcome is not Outcome.SUCCEEDED:
+            delete_result(self._context.blobs, result)
+        return outcome
 
     def _fail(self, code: str, message: str) -> Outcome:
         return self._end(lambda: self._lease.fail(Failure(code=code, message=message)))
 
-    def _out_of_memory(self, error: OutOfMemoryRunError) -> Outcome:
-        """Try once more in a fresh process that saves memory, then give up."""
+    def _retry_saving_memory(self, error: OutOfMemoryRunError) -> Outcome:
+        """Hand the job back once, for an attempt in a fresh process that saves memory; fail it the next time."""
         if self._job.memory_saving:
             return self._fail(error.code, error.message)
-        log.warning("job %s does not fit, it is tried again saving memory", self._job.id)
-        returned = self._hand_back("out_of_memory", counted=True, memory_saving=True)
-        return Outcome.RETIRE if returned is Outcome.RETURNED else returned
+        log.warning("job %s does not fit into memory; the next attempt saves memory", self._job.id)
+        outcome = self._hand_back("out_of_memory", counted=True, memory_saving=True)
+        return Outcome.RETIRE if outcome is Outcome.RETURNED else outcome
 
     def _end(self, finish: Callable[[], Finished]) -> Outcome:
         finished = self._retry_until_stored(finish)
@@ -203,52 +189,49 @@ class Run:
             return Outcome.LOST
         self._delete_checkpoint()
         if finished.needs_wakeup:
-            self._offer_again()
+            self._notify()
         return Outcome(finished.status)
 
     def _hand_back(
-        self,
-        reason: str,
-        *,
-        counted: bool = False,
-        memory_saving: bool = False,
-        tell: bool = True,
+        self, reason: str, *, counted: bool = False, memory_saving: bool = False, notify: bool = True
     ) -> Outcome:
         release = partial(self._lease.release, reason, counted=counted, memory_saving=memory_saving)
         status = self._retry_until_stored(release)
         if status is None:
             return Outcome.LOST
-        if status is not Status.QUEUED:
+        if status is not Status.QUEUED:  # it was canceled meanwhile
             self._delete_checkpoint()
             return Outcome(status)
-        if tell:
-            self._offer_again()
+        if notify:
+            self._notify()
         return Outcome.RETURNED
 
     def _retry_until_stored(self, call: Callable[[], T]) -> T | None:
-        """Repeat a call until the store answers; a worker that has to end gives up at last."""
-        patience = PATIENCE_WHEN_DRAINING
+        """Repeat a call until Redis answers; a draining worker gives up after a while and returns None."""
+        seconds_left = MAX_RETRY_SECONDS_WHEN_DRAINING
         while True:
             try:
                 return call()
             except StoreUnavailable as error:
-                if self._around.draining():
-                    patience -= INSIST_SECONDS
-                if patience <= 0:
+                if self._context.draining():
+                    seconds_left -= RETRY_SECONDS
+                if seconds_left <= 0:
                     return None
-                log.warning("job %s cannot be ended yet: %s", self._job.id, error)
-                self._around.wait(INSIST_SECONDS)
+                log.warning(
+                    "the end of job %s was not stored, next try in %g s: %s", self._job.id, RETRY_SECONDS, error
+                )
+                self._context.wait(RETRY_SECONDS)
 
-    def _offer_again(self) -> None:
+    def _notify(self) -> None:
         """Wake up a worker for the job that waits now; if that fails, the reaper does it later."""
         try:
-            self._around.queue.notify(self._job.model, self._job.priority)
+            self._context.queue.notify(self._job.model, self._job.priority)
         except StoreUnavailable as error:
             log.info("no worker was notified, the reaper will do it: %s", error)
 
     def _delete_checkpoint(self) -> None:
-        """Remove the checkpoint of an ended job; one left over is found by the reaper."""
+        """Delete the checkpoint of an ended job; if that fails, the reaper does it later."""
         try:
-            self._checkpoints.forget()
+            self._checkpoints.delete()
         except BlobError as error:
-            log.info("a checkpoint was not removed, the reaper will: %s", error)
+            log.info("a checkpoint was not deleted, the reaper will do it: %s", error)

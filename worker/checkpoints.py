@@ -1,4 +1,4 @@
-"""Checkpoints: the state of a run, saved now and then so that another attempt goes on from it."""
+"""Checkpoints: the state of a run, saved from time to time so that another attempt continues from it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,16 @@ SHARE = 0.05  # maximum share of the run time for saving checkpoints
 
 
 class Checkpoints:
-    """The checkpoints of one lease; saving takes no more than its share of the time."""
+    """The checkpoints of one lease, with the frames of the time-lapse if there is one.
+
+    A checkpoint is due every `seconds`, or less often if saving takes more than `share` of the time.
+    """
 
     def __init__(
         self,
         lease: Lease,
         blobs: Blobs,
+        timelapse: Timelapse | None = None,
         *,
         seconds: float,
         share: float = SHARE,
@@ -31,73 +35,75 @@ class Checkpoints:
     ) -> None:
         self._lease = lease
         self._blobs = blobs
+        self._timelapse = timelapse
         self._seconds = seconds
         self._share = share
         self._clock = clock
-        self._next = clock() + seconds
-        self._kept = _blobs_of(lease.resume) if lease.resume else ()
+        self._due = clock() + seconds
+        self._stored = _blobs_of(lease.resume) if lease.resume else ()
 
     def load(self) -> bytes | None:
-        """Return the state that an earlier attempt saved; None if there is none or it is damaged.
+        """Return the state that an earlier attempt saved, and restore its time-lapse; None without a usable state.
 
-        Raise StorageUnavailable if it cannot be read now: what was done is worth waiting for.
+        Raise StorageUnavailable if the storage cannot be read now: that is worth waiting for.
         """
-        saved = self._lease.resume
+        saved, job_id = self._lease.resume, self._lease.job.id
         if saved is None:
             return None
         try:
-            data = self._blobs.read(saved.blob)
+            state = self._blobs.read(saved.blob)
         except BlobNotFound as error:
-            log.warning("the checkpoint of job %s is gone, it starts afresh: %s", self._lease.job.id, error)
+            log.warning("the checkpoint of job %s is missing, it starts from the beginning: %s", job_id, error)
             return None
-        if hashlib.sha256(data).hexdigest() != saved.sha256:
-            log.warning("the checkpoint of job %s is damaged, it starts afresh", self._lease.job.id)
+        if hashlib.sha256(state).hexdigest() != saved.sha256:
+            log.warning("the checkpoint of job %s is damaged, it starts from the beginning", job_id)
             return None
-        log.info("job %s goes on after iteration %d", self._lease.job.id, saved.iteration)
-        return data
+        self._restore_timelapse(saved)
+        log.info("job %s continues after iteration %d", job_id, saved.iteration)
+        return state
 
-    def load_frames(self) -> bytes | None:
-        """Return the frames of the time-lapse that an earlier attempt saved; None if there are none."""
-        saved = self._lease.resume
-        if saved is None or saved.frames is None:
-            return None
+    def save_if_due(self, step: RunStep) -> None:
+        """Save the state of a step if a checkpoint is due."""
+        if self._clock() >= self._due:
+            self.save(step)
+
+    def save(self, step: RunStep) -> None:
+        """Save the state of a step; if that fails, log it and let the run continue without."""
+        started = self._clock()
         try:
-            return self._blobs.read(saved.frames)
-        except BlobError as error:
-            log.warning("the time-lapse of job %s begins late: %s", self._lease.job.id, error)
-            return None
-
-    def save_if_due(self, step: RunStep, timelapse: Timelapse | None = None) -> None:
-        """Save the state of a step if it is time to."""
-        if self._clock() >= self._next:
-            self.save(step, timelapse)
-
-    def save(self, step: RunStep, timelapse: Timelapse | None = None) -> None:
-        """Save the state of a step; a run whose state cannot be saved goes on without."""
-        began = self._clock()
-        iteration = step.progress.iteration
-        mark = f"{self._lease.token}-{iteration}"
-        name = blob_name(self._lease.job.id, f"checkpoint-{mark}")
-        frames = None if timelapse is None else blob_name(self._lease.job.id, f"frames-{mark}")
-        try:
-            if timelapse is not None and frames is not None:
-                self._blobs.put(frames, timelapse.state(), "application/zip")
-            ref = self._blobs.put(name, step.state())
-            saved = Checkpoint(blob=name, sha256=ref.sha256, iteration=iteration, frames=frames)
+            saved = self._store(step)
             if self._lease.checkpoint(saved):
-                self.forget()
-                self._kept = _blobs_of(saved)
+                self.delete()
+                self._stored = _blobs_of(saved)
             else:
                 self._blobs.delete(*_blobs_of(saved))
         except (BlobError, StoreUnavailable) as error:
             log.warning("the state of job %s was not saved: %s", self._lease.job.id, error)
-        cost = self._clock() - began
-        self._next = self._clock() + max(self._seconds, cost / self._share)
+        now = self._clock()
+        self._due = now + max(self._seconds, (now - started) / self._share)
 
-    def forget(self) -> None:
-        """Remove the checkpoint that is kept; only for one who holds the lease, or has ended the job."""
-        self._blobs.delete(*self._kept)
-        self._kept = ()
+    def delete(self) -> None:
+        """Delete the stored checkpoint; only while the lease is held, or after the job has ended."""
+        self._blobs.delete(*self._stored)
+        self._stored = ()
+
+    def _store(self, step: RunStep) -> Checkpoint:
+        job_id, iteration = self._lease.job.id, step.progress.iteration
+        suffix = f"{self._lease.token}-{iteration}"
+        frames = None
+        if self._timelapse is not None:
+            frames = blob_name(job_id, f"frames-{suffix}")
+            self._blobs.put(frames, self._timelapse.state(), "application/zip")
+        ref = self._blobs.put(blob_name(job_id, f"checkpoint-{suffix}"), step.state())
+        return Checkpoint(blob=ref.name, sha256=ref.sha256, iteration=iteration, frames=frames)
+
+    def _restore_timelapse(self, saved: Checkpoint) -> None:
+        if self._timelapse is None or saved.frames is None:
+            return
+        try:
+            self._timelapse.restore(self._blobs.read(saved.frames))
+        except (BlobError, ValueError) as error:
+            log.warning("the time-lapse of job %s misses its beginning: %s", self._lease.job.id, error)
 
 
 def _blobs_of(saved: Checkpoint) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Whether this machine's worker says that it is alive: `python -m worker.health`, for a container's health check."""
+"""The health check of a worker container: `python -m worker.health` fails if no worker of this host is alive."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from jobs.settings import JobSettings
 from jobs.worker_registry import WorkerRegistry
 
 
-def unhealthy_reason(roster: WorkerRegistry, host: str) -> str | None:
-    """Say what is wrong with the workers of a host, None if one of them is alive."""
+def unhealthy_reason(registry: WorkerRegistry, host: str) -> str | None:
+    """Return why the workers of a host are unhealthy, or None if one of them is alive."""
     try:
-        alive = any(worker.host == host for worker in roster.live())
+        alive = any(worker.host == host for worker in registry.live())
     except StoreUnavailable as error:
         return str(error)
     return None if alive else f"no worker of {host} is alive"

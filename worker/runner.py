@@ -8,7 +8,7 @@ import secrets
 from structlog.contextvars import bound_contextvars
 
 from jobs.errors import StorageFull, StorageUnavailable
-from worker.attempt import Outcome, Run, WorkerContext
+from worker.attempt import Attempt, Outcome, WorkerContext
 
 log = logging.getLogger(__name__)
 STORAGE_WAIT_SECONDS = 2.0  # between two checks of a full storage
@@ -39,7 +39,7 @@ class Runner:
         registration.set_state("busy", job=lease.job.id)
         with bound_contextvars(job_id=lease.job.id, request_id=lease.job.request_id):
             try:
-                outcome = Run(context, lease).run()
+                outcome = Attempt(context, lease).run()
             finally:
                 registration.set_state("idle", memory_bytes=context.engine.memory_bytes())
             log.info("job %s: %s", lease.job.id, outcome)

@@ -1,4 +1,4 @@
-"""How fast a run goes, and from that how long it still takes."""
+"""The speed of a run, and the time left that follows from it."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from dataclasses import replace
 
 from jobs.model import Progress
 
-WEIGHT = 0.2  # of the latest iteration in the running mean
+WEIGHT = 0.2  # of the latest iteration in the moving average
 
 
-class Speed:
-    """Measures the iterations of one run as they come."""
+class Throughput:
+    """Measures how long the iterations of one run take."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._last: float | None = None
-        self._mean: float | None = None
+        self._average: float | None = None  # seconds per iteration
 
     @property
-    def per_second(self) -> float | None:
-        """Return iterations per second, once there is something to measure."""
-        return 1 / self._mean if self._mean else None
+    def iterations_per_second(self) -> float | None:
+        """Return the speed, or None before the second iteration."""
+        return 1 / self._average if self._average else None
 
     def measure(self, progress: Progress) -> Progress:
         """Return the progress of an iteration that just ended, with speed and time left."""
         now = self._clock()
         if self._last is not None:
-            took = now - self._last
-            self._mean = took if self._mean is None else (1 - WEIGHT) * self._mean + WEIGHT * took
+            seconds = now - self._last
+            self._average = seconds if self._average is None else (1 - WEIGHT) * self._average + WEIGHT * seconds
         self._last = now
-        if self._mean is None:
+        if self._average is None:
             return progress
-        left = (progress.total - progress.iteration) * self._mean
-        return replace(progress, iterations_per_second=self.per_second, eta_seconds=left)
+        left = (progress.total - progress.iteration) * self._average
+        return replace(progress, iterations_per_second=self.iterations_per_second, eta_seconds=left)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from cachetools import LRUCache
 from PIL import Image
 from pydantic import ValidationError
 from torch import Tensor
@@ -39,8 +40,8 @@ from worker.engine import (
 from worker.process_control import call_in_fork
 from worker.settings import WorkerSettings
 
-LOADED_AT_MOST = 4
-NO_MEMORY = "not enough memory"  # what torch's CPU allocator says, which raises no type of its own
+MAX_NETWORKS = 4  # kept in memory
+NO_MEMORY = "not enough memory"  # in the RuntimeError of torch's CPU allocator
 
 
 def torch_engines(settings: WorkerSettings) -> EngineFactory:
@@ -66,12 +67,12 @@ def installed_models(weights_dir: Path | None) -> tuple[str, ...]:
 
 
 class TorchEngine:
-    """Style transfer on one device. Its loaded networks are the one thing a worker process keeps from job to job."""
+    """Style transfer on one device. Only its loaded networks stay in the process from one job to the next."""
 
     def __init__(self, device: str, *, weights_dir: Path | None, threads: int = 0) -> None:
         self._device = device
         self._weights_dir = weights_dir
-        self._loaded: dict[NetworkSpec, Network] = {}
+        self._networks: LRUCache[NetworkSpec, Network] = LRUCache(maxsize=MAX_NETWORKS)
         self._threads = threads
 
     def run(self, request: RunRequest) -> Iterator[RunStep]:
@@ -110,11 +111,9 @@ class TorchEngine:
 
     def _network(self, config: StyleConfig) -> Network:
         spec = NetworkSpec.of(config)
-        if spec not in self._loaded:
-            if len(self._loaded) >= LOADED_AT_MOST:
-                del self._loaded[next(iter(self._loaded))]
-            self._loaded[spec] = load_network(config, device=self._device, weights_dir=self._weights_dir)
-        return self._loaded[spec]
+        if spec not in self._networks:
+            self._networks[spec] = load_network(config, device=self._device, weights_dir=self._weights_dir)
+        return self._networks[spec]
 
 
 @dataclass(frozen=True)
@@ -125,7 +124,7 @@ class TorchStep:
 
     @property
     def progress(self) -> Progress:
-        """Return how far the run has come."""
+        """Return the progress, without speed and time left."""
         step = self.step
         return Progress(
             iteration=step.iteration,
@@ -145,24 +144,24 @@ class TorchStep:
         return to_picture(self.step.image())
 
     def encoded(self, name: str, metadata: Mapping[str, Any]) -> bytes:
-        """Return the picture so far as a file; TIFF has 16 bits."""
+        """Return the picture so far as a file in the named format; TIFF has 16 bits."""
         if name == "tiff":
             return encode16(to_uint16(self.step.image()), metadata=metadata)
         return encode(self.picture(), name, metadata=metadata)
 
     def state(self) -> bytes:
-        """Return what another run needs to go on from here."""
+        """Return the state from which another run continues."""
         return self.step.state().to_bytes()
 
 
 def _mask(picture: Image.Image) -> Tensor:
-    """Return a grey picture as (H, W) in [0, 1]."""
+    """Return a picture as a gray tensor (H, W) in [0, 1]."""
     return torch.from_numpy(np.asarray(picture.convert("L"), dtype=np.float32) / 255)
 
 
 @contextmanager
 def _run_errors() -> Iterator[None]:
-    """Turn what the engine and torch raise into the errors of a run."""
+    """Convert what the engine and torch raise into the errors of a run."""
     try:
         yield
     except CheckpointError as error:

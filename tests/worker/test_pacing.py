@@ -16,7 +16,7 @@ from tests.fakes.engine import FakeStep
 from worker.checkpoints import Checkpoints
 from worker.engine import RunRequest
 from worker.pictures.timelapse import Timelapse
-from worker.throughput import Speed
+from worker.throughput import Throughput
 
 
 class Clock:
@@ -36,16 +36,16 @@ def step(iteration: int, total: int = 100) -> FakeStep:
 
 def test_speed_and_time_left_follow_the_iterations() -> None:
     clock = Clock()
-    speed = Speed(clock=clock)
+    throughput = Throughput(clock=clock)
     for iteration in range(1, 11):
-        progress = speed.measure(Progress(iteration=iteration, total=100))
+        progress = throughput.measure(Progress(iteration=iteration, total=100))
         clock.now += 0.5
     assert progress.iterations_per_second == pytest.approx(2)
     assert progress.eta_seconds == pytest.approx(45)
 
 
 def test_the_first_iteration_says_nothing_of_speed() -> None:
-    assert Speed().measure(Progress(iteration=1, total=2)).eta_seconds is None
+    assert Throughput().measure(Progress(iteration=1, total=2)).eta_seconds is None
 
 
 class SlowBlobs(DiskBlobs):
@@ -87,7 +87,7 @@ def test_only_the_newest_checkpoint_is_kept_and_none_in_the_end(tmp_path: Path) 
     checkpoints.save(step(1))
     checkpoints.save(step(2))
     assert [info.name for info in blobs.list()] == ["job1/checkpoint-t-2"]
-    checkpoints.forget()
+    checkpoints.delete()
     assert list(blobs.list()) == []
 
 

@@ -14,8 +14,8 @@ from nst_engine.spec.errors import PictureError
 from worker.engine import RunError, RunRequest
 
 
-def load_request(job: Job, blobs: Blobs, resume: bytes | None) -> RunRequest:
-    """Read everything a run needs; raise RunError if a picture is gone or cannot be read."""
+def load_request(job: Job, blobs: Blobs, *, resume: bytes | None, workers: int) -> RunRequest:
+    """Read everything that a run needs; raise RunError if a picture is missing or cannot be read."""
     inputs = job.inputs
     if job.options.output_format not in WRITABLE:
         raise RunError("invalid_input", f"This worker cannot write {job.options.output_format}.")
@@ -27,6 +27,7 @@ def load_request(job: Job, blobs: Blobs, resume: bytes | None) -> RunRequest:
         init_image=None if inputs.init_image is None else _picture(inputs.init_image, "init picture", blobs),
         resume=resume,
         memory_saving=job.memory_saving,
+        workers=workers,
     )
 
 

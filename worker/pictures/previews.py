@@ -1,8 +1,7 @@
-"""Previews: small pictures of a run in progress, stored and announced at their own pace."""
+"""Previews: small pictures of a run in progress, stored and announced from time to time."""
 
 from __future__ import annotations
 
-import io
 import logging
 import time
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from jobs.model import Preview
 from jobs.storage.blobs import Blobs, blob_name
 from jobs.store.lease import Lease
 from worker.engine import RunStep
+from worker.pictures.thumbnails import encode_webp, shrink
 
 log = logging.getLogger(__name__)
 QUALITY = 80
@@ -21,7 +21,7 @@ SIDE = 512  # longest side, in pixels
 
 
 class Previews:
-    """The previews of one lease: the run offers steps, the heart publishes the latest picture."""
+    """The previews of one lease: the run offers its steps, and the heartbeat publishes the latest picture."""
 
     def __init__(
         self, lease: Lease, blobs: Blobs, *, seconds: float, clock: Callable[[], float] = time.monotonic
@@ -36,32 +36,23 @@ class Previews:
         self._name = blob_name(lease.job.id, f"preview-{lease.token}.webp")
 
     def offer(self, step: RunStep) -> None:
-        """Take the picture of a step if a preview is due and the one before has gone out."""
+        """Take the picture of a step if a preview is due and the previous one is published."""
         if self._waiting is None and self._clock() >= self._next:
             self._waiting = (step.progress.iteration, step.picture())
             self._next = self._clock() + self._seconds
 
     def publish(self) -> None:
-        """Store and announce the picture that waits; a preview that fails is no matter."""
+        """Store and announce the picture that waits; if that fails, log it and let the run continue."""
         if self._waiting is None:
             return
         iteration, picture = self._waiting
         self._waiting = None
         try:
-            ref = self._blobs.put(self._name, shrunk(picture, SIDE), "image/webp")
+            ref = self._blobs.put(self._name, encode_webp(shrink(picture, SIDE), quality=QUALITY), "image/webp")
             self._sequence += 1
             preview = Preview(blob=ref.name, sequence=self._sequence, iteration=iteration, media_type="image/webp")
-            # Refused when the lease is lost or the job has ended. The file stays: the record may list an earlier
-            # preview under its name; if not, the reaper finds it.
+            # This is refused if the lease is lost or the job has ended. The file stays, because the record may list an
+            # earlier preview under the same name; otherwise the reaper deletes it.
             self._lease.preview(preview)
         except (BlobError, StoreUnavailable) as error:
             log.info("a preview was not published: %s", error)
-
-
-def shrunk(picture: Image.Image, side: int) -> bytes:
-    """Return a picture as a WebP no longer than `side`."""
-    small = picture.copy()
-    small.thumbnail((side, side))
-    file = io.BytesIO()
-    small.save(file, "WEBP", quality=QUALITY, method=1)
-    return file.getvalue()

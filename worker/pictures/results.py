@@ -1,4 +1,4 @@
-"""The result of a run: encoded, stored under a name that carries the token, described for the record."""
+"""The result of a run: the picture and its time-lapse, stored under names that carry the token of the lease."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from worker.engine import RunStep
 
 
 def store_result(lease: Lease, blobs: Blobs, step: RunStep, frames: Sequence[Image.Image]) -> ResultInfo:
-    """Store the picture of the last step, and the time-lapse if there are frames; raise BlobError."""
+    """Store the picture of the last step, and a time-lapse if there are frames; raise BlobError."""
     job, kind = lease.job, WRITABLE[lease.job.options.output_format]
     progress, size = step.progress, step.picture().size
     name = blob_name(job.id, f"result-{lease.token}{kind.suffix}")
@@ -34,13 +34,13 @@ def store_result(lease: Lease, blobs: Blobs, step: RunStep, frames: Sequence[Ima
     )
 
 
-def remove_result(blobs: Blobs, result: ResultInfo) -> None:
-    """Remove what was stored for a result that is not to be."""
+def delete_result(blobs: Blobs, result: ResultInfo) -> None:
+    """Delete the stored pictures of a result."""
     blobs.delete(result.blob, *([result.timelapse.name] if result.timelapse else []))
 
 
 def metadata(job: Job) -> dict[str, Any]:
-    """Return what is written into the picture: how to make it again."""
+    """Return the metadata of the picture file, from which the picture can be made again."""
     return {"version": __version__, "params": dict(job.params)}
 
 

@@ -1,4 +1,4 @@
-"""A time-lapse: frames spread evenly over a run whose length need not be known."""
+"""The time-lapse: frames spread evenly over a run whose length is not known in advance."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from functools import cached_property
 from PIL import Image
 
 from worker.engine import RunStep
+from worker.pictures.thumbnails import encode_webp, shrink
 
 STATE = "state.json"
 QUALITY = 90
@@ -20,20 +21,18 @@ SIDE = 512  # longest side, in pixels
 
 @dataclass(frozen=True)
 class Frame:
-    """One picture; encoded once, however often it is saved."""
+    """One picture of a time-lapse, encoded only once however often it is saved."""
 
     picture: Image.Image
 
     @cached_property
     def encoded(self) -> bytes:
-        """Return the picture as a WebP."""
-        file = io.BytesIO()
-        self.picture.save(file, "WEBP", quality=QUALITY, method=1)
-        return file.getvalue()
+        """Return the picture as WebP."""
+        return encode_webp(self.picture, quality=QUALITY)
 
 
 class Timelapse:
-    """Collects at most `frames` pictures; when there are too many, every second one is dropped."""
+    """Collects at most `frames` pictures: if there are more, it drops every second one and collects half as often."""
 
     def __init__(self, *, frames: int = FRAMES, side: int = SIDE) -> None:
         self._limit = frames
@@ -41,27 +40,27 @@ class Timelapse:
         self.clear()
 
     def clear(self) -> None:
-        """Begin anew."""
+        """Drop all frames."""
         self._stride = 1
         self._seen = 0
         self._frames: list[Frame] = []
 
     def offer(self, step: RunStep) -> None:
-        """Take the picture of a step if its turn has come."""
+        """Take the picture of the step if it is due: of every first, then every second, every fourth step and so on."""
         if self._seen % self._stride == 0:
             if len(self._frames) >= self._limit:
                 self._frames = self._frames[::2]
                 self._stride *= 2
             if self._seen % self._stride == 0:
-                self._frames.append(Frame(self._small(step)))
+                self._frames.append(Frame(shrink(step.picture(), self._side)))
         self._seen += 1
 
     def frames(self, last: RunStep) -> list[Image.Image]:
-        """Return the frames, the finished picture last."""
-        return [*(frame.picture for frame in self._frames), self._small(last)]
+        """Return the frames and, as the last one, the finished picture."""
+        return [*(frame.picture for frame in self._frames), shrink(last.picture(), self._side)]
 
     def state(self) -> bytes:
-        """Return what another attempt needs to go on collecting."""
+        """Return the state from which another attempt continues to collect."""
         file = io.BytesIO()
         with zipfile.ZipFile(file, "w") as archive:
             archive.writestr(STATE, json.dumps({"stride": self._stride, "seen": self._seen}))
@@ -70,7 +69,7 @@ class Timelapse:
         return file.getvalue()
 
     def restore(self, state: bytes) -> None:
-        """Go on from what `state` returned; raise ValueError if it is damaged."""
+        """Continue from what `state` returned; raise ValueError if it is damaged."""
         try:
             with zipfile.ZipFile(io.BytesIO(state)) as archive:
                 counts = json.loads(archive.read(STATE))
@@ -80,8 +79,3 @@ class Timelapse:
         except (zipfile.BadZipFile, OSError, KeyError, TypeError) as error:
             raise ValueError("the frames are damaged") from error
         self._frames = frames
-
-    def _small(self, step: RunStep) -> Image.Image:
-        picture = step.picture().copy()
-        picture.thumbnail((self._side, self._side))
-        return picture
