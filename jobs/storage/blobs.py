@@ -40,13 +40,10 @@ class Blobs(Protocol):
         """Store a file as `put` does; it is not needed any more and may be moved away."""
 
     def open(self, name: str) -> BinaryIO:
-        """Open a blob for reading, seekable; raise BlobNotFound."""
+        """Open a blob for reading; seek to the end for its size. Raise BlobNotFound."""
 
     def read(self, name: str) -> bytes:
         """Return the bytes of a blob; raise BlobNotFound."""
-
-    def stat(self, name: str) -> BlobInfo:
-        """Return size and age of a blob; raise BlobNotFound."""
 
     def copy(self, source: str, target: str) -> None:
         """Copy a blob without reading it here, where the storage can."""

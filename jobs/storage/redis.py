@@ -61,15 +61,6 @@ class RedisBlobs:
             raise BlobNotFound(name)
         return data
 
-    def stat(self, name: str) -> BlobInfo:
-        """Return size and age of a blob."""
-        with _errors():
-            size = self._redis.strlen(key("blob", name))
-            stored = self._redis.zscore(key("blobs"), name)
-        if stored is None:
-            raise BlobNotFound(name)
-        return BlobInfo(name=name, bytes=size, modified=stored)
-
     def copy(self, source: str, target: str) -> None:
         """Copy a blob."""
         self.put(target, self.read(source))

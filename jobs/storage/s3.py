@@ -82,13 +82,6 @@ class S3Blobs:
         with self._asking(name):
             return bytes(self._store.get(name).bytes())
 
-    def stat(self, name: str) -> BlobInfo:
-        """Return size and age of a blob."""
-        _check_name(name)
-        with self._asking(name):
-            meta = self._store.head(name)
-        return BlobInfo(name=name, bytes=meta["size"], modified=meta["last_modified"].timestamp())
-
     def copy(self, source: str, target: str) -> None:
         """Copy a blob inside the storage."""
         _check_name(target)
