@@ -55,6 +55,9 @@ Goal: 0.5 s for the help, 15 s at 256 px, 60 s at 512 px.
 
 ## Service
 
+Each row compares the service with a bare FastAPI endpoint that returns the same number of bytes under the same load,
+unless it names something else.
+
 {service}
 
 Goal: status polls at 0.5 of the bare endpoint's rate or more; a 95th percentile of the queue time of at most 0.05 s; a

@@ -230,11 +230,11 @@ them.
 {unseen}
 ![Curves](../images/quality/curves.png)
 
-Of each scheme, the picture closest to that content distance:
+The picture of each scheme that is closest to that content distance:
 
 ![Pictures](../images/quality/sheet.jpg)
 
-Measured with `python -m bench.quality.compare` on {machine}, {threads} thread(s).
+Measured with `python -m bench.quality.compare` on {machine} (threads: {threads}).
 """
 
 _UNSEEN = """

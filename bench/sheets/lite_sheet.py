@@ -147,7 +147,7 @@ Style and content distance on three networks: `lite`, SqueezeNet, and the archit
 Lower is closer. Each picture has the preset `default`, a longest side of {size} px and the same seed. The distances
 use layers of VGG-19 and SqueezeNet (`bench/quality/judge.py`). No painting or photo here was used in training.
 
-Measured with `python -m bench.sheets.lite_sheet` on {machine}, {threads} thread(s). The random network painted only
+Measured with `python -m bench.sheets.lite_sheet` on {machine} (threads: {threads}). The random network painted only
 the first pairs.
 
 
