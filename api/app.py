@@ -36,7 +36,6 @@ from jobs.storage.factory import open_blobs
 from jobs.store.job_store import JobStore
 from jobs.store.reaper import SWEEP_ROUNDS
 from jobs.worker_registry import AsyncWorkerRegistry
-from nst_engine.images.reading import PictureLimits
 from nst_engine.version import __version__
 
 FRESH_SECONDS = 1.0  # maximum age of `queue_seconds` and `run_seconds` in an answer
@@ -49,9 +48,9 @@ def make_decoder(settings: ApiSettings) -> Decoder:
     """Make the pool of decoder processes; they start when they are needed."""
     return DecoderPool(
         processes=settings.decoders,
+        max_pixels=settings.max_pixels,
         seconds=settings.picture_seconds,
         memory_bytes=settings.picture_memory_bytes,
-        limits=PictureLimits(max_pixels=settings.max_pixels),
     )
 
 

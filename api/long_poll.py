@@ -21,15 +21,15 @@ def preferred_wait(prefer: str | None) -> int:
 
 
 class LongPoll:
-    """Wait for jobs on behalf of clients, at most `limit` of them at a time."""
+    """Wait for jobs on behalf of clients, at most MAX_WAITING of them at a time."""
 
-    def __init__(self, store: JobStore, event_hub: EventHub, *, limit: int = MAX_WAITING) -> None:
-        self._store, self._event_hub, self._limit = store, event_hub, limit
+    def __init__(self, store: JobStore, event_hub: EventHub) -> None:
+        self._store, self._event_hub = store, event_hub
         self._waiting = 0
 
     async def wait_until_ended(self, job: Job, seconds: int) -> Job:
         """Return the job when it has ended, or as it is when the time is up or too many clients wait already."""
-        if seconds == 0 or self._waiting >= self._limit:
+        if seconds == 0 or self._waiting >= MAX_WAITING:
             return job
         self._waiting += 1
         try:

@@ -6,12 +6,13 @@ import time
 from collections.abc import Iterable
 
 import structlog
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.metrics import Metrics
 from api.problems import ProblemError, problem_response
 
-PROXY_ID = re.compile(rb"[0-9A-Za-z._-]{8,64}")
+PROXY_ID = re.compile(r"[0-9A-Za-z._-]{8,64}")
 QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 HEADERS = {
     b"x-content-type-options": b"nosniff",
@@ -102,8 +103,5 @@ def _without_body(send: Send) -> Send:
 
 def _request_id(scope: Scope) -> str:
     """Return the id that a proxy has set, if it is well formed, or else a new one."""
-    for name, value in scope["headers"]:
-        if name == b"x-request-id" and PROXY_ID.fullmatch(value):
-            text: str = value.decode("ascii")
-            return text
-    return secrets.token_hex(16)
+    given = Headers(scope=scope).get("x-request-id", "")
+    return given if PROXY_ID.fullmatch(given) else secrets.token_hex(16)

@@ -1,12 +1,10 @@
 """Answers that several routes give: a job as JSON with its ETag, and the error responses for OpenAPI."""
 
-from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import Header, Request, Response
 
 from api.problems import MEDIA_TYPE, Problem
-from api.schemas import json_bytes
 from api.security.caller import Caller
 from api.services import Services
 from api.urls import Urls, job_path
@@ -38,11 +36,6 @@ def job_response(request: Request, services: Services, caller: Caller, job: Job,
         headers["Location"] = urls.link(job_path(job.id))
     body = services.job_serializer.to_json(job, urls)
     return Response(body, status_code=status, media_type="application/json", headers=headers)
-
-
-def json_response(value: Any, headers: Mapping[str, str]) -> Response:
-    """Answer with the service's own data as JSON, without validating it."""
-    return Response(json_bytes(value), media_type="application/json", headers=dict(headers))
 
 
 def matches(header: str | None, etag: str) -> bool:

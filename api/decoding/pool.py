@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import sys
@@ -14,8 +15,7 @@ from weakref import WeakValueDictionary
 
 from anyio import CancelScope
 
-from api.decoding.task import DecodeResult, DecodeTask, to_json
-from nst_engine.images.reading import PictureLimits
+from api.decoding.task import DecodeResult, DecodeTask
 from nst_engine.spec.errors import PictureError
 
 GRACE_SECONDS = 5.0
@@ -43,8 +43,9 @@ class DecoderPool:
     One owner's uploads take at most all processes but one, so that others' uploads need not wait for them.
     """
 
-    def __init__(self, *, processes: int, seconds: int, memory_bytes: int, limits: PictureLimits) -> None:
-        self._processes, self._seconds, self._memory_bytes, self._limits = processes, seconds, memory_bytes, limits
+    def __init__(self, *, processes: int, max_pixels: int, seconds: int, memory_bytes: int) -> None:
+        self._processes, self._max_pixels = processes, max_pixels
+        self._seconds, self._memory_bytes = seconds, memory_bytes
         self._free: asyncio.LifoQueue[Process | None] = asyncio.LifoQueue()
         for _ in range(processes):
             self._free.put_nowait(None)  # a process starts when it is needed
@@ -70,14 +71,8 @@ class DecoderPool:
                 await _end(process)
 
     async def _perform(self, source: Path, target: Path, format_name: str | None) -> None:
-        task = DecodeTask(
-            source=str(source),
-            target=str(target),
-            format=format_name,
-            limits=self._limits,
-            seconds=self._seconds,
-            memory_bytes=self._memory_bytes,
-        )
+        limits = (self._max_pixels, self._seconds, self._memory_bytes)
+        task = DecodeTask(str(source), str(target), format_name, *limits)
         try:
             result = await self._ask(task)
         except ConnectionError:  # the process was killed meanwhile; the next one is fresh
@@ -91,11 +86,11 @@ class DecoderPool:
         async with self._borrowed_process() as process:
             assert process.stdin is not None
             assert process.stdout is not None
-            process.stdin.write(to_json(task).encode() + b"\n")
+            process.stdin.write(json.dumps(task).encode() + b"\n")
             line = await asyncio.wait_for(process.stdout.readline(), self._seconds + GRACE_SECONDS)
             if not line:
                 raise ConnectionResetError("the decoder process ended")
-            return DecodeResult.from_json(line)
+            return DecodeResult(*json.loads(line))
 
     @asynccontextmanager
     async def _borrowed_process(self) -> AsyncIterator[Process]:

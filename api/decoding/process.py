@@ -5,6 +5,7 @@ exhausts its memory ends that child and nothing else; see docs/adr/0008-uploads.
 """
 
 import io
+import json
 import os
 import resource
 import signal
@@ -15,7 +16,7 @@ from typing import NoReturn, TextIO
 from PIL import Image
 
 from api.decoding.png import write_png
-from api.decoding.task import DecodeResult, DecodeTask, to_json
+from api.decoding.task import DecodeResult, DecodeTask
 from nst_engine.images.reading import PictureLimits, read_picture
 from nst_engine.images.writing import WRITABLE, encode, read_metadata
 from nst_engine.spec.errors import PictureError
@@ -40,7 +41,7 @@ def perform(task: DecodeTask) -> DecodeResult:
     source, target = Path(task.source), Path(task.target)
     try:
         if task.format is None:
-            decode(source, target, task.limits)
+            decode(source, target, PictureLimits(max_pixels=task.max_pixels))
         else:
             convert(source, target, task.format)
     except PictureError as error:
@@ -63,7 +64,7 @@ def perform_in_child(task: DecodeTask) -> DecodeResult:
         answer = pipe.read()
     _, status = os.waitpid(child, 0)
     if status == 0 and answer:
-        return DecodeResult.from_json(answer)
+        return DecodeResult(*json.loads(answer))
     if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM:
         return DecodeResult(code="picture_too_slow", message="the picture takes too long to decode")
     return DecodeResult(code="picture_damaged", message="the picture file is damaged and cannot be decoded")
@@ -78,7 +79,7 @@ def _run_child(task: DecodeTask, writing: int) -> NoReturn:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(task.seconds)
         with os.fdopen(writing, "w") as pipe:
-            pipe.write(to_json(perform(task)))
+            json.dump(perform(task), pipe)
         status = 0
     finally:
         os._exit(status)
@@ -93,7 +94,7 @@ def _load_decoders() -> None:
 def serve(tasks: TextIO, results: TextIO) -> None:
     """Do tasks until the input ends."""
     for line in tasks:
-        print(to_json(perform_in_child(DecodeTask.from_json(line))), file=results, flush=True)
+        print(json.dumps(perform_in_child(DecodeTask(*json.loads(line)))), file=results, flush=True)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 
 from api.docs.curl_examples import SAMPLES
 from api.docs.example_job import example_job
@@ -26,6 +27,10 @@ TAGS = [
 
 def install(app: FastAPI) -> None:
     """Make the app serve the complete document."""
+
+    for route in app.routes:
+        if isinstance(route, APIRoute):
+            route.operation_id = route.name
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:

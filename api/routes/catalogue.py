@@ -92,7 +92,6 @@ class StylesView(BaseModel):
 
 @router.get(
     "/models",
-    operation_id="list_models",
     summary="List networks",
     responses=error_responses(),
     dependencies=[Depends(authenticate)],
@@ -118,7 +117,6 @@ async def list_models(services: ServicesDep) -> ModelsView:
 
 @router.get(
     "/presets",
-    operation_id="list_presets",
     summary="List presets and limits",
     responses=error_responses(),
     dependencies=[Depends(authenticate)],
@@ -145,7 +143,7 @@ async def list_presets(services: ServicesDep) -> PresetsView:
     return PresetsView(presets=presets, limits=limits)
 
 
-@router.get("/styles", operation_id="list_styles", summary="List built-in styles", responses=error_responses())
+@router.get("/styles", summary="List built-in styles", responses=error_responses())
 async def list_styles(request: Request, services: ServicesDep, caller: CallerDep) -> StylesView:
     """Return the built-in styles; send the name of one as `style_name` when you create a job."""
     urls = urls_for(request, services, caller)
@@ -165,7 +163,6 @@ async def list_styles(request: Request, services: ServicesDep, caller: CallerDep
 
 @router.get(
     "/styles/{name}/{kind}",
-    operation_id="get_style_picture",
     summary="Download a built-in style",
     response_class=Response,
     responses={**picture_responses("image/png"), **error_responses(404, 416)},

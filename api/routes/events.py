@@ -36,7 +36,6 @@ async def job_to_follow(services: ServicesDep, caller: CallerDep, job_id: JobId)
 
 @router.get(
     "/{job_id}/events",
-    operation_id="get_events",
     summary="Stream the events of a job",
     response_class=EventSourceResponse,
     responses={

@@ -20,7 +20,7 @@ class HealthView(BaseModel):
     status: str = Field("ok", examples=["ok"])
 
 
-@router.get("/healthz", operation_id="get_health", summary="Check that the process is up")
+@router.get("/healthz", summary="Check that the process is up")
 async def get_health() -> HealthView:
     """Answer as long as the process serves requests, without checking Redis or the storage."""
     return HealthView(status="ok")
@@ -28,7 +28,6 @@ async def get_health() -> HealthView:
 
 @router.get(
     "/readyz",
-    operation_id="get_readiness",
     summary="Check that jobs can be accepted",
     responses={503: error_responses()[503]},
 )
@@ -52,7 +51,6 @@ async def get_readiness(services: ServicesDep) -> HealthView:
 
 @router.get(
     "/metrics",
-    operation_id="get_metrics",
     summary="Prometheus metrics",
     dependencies=[Depends(require_operator)],
     response_class=Response,

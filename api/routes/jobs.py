@@ -9,8 +9,8 @@ from api.docs.request_body import CREATE_BODY
 from api.fast_route import FastRoute
 from api.long_poll import preferred_wait
 from api.problems import ProblemError
-from api.responses import error_responses, if_none_match_header, job_response, json_response, urls_for
-from api.schemas import JobPageView, JobView, job_view
+from api.responses import error_responses, if_none_match_header, job_response, urls_for
+from api.schemas import JobPageView, JobView, job_view, json_bytes
 from api.security.auth import CallerDep
 from api.security.caller import Caller
 from api.services import Services, ServicesDep
@@ -30,7 +30,6 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 @router.post(
     "",
-    operation_id="create_job",
     summary="Create a job",
     status_code=202,
     response_model=JobView,
@@ -81,7 +80,6 @@ async def _create(request: Request, services: Services, caller: Caller, key: str
 
 @router.get(
     "",
-    operation_id="list_jobs",
     summary="List your jobs",
     response_model=JobPageView,
     responses=error_responses(),
@@ -99,8 +97,8 @@ async def list_jobs(
     """Return your jobs, newest first."""
     page = await services.store.list(caller.owner, status=status, cursor=cursor, limit=limit)
     urls = urls_for(request, services, caller)
-    jobs = [job_view(job, urls) for job in page.jobs]
-    return json_response({"jobs": jobs, "next_cursor": page.cursor}, {"Cache-Control": "private, no-cache"})
+    body = json_bytes({"jobs": [job_view(job, urls) for job in page.jobs], "next_cursor": page.cursor})
+    return Response(body, media_type="application/json", headers={"Cache-Control": "private, no-cache"})
 
 
 async def get_job(request: Request, services: ServicesDep, caller: CallerDep, job_id: JobId) -> Response:
@@ -113,7 +111,6 @@ router.add_api_route(
     "/{job_id}",
     get_job,
     methods=["GET"],
-    operation_id="get_job",
     summary="Get a job",
     response_model=JobView,
     responses={
@@ -127,7 +124,6 @@ router.add_api_route(
 
 @router.post(
     "/{job_id}/cancel",
-    operation_id="cancel_job",
     summary="Cancel a job",
     response_model=JobView,
     responses={
@@ -144,7 +140,6 @@ async def cancel_job(request: Request, services: ServicesDep, caller: CallerDep,
 
 @router.post(
     "/{job_id}/retry",
-    operation_id="retry_job",
     summary="Retry a job",
     status_code=202,
     response_model=JobView,
@@ -167,7 +162,6 @@ async def retry_job(request: Request, services: ServicesDep, caller: CallerDep, 
 
 @router.delete(
     "/{job_id}",
-    operation_id="delete_job",
     summary="Delete a job",
     status_code=204,
     response_class=Response,

@@ -44,7 +44,6 @@ class _StoredPicture:
 
 @router.get(
     "/{job_id}/result",
-    operation_id="get_result",
     summary="Download the result",
     response_class=Response,
     responses={**picture_responses(*FORMAT_BY_MEDIA_TYPE), **ERRORS},
@@ -59,7 +58,6 @@ async def get_result(
 
 @router.get(
     "/{job_id}/preview",
-    operation_id="get_preview",
     summary="Download the preview",
     response_class=Response,
     responses={**picture_responses(*FORMAT_BY_MEDIA_TYPE), **ERRORS},
@@ -85,7 +83,6 @@ async def get_preview(
 
 @router.get(
     "/{job_id}/timelapse",
-    operation_id="get_timelapse",
     summary="Download the time-lapse",
     response_class=Response,
     responses={**picture_responses("image/webp"), **ERRORS},
@@ -100,7 +97,6 @@ async def get_timelapse(request: Request, services: ServicesDep, caller: ViewerD
 
 @router.get(
     "/{job_id}/content",
-    operation_id="get_content",
     summary="Download the photo of a job",
     response_class=Response,
     responses={**picture_responses("image/png"), **ERRORS},
@@ -113,7 +109,6 @@ async def get_content(request: Request, services: ServicesDep, caller: ViewerDep
 
 @router.get(
     "/{job_id}/style/{index}",
-    operation_id="get_style",
     summary="Download a style picture of a job",
     response_class=Response,
     responses={**picture_responses("image/png"), **ERRORS},

@@ -39,7 +39,6 @@ class WorkersView(BaseModel):
 
 @router.get(
     "",
-    operation_id="list_workers",
     summary="List workers (operators)",
     responses=error_responses(),
     dependencies=[Depends(require_operator)],

@@ -124,7 +124,7 @@ class JobCreator:
         finally:
             upload.path.unlink(missing_ok=True)
         try:
-            return await to_thread.run_sync(self._blobs.take, blob_name(job_id, upload.blob_part), png, MEDIA_TYPE)
+            return await to_thread.run_sync(self._blobs.take, blob_name(job_id, upload.name), png, MEDIA_TYPE)
         finally:
             png.unlink(missing_ok=True)
 
@@ -162,7 +162,7 @@ async def _gather(works: Sequence[Awaitable[T]]) -> list[T]:
 def _refusal(error: PictureError, upload: Upload) -> ProblemError:
     """Say which file it was that could not be decoded."""
     problem = as_problem(error)
-    errors = [InvalidField(pointer=upload.pointer, detail=error.message)]
+    errors = [InvalidField(pointer="#/" + upload.name.replace("-", "/"), detail=error.message)]
     return ProblemError(problem.status, problem.code, f"{upload.part}: {error.message}", errors=errors)
 
 

@@ -38,14 +38,9 @@ class Upload:
     sha256: str
 
     @property
-    def blob_part(self) -> str:
+    def name(self) -> str:
         """Return what a job calls the picture: content, style-0, mask-0 and so on."""
         return self.part if self.part == "content" else f"{self.part}-{self.index}"
-
-    @property
-    def pointer(self) -> str:
-        """Return the JSON pointer to the file in the request."""
-        return f"#/{self.part}" if self.part == "content" else f"#/{self.part}/{self.index}"
 
 
 @dataclass(kw_only=True)
@@ -130,7 +125,7 @@ class _FormParser:
         self._file: BinaryIO | None = None
         self._hash = hashlib.sha256()
         self._ended = False
-        callbacks = {name: getattr(self, f"_{name}") for name in _CALLBACKS}
+        callbacks = {name[1:]: getattr(self, name) for name in dir(self) if name.startswith("_on_")}
         self._parser = MultipartParser(boundary, callbacks)  # type: ignore[arg-type]
 
     def write(self, chunk: bytes) -> None:
@@ -216,15 +211,3 @@ class _FormParser:
 
     def _on_end(self) -> None:
         self._ended = True
-
-
-_CALLBACKS = (
-    "on_part_begin",
-    "on_header_field",
-    "on_header_value",
-    "on_header_end",
-    "on_headers_finished",
-    "on_part_data",
-    "on_part_end",
-    "on_end",
-)

@@ -11,7 +11,6 @@ import pytest
 from PIL import Image
 
 from api.decoding.pool import DecoderPool
-from nst_engine.images.reading import PictureLimits
 from nst_engine.images.writing import encode, read_metadata
 from nst_engine.spec.errors import PictureError
 from tests.api.conftest import picture
@@ -22,7 +21,7 @@ MIB = 2**20
 
 @pytest.fixture
 async def pool() -> AsyncIterator[DecoderPool]:
-    found = DecoderPool(processes=1, seconds=1, memory_bytes=600 * MIB, limits=PictureLimits())
+    found = DecoderPool(processes=1, max_pixels=10**6, seconds=1, memory_bytes=600 * MIB)
     yield found
     await found.close()
 
@@ -81,7 +80,7 @@ async def test_a_picture_that_hangs_is_given_up(pool: DecoderPool, good: Path, e
 
 
 async def test_a_picture_that_needs_too_much_memory_is_refused(good: Path, tmp_path: Path) -> None:
-    pool = DecoderPool(processes=1, seconds=20, memory_bytes=300 * MIB, limits=PictureLimits(max_pixels=10**9))
+    pool = DecoderPool(processes=1, max_pixels=10**9, seconds=20, memory_bytes=300 * MIB)
     file = io.BytesIO()
     Image.new("L", (12_000, 12_000)).save(file, "PNG")
     (tmp_path / "large").write_bytes(file.getvalue())
@@ -100,7 +99,7 @@ async def test_a_killed_process_is_replaced(pool: DecoderPool, good: Path) -> No
 
 
 async def test_the_result_of_a_canceled_task_is_not_given_to_the_next(good: Path, endless: Path) -> None:
-    pool = DecoderPool(processes=1, seconds=30, memory_bytes=600 * MIB, limits=PictureLimits())
+    pool = DecoderPool(processes=1, max_pixels=10**6, seconds=30, memory_bytes=600 * MIB)
     canceled = asyncio.create_task(decode(pool, endless))
     pipe = await being_decoded(endless)
     canceled.cancel()
@@ -112,7 +111,7 @@ async def test_the_result_of_a_canceled_task_is_not_given_to_the_next(good: Path
 
 
 async def test_one_owners_uploads_leave_a_process_to_others(good: Path, endless: Path) -> None:
-    pool = DecoderPool(processes=2, seconds=30, memory_bytes=600 * MIB, limits=PictureLimits())
+    pool = DecoderPool(processes=2, max_pixels=10**6, seconds=30, memory_bytes=600 * MIB)
     first = asyncio.create_task(error_code(pool, endless))
     pipe = await being_decoded(endless)
     second = asyncio.create_task(decode(pool, good, "ann"))
