@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import redis
 
-from cli.local_service.redis_server import running_redis
 from jobs.settings import JobSettings
 from tests.fakes.s3 import FakeS3, running_s3
+from tests.stack.redis import running_redis
 
 # Before torch is loaded: threads that spin while they wait make a busy machine ten times slower.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -6,17 +6,21 @@ from typing import Any
 
 import httpx
 
-LOOK_SECONDS = 0.05
+LONGEST_SECONDS = 150.0  # a loaded machine takes its time to import torch
+POLL_SECONDS = 0.05
 
 
-def until(look: Callable[[], Any], otherwise: str, *, seconds: float) -> Any:
-    """Look until there is something, and return it; a service that does not answer yet has nothing. Fail in the end."""
+def until(condition: Callable[[], Any], message: str, *, seconds: float = LONGEST_SECONDS) -> Any:
+    """Poll a condition and return its first true value; fail with the message when time is up.
+
+    A service that does not answer yet counts as false.
+    """
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:
-            if found := look():
+            if found := condition():
                 return found
         except httpx.TransportError:
             pass
-        time.sleep(LOOK_SECONDS)  # the pause between two looks at another process
-    raise AssertionError(otherwise)
+        time.sleep(POLL_SECONDS)
+    raise AssertionError(message)

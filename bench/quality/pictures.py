@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from PIL import Image
@@ -34,6 +35,12 @@ def pairs(contents: Path | None, styles: Path | None, *, count: int, only: list[
             name = f"{photo} + {style}"
             found[name] = Pair(name, photos[photo], paintings[style])
     return list(found.values())[:count]
+
+
+@cache
+def example_pair() -> Pair:
+    """Return the first pair of what the project itself can make."""
+    return pairs(None, None, count=1)[0]
 
 
 def _folder(folder: Path) -> dict[str, Image.Image]:

@@ -1,4 +1,4 @@
-"""What FastAPI does at most: an application that answers so many bytes and does nothing.
+"""The baseline: a FastAPI application that answers so many bytes and does nothing else.
 
 python -m bench.service.baseline_app PORT
 """
@@ -7,10 +7,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 
+import httpx
 import uvicorn
 from fastapi import FastAPI, Response, UploadFile
 from fastapi.responses import StreamingResponse
+
+from tests.stack.process import Process, clean_environment
+from tests.stack.stack import free_port
 
 app = FastAPI()
 
@@ -22,8 +27,8 @@ async def answer(count: int) -> Response:
 
 
 @app.post("/bytes/{count}")
-async def take(count: int, content: UploadFile) -> Response:
-    """Take a file in, as FastAPI does by itself, and answer so many bytes."""
+async def receive(count: int, content: UploadFile) -> Response:
+    """Read a file, as FastAPI does by itself, and answer so many bytes."""
     await content.read()
     return Response(b"x" * count, media_type="application/json")
 
@@ -38,6 +43,20 @@ async def stream(number: int, size: int) -> StreamingResponse:
         yield b"end"
 
     return StreamingResponse(chunks(), media_type="text/event-stream")
+
+
+class BaselineApp(Process):
+    """The application in a process of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        super().__init__(
+            "baseline",
+            (sys.executable, "-m", "bench.service.baseline_app", str(self.port)),
+            environment=clean_environment(),
+            log=folder / "baseline.log",
+            is_ready=lambda: httpx.get(f"http://127.0.0.1:{self.port}/bytes/1", trust_env=False).is_success,
+        )
 
 
 if __name__ == "__main__":

@@ -6,11 +6,7 @@ import contextlib
 import importlib.util
 import os
 import shutil
-import signal
 import socket
-import subprocess
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,28 +82,6 @@ def prepare_folder(folder: Path) -> RedisFiles:
     return files
 
 
-def start_redis(
-    folder: Path, *, appendfsync: str = "everysec", options: tuple[str, ...] = (), timeout_seconds: float = 20.0
-) -> tuple[subprocess.Popen[bytes], RedisFiles]:
-    """Start a server and wait until it responds; raises NoRedisError if it does not."""
-    program, files = find_redis(), prepare_folder(folder)
-    with (files.folder / "redis.log").open("ab") as log:
-        process = subprocess.Popen(
-            redis_command(program, files, appendfsync=appendfsync, options=options),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C reaches only the parent, which stops the server after its clients
-        )
-    deadline = time.monotonic() + timeout_seconds
-    while not is_ready(files):
-        if process.poll() is not None or time.monotonic() > deadline:
-            stop_redis(process)
-            raise NoRedisError(f"{program} did not start; see {files.folder / 'redis.log'}")
-        time.sleep(0.02)  # polling is the only way to learn that the server is ready
-    return process, files
-
-
 def is_ready(files: RedisFiles) -> bool:
     """Ping the server; it responds once it has loaded its data."""
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
@@ -116,24 +90,3 @@ def is_ready(files: RedisFiles) -> bool:
         connection.sendall(b"PING\r\n")
         return connection.recv(16).startswith(b"+PONG")
     return False
-
-
-def stop_redis(process: subprocess.Popen[bytes], *, timeout_seconds: float = 10.0) -> None:
-    """Terminate a server, and kill it if it does not exit."""
-    if process.poll() is None:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(timeout_seconds)
-        except subprocess.TimeoutExpired:
-            process.kill()
-    process.wait()
-
-
-@contextlib.contextmanager
-def running_redis(folder: Path, *, options: tuple[str, ...] = ()) -> Iterator[RedisFiles]:
-    """Run a server for the duration of the block."""
-    process, files = start_redis(folder, options=options)
-    try:
-        yield files
-    finally:
-        stop_redis(process)

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.acceptance.service import Service, running
+from tests.stack.nst_up import NstUp, running_nst_up
 
 
 @pytest.fixture(scope="session")
-def service() -> Iterator[Service]:
+def service() -> Iterator[NstUp]:
     """Run the whole service: Redis, API and worker."""
-    with running() as service:
+    with running_nst_up() as service:
         yield service

@@ -11,7 +11,7 @@ from PIL import Image
 from cli.main import main
 from nst_client import AsyncClient, Client, ServiceError
 from nst_engine.paintings import paint
-from tests.acceptance.service import Service
+from tests.stack.service import Service
 
 pytestmark = pytest.mark.acceptance
 

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from nst_engine.paintings import paint
-from tests.acceptance.service import all_processes, belongs, nst
+from tests.stack.nst_up import nst
+from tests.stack.process import processes_with
 
 pytestmark = pytest.mark.acceptance
 
@@ -22,7 +23,7 @@ def test_the_demo_leaves_two_pictures_and_no_process(tmp_path: Path) -> None:
         assert max(picture.size) == 64
         assert sheet.height == picture.height
         assert sheet.width > 2 * picture.width
-    assert not {pid for pid in all_processes() if belongs(pid, str(tmp_path))}
+    assert processes_with(str(tmp_path)) == set()
 
 
 def test_ctrl_c_during_a_run_is_tidy(tmp_path: Path) -> None:

@@ -16,8 +16,9 @@ from PIL import Image
 
 from cli.main import main
 from nst_engine.paintings import paint
-from tests.acceptance.service import ONE_THREAD, Service
 from tests.documents.examples import PAGES, RUN, Example, examples
+from tests.stack.process import ONE_THREAD
+from tests.stack.service import Service
 
 RUN_PAGES = {
     str(page.name): found

@@ -1,16 +1,17 @@
 """From an upload to a picture, through real processes; and what is refused leaves nothing behind."""
 
 import io
-from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
 
 from nst_engine.paintings import paint
-from tests.acceptance.service import Service, all_processes, belongs
+from tests.stack.nst_up import NstUp
+from tests.stack.service import Service
 
 pytestmark = pytest.mark.acceptance
 QUICK = {"max_size": "64", "steps": "4"}
@@ -39,7 +40,7 @@ def test_a_photo_and_a_painting_become_a_picture_of_the_right_size(service: Serv
     assert answer.status_code == 202
     assert answer.headers["Location"] == f"/v1/jobs/{answer.json()['id']}"
 
-    job = service.job(answer.json()["id"])
+    job = service.wait_for(answer.json()["id"])
     assert (job["status"], job["error"]) == ("succeeded", None)
 
     picture = service.http.get(job["urls"]["result"])
@@ -53,18 +54,18 @@ def test_a_photo_and_a_painting_become_a_picture_of_the_right_size(service: Serv
 def test_a_built_in_style_needs_no_upload(service: Service) -> None:
     answer = create(service, files={"content": ("c.png", png(64, 64))}, style_name="waves", **QUICK)
     assert answer.status_code == 202
-    assert service.job(answer.json()["id"])["status"] == "succeeded"
+    assert service.wait_for(answer.json()["id"])["status"] == "succeeded"
 
 
 def test_the_same_seed_gives_the_same_picture(service: Service) -> None:
-    jobs = [service.job(create(service, seed="3", **QUICK).json()["id"]) for _ in range(2)]
+    jobs = [service.wait_for(create(service, seed="3", **QUICK).json()["id"]) for _ in range(2)]
     assert jobs[0]["result"]["sha256"] == jobs[1]["result"]["sha256"]
 
 
 def test_a_canceled_job_ends_and_has_no_picture(service: Service) -> None:
     job = create(service, max_size="256", steps="5000").json()
     assert service.http.post(job["urls"]["cancel"]).status_code in (200, 202)
-    assert service.job(job["id"])["status"] == "canceled"
+    assert service.wait_for(job["id"])["status"] == "canceled"
     assert service.http.get(f"/v1/jobs/{job['id']}/result").status_code == 409
 
 
@@ -98,7 +99,7 @@ def test_bad_input_is_a_problem_and_leaves_nothing(service: Service, what: str) 
     assert problem["request_id"]
     assert problem["title"] or problem["detail"]
     # The canceled job of a test before may bring its last preview yet.
-    assert [path for path in service.stored() - stored if "/preview-" not in path] == []
+    assert [path for path in service.stored() - stored if not path.name.startswith("preview-")] == []
     assert [job["id"] for job in service.http.get("/v1/jobs").json()["jobs"]] == [job["id"] for job in known["jobs"]]
 
 
@@ -106,11 +107,11 @@ def test_a_network_without_its_weights_is_refused_with_the_command_that_gets_the
     assert "nst weights pull vgg16" in create(service, model="vgg16").text
 
 
-def test_the_api_process_has_no_torch(service: Service) -> None:
+def test_the_api_process_has_no_torch(service: NstUp) -> None:
     """Torch's libraries are mapped into the worker's memory, and into no one else's."""
     with_torch = {}
-    for pid in {pid for pid in all_processes() if belongs(pid, str(service.data_dir))}:
-        command = Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
-        with_torch[command] = "libtorch" in Path(f"/proc/{pid}/maps").read_text()
+    for process in map(psutil.Process, service.children()):
+        libraries = [mapped.path for mapped in process.memory_maps()]
+        with_torch[" ".join(process.cmdline())] = any("libtorch" in path for path in libraries)
     assert any(found for command, found in with_torch.items() if "worker" in command)
     assert not any(found for command, found in with_torch.items() if " api" in command)

@@ -1,71 +1,67 @@
 """`nst up` as a whole: what dies comes back, and nothing outlives it."""
 
-import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
-from cli.local_service.stack import free_port
-from tests.acceptance.service import Service, nst, running, until
+from tests.acceptance.test_jobs import QUICK, create
+from tests.stack.nst_up import NstUp, nst, running_nst_up
+from tests.stack.stack import free_port
+from tests.waiting import until
 
 pytestmark = pytest.mark.acceptance
 
 
-def child(service: Service, name: str) -> int | None:
+def child(service: NstUp, name: str) -> psutil.Process | None:
     """Find the direct child that runs a role."""
-    for pid in service.processes():
-        told = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        command = Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
-        if int(told[1]) == service.process.pid and name in command:
-            return pid
-    return None
+    children = psutil.Process(service.process.pid).children()
+    return next((child for child in children if name in " ".join(child.cmdline())), None)
 
 
 @pytest.fixture(scope="module")
-def stack() -> object:
-    with running() as service:
+def service() -> Iterator[NstUp]:
+    """Run a service of this module's own."""
+    with running_nst_up() as service:
         yield service
 
 
 @pytest.mark.parametrize("name", ["redis-server", "cli api", "cli worker"])
-def test_a_killed_child_is_started_again(stack: Service, name: str) -> None:
-    before = until(lambda: child(stack, name), f"no {name}")
-    os.kill(before, signal.SIGKILL)
-    after = until(lambda: (pid := child(stack, name)) != before and pid, f"{name} did not come back")
-    assert after != before
-    until(lambda: stack.http.get("/readyz").status_code == 200, "not ready again")
+def test_a_killed_child_is_started_again(service: NstUp, name: str) -> None:
+    before = until(lambda: child(service, name), f"no {name}")
+    before.kill()
+    until(lambda: child(service, name) not in (before, None), f"{name} did not come back")
+    until(service.is_ready, "not ready again")
 
 
-def test_the_service_works_after_its_children_were_killed(stack: Service) -> None:
-    from tests.acceptance.test_jobs import QUICK, create
-
-    job = create(stack, **QUICK).json()
-    assert stack.job(job["id"])["status"] == "succeeded"
+def test_the_service_works_after_its_children_were_killed(service: NstUp) -> None:
+    job = create(service, **QUICK).json()
+    assert service.wait_for(job["id"])["status"] == "succeeded"
 
 
-def test_a_second_one_in_the_same_data_folder_is_refused(stack: Service) -> None:
-    second = nst("up", "--port", "1", NST_DATA_DIR=str(stack.data_dir), NST_PORT="")
+def test_a_second_one_in_the_same_data_folder_is_refused(service: NstUp) -> None:
+    second = nst("up", "--port", "1", NST_DATA_DIR=str(service.data_dir), NST_PORT="")
     out, _ = second.communicate(timeout=60)
     assert second.returncode == 2
     assert out.count("\n") == 1
 
 
 def test_ctrl_c_leaves_no_process_behind() -> None:
-    with running() as service:
-        assert len(service.processes()) >= 3
-        service.process.send_signal(signal.SIGINT)
+    with running_nst_up() as service:
+        assert len(service.children()) >= 3
+        service.process.send(signal.SIGINT)
         assert service.process.wait(60) == 0
-        assert service.processes() == set()
+        assert service.children() == set()
 
 
 def test_a_killed_parent_takes_its_children_along() -> None:
-    with running() as service:
-        service.process.send_signal(signal.SIGKILL)
-        service.process.wait(10)
-        until(lambda: not service.processes(), "children were left behind")
+    with running_nst_up() as service:
+        service.process.kill()
+        until(lambda: not service.children(), "children were left behind")
 
 
 def test_without_any_redis_it_says_what_to_install(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -27,7 +26,7 @@ from jobs.settings import JobSettings
 from jobs.status import Priority
 from jobs.store.lease import Lease, WorkerStore
 from nst_engine.images.reading import PictureLimits
-from tests.api.service import Service, running_service
+from tests.stack.stack import Stack, running_stack
 
 pytestmark = pytest.mark.anyio
 
@@ -173,20 +172,15 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="session")
-def service() -> Iterator[Service]:
-    """Run the whole service in processes of its own, with an engine that only pretends."""
+def service() -> Iterator[Stack]:
+    """Run the whole service in separate processes, with a fake engine."""
     settings = {
-        "creates_per_minute": 10**6,
-        "bad_keys_per_minute": 10**6,
-        "fake_step_seconds": 0.0005,
-        "upload_idle_seconds": 2.0,
-        "webhook_hosts": "127.0.0.1",
-        "webhook_delays": "0.1,0.1,0.1",
-        "models": "lite,vgg19,vgg16,squeezenet1_1,resnet50",
+        "NST_BAD_KEYS_PER_MINUTE": "1000000",
+        "NST_FAKE_STEP_SECONDS": "0.0005",
+        "NST_UPLOAD_IDLE_SECONDS": "2",
+        "NST_WEBHOOK_HOSTS": "127.0.0.1",
+        "NST_WEBHOOK_DELAYS": "0.1,0.1,0.1",
+        "NST_MODELS": "lite,vgg19,vgg16,squeezenet1_1,resnet50",
     }
-    # Not tmp_path: a socket's path must be short.
-    with (
-        tempfile.TemporaryDirectory(prefix="nst-") as folder,
-        running_service(Path(folder), worker=True, **settings) as found,
-    ):
-        yield found
+    with running_stack(fake_engine=True, **settings) as stack:
+        yield stack

@@ -18,7 +18,7 @@ from jobs.queue import CeleryQueue, make_celery
 from jobs.store.job_store import JobStore
 from jobs.store.lease import Lease, WorkerStore
 from nst_engine.spec.presets import resolve
-from tests.api.service import Service
+from tests.stack.stack import Stack
 
 pytestmark = [pytest.mark.anyio, pytest.mark.acceptance, pytest.mark.timeout(300)]
 
@@ -29,7 +29,7 @@ MIB = 1024 * 1024
 IDS = re.compile(rb"^id: (\S+)$", re.MULTILINE)
 
 
-async def create(service: Service, owner: str) -> str:
+async def create(service: Stack, owner: str) -> str:
     """Create a job for a network that no worker of the service has, so that this test can play its worker."""
     ref = BlobRef(name="x/content", sha256="0" * 64, bytes=1)
     job_id = new_job_id()
@@ -42,7 +42,7 @@ async def create(service: Service, owner: str) -> str:
     return job_id
 
 
-async def listen(service: Service, head: bytes, ready: asyncio.Semaphore) -> list[bytes]:
+async def listen(service: Stack, head: bytes, ready: asyncio.Semaphore) -> list[bytes]:
     """Read an event stream to its end and return the ids of its events."""
     place = urlsplit(service.url)
     reader, writer = await asyncio.open_connection(place.hostname, place.port)
@@ -57,7 +57,7 @@ async def listen(service: Service, head: bytes, ready: asyncio.Semaphore) -> lis
     return list(IDS.findall(seen))
 
 
-def run_job(service: Service, lease: Lease, raw: redis.Redis) -> list[bytes]:
+def run_job(service: Stack, lease: Lease, raw: redis.Redis) -> list[bytes]:
     """Publish the events of a run and return the ids of all of them."""
     for iteration in range(1, EVENTS + 1):
         lease.heartbeat(Progress(iteration=iteration, total=EVENTS, loss=1 / iteration))
@@ -78,17 +78,18 @@ async def poll(http: httpx.AsyncClient, path: str, done: asyncio.Event, times: l
         await asyncio.sleep(1)
 
 
-async def test_no_event_is_dropped_and_memory_is_bounded(service: Service) -> None:
-    key = await asyncio.to_thread(service.make_key, "crowd")
-    authorization = {"Authorization": f"Bearer {key}"}
+async def test_no_event_is_dropped_and_memory_is_bounded(service: Stack) -> None:
+    key, secret = await asyncio.to_thread(service.create_key, "crowd")
+    authorization = {"Authorization": f"Bearer {secret}"}
     raw = redis.Redis.from_url(service.settings.redis_url, decode_responses=True)
-    owner = await asyncio.to_thread(service.owner_of, key)
-    job_id = await create(service, owner)
+    job_id = await create(service, key.id)
     lease = WorkerStore(raw, service.settings).claim("inception_v3", worker="test", token="t")
     assert lease is not None
     path = f"/v1/jobs/{job_id}"
-    head = f"GET {path}/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nConnection: close\r\n\r\n".encode()
-    before, ready, done = service.resident(), asyncio.Semaphore(0), asyncio.Event()
+    head = (
+        f"GET {path}/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {secret}\r\nConnection: close\r\n\r\n".encode()
+    )
+    before, ready, done = service.api.memory_bytes(), asyncio.Semaphore(0), asyncio.Event()
     limits = httpx.Limits(max_connections=POLLERS, max_keepalive_connections=POLLERS)
     async with httpx.AsyncClient(base_url=service.url, headers=authorization, limits=limits, timeout=60) as http:
         times: list[float] = []
@@ -99,7 +100,7 @@ async def test_no_event_is_dropped_and_memory_is_bounded(service: Service) -> No
             for _ in range(POLLERS):
                 group.create_task(poll(http, path, done, times))
             expected = await asyncio.to_thread(run_job, service, lease, raw)
-            during = service.resident()
+            during = service.api.memory_bytes()
             await asyncio.wait(listeners)
             done.set()
     assert len(expected) >= EVENTS + 2

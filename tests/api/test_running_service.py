@@ -24,8 +24,8 @@ from jobs.connections import connect
 from jobs.service_secret import service_secret_now, webhook_secret
 from jobs.settings import JobSettings
 from tests.api.conftest import MakeApi, form
-from tests.api.service import Service
 from tests.fakes.s3 import FakeS3
+from tests.stack.stack import Stack
 
 S3 = {"s3_endpoint", "s3_region", "s3_access_key", "s3_secret_key", "s3_timeout_seconds"}
 
@@ -131,7 +131,7 @@ def test_an_app_can_be_made_without_any_service() -> None:
 
 
 @pytest.mark.acceptance
-def test_a_webhook_arrives_signed_and_is_tried_until_it_is_taken(service: Service) -> None:
+def test_a_webhook_arrives_signed_and_is_tried_until_it_is_taken(service: Stack) -> None:
     seen: list[tuple[dict[str, str], bytes]] = []
 
     class Receiver(BaseHTTPRequestHandler):
@@ -145,10 +145,10 @@ def test_a_webhook_arrives_signed_and_is_tried_until_it_is_taken(service: Servic
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    key = service.make_key()
+    key, key_secret = service.create_key()
     try:
         url = f"http://127.0.0.1:{server.server_port}/hook"
-        headers = {"Authorization": f"Bearer {key}", "Prefer": "wait=30"}
+        headers = {"Authorization": f"Bearer {key_secret}", "Prefer": "wait=30"}
         job: dict[str, Any] = httpx.post(
             f"{service.url}/v1/jobs", files=form(steps="2", webhook_url=url), headers=headers, timeout=60
         ).json()
@@ -160,7 +160,7 @@ def test_a_webhook_arrives_signed_and_is_tried_until_it_is_taken(service: Servic
         server.server_close()
     assert len(seen) == 3
     with connect(service.settings) as redis:
-        secret = webhook_secret(service_secret_now(redis), service.owner_of(key))
+        secret = webhook_secret(service_secret_now(redis), key.id)
     for given, body in seen:
         told = Webhook(secret).verify(body, given)
         assert (told["type"], told["data"]["id"]) == ("job.succeeded", job["id"])

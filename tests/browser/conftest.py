@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
-from tests.browser.stack import Stack, running
+from tests.browser import page_actions
 from tests.plugins.skips import BROWSERS
+from tests.stack.process import ONE_THREAD
+from tests.stack.stack import Stack, running_stack
 
 TIMEOUT_MILLISECONDS = 30_000  # for one action or expectation; the machine may be busy
 WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
@@ -28,15 +30,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     """Run one service for all tests."""
-    with running("api", "worker") as stack:
+    with running_stack(NST_PREVIEW_SECONDS="0.1", **ONE_THREAD) as stack:
         yield stack
 
 
 @pytest.fixture(scope="session")
 def finished_job(stack: Stack) -> str:
     """Return the id of a job that has succeeded, with a time-lapse."""
-    job_id = stack.job(max_size=64, steps=12, timelapse=True)
-    assert stack.finished(job_id)["status"] == "succeeded"
+    job_id = page_actions.create_job(stack, max_size=64, steps=12, timelapse=True)
+    assert stack.wait_for(job_id)["status"] == "succeeded"
     return job_id
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import FilePayload, Locator, Page, expect
 
-from tests.browser.stack import CAT
+from tests.stack.stack import Stack
 
 JOB_MILLISECONDS = 60_000
 ENDLESS_STEPS = 20_000
+CAT = Path(__file__).parents[2] / "api" / "page" / "examples" / "cat.jpg"
 SIZE, STEPS = "Longest side in pixels, exact value", "Steps, exact value"
 
 
@@ -77,3 +80,8 @@ def cancel(page: Page) -> None:
 def job_id(page: Page) -> str:
     """Return the id of the job in the page's URL."""
     return page.url.rpartition("=")[2]
+
+
+def create_job(stack: Stack, **params: Any) -> str:
+    """Create a job without the page and return its id."""
+    return str(stack.create({"content": CAT.read_bytes()}, style_name="waves", **params)["id"])

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import page_actions
 from tests.browser.conftest import PHONE, WIDE, OpenPage
-from tests.browser.stack import Stack
+from tests.stack.stack import Stack
 
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text()
 MAX_TABS = 80

@@ -11,15 +11,15 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import page_actions
 from tests.browser.conftest import OpenPage
-from tests.browser.stack import Stack, running
+from tests.stack.stack import Stack, running_stack
 
 
 @pytest.fixture
 def locked(stack: Stack) -> Iterator[Stack]:
     """Run a second service, without a worker, for a test that creates an API key."""
     stack.http.get("/v1/styles/flow-strokes/thumbnail")
-    with running("api") as locked:
-        shutil.copytree(stack.paintings, locked.paintings)  # saves painting the styles again
+    with running_stack(workers=0) as locked:
+        shutil.copytree(stack.data_dir / "paintings", locked.data_dir / "paintings")  # saves painting the styles again
         yield locked
 
 
@@ -29,7 +29,7 @@ def enter_key(page: Page, secret: str) -> None:
 
 
 def test_the_key_is_asked_for_kept_for_the_tab_and_used_for_pictures(locked: Stack, open_page: OpenPage) -> None:
-    secret = locked.make_key()
+    secret = locked.create_key()[1]
     page = open_page(locked.url, ready=False)
     enter_key(page, " ")
     expect(page.get_by_text("Keys start with nst_")).to_be_visible()

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.browser import page_actions
 from tests.browser.conftest import OpenPage
-from tests.browser.stack import Stack
+from tests.stack.stack import Stack
 
 
 def open_changed(page: Page, job_id: str, **changes: Any) -> None:

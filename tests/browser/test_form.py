@@ -10,7 +10,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.browser import page_actions
-from tests.browser.stack import Stack
+from tests.stack.stack import Stack
 
 
 def encoded(image: Image.Image, format_: str = "PNG", **options: object) -> bytes:

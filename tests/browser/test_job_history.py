@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser import page_actions
 from tests.browser.conftest import OpenPage
-from tests.browser.stack import Stack
+from tests.stack.stack import Stack
 
 
 def card(page: Page, job_id: str) -> Locator:
@@ -17,8 +17,8 @@ def card(page: Page, job_id: str) -> Locator:
 
 
 def test_an_earlier_picture_can_be_opened_repeated_and_deleted(open_page: OpenPage, stack: Stack) -> None:
-    first = stack.job(max_size=64, steps=4)
-    stack.finished(first)
+    first = page_actions.create_job(stack, max_size=64, steps=4)
+    stack.wait_for(first)
     page = open_page(stack.url)
     card(page, first).get_by_role("button", name="Open:").click()
     page_actions.wait_for_view(page, "result")

@@ -9,7 +9,7 @@ from playwright.sync_api import Page
 
 from tests.browser import page_actions
 from tests.browser.conftest import OpenPage
-from tests.browser.stack import Stack
+from tests.stack.stack import Stack
 
 FOLDER = Path(__file__).parents[2] / "api" / "page"
 MAX_BYTES = 200_000

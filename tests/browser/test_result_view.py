@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser import page_actions
 from tests.browser.conftest import OpenPage, pages
-from tests.browser.stack import Stack
+from tests.stack.stack import Stack
 
 
 @pytest.fixture

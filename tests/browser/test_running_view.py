@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import page_actions
 from tests.browser.conftest import OpenPage
-from tests.browser.stack import Stack
+from tests.stack.stack import Stack
 
 
 def test_previews_and_progress_are_shown(page: Page) -> None:
@@ -52,7 +52,7 @@ def test_a_reload_finds_the_running_job_again(page: Page) -> None:
 def test_a_visitor_who_returns_without_a_job_in_the_url_finds_the_running_job(
     open_page: OpenPage, stack: Stack
 ) -> None:
-    job_id = stack.job(max_size=64, steps=page_actions.ENDLESS_STEPS)
+    job_id = page_actions.create_job(stack, max_size=64, steps=page_actions.ENDLESS_STEPS)
     page = open_page(stack.url)
     expect(page).to_have_url(re.compile(job_id))
     page_actions.cancel(page)

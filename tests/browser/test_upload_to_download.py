@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import page_actions
 from tests.browser.conftest import PHONE, OpenPage
-from tests.browser.stack import Stack
+from tests.stack.stack import Stack
 
 
 def test_an_uploaded_photo_becomes_a_picture_to_download_in_three_formats(page: Page) -> None:

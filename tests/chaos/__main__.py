@@ -1,4 +1,4 @@
-"""`python -m tests.chaos --kills 50 --seed 7 --json`: exit 0 only if every promise held."""
+"""`python -m tests.chaos --kills 50 --seed 7 --json`: exit 0 only if every invariant held."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import json
 import shutil
 import sys
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 
 from tests.chaos.run import Report, run
-from tests.chaos.system import Pace
+from tests.chaos.system import Timing
 
 
 def main() -> int:
@@ -22,30 +23,30 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="short leases (3 s) instead of the service's own (30 s)")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.add_argument("--keep", action="store_true", help="keep the folder with logs and journal")
-    chosen = parser.parse_args()
+    options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="nst-chaos-"))
-    pace = Pace.quick() if chosen.quick else Pace()
+    timing = Timing.quick() if options.quick else Timing()
 
     def say(text: str) -> None:
         sys.stderr.write(text + "\n")
 
     report: Report | None = None
     try:
-        report = asyncio.run(run(folder, kills=chosen.kills, seed=chosen.seed, pace=pace, say=say))
+        report = asyncio.run(run(folder, kills=options.kills, seed=options.seed, timing=timing, say=say))
     finally:
-        if chosen.keep or report is None or report.problems:
+        if options.keep or report is None or report.violations:
             say(f"logs are in {folder}")
         else:
             shutil.rmtree(folder, ignore_errors=True)
-    sys.stdout.write((json.dumps(report.as_json(), indent=2) if chosen.json else _table(report)) + "\n")
-    return 1 if report.problems else 0
+    sys.stdout.write((json.dumps(asdict(report), indent=2) if options.json else _table(report)) + "\n")
+    return 1 if report.violations else 0
 
 
 def _table(report: Report) -> str:
     rows = [*report.kills.items(), *report.disturbances.items()]
     lines = [f"{count:5d}  {name}" for name, count in rows]
-    lines += [f"{name}: {value}" for name, value in report.as_json()["account"].items()]
-    lines += [f"DOES NOT HOLD: {problem}" for problem in report.problems] or ["everything held"]
+    lines += [f"{name}: {value}" for name, value in asdict(report.counts).items()]
+    lines += [f"VIOLATED: {violation}" for violation in report.violations] or ["every invariant held"]
     return "\n".join(lines)
 
 

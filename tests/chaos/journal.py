@@ -1,4 +1,4 @@
-"""The journal of the fake engine: who computed which iteration of which job, and when."""
+"""The journal of the fake engine: which process computed which iteration of which job, and when."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-LONGEST_STEP = 1.0  # a longer gap is a process that was stopped, not work
+LONGEST_STEP_SECONDS = 1.0  # a longer gap is a process that was stopped, not work
 
 
 @dataclass(frozen=True)
 class Line:
-    """One note."""
+    """One line of the journal."""
 
     at: float
     seed: int
@@ -30,9 +30,9 @@ def read(path: Path) -> list[Line]:
     return [Line(*json.loads(line)) for line in path.read_text().splitlines()]
 
 
-async def until(path: Path, what: str, pids: Callable[[], set[int]], *, patience: float) -> Line | None:
-    """Wait for the next note of a kind by one of the processes."""
-    deadline = time.monotonic() + patience
+async def next_line(path: Path, what: str, pids: Callable[[], set[int]], *, seconds: float) -> Line | None:
+    """Wait for the next line of a kind by one of the processes, at most so many seconds."""
+    deadline = time.monotonic() + seconds
     with path.open() as file:
         file.seek(0, 2)
         while time.monotonic() < deadline:
@@ -47,7 +47,7 @@ async def until(path: Path, what: str, pids: Callable[[], set[int]], *, patience
 
 
 def repeated_work(lines: list[Line]) -> list[float]:
-    """Return, for every attempt but the first of each job, the seconds of work that it did over again."""
+    """Return, for every attempt but the first of each job, the seconds of work that it repeated."""
     attempts: dict[int, list[_Attempt]] = defaultdict(list)
     for line in sorted(lines, key=lambda line: line.at):
         if line.what == "begin":
@@ -55,9 +55,9 @@ def repeated_work(lines: list[Line]) -> list[float]:
         elif line.what == "step":
             next(tried for tried in reversed(attempts[line.seed]) if tried.pid == line.pid).steps.append(line)
     return [
-        _time_of([step for step in first.steps if step.iteration > second.begin and step.at < second.at])
-        for tries in attempts.values()
-        for first, second in itertools.pairwise(tries)
+        _work_seconds([step for step in first.steps if step.iteration > second.begin and step.at < second.at])
+        for tried in attempts.values()
+        for first, second in itertools.pairwise(tried)
     ]
 
 
@@ -69,5 +69,5 @@ class _Attempt:
     steps: list[Line]
 
 
-def _time_of(steps: list[Line]) -> float:
-    return sum(min(b.at - a.at, LONGEST_STEP) for a, b in itertools.pairwise(steps))
+def _work_seconds(steps: list[Line]) -> float:
+    return sum(min(b.at - a.at, LONGEST_STEP_SECONDS) for a, b in itertools.pairwise(steps))

@@ -1,4 +1,4 @@
-"""How long it took until a job whose worker was killed ran again."""
+"""How long it takes until a job whose worker was killed runs again."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from jobs.model import Event
-from tests.chaos.faults import EVERYONE, Deed
-from tests.chaos.watch import Life, seconds
+from tests.chaos.faults import ALL_WORKERS, Fault
+from tests.chaos.recorder import History, seconds
 
-BLAMELESS = "storage_full"  # such a job waits for room, not for a worker
-
+NO_FAULT = "storage_full"  # such a job waits for room, not for a worker
 RUN_ENDING = frozenset({"kill child", "stop"})  # these end a run, but not its worker
 FOREVER = float("inf")
 
@@ -20,65 +19,69 @@ Span = tuple[float, float]
 
 @dataclass(frozen=True, kw_only=True)
 class Recovery:
-    """A run that was taken back: until it was, until it was claimed again, and how much of that nobody was idle."""
+    """A run that was requeued: seconds until then, until the next claim, and how long no worker was idle meanwhile."""
 
-    deed: str
-    until_taken_back: float
+    fault: str
+    until_requeued: float
     until_claimed: float
-    nobody_idle: float
+    no_idle_worker: float
 
     @property
     def seconds(self) -> float:
-        """Return the time from the deed to the next claim, less that without an idle worker."""
-        return self.until_taken_back + self.until_claimed - self.nobody_idle
+        """Return the time from the fault to the next claim, minus the time without an idle worker."""
+        return self.until_requeued + self.until_claimed - self.no_idle_worker
 
 
 def recoveries(
-    lives: Sequence[Life], deeds: Sequence[Deed], ready: Mapping[str, float], lease: float
+    histories: Sequence[History], faults: Sequence[Fault], workers_seen_at: Mapping[str, float], lease: float
 ) -> list[Recovery]:
-    """Return how each run that was taken back came to be claimed again, the slowest first.
+    """Return the recovery of each run that was requeued, the slowest first.
 
-    `ready` says when each worker was first seen. A run that was lost without a kill of its worker (Redis was away)
-    counts from the last moment at which its lease can have been renewed. Time without an idle worker is taken off
-    only after the lease has run out: until then no worker could help.
+    A run that was lost without a kill of its worker (Redis was away) counts from the last moment at which its lease can
+    have been renewed. Time without an idle worker is subtracted only after the lease has expired: until then no worker
+    could help.
     """
-    idle = idle_spans(lives, deeds, ready)
+    idle = idle_spans(histories, faults, workers_seen_at)
     found = []
-    for claim, back, again in (moves for life in lives for moves in _returns(life)):
+    for claim, requeue, again in (moves for history in histories for moves in _requeues(history)):
         pid = _pid(claim.data["worker"])
-        blame = [deed for deed in deeds if deed.pid == pid and seconds(claim) <= deed.at <= seconds(back)]
-        deed = min(
-            blame, key=lambda deed: (deed.what == "cut", deed.at), default=Deed(seconds(back) - lease, "none", pid)
+        blame = [fault for fault in faults if fault.pid == pid and seconds(claim) <= fault.at <= seconds(requeue)]
+        fault = min(
+            blame,
+            key=lambda fault: (fault.what == "cut", fault.at),
+            default=Fault(seconds(requeue) - lease, "none", pid),
         )
-        since, until = min(seconds(back), deed.at + lease), seconds(again)
+        since, until = min(seconds(requeue), fault.at + lease), seconds(again)
         found.append(
             Recovery(
-                deed=deed.what,
-                until_taken_back=seconds(back) - deed.at,
-                until_claimed=until - seconds(back),
-                nobody_idle=(until - since) - _covered(idle, (since, until)),
+                fault=fault.what,
+                until_requeued=seconds(requeue) - fault.at,
+                until_claimed=until - seconds(requeue),
+                no_idle_worker=(until - since) - _covered(idle, (since, until)),
             )
         )
     return sorted(found, key=lambda recovery: -recovery.seconds)
 
 
-def idle_spans(lives: Sequence[Life], deeds: Sequence[Deed], ready: Mapping[str, float]) -> list[Span]:
-    """Return when which worker was up, in touch and without a job."""
+def idle_spans(
+    histories: Sequence[History], faults: Sequence[Fault], workers_seen_at: Mapping[str, float]
+) -> list[Span]:
+    """Return the spans in which a worker was up, reached Redis and had no job."""
     spans: list[Span] = []
-    for worker, first_seen in ready.items():
-        disturbed = [deed for deed in deeds if deed.pid in (EVERYONE, _pid(worker))]
-        runs = _runs(worker, lives, [deed.at for deed in disturbed if deed.what in RUN_ENDING])
-        up = min([first_seen, *(begin for begin, _ in runs)])  # one that has claimed was there, seen or not
-        death = min((deed.at for deed in disturbed if not deed.until), default=FOREVER)
-        spans += _gaps((up, death), [*runs, *((deed.at, deed.until or FOREVER) for deed in disturbed)])
+    for worker, first_seen in workers_seen_at.items():
+        disturbed = [fault for fault in faults if fault.pid in (ALL_WORKERS, _pid(worker))]
+        runs = _runs(worker, histories, [fault.at for fault in disturbed if fault.what in RUN_ENDING])
+        up = min([first_seen, *(begin for begin, _ in runs)])  # a claim shows that it was up, seen or not
+        death = min((fault.at for fault in disturbed if not fault.until), default=FOREVER)
+        spans += _gaps((up, death), [*runs, *((fault.at, fault.until or FOREVER) for fault in disturbed)])
     return spans
 
 
-def _runs(worker: str, lives: Sequence[Life], cut_short: Sequence[float]) -> list[Span]:
-    """Return when a worker was running a job: to its end, or to what ended the run but not the worker."""
+def _runs(worker: str, histories: Sequence[History], cut_short: Sequence[float]) -> list[Span]:
+    """Return when a worker was running a job: to the end, or to a fault that ended the run but not the worker."""
     runs = []
-    for life in lives:
-        moves = [event for event in life.events if event.type in ("status", "completed")]
+    for history in histories:
+        moves = [event for event in history.events if event.type in ("status", "completed")]
         for claim, end in itertools.pairwise(moves):
             if claim.data.get("worker") == worker:
                 begin = seconds(claim)
@@ -87,7 +90,7 @@ def _runs(worker: str, lives: Sequence[Life], cut_short: Sequence[float]) -> lis
 
 
 def _gaps(window: Span, taken: Sequence[Span]) -> list[Span]:
-    """Return what of a window none of the spans takes."""
+    """Return the parts of a window that no span covers."""
     gaps, reached = [], window[0]
     for begin, end in sorted(taken):
         if begin > reached:
@@ -106,13 +109,13 @@ def _covered(spans: Sequence[Span], window: Span) -> float:
     return total
 
 
-def _returns(life: Life) -> Iterator[tuple[Event, Event, Event]]:
-    """Yield the events of each run that was taken back: its claim, its return, the next claim."""
-    moves = [event for event in life.events if "worker" in event.data or "reason" in event.data]
-    for index, back in enumerate(moves[1:-1], 1):
+def _requeues(history: History) -> Iterator[tuple[Event, Event, Event]]:
+    """Yield the events of each run that was requeued: its claim, the requeue, the next claim."""
+    moves = [event for event in history.events if "worker" in event.data or "reason" in event.data]
+    for index, requeue in enumerate(moves[1:-1], 1):
         claim, again = moves[index - 1], moves[index + 1]
-        if back.data.get("reason", BLAMELESS) != BLAMELESS and "worker" in claim.data and "worker" in again.data:
-            yield claim, back, again
+        if requeue.data.get("reason", NO_FAULT) != NO_FAULT and "worker" in claim.data and "worker" in again.data:
+            yield claim, requeue, again
 
 
 def _pid(worker: str) -> int:

@@ -1,4 +1,4 @@
-"""One run of the chaos harness: start a system, send jobs, do mischief, let it settle, count."""
+"""One run of the chaos harness: start a system, create jobs, inject faults, wait until all jobs have ended, count."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import json
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,179 +19,168 @@ from jobs.connections import connect_async
 from jobs.queue import CeleryQueue, make_celery
 from jobs.store.job_store import JobStore
 from jobs.worker_registry import AsyncWorkerRegistry
-from tests.chaos.client import Customer
-from tests.chaos.faults import Mischief
-from tests.chaos.invariants import Account, settle
+from tests.chaos.client import RetryingClient
+from tests.chaos.faults import FaultInjector, Injection
+from tests.chaos.invariants import Counts, count
+from tests.chaos.recorder import Recorder, seconds
 from tests.chaos.recovery import recoveries
-from tests.chaos.system import Pace, System
-from tests.chaos.watch import Watch, seconds
+from tests.chaos.system import System, Timing
 
-Say = Callable[[str], None]
-PATIENCE = 120.0
+RUNNING_SECONDS = 120.0  # longest wait for a job to run
+JOBS_AT_ONCE = 4
 KILLS_PER_DISTURBANCE = 12
 
 
 @dataclass(kw_only=True)
 class Report:
-    """What a run did and what was counted."""
+    """What a run did, and what was counted."""
 
     seed: int
     kills: dict[str, int]
     disturbances: dict[str, int]
-    account: Account
-    problems: list[str]
-    seconds: float = 0.0
-    pace: dict[str, Any] = field(default_factory=dict)
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self) | {"holds": not self.problems}
+    counts: Counts
+    violations: list[str]
+    seconds: float
+    timing: dict[str, Any]
 
 
 @dataclass
-class Scene:
-    """Everything that a run works with."""
+class Harness:
+    """A system with its client, its recorder and its fault injector."""
 
     system: System
-    client: JobStore
-    customer: Customer
-    watch: Watch
-    mischief: Mischief
+    store: JobStore
+    client: RetryingClient
+    recorder: Recorder
+    injector: FaultInjector
 
 
 @asynccontextmanager
-async def scene(folder: Path, pace: Pace, seed: int) -> AsyncIterator[Scene]:
-    """Run a system with its customer and its watcher."""
-    system = System(folder, pace)
+async def running_harness(folder: Path, timing: Timing, seed: int) -> AsyncIterator[Harness]:
+    """Run a system until the block ends."""
+    system = System(folder, timing)
     settings = system.settings
-    await system.start()
     redis = connect_async(settings)
-    client = JobStore(redis, CeleryQueue(make_celery(settings)), settings)
-    customer = Customer(system, random.Random(seed + 1))
-    watch = Watch(client, AsyncWorkerRegistry(redis, settings))
-    watching = asyncio.create_task(_watch(customer, watch))
+    store = JobStore(redis, CeleryQueue(make_celery(settings)), settings)
+    client = RetryingClient(system, random.Random(seed + 1))
+    recorder = Recorder(store, AsyncWorkerRegistry(redis, settings), client.accepted)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(system.end)
+        await system.run()
+        stack.push_async_callback(store.aclose)
+        stack.push_async_callback(client.close)
+        await stack.enter_async_context(background(recorder.run()))
+        yield Harness(system, store, client, recorder, FaultInjector(system, client, random.Random(seed)))
+
+
+@asynccontextmanager
+async def background(work: Any) -> AsyncIterator[None]:
+    """Run a coroutine until the block ends, then cancel it; its own failure fails the block."""
+    task = asyncio.create_task(work)
     try:
-        yield Scene(system, client, customer, watch, Mischief(system, customer, random.Random(seed)))
+        yield
     finally:
-        watching.cancel()
+        task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
-            await watching
-        await customer.close()
-        await client.aclose()
-        await system.stop()
+            await task
 
 
-async def run(folder: Path, *, kills: int, seed: int, pace: Pace, say: Say) -> Report:
-    """Do the whole thing."""
-    began = time.monotonic()
-    async with scene(folder, pace, seed) as on:
-        account = Account()
-        done, disturbed = await _havoc(on, kills, say)
-        say("letting the jobs end")
-        await on.watch.until_all_ended(patience=20 * pace.lease + 120)
+async def run(folder: Path, *, kills: int, seed: int, timing: Timing, say: Callable[[str], None]) -> Report:
+    """Run the harness once."""
+    began, counts = time.monotonic(), Counts()
+    async with running_harness(folder, timing, seed) as harness:
+        killed, disturbed = await _inject(harness, kills, say)
+        say("waiting until all jobs have ended")
+        await harness.recorder.wait_until_all_ended(20 * timing.lease + 120)
         say("canceling")
-        await _cancel_some(on, account)
-        await on.watch.until_all_ended(patience=10 * pace.lease)
+        await _measure_cancels(harness, counts)
+        await harness.recorder.wait_until_all_ended(10 * timing.lease)
         say("counting")
-        await settle(account, on.system, on.client, on.customer, on.watch)
-        took = recoveries(list(on.watch.lives.values()), on.mischief.deeds, on.watch.ready, pace.lease)
-        _keep_trace(folder, on)
-        account.recoveries = len(took)
-        account.longest_recovery_seconds = took[0].seconds if took else 0.0
-        account.slowest_recoveries = took[:3]
-        return Report(
-            seed=seed,
-            kills=done,
-            disturbances=disturbed,
-            account=account,
-            problems=account.problems(on.system, kills=kills, killed=sum(done.values())),
-            seconds=time.monotonic() - began,
-            pace=asdict(pace),
-        )
+        await count(counts, harness.system, harness.store, harness.client, harness.recorder)
+        _measure_recoveries(harness, counts)
+        _write_trace(folder, harness)
+    return Report(
+        seed=seed,
+        kills=killed,
+        disturbances=disturbed,
+        counts=counts,
+        violations=counts.violations(timing, kills=kills, killed=sum(killed.values())),
+        seconds=time.monotonic() - began,
+        timing=asdict(timing),
+    )
 
 
-def _keep_trace(folder: Path, on: Scene) -> None:
-    """Write down what the account was made of, for whoever looks into a run."""
-    lives = {job_id: [[e.id, e.type, dict(e.data)] for e in life.events] for job_id, life in on.watch.lives.items()}
-    deeds = [asdict(deed) for deed in on.mischief.deeds]
-    (folder / "trace.json").write_text(json.dumps({"lives": lives, "deeds": deeds, "ready": on.watch.ready}))
-
-
-async def _havoc(on: Scene, kills: int, say: Say) -> tuple[dict[str, int], dict[str, int]]:
-    """Kill so many times, with a disturbance now and then, while jobs keep coming."""
-    chance = on.mischief.random
-    plan = _plan(list(on.mischief.kills()), kills, chance)
-    extra = _plan(list(on.mischief.disturbances()), max(3, kills // KILLS_PER_DISTURBANCE), chance)
-    order = [(name, True) for name in plan]
-    for name in extra:
-        order.insert(chance.randrange(len(order) + 1), (name, False))
-    deeds: dict[str, Callable[[], Awaitable[None]]] = on.mischief.kills() | on.mischief.disturbances()
-    custom = asyncio.create_task(keep_sending(on))
-    try:
-        for number, (name, _) in enumerate(order, 1):
+async def _inject(harness: Harness, kills: int, say: Callable[[str], None]) -> tuple[dict[str, int], dict[str, int]]:
+    """Kill so many times, with a disturbance now and then, while jobs are created; return how often each was done."""
+    injector, chance = harness.injector, harness.injector.random
+    killing = _plan(injector.kills(), kills, chance)
+    disturbing = _plan(injector.disturbances(), max(3, kills // KILLS_PER_DISTURBANCE), chance)
+    order = list(killing)
+    for name in disturbing:
+        order.insert(chance.randrange(len(order) + 1), name)
+    injections = injector.kills() | injector.disturbances()
+    async with background(create_jobs(harness)):
+        for number, name in enumerate(order, 1):
             say(f"{number}/{len(order)} {name}")
-            await deeds[name]()
-            await asyncio.sleep(chance.uniform(0, min(2.0, on.system.pace.lease / 3)))
-    finally:
-        custom.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await custom
-    return dict(Counter(plan)), dict(Counter(extra))
+            await injections[name]()
+            await asyncio.sleep(chance.uniform(0, min(2.0, harness.system.timing.lease / 3)))
+    return dict(Counter(killing)), dict(Counter(disturbing))
 
 
-def _plan(names: list[str], count: int, chance: random.Random) -> list[str]:
-    """Return so many names, each about as often, in any order."""
-    plan = list(itertools.islice(itertools.cycle(names), count))
+def _plan(injections: dict[str, Injection], count: int, chance: random.Random) -> list[str]:
+    """Return so many names, each about as often, in random order."""
+    plan = list(itertools.islice(itertools.cycle(injections), count))
     chance.shuffle(plan)
     return plan
 
 
-async def keep_sending(on: Scene) -> None:
-    """Send jobs so that there are always a few."""
-    sending: set[asyncio.Task[Any]] = set()
+async def create_jobs(harness: Harness) -> None:
+    """Create jobs so that there are always a few."""
+    creating: set[asyncio.Task[Any]] = set()
     try:
         while True:
-            waiting = sum(not life.ended for life in on.watch.lives.values())
-            if waiting + len(sending) < 4:
-                task = asyncio.create_task(on.customer.send())
-                sending.add(task)
-                task.add_done_callback(sending.discard)
+            if len(harness.recorder.unfinished()) + len(creating) < JOBS_AT_ONCE:
+                task = asyncio.create_task(harness.client.create())
+                creating.add(task)
+                task.add_done_callback(creating.discard)
             await asyncio.sleep(0.2)
     finally:
-        await asyncio.gather(*sending)
+        await asyncio.gather(*creating)
 
 
-async def _watch(customer: Customer, watch: Watch) -> None:
-    """Let the watcher know of every accepted job."""
+async def _measure_cancels(harness: Harness, counts: Counts) -> None:
+    """Cancel running and queued jobs of a system without faults, and measure how long it takes."""
+    histories = harness.recorder.histories
+    for _ in range(harness.system.timing.cancels):
+        running = [await harness.client.create(steps=10_000) for _ in harness.system.workers]
+        queued = await harness.client.create(steps=10)
+        for job_id in running:
+            await _until(lambda: any("iteration" in event.data for event in histories[job_id].events))  # noqa: B023
+        for job_id in (queued, *running):
+            sent_at = await harness.client.cancel(job_id)
+            await _until(lambda: histories[job_id].has_ended)  # noqa: B023
+            times = counts.queued_cancel_seconds if job_id == queued else counts.running_cancel_seconds
+            times.append(max(0.0, seconds(histories[job_id].events[-1]) - sent_at))
 
-    async def tell() -> None:
-        while True:
-            for job_id in list(customer.accepted):
-                watch.add(job_id)
+
+async def _until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(RUNNING_SECONDS):
+        while not condition():
             await asyncio.sleep(0.05)
 
-    await asyncio.gather(tell(), watch.run(), watch.run_roster())
+
+def _measure_recoveries(harness: Harness, counts: Counts) -> None:
+    recorder, lease = harness.recorder, harness.system.timing.lease
+    found = recoveries(list(recorder.histories.values()), harness.injector.faults, recorder.workers_seen_at, lease)
+    counts.recoveries = len(found)
+    counts.longest_recovery_seconds = found[0].seconds if found else 0.0
+    counts.slowest_recoveries = found[:3]
 
 
-async def _cancel_some(on: Scene, account: Account) -> None:
-    """Cancel running and waiting jobs of a system at rest, and measure how long it takes."""
-    for _ in range(on.system.pace.cancels):
-        running = [await on.customer.send(steps=10_000) for _ in on.system.workers]
-        waiting = await on.customer.send(steps=10)
-        on.watch.add(waiting.job_id)
-        for job in running:
-            await _until_running(on, job.job_id)
-        for job, times in (
-            (waiting, account.queued_cancel_seconds),
-            *((r, account.running_cancel_seconds) for r in running),
-        ):
-            asked = time.time()
-            await on.customer.cancel(job.job_id)
-            while not on.watch.lives[job.job_id].ended:
-                await asyncio.sleep(0.05)
-            times.append(max(0.0, seconds(on.watch.lives[job.job_id].events[-1]) - asked))
-
-
-async def _until_running(on: Scene, job_id: str) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not (job_id in on.watch.lives and any("iteration" in e.data for e in on.watch.lives[job_id].events)):
-            await asyncio.sleep(0.05)
+def _write_trace(folder: Path, harness: Harness) -> None:
+    """Write what the counts were made of to trace.json, for whoever examines a run."""
+    recorder = harness.recorder
+    histories = {job_id: [[e.id, e.type, dict(e.data)] for e in h.events] for job_id, h in recorder.histories.items()}
+    faults = [asdict(fault) for fault in harness.injector.faults]
+    trace = {"histories": histories, "faults": faults, "workers_seen_at": recorder.workers_seen_at}
+    (folder / "trace.json").write_text(json.dumps(trace))

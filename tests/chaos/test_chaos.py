@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.run import run
-from tests.chaos.system import Pace
+from tests.chaos.system import Timing
 
 
 @pytest.mark.acceptance
@@ -18,5 +18,5 @@ def test_whatever_dies_every_accepted_job_ends_once() -> None:
     said: list[str] = []
     # Not tmp_path: the sockets' paths must be short.
     with tempfile.TemporaryDirectory(prefix="nst-chaos-") as folder:
-        report = asyncio.run(run(Path(folder), kills=8, seed=11, pace=Pace.quick(), say=said.append))
-    assert report.problems == [], (report.as_json(), said)
+        report = asyncio.run(run(Path(folder), kills=8, seed=11, timing=Timing.quick(), say=said.append))
+    assert report.violations == [], (report, said)

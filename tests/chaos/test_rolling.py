@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.rolling import run
-from tests.chaos.system import Pace
+from tests.chaos.system import Timing
 
 
 @pytest.mark.acceptance
@@ -18,5 +18,5 @@ from tests.chaos.system import Pace
 def test_a_rolling_restart_of_everything_loses_nothing() -> None:
     # Not tmp_path: the sockets' paths must be short.
     with tempfile.TemporaryDirectory(prefix="nst-rolling-") as folder:
-        rolling = asyncio.run(run(Path(folder), rounds=1, pace=Pace.quick()))
-    assert rolling.problems() == [], asdict(rolling)
+        rolling = asyncio.run(run(Path(folder), rounds=1, timing=Timing.quick()))
+    assert rolling.violations() == [], asdict(rolling)

@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -16,18 +15,17 @@ import httpx
 import redis
 from PIL import Image as Picture
 
-from cli.local_service.redis_server import running_redis
-from cli.local_service.stack import free_port
 from nst_client import Client
-from tests import waiting
 from tests.containers.containers import Container, Image, container
+from tests.stack.redis import running_redis
+from tests.stack.stack import free_port
+from tests.waiting import until
 
 PASSWORD = "a password"
 API_HOLDS = {"nst_engine", "nst_client", "jobs", "api", "cli", ".venv"}
 API_LACKS = ("torch", "torchvision", "triton", "nvidia", "safetensors", "worker")
 WORKER_HOLDS = {"nst_engine", "jobs", "worker", "cli", "weights", ".venv"}
 WORKER_LACKS = ("fastapi", "uvicorn", "triton", "api")
-until = partial(waiting.until, seconds=120)
 
 
 def paint(api: Image, worker: Image, folder: Path) -> tuple[float, float]:
@@ -71,7 +69,7 @@ def _paint(api: Container, worker: Container, address: str, log: io.TextIOBase) 
 def serving_redis(folder: Path) -> Iterator[str]:
     """Run a Redis that asks for a password, and yield its address."""
     port = free_port()
-    with running_redis(folder / "redis", options=("--port", str(port), "--bind", "127.0.0.1")) as files:
+    with running_redis(folder / "redis", "--port", str(port), "--bind", "127.0.0.1") as files:
         redis.Redis.from_url(files.url).config_set("requirepass", PASSWORD)
         yield f"redis://:{quote(PASSWORD)}@127.0.0.1:{port}/0"
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 import redis
 
-from cli.local_service.redis_server import find_redis, prepare_folder, running_redis
+from cli.local_service.redis_server import find_redis, prepare_folder
 from tests.deploy.files import ROOT
+from tests.stack.redis import running_redis
 
 RESTORE = ROOT / "deploy" / "redis-restore.sh"
 

@@ -16,7 +16,6 @@ from pathlib import Path
 import pytest
 import redis
 
-from cli.local_service.redis_server import running_redis
 from jobs.connections import connect, connect_async
 from jobs.model import Inputs, Job, NewJob, new_job_id
 from jobs.queue import CeleryQueue, make_celery
@@ -28,6 +27,7 @@ from jobs.store.job_store import JobStore
 from jobs.worker_registry import WorkerRegistry
 from tests.chaos.journal import read
 from tests.fakes.engine import POISON, TOO_BIG_FOR_NOW, picture_bytes
+from tests.stack.redis import running_redis
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.anyio]
 PATIENCE = 60.0

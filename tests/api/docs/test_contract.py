@@ -14,7 +14,7 @@ import pytest
 from api.app import create_app
 from api.settings import ApiSettings
 from jobs.settings import JobSettings
-from tests.api.service import Service
+from tests.stack.stack import Stack
 
 SECONDS = int(os.environ.get("NST_TEST_CONTRACT_SECONDS", "20"))
 
@@ -70,10 +70,10 @@ def test_the_example_of_a_job_is_a_job(document: dict[str, Any]) -> None:
     JobView.model_validate(document["components"]["schemas"]["JobView"]["example"], extra="forbid")
 
 
-def schemathesis(service: Service, folder: Path, *options: str) -> None:
+def schemathesis(service: Stack, folder: Path, *options: str) -> None:
     """Run all checks against the running service; whatever fails is shown."""
     program = Path(sys.executable).with_name("schemathesis")
-    key = service.make_key(operator=True)
+    key = service.create_key(operator=True)[1]
     given = ["--checks=all", "--continue-on-failure", "--no-color", f"--header=Authorization: Bearer {key}"]
     done = subprocess.run(
         [str(program), "run", f"{service.url}/openapi.json", *given, *options],
@@ -88,22 +88,22 @@ def schemathesis(service: Service, folder: Path, *options: str) -> None:
 
 @pytest.mark.acceptance
 @pytest.mark.timeout(SECONDS * 4 + 120)
-def test_the_service_keeps_its_contract(service: Service, tmp_path: Path) -> None:
+def test_the_service_keeps_its_contract(service: Stack, tmp_path: Path) -> None:
     """Examples, coverage, fuzzing and stateful; NST_TEST_CONTRACT_SECONDS makes it a long run."""
-    before = service.log.stat().st_size
+    before = service.api.log.stat().st_size
     schemathesis(service, tmp_path, f"--max-time={SECONDS}")
-    _, statuses = _requests(service.log, before)
+    _, statuses = _requests(service.api.log, before)
     assert statuses.total() > 40
     assert [status for status in statuses if status >= 500] == []
 
 
 @pytest.mark.acceptance
 @pytest.mark.timeout(240)
-def test_a_fifth_of_the_generated_creates_is_accepted(service: Service, tmp_path: Path) -> None:
+def test_a_fifth_of_the_generated_creates_is_accepted(service: Stack, tmp_path: Path) -> None:
     """So that more than the refusals is exercised."""
-    before = service.log.stat().st_size
+    before = service.api.log.stat().st_size
     schemathesis(service, tmp_path, "--include-operation-id=create_job", "--phases=fuzzing", "--max-examples=30")
-    creates, _ = _requests(service.log, before)
+    creates, _ = _requests(service.api.log, before)
     sent = creates.total() - creates[401] - creates[405]
     assert sent >= 20
     assert creates[200] + creates[202] >= 0.2 * sent

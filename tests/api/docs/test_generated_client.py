@@ -16,14 +16,14 @@ import pytest
 from PIL import Image
 
 from tests.api.conftest import picture
-from tests.api.service import Service
+from tests.stack.stack import Stack
 
 # The generator knows binary answers by one name only.
 OVERRIDES = {f"image/{name}": "application/octet-stream" for name in ("png", "jpeg", "webp", "tiff")}
 
 
 @pytest.fixture(scope="module")
-def client(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
+def client(service: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
     folder = tmp_path_factory.mktemp("client")
     (folder / "openapi.json").write_bytes(httpx.get(f"{service.url}/openapi.json").content)
     (folder / "config.json").write_text(json.dumps({"content_type_overrides": OVERRIDES, "post_hooks": []}))
@@ -49,9 +49,9 @@ def test_every_file_of_it_compiles(client: ModuleType) -> None:
         py_compile.compile(str(file), doraise=True)
 
 
-def test_it_runs_a_job(client: ModuleType, service: Service) -> None:
+def test_it_runs_a_job(client: ModuleType, service: Stack) -> None:
     models, types = part(client, "models"), part(client, "types")
-    caller = client.AuthenticatedClient(base_url=service.url, token=service.make_key(), timeout=60)
+    caller = client.AuthenticatedClient(base_url=service.url, token=service.create_key()[1], timeout=60)
     files = [types.File(payload=io.BytesIO(picture((48, 32), color))) for color in ((9, 9, 200), (200, 9, 9))]
     form = models.NewJob(content=files[0], style=[files[1]], max_size=32, steps=5, seed=3)
     job = part(client, "api.jobs.create_job").sync(client=caller, body=form, prefer="wait=50")
@@ -62,7 +62,7 @@ def test_it_runs_a_job(client: ModuleType, service: Service) -> None:
     assert [found.id for found in listed.jobs] == [job.id]
 
 
-def test_it_reads_a_refusal(client: ModuleType, service: Service) -> None:
-    caller = client.AuthenticatedClient(base_url=service.url, token=service.make_key())
+def test_it_reads_a_refusal(client: ModuleType, service: Stack) -> None:
+    caller = client.AuthenticatedClient(base_url=service.url, token=service.create_key()[1])
     problem = part(client, "api.jobs.get_job").sync("nope", client=caller)
     assert (problem.status, problem.code) == (404, "job_unknown")

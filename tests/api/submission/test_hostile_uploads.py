@@ -13,9 +13,9 @@ import pytest
 
 from api.settings import ApiSettings
 from tests.api.conftest import form, picture
-from tests.api.service import Service
 from tests.api.submission import corpus
 from tests.api.submission.corpus import MIB, Sample
+from tests.stack.stack import Stack
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300)]
 
@@ -25,13 +25,13 @@ BOUNDARY = b"--b\r\nContent-Disposition: form-data; name="
 
 
 @pytest.fixture(scope="module")
-def http(service: Service) -> Any:
-    headers = {"Authorization": f"Bearer {service.make_key()}"}
+def http(service: Stack) -> Any:
+    headers = {"Authorization": f"Bearer {service.create_key()[1]}"}
     with httpx.Client(base_url=service.url, headers=headers, timeout=60) as client:
         for _ in range(3):  # warm up: every code path of a good upload has run
             answer = client.post("/v1/jobs", files=form(), headers={"Prefer": "wait=30"})
             client.delete(answer.headers.get("location", f"/v1/jobs/{answer.json()['id']}"))
-        client.before = service.resident()  # type: ignore[attr-defined]
+        client.before = service.api.memory_bytes()  # type: ignore[attr-defined]
         yield client
 
 
@@ -71,7 +71,7 @@ def test_a_strange_picture_is_taken_and_cleaned(http: httpx.Client, sample: Samp
 @pytest.mark.parametrize(
     "name", ["../../../etc/passwd", "..\\..\\x.png", "/etc/shadow", "a\0b.png", "x" * 3000, "CON.png", "%2e%2e%2f", ""]
 )
-def test_names_of_files_are_neither_used_nor_shown(service: Service, http: httpx.Client, name: str) -> None:
+def test_names_of_files_are_neither_used_nor_shown(service: Stack, http: httpx.Client, name: str) -> None:
     files = {"content": (name, picture()), "style": (name, picture())}
     answer = http.post("/v1/jobs", files=files, data={"steps": "2"})
     assert answer.status_code == 202
@@ -136,7 +136,7 @@ def test_a_malformed_body_is_a_400(http: httpx.Client, body: bytes) -> None:
     assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
 
 
-def exchange(service: Service, http: httpx.Client, head: bytes, body: Callable[[socket.socket], None]) -> int:
+def exchange(service: Stack, http: httpx.Client, head: bytes, body: Callable[[socket.socket], None]) -> int:
     """Send raw bytes and return the status of the answer; 0 if the connection was closed without one."""
     key = http.headers["Authorization"].encode()
     place = urlsplit(service.url)
@@ -156,11 +156,11 @@ def exchange(service: Service, http: httpx.Client, head: bytes, body: Callable[[
 START = BOUNDARY + b'"content"; filename="x"\r\n\r\n'
 
 
-def test_a_declared_length_over_the_limit_is_refused_before_the_body(service: Service, http: httpx.Client) -> None:
+def test_a_declared_length_over_the_limit_is_refused_before_the_body(service: Stack, http: httpx.Client) -> None:
     assert exchange(service, http, b"Content-Length: 99999999999", lambda wire: None) == 413
 
 
-def test_a_body_without_a_length_is_refused_while_it_streams_in(service: Service, http: httpx.Client) -> None:
+def test_a_body_without_a_length_is_refused_while_it_streams_in(service: Stack, http: httpx.Client) -> None:
     sent = 0
 
     def endless(wire: socket.socket) -> None:
@@ -175,19 +175,19 @@ def test_a_body_without_a_length_is_refused_while_it_streams_in(service: Service
 
 
 @pytest.mark.parametrize("length", [b"-5", b"abc", b"10, 20", b"1e3"])
-def test_a_length_that_is_no_number_is_a_400(service: Service, http: httpx.Client, length: bytes) -> None:
+def test_a_length_that_is_no_number_is_a_400(service: Stack, http: httpx.Client, length: bytes) -> None:
     assert exchange(service, http, b"Content-Length: " + length, lambda wire: wire.sendall(START)) == 400
 
 
-def test_a_length_shorter_than_the_body_is_a_400(service: Service, http: httpx.Client) -> None:
+def test_a_length_shorter_than_the_body_is_a_400(service: Stack, http: httpx.Client) -> None:
     assert exchange(service, http, b"Content-Length: 20", lambda wire: wire.sendall(START)) == 400
 
 
-def test_a_length_longer_than_the_body_times_out(service: Service, http: httpx.Client) -> None:
+def test_a_length_longer_than_the_body_times_out(service: Stack, http: httpx.Client) -> None:
     assert exchange(service, http, b"Content-Length: 5000", lambda wire: wire.sendall(START)) == 408
 
 
-def test_a_client_that_goes_away_leaves_nothing(service: Service, http: httpx.Client) -> None:
+def test_a_client_that_goes_away_leaves_nothing(service: Stack, http: httpx.Client) -> None:
     def leave(wire: socket.socket) -> None:
         wire.sendall(START + bytes(1000))
         wire.shutdown(socket.SHUT_RDWR)
@@ -195,7 +195,7 @@ def test_a_client_that_goes_away_leaves_nothing(service: Service, http: httpx.Cl
     exchange(service, http, b"Content-Length: 5000", leave)
 
 
-def test_endless_headers_are_cut_off(service: Service) -> None:
+def test_endless_headers_are_cut_off(service: Stack) -> None:
     place, sent = urlsplit(service.url), 0
     with socket.create_connection((str(place.hostname), int(place.port or 0)), timeout=30) as wire:
         wire.sendall(b"GET /healthz HTTP/1.1\r\nX-Long: ")
@@ -206,7 +206,7 @@ def test_endless_headers_are_cut_off(service: Service) -> None:
     assert sent < 64 * MIB
 
 
-def test_headers_that_do_not_come_are_not_waited_for(service: Service) -> None:
+def test_headers_that_do_not_come_are_not_waited_for(service: Stack) -> None:
     place, begun = urlsplit(service.url), (b"", b"GET /heal", b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ")
     with contextlib.ExitStack() as opened:
         wires = [socket.create_connection((str(place.hostname), int(place.port or 0)), timeout=30) for _ in begun]
@@ -215,13 +215,13 @@ def test_headers_that_do_not_come_are_not_waited_for(service: Service) -> None:
         assert [wire.recv(10) for wire in wires] == [b"", b"", b""]
 
 
-def test_two_lengths_or_length_and_chunks_are_refused(service: Service, http: httpx.Client) -> None:
+def test_two_lengths_or_length_and_chunks_are_refused(service: Stack, http: httpx.Client) -> None:
     """What a proxy in front might read differently."""
     for head in (b"Content-Length: 5\r\nContent-Length: 6", b"Content-Length: 5\r\nTransfer-Encoding: chunked"):
         assert exchange(service, http, head, lambda wire: wire.sendall(b"hello")) in (400, 0)
 
 
-def test_slow_drips_do_not_hold_up_others(service: Service, http: httpx.Client) -> None:
+def test_slow_drips_do_not_hold_up_others(service: Stack, http: httpx.Client) -> None:
     place = urlsplit(service.url)
     head = (
         b"POST /v1/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: %s\r\n" % http.headers["Authorization"].encode()
@@ -240,7 +240,7 @@ def test_slow_drips_do_not_hold_up_others(service: Service, http: httpx.Client) 
             wire.close()
 
 
-def test_afterwards_the_service_is_as_it_was(service: Service, http: httpx.Client) -> None:
+def test_afterwards_the_service_is_as_it_was(service: Stack, http: httpx.Client) -> None:
     """Comes last: no file of a refused upload, less than 64 MiB more memory, no error in the log."""
     assert http.get("/v1/jobs", params={"limit": 1}).json()["jobs"] == []
     incoming = service.settings.data_dir / "incoming"
@@ -248,7 +248,7 @@ def test_afterwards_the_service_is_as_it_was(service: Service, http: httpx.Clien
     while list(incoming.iterdir()) and time.monotonic() < deadline:
         time.sleep(0.05)  # real processes: there is no clock to inject
     assert list(incoming.iterdir()) == []
-    grown = service.resident() - http.before  # type: ignore[attr-defined]
+    grown = service.api.memory_bytes() - http.before  # type: ignore[attr-defined]
     assert grown < 64 * MIB
-    events = [json.loads(line) for line in service.log.read_text().splitlines()]
+    events = [json.loads(line) for line in service.api.log.read_text().splitlines()]
     assert [event for event in events if event.get("level") == "error"] == []

@@ -1,4 +1,4 @@
-"""A relay in front of Redis whose connections can be cut: what was open hangs, what is new is not answered."""
+"""A relay in front of Redis that can be cut: open connections hang, new ones get no answer."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Relay:
         self._server = await asyncio.start_unix_server(self._serve, str(self._listen))
 
     async def cut(self, seconds: float) -> None:
-        """Let nothing through for a while, then drop what was open."""
+        """Let nothing through for a while, then drop the open connections."""
         self._open.clear()
         await asyncio.sleep(seconds)
         for task in list(self._tasks):
