@@ -60,6 +60,8 @@ unless it names something else.
 
 {service}
 
+The baseline is a FastAPI endpoint that answers as many bytes and does nothing else.
+
 Goal: status polls at 0.5 of the baseline's rate or more; a 95th percentile of the queue time of at most 0.05 s; a
 99th percentile of polls at most twice as long while a worker computes. To create a job, the API has to decode the
 photo in a separate process and store it as a clean PNG. "Decoding, hashing and disk" measures this work alone, on as
