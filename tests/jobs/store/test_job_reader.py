@@ -11,7 +11,6 @@ from jobs.connections import connect_async
 from jobs.errors import JobNotFound, UnreadableRecord
 from jobs.model import Progress
 from jobs.status import Status
-from jobs.store import job_reader
 from jobs.store.job_reader import JobReader
 from jobs.store.job_store import JobStore
 from jobs.store.scripts import AsyncScripts
@@ -87,7 +86,7 @@ async def test_jobs_looked_at_together_have_each_their_own_answer(store: Store, 
 
 async def test_counted_seconds_go_on_after_a_while(store: Store, scripts: AsyncScripts) -> None:
     time = 0.0
-    found = JobReader(scripts, fresh_seconds=1.0, now=lambda: time)
+    found = JobReader(scripts, fresh_seconds=1.0, clock=lambda: time)
     job = await store.create()
     store.must_claim()
     first = await found.get(job.id, "ann")
@@ -100,11 +99,8 @@ async def test_counted_seconds_go_on_after_a_while(store: Store, scripts: AsyncS
     assert again.run_seconds > first.run_seconds
 
 
-async def test_only_the_latest_jobs_are_remembered(
-    store: Store, scripts: AsyncScripts, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(job_reader, "KEPT", 2)
-    found = JobReader(scripts, fresh_seconds=HOUR)
+async def test_only_the_latest_jobs_are_remembered(store: Store, scripts: AsyncScripts) -> None:
+    found = JobReader(scripts, fresh_seconds=HOUR, max_jobs=2)
     jobs = [await store.create() for _ in range(3)]
     first = [await found.get(job.id, "ann") for job in jobs]
     again = [await found.get(job.id, "ann") for job in jobs[::-1]]
