@@ -6,7 +6,6 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
@@ -22,27 +21,16 @@ from jobs.store.scripts import PREFIX, Scripts, key, milliseconds
 from jobs.store.serialization import blob_names
 
 log = logging.getLogger(__name__)
-BATCH = 100
-NOTIFY_LIMIT = 200
-SWEEP_ROUNDS = 12  # a sweep for files without a record every so many rounds
-SWEEP_PAUSES = 20  # times as long as a sweep took is the pause after it
-SWEEP_AT_MOST = 5  # pauses until another begins a sweep whose reaper died
+BATCH = 100  # jobs handled by one call of a script
+NOTIFY_LIMIT = 200  # messages sent to a queue in a round
+SWEEP_ROUNDS = 12  # rounds between two sweeps
+SWEEP_PAUSES = 20  # the pause after a sweep is at least this many times as long as the sweep
+SWEEP_AT_MOST = 5  # pauses until another reaper may sweep if the one that sweeps has died
 SCRIPTS = ("locks/acquire_reaper", "locks/release_reaper", "reap", "expire")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Reaped:
-    """What one round found."""
-
-    recovered: tuple[tuple[str, str], ...] = ()  # job id and its new status, of those taken back or given up
-    notified: int = 0
-    expired: int = 0
-    forgotten: int = 0
-    orphans: int = 0
-
-
 class Reaper:
-    """Looks after what nobody else does; run it in any number of processes."""
+    """Cleans up after workers, clients and time; run it in any number of processes, one at a time does the work."""
 
     def __init__(
         self,
@@ -61,36 +49,27 @@ class Reaper:
         self._me = secrets.token_hex(8)
         self._scripts = Scripts(redis, settings, *SCRIPTS)
 
-    def round(self) -> Reaped | None:
-        """Do all there is to do once; None if another reaper is at it, or just was.
+    def round(self) -> bool:
+        """Do a round; return False if another reaper is at work, or was until just now.
 
-        Raise StoreUnavailable or BlobError. Run it twice in `reaper_seconds`: the next round is then in time also if
-        the last reaper has died.
-
-        The lock of one that dies in its round falls free after half a round's time; its work is such that a second
-        reaper at the same time does no harm.
+        Raise StoreUnavailable or BlobError. Call it twice in `reaper_seconds`, so that the next round is in time even
+        if the last reaper has died: the lock of a dead one expires after half that time. Two reapers at the same time
+        do no harm.
         """
-        seconds = self._settings.reaper_seconds
-        if not self._scripts.run("locks/acquire_reaper", me=self._me, ttl=milliseconds(seconds / 2)):
-            return None
+        half = milliseconds(self._settings.reaper_seconds / 2)
+        if not self._scripts.run("locks/acquire_reaper", me=self._me, ttl=half):
+            return False
         try:
-            return self._round()
+            self._recover_lost_jobs()
+            self._expire()
+            self._notify()
+            self._sweep_in_turn()
         finally:
-            self._scripts.run("locks/release_reaper", me=self._me, pause=milliseconds(seconds / 2))
+            self._scripts.run("locks/release_reaper", me=self._me, pause=half)
+        return True
 
-    def _round(self) -> Reaped:
-        recovered = tuple(self._take_back())
-        expired, forgotten = self._expire()
-        return Reaped(
-            recovered=recovered,
-            notified=self._notify(),
-            expired=expired,
-            forgotten=forgotten,
-            orphans=self._sweep_in_turn(),
-        )
-
-    def _take_back(self) -> Iterator[tuple[str, str]]:
-        """Take back what was leased to workers not heard of, all of it."""
+    def _recover_lost_jobs(self) -> None:
+        """Requeue or fail the jobs whose lease has expired."""
         message, found = FAILURE_CODES["worker_lost"], BATCH
         while found == BATCH:
             recovered = self._scripts.run(
@@ -99,23 +78,18 @@ class Reaper:
             found = len(recovered)
             for job_id, status in recovered:
                 log.warning("job %s lost its worker and is now %s", job_id, status)
-                yield job_id, status
 
-    def _expire(self) -> tuple[int, int]:
-        """Remove what is past its time, as much of it as a round has time for; count pictures gone and records gone."""
-        until = self._clock() + self._settings.reaper_seconds
-        counts = [0, 0]
-        while True:
+    def _expire(self) -> None:
+        """Remove the pictures and records whose time is up, as many as a round has time for."""
+        until, found = self._clock() + self._settings.reaper_seconds, BATCH
+        while found >= BATCH and self._clock() < until:
             expired, forgotten = self._scripts.run("expire", limit=BATCH)
             for job_id in expired:
                 self._blobs.delete_all(job_id)
-            counts = [counts[0] + len(expired), counts[1] + len(forgotten)]
-            if max(len(expired), len(forgotten)) < BATCH or self._clock() >= until:
-                return counts[0], counts[1]
+            found = max(len(expired), len(forgotten))
 
-    def _notify(self) -> int:
+    def _notify(self) -> None:
         """Send the messages that are missing for waiting jobs; one too many does no harm."""
-        notified = 0
         with store_errors():
             depths = self._redis.hgetall(key("depth"))
         for name, depth in depths.items():
@@ -125,32 +99,27 @@ class Reaper:
                 missing = int(depth) - self._redis.llen(queue)
             for _ in range(min(missing, NOTIFY_LIMIT)):
                 self._queue.notify(model, Priority(priority))
-                notified += 1
-        return notified
 
-    def _sweep_in_turn(self) -> int:
-        """Sweep if no reaper has for a while; a storage so full that it takes long is swept less often."""
+    def _sweep_in_turn(self) -> None:
+        """Sweep if no reaper has done so lately; the longer a sweep takes, the longer is the pause after it."""
         pause = milliseconds(SWEEP_ROUNDS * self._settings.reaper_seconds)
         with store_errors():
             if not self._redis.set(key("swept"), self._me, nx=True, px=SWEEP_AT_MOST * pause):
-                return 0
+                return
         began = self._clock()
-        found = self.sweep()
+        self._sweep()
         took = milliseconds(self._clock() - began)
         with store_errors():
             self._redis.set(key("swept"), self._me, px=max(pause, took * SWEEP_PAUSES))
-        return found
 
-    def sweep(self) -> int:
-        """Remove pictures older than the upload timeout that no record lists; return how many."""
-        orphans = list(self.orphans())
+    def _sweep(self) -> None:
+        """Remove the files that are older than an upload may take and that no record lists."""
+        orphans = list(self._orphans())
         if orphans:
             self._blobs.delete(*orphans)
             log.info("removed %d files without a record", len(orphans))
-        return len(orphans)
 
-    def orphans(self) -> Iterator[str]:
-        """Name the pictures older than the upload timeout that no record lists."""
+    def _orphans(self) -> Iterator[str]:
         oldest = self._clock() - self._settings.upload_timeout_seconds
         old = sorted(info.name for info in self._blobs.list() if info.modified < oldest)
         for job_id, names in groupby(old, key=owner_of):

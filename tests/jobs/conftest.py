@@ -11,11 +11,14 @@ import redis
 
 from jobs.connections import connect, connect_async
 from jobs.errors import StoreUnavailable
-from jobs.model import BlobRef, Inputs, Job, NewJob, Options, OwnerLimits, new_job_id
+from jobs.model import BlobRef, Inputs, Job, NewJob, Options, OwnerLimits, ResultInfo, new_job_id
 from jobs.settings import JobSettings
 from jobs.status import Priority
 from jobs.store.job_store import NO_LIMITS, JobStore
 from jobs.store.lease import Lease, WorkerStore
+from jobs.store.scripts import milliseconds
+
+TIMES = {"created", "started", "claimed", "deadline", "finished", "expires"}
 
 
 @dataclass
@@ -29,6 +32,12 @@ class FakeQueue:
         if self.broken:
             raise StoreUnavailable()
         self.notified.append((model, priority))
+
+
+def make_result(job: Job) -> ResultInfo:
+    """Describe a result whose picture need not exist."""
+    name = f"{job.id}/result-1.png"
+    return ResultInfo(blob=name, width=4, height=3, bytes=9, sha256="2" * 64, media_type="image/png")
 
 
 def make_job(owner: str = "ann", **values: Any) -> NewJob:
@@ -66,9 +75,22 @@ class Store:
         assert lease is not None
         return lease
 
-    def end_lease(self, job_id: str) -> None:
-        """Let the lease of a job be over, as if its worker had been silent."""
-        self.redis.zadd("nst:leases", {job_id: 1})
+    def pass_time(self, job_id: str, seconds: float) -> None:
+        """Move every time of a job into the past, as if nothing had happened to it for so long."""
+        past, record = -milliseconds(seconds), f"nst:job:{job_id}"
+        for time in TIMES & set(self.redis.hkeys(record)):
+            self.redis.hincrby(record, time, past)
+        for index in ("nst:leases", "nst:expiry", "nst:tombs"):
+            if self.redis.zscore(index, job_id) is not None:
+                self.redis.zincrby(index, past, job_id)
+
+    def lose_worker(self, job_id: str) -> None:
+        """Let the lease of a job run out, as if its worker had died."""
+        self.pass_time(job_id, self.settings.lease_seconds)
+
+    def overwrite(self, job_id: str, **fields: str) -> None:
+        """Write fields of a record, as a newer version of nst or a fault would."""
+        self.redis.hset(f"nst:job:{job_id}", mapping=fields)
 
 
 @pytest.fixture
