@@ -55,12 +55,10 @@ Goal: 0.5 s for the help, 15 s at 256 px, 60 s at 512 px.
 
 ## Service
 
-Each row compares the service with a bare FastAPI endpoint that returns the same number of bytes under the same load,
-unless it names something else.
+Each row compares the service with a baseline, unless it names something else. The baseline is a FastAPI endpoint that
+returns the same number of bytes under the same load and does nothing else.
 
 {service}
-
-The baseline is a FastAPI endpoint that answers as many bytes and does nothing else.
 
 Goal: status polls at 0.5 of the baseline's rate or more; a 95th percentile of the queue time of at most 0.05 s; a
 99th percentile of polls at most twice as long while a worker computes. To create a job, the API has to decode the
