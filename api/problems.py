@@ -147,7 +147,6 @@ _JOB_PROBLEMS: Mapping[type[store.JobsError], tuple[int, str, int | None]] = {
     store.QuotaExceeded: (429, "quota_exceeded", 60),
     store.JobNotFound: (404, "job_unknown", None),
     store.WrongState: (409, "wrong_state", None),
-    store.InputsGone: (410, "inputs_gone", None),
     store.KeyInUse: (409, "idempotency_key_in_use", 1),
     store.KeyReused: (422, "idempotency_key_reused", None),
     store.UnreadableRecord: (409, "record_unreadable", None),

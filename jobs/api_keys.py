@@ -1,4 +1,4 @@
-"""API keys: who may ask, how much, and with which priority. Only the SHA-256 of a key is kept."""
+"""API keys: who may use the service, how much, and with which priority. Only the SHA-256 of a key is stored."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
-from jobs.errors import JobsError, StoreUnavailable
+from jobs.connections import store_errors
+from jobs.errors import JobsError
 from jobs.model import OwnerLimits
 from jobs.status import Priority
 from jobs.store.coalescing import RequestCoalescer
@@ -27,7 +27,7 @@ NO_LIMITS = OwnerLimits()
 
 
 class UnknownKeyError(JobsError):
-    """No key of this id."""
+    """There is no key with this id."""
 
     def __init__(self, key_id: str) -> None:
         super().__init__(f"There is no API key {key_id}.")
@@ -35,7 +35,7 @@ class UnknownKeyError(JobsError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ApiKey:
-    """What is kept of a key; its `id` is the owner of the jobs that it creates."""
+    """The record of a key; its `id` is the owner of the jobs that it creates."""
 
     id: str
     name: str
@@ -48,15 +48,16 @@ class ApiKey:
 
     @property
     def is_active(self) -> bool:
-        """Tell whether the key still opens anything."""
+        """Tell whether the key is not revoked."""
         return self.revoked_at is None
 
 
 class ApiKeys:
-    """Keep the keys in Redis; every method raises StoreUnavailable if it does not answer."""
+    """The keys in Redis; every method raises StoreUnavailable if Redis does not answer."""
 
     def __init__(self, redis: Redis, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        self._redis, self._now = redis, now
+        self._redis: Any = redis
+        self._now = now
         self._records: RequestCoalescer[str, str | None] = RequestCoalescer(self._read)
 
     async def create(
@@ -67,7 +68,7 @@ class ApiKeys:
         priority: Priority = Priority.INTERACTIVE,
         limits: OwnerLimits = NO_LIMITS,
     ) -> tuple[ApiKey, str]:
-        """Make a key and return it with its secret, which cannot be shown again."""
+        """Create a key and return it with its secret, which cannot be shown again."""
         secret = PREFIX + secrets.token_urlsafe(32)
         key = ApiKey(
             id="k" + secrets.token_hex(8),
@@ -82,19 +83,22 @@ class ApiKeys:
         return key, secret
 
     async def list(self) -> tuple[ApiKey, ...]:
-        """Return every key, revoked ones too, oldest first."""
-        records = await self._ask(self._redis.hvals(KEYS))
-        return tuple(sorted((_key(record) for record in records), key=lambda key: (key.created_at, key.id)))
+        """Return every key, revoked ones included, oldest first."""
+        with store_errors():
+            records = await self._redis.hvals(KEYS)
+        return tuple(sorted((_decode(record) for record in records), key=lambda key: (key.created_at, key.id)))
 
     async def get(self, key_id: str) -> ApiKey:
-        """Return the key of an id; raises UnknownKeyError."""
-        for key in await self.list():
-            if key.id == key_id:
-                return key
-        raise UnknownKeyError(key_id)
+        """Return the key with an id; raise UnknownKeyError."""
+        with store_errors():
+            digest = await self._redis.hget(KEY_IDS, key_id)
+        record = None if digest is None else await self._records.get(digest)
+        if record is None:
+            raise UnknownKeyError(key_id)
+        return _decode(record)
 
     async def revoke(self, key_id: str) -> ApiKey:
-        """End a key at once and return it; raises UnknownKeyError."""
+        """Revoke a key at once and return it; raise UnknownKeyError."""
         key = await self.get(key_id)
         if key.is_active:
             key = replace(key, revoked_at=format_rfc3339(self._now()))
@@ -107,41 +111,38 @@ class ApiKeys:
         record = await self._records.get(digest)
         if record is None:
             return None
-        key = _key(record)
+        key = _decode(record)
         return key if hmac.compare_digest(key.sha256, digest) and key.is_active else None
 
     async def is_active(self, key_id: str) -> bool:
         """Tell whether a key with this id exists and is not revoked."""
-        digest = await self._ask(self._redis.hget(KEY_IDS, key_id))
-        record = None if digest is None else await self._records.get(digest)
-        return record is not None and _key(record).is_active
+        try:
+            return (await self.get(key_id)).is_active
+        except UnknownKeyError:
+            return False
 
     async def exist(self) -> bool:
-        """Tell whether a key was ever made: from then on the service asks for one, even if all are revoked."""
-        return bool(await self._ask(self._redis.exists(KEYS)))
+        """Tell whether a key was ever created: from then on the service requires one, even if all are revoked."""
+        with store_errors():
+            return bool(await self._redis.exists(KEYS))
 
     async def _read(self, digests: Sequence[str]) -> Sequence[str | None]:
-        found: Sequence[str | None] = await self._ask(self._redis.hmget(KEYS, list(digests)))
-        return found
+        with store_errors():
+            records: Sequence[str | None] = await self._redis.hmget(KEYS, list(digests))
+        return records
 
     async def _write(self, key: ApiKey) -> None:
-        pipe = self._redis.pipeline()
-        pipe.hset(KEYS, key.sha256, json.dumps(asdict(key)))
-        pipe.hset(KEY_IDS, key.id, key.sha256)
-        await self._ask(pipe.execute())
-
-    async def _ask(self, reply: Any) -> Any:
-        try:
-            return await reply
-        except (RedisError, OSError) as error:
-            raise StoreUnavailable from error
+        with store_errors():
+            pipe = self._redis.pipeline(transaction=True)
+            pipe.hset(KEYS, key.sha256, json.dumps(asdict(key))).hset(KEY_IDS, key.id, key.sha256)
+            await pipe.execute()
 
 
 def _digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def _key(record: bytes | str) -> ApiKey:
+def _decode(record: str) -> ApiKey:
     values = json.loads(record)
     limits = OwnerLimits(**values.pop("limits"))
     return ApiKey(priority=Priority(values.pop("priority")), limits=limits, **values)

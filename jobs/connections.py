@@ -1,4 +1,4 @@
-"""Connections to Redis: how long to wait, how often to try again, and what its errors mean here."""
+"""Connections to Redis: timeouts, retries, and the translation of errors."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def connect(settings: JobSettings) -> redis.Redis:
 def connect_async(settings: JobSettings) -> redis.asyncio.Redis:
     """Make an asynchronous client; it connects when first used.
 
-    Whoever finds all connections in use waits for one: the pool's own way is to fail.
+    A call that finds all connections in use waits for one; redis-py's default pool would fail.
     """
     retry = redis.asyncio.retry.Retry(ExponentialBackoff(cap=0.5, base=0.05), RETRIES)
     pool = redis.asyncio.BlockingConnectionPool.from_url(
@@ -44,7 +44,7 @@ def connect_async(settings: JobSettings) -> redis.asyncio.Redis:
 
 
 def refusal(settings: JobSettings) -> str | None:
-    """Say so if Redis answers but will not have us, None if all is well; raise StoreUnavailable if it is not there."""
+    """Return why Redis refuses the connection, None if it does not; raise StoreUnavailable if it cannot be reached."""
     with store_errors(), connect(settings) as client:
         try:
             client.ping()

@@ -1,4 +1,4 @@
-"""The cores that a process may use."""
+"""The CPU cores that a process may use."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ CONTROL_GROUP = Path("/sys/fs/cgroup")
 
 
 def cores(control_group: Path = CONTROL_GROUP) -> int:
-    """Return the cores that this process may use: those it may run on, within what the control group allows."""
+    """Return the number of cores that this process may use: its affinity, limited by the CPU quota of the cgroup."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
         quota, period = (control_group / "cpu.max").read_text().split()
@@ -19,5 +19,5 @@ def cores(control_group: Path = CONTROL_GROUP) -> int:
 
 
 def cores_per_worker(workers: int, control_group: Path = CONTROL_GROUP) -> int:
-    """Return the cores for each of so many workers on this machine, at least one."""
+    """Return the number of cores for each of the workers on this machine, at least one."""
     return max(1, cores(control_group) // max(1, workers))

@@ -1,29 +1,28 @@
 """Errors of the job store.
 
 JobsError
-├── StoreUnavailable      Redis cannot be reached or is refusing writes; try again later
-├── QueueFull             the whole queue is at its limit
-├── QuotaExceeded         this owner is at one of its limits
-├── JobNotFound           no such job for this owner
-├── WrongState            the job is not in a state that allows this
-├── InputsGone            the pictures of the job are no longer kept
-├── KeyInUse              a request with this idempotency key is still being served
-├── KeyReused             this idempotency key belongs to another request
-├── UnreadableRecord      a record of a version that this release cannot read, or a damaged one
+├── StoreUnavailable              Redis cannot be reached or refuses writes; try again later
+├── QueueFull                     the queue has reached its limit
+├── QuotaExceeded                 the owner has reached one of its limits
+├── JobNotFound                   the owner has no such job
+├── WrongState                    the job is in a state that does not allow this
+├── KeyInUse                      a request with this idempotency key is still being served
+├── KeyReused                     this idempotency key belongs to another request
+├── UnreadableRecord              the record is damaged or of a newer version
 └── BlobError
-    ├── BlobNotFound      no such blob
-    ├── BlobTooLarge      larger than this storage takes
-    ├── StorageFull       no room left
-    └── StorageUnavailable the storage cannot be reached or cannot be written
-        └── StorageMisconfigured the settings name no storage that could be used
+    ├── BlobNotFound              there is no such blob
+    ├── BlobTooLarge              the blob is larger than the storage allows
+    ├── StorageFull               there is no space left
+    └── StorageUnavailable        the storage cannot be reached or written
+        └── StorageMisconfigured  the settings name no storage that can be used
 """
 
-# ruff: noqa: N818 - the names say what happened, as JobNotFound; "Error" would add nothing
+# ruff: noqa: N818 - names such as JobNotFound say what happened; "Error" would add nothing
 from __future__ import annotations
 
 
 class JobsError(Exception):
-    """Base of the errors of this package; the text may be shown to a client."""
+    """Base class of the errors of this package; the text may be shown to a client."""
 
 
 class StoreUnavailable(JobsError):
@@ -34,7 +33,7 @@ class StoreUnavailable(JobsError):
 
 
 class QueueFull(JobsError):
-    """The whole queue is at its limit."""
+    """The queue has reached its limit."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"The queue is full ({limit} jobs are waiting).")
@@ -42,16 +41,16 @@ class QueueFull(JobsError):
 
 
 class QuotaExceeded(JobsError):
-    """One owner is at one of its limits; `quota` is "queued" or "per_day"."""
+    """An owner has reached one of its limits; `quota` is "queued" or "per_day"."""
 
     def __init__(self, quota: str, limit: int) -> None:
-        super().__init__(f"The limit of {limit} jobs ({quota.replace('_', ' ')}) of this key is reached.")
+        super().__init__(f"This key has reached its limit of {limit} jobs {quota.replace('_', ' ')}.")
         self.quota = quota
         self.limit = limit
 
 
 class JobNotFound(JobsError):
-    """No such job, or it belongs to another owner."""
+    """There is no such job, or it belongs to another owner."""
 
     def __init__(self, job_id: str) -> None:
         super().__init__("There is no such job.")
@@ -59,20 +58,12 @@ class JobNotFound(JobsError):
 
 
 class WrongState(JobsError):
-    """The job is not in a state that allows what was asked."""
+    """The job is in a state that does not allow the operation."""
 
-    def __init__(self, job_id: str, status: str, wish: str) -> None:
-        super().__init__(f"A job that is {status} cannot be {wish}.")
+    def __init__(self, job_id: str, status: str, operation: str) -> None:
+        super().__init__(f"A job that is {status} cannot be {operation}.")
         self.job_id = job_id
         self.status = status
-
-
-class InputsGone(JobsError):
-    """The pictures of the job are no longer kept."""
-
-    def __init__(self, job_id: str) -> None:
-        super().__init__("The pictures of this job are no longer kept.")
-        self.job_id = job_id
 
 
 class KeyInUse(JobsError):
@@ -90,7 +81,7 @@ class KeyReused(JobsError):
 
 
 class UnreadableRecord(JobsError):
-    """A record that this release cannot read."""
+    """A record is damaged, or a newer version of nst wrote it."""
 
     def __init__(self, job_id: str, reason: str) -> None:
         super().__init__(f"The record of this job cannot be read: {reason}.")
@@ -98,11 +89,11 @@ class UnreadableRecord(JobsError):
 
 
 class BlobError(JobsError):
-    """Base of the errors of the picture storage."""
+    """Base class of the errors of the picture storage."""
 
 
 class BlobNotFound(BlobError):
-    """No such blob."""
+    """There is no such blob."""
 
     def __init__(self, name: str) -> None:
         super().__init__("The picture is not in the storage.")
@@ -110,26 +101,26 @@ class BlobNotFound(BlobError):
 
 
 class BlobTooLarge(BlobError):
-    """Larger than this storage takes."""
+    """The blob is larger than the storage allows."""
 
     def __init__(self, limit: int) -> None:
-        super().__init__(f"The storage takes no more than {limit} bytes for one picture.")
+        super().__init__(f"The storage accepts at most {limit} bytes for a picture.")
         self.limit = limit
 
 
 class StorageFull(BlobError):
-    """No room left for pictures."""
+    """There is no space left for pictures."""
 
     def __init__(self) -> None:
-        super().__init__("There is no room left for pictures.")
+        super().__init__("There is no space left for pictures.")
 
 
 class StorageUnavailable(BlobError):
-    """The storage cannot be reached or cannot be written."""
+    """The storage cannot be reached or written."""
 
     def __init__(self, reason: str = "it cannot be reached") -> None:
         super().__init__(f"The picture storage is not available: {reason}.")
 
 
 class StorageMisconfigured(StorageUnavailable):
-    """The settings name no storage that could be used; waiting does not help."""
+    """The settings name no storage that can be used; waiting does not help."""

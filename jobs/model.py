@@ -1,4 +1,4 @@
-"""What a job is: the frozen values that pass between API, store and worker."""
+"""The data model of a job: the frozen values that pass between API, store and worker."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RECORD_VERSION = 1
 
 
 def new_job_id(now: float | None = None) -> str:
-    """Make an id that cannot be guessed and sorts by time: a UUID of version 7."""
+    """Create an id that cannot be guessed and sorts by time: a UUID of version 7."""
     milliseconds = int((time.time() if now is None else now) * 1000)
     bits = milliseconds << 80 | 0x7 << 76 | secrets.randbits(12) << 64 | 0b10 << 62 | secrets.randbits(62)
     text = f"{bits:032x}"
@@ -26,7 +26,7 @@ def new_job_id(now: float | None = None) -> str:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BlobRef:
-    """A stored picture: its name in the storage and what is in it."""
+    """A stored picture: its name in the storage and its content."""
 
     name: str
     sha256: str
@@ -47,15 +47,10 @@ class Inputs:
     init_image: BlobRef | None = None
     style_names: tuple[str, ...] = ()
 
-    def blobs(self) -> tuple[BlobRef, ...]:
-        """List every stored picture among the inputs."""
-        init = () if self.init_image is None else (self.init_image,)
-        return (self.content, *self.styles, *self.masks, *init)
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Options:
-    """What the client wants beside the picture itself."""
+    """What the client wants besides the picture."""
 
     output_format: str = "png"
     timelapse: bool = False
@@ -64,7 +59,7 @@ class Options:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Progress:
-    """How far a run has come; `iteration` counts from 1 over all scales."""
+    """The progress of a run; `iteration` counts from 1 over all scales."""
 
     iteration: int
     total: int
@@ -82,17 +77,17 @@ class Progress:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Failure:
-    """Why a job failed; `code` is one of FAILURE_CODES, `message` may be shown to the client."""
+    """Why a job failed: `code` is one of FAILURE_CODES, and `message` may be shown to the client."""
 
     code: str
     message: str
 
 
 FAILURE_CODES: Mapping[str, str] = {
-    "worker_lost": "The worker was lost while running the job, too often.",
+    "worker_lost": "The job lost its worker too often.",
     "out_of_memory": "The picture does not fit in the memory of the device.",
     "timeout": "The run took longer than allowed.",
-    "diverged": "The optimisation diverged.",
+    "diverged": "The optimization diverged.",
     "invalid_input": "A picture or parameter cannot be used.",
     "input_missing": "A picture of the job is no longer in the storage.",
     "weights_missing": "The weights of the network are not installed on the worker.",
@@ -104,7 +99,7 @@ FAILURE_CODES: Mapping[str, str] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ResultInfo:
-    """The finished picture, in the format that was asked for, and where it is stored."""
+    """The finished picture in the requested format, and where it is stored."""
 
     blob: str
     width: int
@@ -144,11 +139,11 @@ class NewJob:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
-    """A job as its record says.
+    """A job as its record describes it.
 
-    `version` grows with every change (the ETag of the state); `queue_position` counts from 1 among the waiting
-    jobs of the same owner and priority; `queue_eta_seconds` is a guess from measured run times; `serving` counts the
-    live workers that have the network of a waiting job; `expired` says that the pictures are gone.
+    `version` grows with every change and is the ETag of the state. `queue_position` counts from 1 among the waiting
+    jobs of the same owner and priority. `queue_eta_seconds` is an estimate from measured run times. `serving` is the
+    number of live workers that have the network of a waiting job. An `expired` job has no pictures any more.
     """
 
     id: str
@@ -210,7 +205,7 @@ class OwnerLimits:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WorkerInfo:
-    """What a live worker says of itself; `speed` is iterations per second by network, as measured."""
+    """What a live worker announces of itself; `speed` is its measured iterations per second by network."""
 
     id: str
     host: str
@@ -228,7 +223,7 @@ class WorkerInfo:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stats:
-    """Counts of the whole system; `totals` holds ever-growing counters such as "created" or "failed:worker_lost"."""
+    """Counts of the whole service; `totals` holds counters that only grow, such as "created", "failed:worker_lost"."""
 
     waiting: Mapping[tuple[str, Priority], int]
     running: int

@@ -28,7 +28,7 @@ def queue_name(model: str, priority: Priority) -> str:
 
 
 def make_celery(settings: JobSettings) -> Celery:
-    """Build the Celery application; nothing connects yet.
+    """Make the Celery application; it connects when first used.
 
     Messages are acknowledged early and Celery stores no results: the job record is the truth, and a worker that
     receives a message claims whichever job is next by then.
@@ -50,7 +50,7 @@ def make_celery(settings: JobSettings) -> Celery:
         worker_prefetch_multiplier=1,
         worker_disable_prefetch=True,
         worker_concurrency=1,
-        worker_proc_alive_timeout=120.0,  # a child opens its device before it says that it is up
+        worker_proc_alive_timeout=120.0,  # a child process opens its device before it reports that it is up
         worker_hijack_root_logger=False,
         worker_send_task_events=False,
         worker_enable_remote_control=False,
@@ -67,7 +67,7 @@ def make_celery(settings: JobSettings) -> Celery:
 
 
 def broker_url(redis_url: str) -> str:
-    """Turn a Redis address into the one Celery understands."""
+    """Return the address of Redis in the form that Celery understands."""
     return "redis+socket://" + redis_url.removeprefix("unix://") if redis_url.startswith("unix://") else redis_url
 
 

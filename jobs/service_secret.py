@@ -1,4 +1,4 @@
-"""The secret of this installation: made once, kept in Redis, the same for every process."""
+"""The secret of the service: created once, kept in Redis, and the same for every process."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KEY = "nst:secret"
 
 
 async def service_secret(client: redis.asyncio.Redis) -> bytes:
-    """Return the secret, made when first asked for."""
+    """Return the secret; create it on the first call."""
     untyped: Any = client
     with store_errors():
         await untyped.set(KEY, secrets.token_hex(32), nx=True)
@@ -25,7 +25,7 @@ async def service_secret(client: redis.asyncio.Redis) -> bytes:
 
 
 def service_secret_now(client: redis.Redis) -> bytes:
-    """Return the secret, for callers that may block."""
+    """Return the secret, for synchronous callers."""
     untyped: Any = client
     with store_errors():
         untyped.set(KEY, secrets.token_hex(32), nx=True)
@@ -33,7 +33,7 @@ def service_secret_now(client: redis.Redis) -> bytes:
 
 
 def webhook_secret(secret: bytes, owner: str) -> str:
-    """Return the secret that webhooks to one owner are signed with, as Standard Webhooks writes it."""
+    """Return the secret that signs the webhooks of an owner, in the notation of Standard Webhooks."""
     digest = hmac.new(secret, f"webhook\n{owner}".encode(), hashlib.sha256).digest()
     return "whsec_" + base64.b64encode(digest).decode()
 

@@ -1,4 +1,4 @@
-"""The states of a job and the moves between them; the Lua scripts are generated from this table."""
+"""The states of a job and the transitions between them; the Lua scripts are generated from this table."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Status(StrEnum):
-    """State of a job."""
+    """The state of a job."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -16,7 +16,7 @@ class Status(StrEnum):
 
     @property
     def is_terminal(self) -> bool:
-        """Tell whether the job has ended for good."""
+        """Tell whether the job has ended."""
         return not TRANSITIONS[self]
 
 
@@ -30,7 +30,7 @@ TRANSITIONS: dict[Status, frozenset[Status]] = {
 
 
 class Priority(StrEnum):
-    """How urgent a job is; neither of the two starves the other."""
+    """The priority of a job; neither of the two starves the other."""
 
     INTERACTIVE = "interactive"
     BATCH = "batch"

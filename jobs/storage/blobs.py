@@ -1,7 +1,7 @@
-"""The storage of pictures: one small interface, kept on disk, in Redis or in S3.
+"""The interface of the picture storage; there are implementations for disk, Redis and S3.
 
-A blob has a name such as `<job id>/content` and bytes. A name is written once or replaced as a whole; a reader never
-sees half a blob. All methods block, so asynchronous code calls them in a thread.
+The name of a blob is `<job id>/<part>`, such as `<job id>/content`. A blob is written or replaced as a whole, so a
+reader never sees half of one. All methods block, so call them from asynchronous code in a thread.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ NAME = re.compile(r"[0-9a-zA-Z][0-9a-zA-Z_-]*/[0-9a-zA-Z][0-9a-zA-Z._-]*")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BlobInfo:
-    """What the storage knows of a blob; `modified` is in seconds since 1970."""
+    """A blob in a list; `modified` is in seconds since 1970."""
 
     name: str
     bytes: int
@@ -29,15 +29,15 @@ class BlobInfo:
 
 
 class Blobs(Protocol):
-    """Where pictures are kept."""
+    """A storage of pictures; every method may raise StorageUnavailable."""
 
     def put(
         self, name: str, data: bytes | BinaryIO | Iterable[bytes], media_type: str = "application/octet-stream"
     ) -> BlobRef:
-        """Store a blob durably and return its reference; raise StorageFull, BlobTooLarge or StorageUnavailable."""
+        """Store a blob durably and return its reference; raise StorageFull or BlobTooLarge."""
 
     def take(self, name: str, path: Path, media_type: str = "application/octet-stream") -> BlobRef:
-        """Store a file as `put` does; it is not needed any more and may be moved away."""
+        """Store a file in the same way as `put`; the file may be moved away."""
 
     def open(self, name: str) -> BinaryIO:
         """Open a blob for reading; seek to the end for its size. Raise BlobNotFound."""
@@ -46,23 +46,23 @@ class Blobs(Protocol):
         """Return the bytes of a blob; raise BlobNotFound."""
 
     def copy(self, source: str, target: str) -> None:
-        """Copy a blob without reading it here, where the storage can."""
+        """Copy a blob; raise BlobNotFound. Where possible, the storage does so without sending it here."""
 
     def delete(self, *names: str) -> None:
-        """Remove blobs; those that are not there are passed over."""
+        """Remove blobs; ignore those that do not exist."""
 
     def delete_all(self, job_id: str) -> None:
         """Remove every blob of a job."""
 
     def list(self) -> Iterator[BlobInfo]:
-        """Walk over every blob, also over what a dead writer left half written."""
+        """Yield every blob, half-written ones of dead processes included."""
 
     def check(self) -> None:
         """Raise StorageFull or StorageUnavailable if a blob could not be stored now."""
 
 
 def blob_name(job_id: str, part: str) -> str:
-    """Name the blob of one part of a job, such as "content", "style-0", "mask-0" or "result-<token>.png"."""
+    """Return the name of a part of a job, such as "content", "style-0" or "result-<token>.png"; raise BlobNotFound."""
     name = f"{job_id}/{part}"
     if not NAME.fullmatch(name):
         raise BlobNotFound(name)
@@ -70,12 +70,12 @@ def blob_name(job_id: str, part: str) -> str:
 
 
 def owner_of(name: str) -> str:
-    """Return the id of the job that a blob belongs to by its name."""
+    """Return the id of the job that a blob belongs to."""
     return name.partition("/")[0]
 
 
 def chunks(data: bytes | BinaryIO | Iterable[bytes]) -> Iterator[bytes]:
-    """Cut what may be stored into pieces."""
+    """Yield the data in pieces."""
     if isinstance(data, bytes | bytearray | memoryview):
         yield bytes(data)
     elif hasattr(data, "read"):

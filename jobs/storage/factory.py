@@ -1,4 +1,4 @@
-"""Which storage the settings ask for."""
+"""Opens the storage that the settings name."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ S3_PREFIX = "nst"
 
 
 def open_blobs(settings: JobSettings) -> Blobs:
-    """Build the storage that NST_STORAGE names; raise StorageMisconfigured for one that is not known."""
+    """Return the storage that NST_STORAGE names; raise StorageMisconfigured if it names none."""
     kind, _, rest = settings.storage.partition("://")
     match kind:
         case "disk":
@@ -35,7 +35,7 @@ def open_blobs(settings: JobSettings) -> Blobs:
             return RedisBlobs(client)
         case "s3" if rest.strip("/"):
             return _s3(rest, settings)
-    raise StorageMisconfigured(f"NST_STORAGE={settings.storage} is none of disk, file://, redis:// and s3://")
+    raise StorageMisconfigured(f"NST_STORAGE={settings.storage} is not disk, file://, redis:// or s3://")
 
 
 def _disk(root: Path, settings: JobSettings) -> DiskBlobs:
@@ -56,7 +56,7 @@ def _s3(place: str, settings: JobSettings) -> Blobs:
         given["endpoint"] = endpoint
     store = S3Store(
         bucket,
-        # Never the bare bucket: what lies there and has no record is removed.
+        # Never the whole bucket: the reaper removes files there that belong to no record.
         prefix=prefix or S3_PREFIX,
         config=given,
         client_options={"allow_http": bool(endpoint and endpoint.startswith("http://")), "timeout": timeout},
@@ -66,7 +66,7 @@ def _s3(place: str, settings: JobSettings) -> Blobs:
 
 
 def _credentials(settings: JobSettings) -> S3Config:
-    """Return what is set; the rest is looked for where AWS has it: AWS_ variables, the machine's role."""
+    """Return the credentials in the settings; obstore takes the rest from AWS_ variables or the machine's role."""
     given: S3Config = {}
     if settings.s3_region is not None:
         given["region"] = settings.s3_region

@@ -1,4 +1,4 @@
-"""Blobs in Redis, for small pictures on stacks without a shared disk."""
+"""Blobs in Redis, for small pictures and machines without a shared disk."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LIMIT_BYTES = 8 * 1024 * 1024  # of one picture
 
 
 class RedisBlobs:
-    """Blobs as Redis strings, with an index of their times; needs a client that does not decode answers."""
+    """Blobs as Redis strings, with an index of their times; needs a client that does not decode replies."""
 
     def __init__(self, redis: Redis, *, limit_bytes: int = LIMIT_BYTES) -> None:
         self._redis: Any = redis
@@ -45,7 +45,7 @@ class RedisBlobs:
         return BlobRef(name=name, sha256=hashlib.sha256(whole).hexdigest(), bytes=len(whole), media_type=media_type)
 
     def take(self, name: str, path: Path, media_type: str = "application/octet-stream") -> BlobRef:
-        """Store a file as `put` does."""
+        """Store a file in the same way as `put`."""
         with path.open("rb") as file:
             return self.put(name, file, media_type)
 
@@ -79,7 +79,7 @@ class RedisBlobs:
         self.delete(*names)
 
     def list(self) -> Iterator[BlobInfo]:
-        """Walk over every blob."""
+        """Yield every blob."""
         with _errors():
             for name, stored in self._redis.zscan_iter(key("blobs")):
                 size = self._redis.strlen(key("blob", name.decode()))
@@ -93,7 +93,7 @@ class RedisBlobs:
 
 @contextmanager
 def _errors() -> Iterator[None]:
-    """Turn the errors of Redis into those of a storage."""
+    """Turn errors of Redis into errors of the storage."""
     try:
         yield
     except OutOfMemoryError as error:

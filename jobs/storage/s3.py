@@ -1,4 +1,4 @@
-"""Blobs in an S3-compatible storage, for workers on other machines; a process that has used it must not fork."""
+"""Blobs in an S3-compatible storage, for workers on several machines; a process that has used it must not fork."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from obstore.store import S3Store
 
-CHECK = "writable"  # the object that `check` writes; no blob, for it has no job
-SURE_SECONDS = 5.0  # for so long after something was written it is believed that more can be
-WHOLE = 8 << 20  # what is no larger is read with one request, what is larger in pieces of this size
+CHECK = "writable"  # the object that `check` writes; it is no blob, because it belongs to no job
+SURE_SECONDS = 5.0  # after a successful write, `check` trusts the storage for this long
+WHOLE = 8 << 20  # blobs up to this size are read with one request, larger ones in pieces of it
 NO_ROOM = re.compile(r"507 Insufficient|StorageFull|QuotaExceeded")
 NO_BUCKET = "NoSuchBucket"
 
@@ -39,7 +39,7 @@ class S3Blobs:
     def put(
         self, name: str, data: bytes | BinaryIO | Iterable[bytes], media_type: str = "application/octet-stream"
     ) -> BlobRef:
-        """Store a blob and return its reference; S3 shows an object whole or not at all."""
+        """Store a blob and return its reference; S3 shows an object as a whole or not at all."""
         _check_name(name)
         digest, size = hashlib.sha256(), 0
 
@@ -54,22 +54,22 @@ class S3Blobs:
         start = b""
         while len(start) < WHOLE and (piece := next(pieces, None)) is not None:
             start += piece
-        # Without an end in sight it is a multipart upload, which takes three requests and more.
+        # A body of unknown length becomes a multipart upload, which takes at least three requests.
         body: bytes | Iterator[bytes] = start if len(start) < WHOLE else chain([start], pieces)
-        with self._asking(name, writing=True):
+        with self._request(name, writing=True):
             self._store.put(name, body, attributes={"Content-Type": media_type}, chunk_size=WHOLE)
         self._sure_until = self._clock() + SURE_SECONDS
         return BlobRef(name=name, sha256=digest.hexdigest(), bytes=size, media_type=media_type)
 
     def take(self, name: str, path: Path, media_type: str = "application/octet-stream") -> BlobRef:
-        """Store a file as `put` does."""
+        """Store a file in the same way as `put`."""
         with path.open("rb") as file:
             return self.put(name, file, media_type)
 
     def open(self, name: str) -> BinaryIO:
-        """Open a blob for reading, seekable: small ones whole, large ones in pieces."""
+        """Open a blob for reading; a small one is read at once, a large one in pieces."""
         _check_name(name)
-        with self._asking(name):
+        with self._request(name):
             found = self._store.get(name)
             if found.meta["size"] <= WHOLE:
                 return io.BytesIO(bytes(found.bytes()))
@@ -79,19 +79,19 @@ class S3Blobs:
     def read(self, name: str) -> bytes:
         """Return the bytes of a blob."""
         _check_name(name)
-        with self._asking(name):
+        with self._request(name):
             return bytes(self._store.get(name).bytes())
 
     def copy(self, source: str, target: str) -> None:
         """Copy a blob inside the storage."""
         _check_name(target)
-        with self._asking(source):
+        with self._request(source):
             self._store.copy(source, target)
 
     def delete(self, *names: str) -> None:
         """Remove blobs."""
         if names:
-            with self._asking(names[0], writing=True):
+            with self._request(names[0], writing=True):
                 self._store.delete(list(names))
 
     def delete_all(self, job_id: str) -> None:
@@ -99,19 +99,19 @@ class S3Blobs:
         self.delete(*(info.name for info in self._under(f"{job_id}/")))
 
     def list(self) -> Iterator[BlobInfo]:
-        """Walk over every blob; a half written one is not seen."""
+        """Yield every blob; S3 does not list half-written ones."""
         return self._under(None)
 
     def check(self) -> None:
-        """Raise StorageFull or StorageUnavailable if nothing could be stored a moment ago, nor now."""
+        """Raise StorageFull or StorageUnavailable if a blob could not be stored now, unless one was a moment ago."""
         if self._clock() < self._sure_until:
             return
-        with self._asking(CHECK, writing=True):
+        with self._request(CHECK, writing=True):
             self._store.put(CHECK, b"")
         self._sure_until = self._clock() + SURE_SECONDS
 
     def _under(self, prefix: str | None) -> Iterator[BlobInfo]:
-        with self._asking(prefix or "", writing=True):
+        with self._request(prefix or "", writing=True):
             for batch in self._store.list(prefix):
                 for meta in batch:
                     if NAME.fullmatch(meta["path"]):
@@ -119,8 +119,8 @@ class S3Blobs:
                         yield BlobInfo(name=meta["path"], bytes=meta["size"], modified=modified)
 
     @contextmanager
-    def _asking(self, name: str, *, writing: bool = False) -> Iterator[None]:
-        """Translate errors; where something failed, `check` has to look anew."""
+    def _request(self, name: str, *, writing: bool = False) -> Iterator[None]:
+        """Translate errors; after one, `check` no longer trusts the storage."""
         try:
             with _errors(name, writing=writing):
                 yield
@@ -130,7 +130,7 @@ class S3Blobs:
 
 
 class _Pieces(io.RawIOBase):
-    """An object that is read piece by piece; one that was replaced meanwhile is no longer found."""
+    """An object that is read piece by piece; raises BlobNotFound if it was replaced in the meantime."""
 
     def __init__(self, store: S3Store, name: str, *, size: int, tag: str | None) -> None:
         self._store, self._name, self._size, self._tag = store, name, size, tag
@@ -174,7 +174,7 @@ def _check_name(name: str) -> None:
 
 @contextmanager
 def _errors(name: str, *, writing: bool = False) -> Iterator[None]:
-    """Turn the errors of S3 into those of a storage; what is not there to be written to is the bucket."""
+    """Turn errors of S3 into errors of the storage; when writing, "not found" means the bucket."""
     from obstore.exceptions import BaseError, PermissionDeniedError, PreconditionError, UnauthenticatedError
 
     try:
@@ -184,13 +184,13 @@ def _errors(name: str, *, writing: bool = False) -> Iterator[None]:
             raise StorageUnavailable("there is no such bucket") from error
         raise BlobNotFound(name) from error
     except (BaseError, OSError) as error:
-        if NO_ROOM.search(str(error)):  # some say so with 403
+        if NO_ROOM.search(str(error)):  # some services answer 403
             raise StorageFull() from error
         if isinstance(error, PermissionDeniedError | UnauthenticatedError):
             raise StorageUnavailable("access is denied") from error
-        raise _meaning(error) from error
+        raise _storage_error(error) from error
 
 
-def _meaning(error: Exception) -> BlobError:
+def _storage_error(error: Exception) -> BlobError:
     text = str(error)
     return StorageUnavailable("there is no such bucket") if NO_BUCKET in text else StorageUnavailable()

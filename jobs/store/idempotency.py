@@ -1,4 +1,4 @@
-"""Idempotency keys: the same request sent twice makes one job."""
+"""Idempotency keys: a request that is sent twice creates one job."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Idempotency:
-    """The key a client sent and the fingerprint of its request (files' SHA-256 and canonical parameters)."""
+    """The key of a request and the fingerprint of its content (SHA-256 of the files, canonical parameters)."""
 
     key: str
     fingerprint: str
@@ -16,12 +16,12 @@ class Idempotency:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EarlierRequest:
-    """What is remembered of a key whose job exists."""
+    """The request that created a job with a key."""
 
     job_id: str
     fingerprint: str
 
 
 def key_digest(key: str) -> str:
-    """Shorten a key of any length and content to what can be part of a Redis key."""
+    """Return a digest of a key that can be part of a Redis key."""
     return hashlib.sha256(key.encode()).hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""The job store as the API sees it: create, look, cancel, delete. Asynchronous; one Redis round trip a call."""
+"""The job store for the API: create, get, list, cancel and delete jobs, and read their events. Asynchronous."""
 
 from __future__ import annotations
 
@@ -39,8 +39,9 @@ SCRIPTS = ("locks/reserve_key", "locks/release_key", "create", "list", "cancel",
 class JobStore:
     """Asynchronous access to the jobs; every method raises StoreUnavailable if Redis does not answer.
 
-    `owner` is part of every look-up: a job of another owner is a JobNotFound. In what `get` returns, the seconds that
-    a job has waited and run may be `fresh_seconds` old; all else is as the record says.
+    A method takes one round trip to Redis, `create` one more for the wake-up message, `stats` two. A job of another
+    owner is a JobNotFound. In a job that `get` returns, `queue_seconds` and `run_seconds` may be `fresh_seconds` old;
+    everything else is current.
     """
 
     def __init__(self, redis: Redis, queue: JobQueue, settings: JobSettings, *, fresh_seconds: float = 0.0) -> None:
@@ -51,10 +52,10 @@ class JobStore:
         self._reader = JobReader(AsyncScripts(redis, settings, "get"), fresh_seconds=fresh_seconds)
 
     async def reserve_key(self, owner: str, key: str) -> EarlierRequest | None:
-        """Reserve an idempotency key before the body is read.
+        """Reserve an idempotency key before the body of a request is read.
 
-        Return None for a new key, and what is known of one that has its job; raise KeyInUse while another request
-        with it is being served. A reservation ends by `create`, by `release_key`, or after the upload timeout.
+        Return None for a new key, or the request that created a job with it; raise KeyInUse while another request
+        with this key is being served. A reservation ends with `create`, `release_key` or the upload timeout.
         """
         ttl = milliseconds(self._settings.upload_timeout_seconds)
         answer = await self._scripts.run("locks/reserve_key", owner=owner, idem=key_digest(key), ttl=ttl)
@@ -63,17 +64,17 @@ class JobStore:
         return None if answer[0] == "new" else EarlierRequest(fingerprint=answer[1], job_id=answer[2])
 
     async def release_key(self, owner: str, key: str) -> None:
-        """Give up the reservation of an idempotency key, because the request was refused."""
+        """Release an idempotency key whose request was refused."""
         await self._scripts.run("locks/release_key", owner=owner, idem=key_digest(key))
 
     async def create(
         self, new: NewJob, *, limits: OwnerLimits = NO_LIMITS, idempotency: Idempotency | None = None
     ) -> Job:
-        """Write record, idempotency key and waiting index at once, then wake up a worker.
+        """Write the record, its idempotency key and its place in the queue at once, then wake up a worker.
 
-        If the queue is down, the reaper sends the message later. Raise QueueFull, QuotaExceeded, KeyReused (same
-        key, other fingerprint). With a key that already has a job of the same fingerprint, that job is returned:
-        compare its id with `new.id`.
+        Return the job, or the earlier one that has the same key and fingerprint: compare its id with `new.id`. Raise
+        QueueFull, QuotaExceeded, or KeyReused if the key belongs to another fingerprint. If the queue is down, the
+        reaper sends the message later.
         """
         outcome, *rest = await self._scripts.run("create", **self._creation(new, limits, idempotency))
         self._refuse(outcome, limits)
@@ -116,18 +117,18 @@ class JobStore:
             await asyncio.wait_for(asyncio.shield(work), timeout=self._settings.redis_timeout_seconds / 2)
         except (StoreUnavailable, TimeoutError) as error:
             work.add_done_callback(lambda done: done.cancelled() or done.exception())
-            log.warning("no worker was notified, the reaper will do it: %s", error or "the broker is slow")
+            log.warning("a worker could not be notified, the reaper will do so: %s", error or "the broker is slow")
 
     async def get(self, job_id: str, owner: str | None) -> Job:
-        """Return one job; `owner=None` is for operators. Raise JobNotFound, UnreadableRecord."""
+        """Return a job; `owner=None` is for operators. Raise JobNotFound, UnreadableRecord."""
         return await self._reader.get(job_id, owner)
 
     async def list(
         self, owner: str, *, status: Status | None = None, cursor: str | None = None, limit: int = 20
     ) -> JobPage:
-        """Return the jobs of an owner, newest first; `cursor` is the one of the page before.
+        """Return a page of the jobs of an owner, newest first; `cursor` is that of the previous page.
 
-        A record that cannot be read is left out, so that it does not hide the others.
+        Records that cannot be read are left out.
         """
         views, more = await self._scripts.run(
             "list", owner=owner, status=status and str(status), cursor=cursor, limit=limit
@@ -135,8 +136,11 @@ class JobStore:
         return JobPage(jobs=tuple(_readable(views)), cursor=more)
 
     async def cancel(self, job_id: str, owner: str | None) -> Job:
-        """Cancel a job and return it: `canceled` at once if it was waiting (or was canceled before), else still
-        `running` with `cancel_requested_at`. Raise JobNotFound, WrongState if it ended otherwise."""
+        """Cancel a job and return it.
+
+        A waiting job is `canceled` at once; a running one is still `running`, with `cancel_requested_at`. Raise
+        JobNotFound, or WrongState if the job has succeeded or failed.
+        """
         outcome, *rest = await self._scripts.run("cancel", id=job_id, owner=owner)
         if outcome == "missing":
             raise JobNotFound(job_id)
@@ -145,9 +149,9 @@ class JobStore:
         return decode_view(rest[0])
 
     async def delete(self, job_id: str, owner: str | None) -> None:
-        """Remove a job, canceling it if needed; the caller then removes its pictures (`Blobs.delete_all`).
+        """Cancel a job if it has not ended, and remove its record; the caller then removes its pictures.
 
-        A running job's worker finds its lease lost and stops. Pictures left over are found by the reaper.
+        The worker of a running job loses its lease and stops. The reaper removes pictures that are left.
         """
         if not await self._scripts.run("delete", id=job_id, owner=owner):
             raise JobNotFound(job_id)
@@ -155,10 +159,10 @@ class JobStore:
     async def events(
         self, after: Mapping[str, str], *, block_seconds: float = 0.0, count: int = 100
     ) -> Mapping[str, Sequence[Event]]:
-        """Read new events of several jobs at once: `after` maps job id to the last event id seen ("0" for all).
+        """Read new events of several jobs at once; `after` maps a job id to the last event id seen ("0" for all).
 
-        Wait up to `block_seconds` for a first one (keep it below `redis_timeout_seconds`). A connection is held
-        meanwhile, so that one reader per process should serve all its listeners.
+        Wait up to `block_seconds` for the first event; keep it below `redis_timeout_seconds`. The call holds a
+        connection, so one reader should serve all listeners of a process.
         """
         streams: dict[Any, Any] = {key("events", job_id): last for job_id, last in after.items()}
         with store_errors():
@@ -174,7 +178,7 @@ class JobStore:
         }
 
     async def stats(self) -> Stats:
-        """Count what waits, runs and has been."""
+        """Count the waiting and running jobs, the workers, and what has happened so far."""
         with store_errors():
             seconds, _ = await self._redis.time()
             pipe = self._redis.pipeline(transaction=False)
@@ -186,7 +190,7 @@ class JobStore:
         )
 
     async def ping(self) -> None:
-        """Raise StoreUnavailable unless Redis answers and takes writes."""
+        """Raise StoreUnavailable unless Redis answers and accepts writes."""
         with store_errors():
             await self._redis.set(key("ping"), "1", px=1000)
 
@@ -200,4 +204,4 @@ def _readable(views: Sequence[View]) -> Iterator[Job]:
         try:
             yield decode_view(view)
         except UnreadableRecord as error:
-            log.warning("job %s is left out of a list: %s", error.job_id, error)
+            log.warning("job %s was left out of a list: %s", error.job_id, error)

@@ -1,7 +1,7 @@
-"""The job store for workers: claim a job, renew its lease, report, finish it or hand it back. Synchronous.
+"""The job store for workers: claim a job, renew its lease, report progress, finish or release it. Synchronous.
 
-Every call carries the token of its claim. If the job was claimed again or has ended, the token is outdated, the lease
-is lost and the call changes nothing.
+Every call carries the token of the claim. If the job was claimed again or has ended, the token is no longer current:
+the lease is lost, and the call changes nothing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from jobs.store.serialization import View, decode_view, encode, view_fields
 
 
 class Verdict(StrEnum):
-    """What a run has to do after a heartbeat; DRAIN is the worker's own, when it has to end."""
+    """What a run has to do after a heartbeat; DRAIN comes from the worker itself, when it has to stop."""
 
     CONTINUE = "continue"
     CANCEL = "cancel"
@@ -90,7 +90,7 @@ class WorkerStore:
 
 
 class Lease:
-    """One claimed job, for as long as its token is the current one; raise UnreadableRecord for a damaged record."""
+    """A claimed job, as long as its token is current; raise UnreadableRecord if the record is damaged."""
 
     def __init__(self, scripts: Scripts, view: View, token: str, *, seconds: float) -> None:
         self.job = decode_view(view)
@@ -100,7 +100,7 @@ class Lease:
         self._milliseconds = milliseconds(seconds)
 
     def heartbeat(self, progress: Progress | None = None) -> Verdict:
-        """Renew the lease, publish the progress if there is any, and return what to do."""
+        """Renew the lease, publish the progress if there is any, and return what the run has to do."""
         message = FAILURE_CODES["timeout"]
         encoded = None if progress is None else encode(progress)
         return Verdict(self._run("heartbeat", progress=encoded, lease=self._milliseconds, timeout_message=message))
@@ -114,7 +114,7 @@ class Lease:
         return self._set_field("checkpoint", json.dumps(asdict(checkpoint)))
 
     def complete(self, result: ResultInfo, progress: Progress | None = None) -> Finished:
-        """End the job with its result and last progress, or as canceled if a cancel was accepted meanwhile."""
+        """End the job with its result and last progress, or as canceled if a cancel was accepted before."""
         return self._finish(Status.SUCCEEDED, encode(result), None if progress is None else encode(progress))
 
     def fail(self, failure: Failure) -> Finished:

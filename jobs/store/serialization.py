@@ -1,4 +1,4 @@
-"""Records: how a job is written to a Redis hash and read back."""
+"""Records: how a job is written to a Redis hash and read from it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from pydantic import TypeAdapter
+
 from jobs.errors import UnreadableRecord
 from jobs.model import (
     RECORD_VERSION,
-    BlobRef,
     Failure,
     Inputs,
     Job,
@@ -24,62 +25,63 @@ from jobs.model import (
 from jobs.status import Priority, Status
 
 T = TypeVar("T")
-View = Sequence[Any]  # what view() of common.lua returns: flat fields, place in line, guess of the wait, now, workers
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Line:
-    """Where a waiting job stands; all None for one that does not wait."""
+class Spec:
+    """The part of a job that never changes."""
 
-    position: int | None = None
-    wait: float | None = None
-    serving: int | None = None
+    params: Mapping[str, Any]
+    inputs: Inputs
+    options: Options
+    request_id: str = ""
+    retry_of: str | None = None
+
+
+# They ignore fields that this version does not know, so that a newer one may add some.
+_SPEC, _PROGRESS, _PREVIEW = TypeAdapter(Spec), TypeAdapter(Progress), TypeAdapter(Preview)
+_FAILURE, _RESULT = TypeAdapter(Failure), TypeAdapter(ResultInfo)
+View = Sequence[Any]  # the reply of view() in common.lua: flat fields, position, wait in seconds, now, live workers
 
 
 def encode_spec(new: NewJob) -> str:
-    """Write the part of a job that never changes."""
-    spec = {
-        "params": dict(new.params),
-        "inputs": asdict(new.inputs),
-        "options": asdict(new.options),
-        "request_id": new.request_id,
-        "retry_of": new.retry_of,
-    }
-    return json.dumps(spec, separators=(",", ":"))
+    """Encode the part of a job that never changes."""
+    spec = Spec(
+        params=dict(new.params),
+        inputs=new.inputs,
+        options=new.options,
+        request_id=new.request_id,
+        retry_of=new.retry_of,
+    )
+    return encode(spec)
 
 
-def encode(value: Progress | Preview | ResultInfo | Failure) -> str:
-    """Write one of the parts of a job that change as a whole."""
+def encode(value: Spec | Progress | Preview | ResultInfo | Failure) -> str:
+    """Encode a part of a job."""
     return json.dumps({name: item for name, item in asdict(value).items() if item is not None}, separators=(",", ":"))
 
 
 def decode_view(view: View) -> Job:
-    """Read a job from what a script returned; raise UnreadableRecord."""
-    _, position, wait, now, serving = view
-    line = Line(position=position, wait=None if wait is None else float(wait), serving=serving)
-    return decode(view_fields(view), now=int(now), line=line)
-
-
-def view_fields(view: View) -> dict[str, str]:
-    """Return the fields of the hash that a script returned."""
-    return dict(zip(view[0][::2], view[0][1::2], strict=True))
-
-
-def decode(fields: Mapping[str, str], *, now: int, line: Line) -> Job:
-    """Read a job from the fields of its hash; unknown fields are passed over, so that a newer release may add some."""
+    """Decode a job from the reply of a script; raise UnreadableRecord."""
+    fields = view_fields(view)
     job_id = fields.get("id", "")
     try:
         version = int(fields.get("v", ""))
         if not 0 < version <= RECORD_VERSION:
-            raise UnreadableRecord(job_id, f"it is of version {version}, this release reads up to {RECORD_VERSION}")
-        return _decode(fields, now, line)
+            raise UnreadableRecord(job_id, f"it has version {version}, this nst reads up to {RECORD_VERSION}")
+        return _decode(fields, view)
     except (KeyError, ValueError, TypeError) as error:
         raise UnreadableRecord(job_id, f"it is damaged ({type(error).__name__})") from error
 
 
-def _decode(fields: Mapping[str, str], now: int, line: Line) -> Job:
-    spec = json.loads(fields["spec"])
-    created = int(fields["created"])
+def view_fields(view: View) -> dict[str, str]:
+    """Return the fields of the record in the reply of a script."""
+    return dict(zip(view[0][::2], view[0][1::2], strict=True))
+
+
+def _decode(fields: Mapping[str, str], view: View) -> Job:
+    _, position, wait, time, serving = view
+    spec, now, created = _SPEC.validate_json(fields["spec"]), int(time), int(fields["created"])
     finished = _number(fields.get("finished"))
     claimed = _number(fields.get("claimed"))
     run_ms = int(fields.get("run_ms", 0)) + (0 if claimed is None else max(0, now - claimed))
@@ -90,11 +92,11 @@ def _decode(fields: Mapping[str, str], now: int, line: Line) -> Job:
         version=int(fields["version"]),
         model=fields["model"],
         priority=Priority(fields["priority"]),
-        params=spec["params"],
-        inputs=_inputs(spec["inputs"]),
-        options=_known(Options, spec["options"]),
-        request_id=spec.get("request_id", ""),
-        retry_of=spec.get("retry_of"),
+        params=spec.params,
+        inputs=spec.inputs,
+        options=spec.options,
+        request_id=spec.request_id,
+        retry_of=spec.retry_of,
         attempt=int(fields["attempt"]),
         created_at=_moment(created),
         started_at=_optional_moment(fields.get("started")),
@@ -105,19 +107,19 @@ def _decode(fields: Mapping[str, str], now: int, line: Line) -> Job:
         memory_saving="memory_saving" in fields,
         queue_seconds=max(0, (now if finished is None else finished) - created - run_ms) / 1000,
         run_seconds=run_ms / 1000,
-        queue_position=line.position,
-        queue_eta_seconds=line.wait,
-        serving=line.serving,
+        queue_position=position,
+        queue_eta_seconds=None if wait is None else float(wait),
+        serving=serving,
         worker=fields.get("worker"),
-        progress=_part(Progress, fields.get("progress")),
-        preview=_part(Preview, fields.get("preview")),
-        failure=_part(Failure, fields.get("failure")),
-        result=_result(fields.get("result")),
+        progress=_part(_PROGRESS, fields.get("progress")),
+        preview=_part(_PREVIEW, fields.get("preview")),
+        failure=_part(_FAILURE, fields.get("failure")),
+        result=_part(_RESULT, fields.get("result")),
     )
 
 
 def blob_names(fields: Mapping[str, str]) -> frozenset[str]:
-    """Name every blob that a record lists, also one that this release cannot read: any text that names one counts."""
+    """Return every blob that a record names, in any text of it, so that it works for records of other versions, too."""
     if "expired" in fields:
         return frozenset()
     owned = fields.get("id", "") + "/"
@@ -138,34 +140,8 @@ def _strings(value: Any) -> Iterator[str]:
             yield from _strings(item)
 
 
-def _known(kind: type[T], values: Mapping[str, Any]) -> T:
-    """Build a value from the fields that this release knows."""
-    names = kind.__dataclass_fields__  # type: ignore[attr-defined]
-    return kind(**{name: value for name, value in values.items() if name in names})
-
-
-def _part(kind: type[T], text: str | None) -> T | None:
-    return None if text is None else _known(kind, json.loads(text))
-
-
-def _inputs(values: Mapping[str, Any]) -> Inputs:
-    init = values.get("init_image")
-    return Inputs(
-        content=_known(BlobRef, values["content"]),
-        styles=tuple(_known(BlobRef, item) for item in values.get("styles", ())),
-        masks=tuple(_known(BlobRef, item) for item in values.get("masks", ())),
-        init_image=None if init is None else _known(BlobRef, init),
-        style_names=tuple(values.get("style_names", ())),
-    )
-
-
-def _result(text: str | None) -> ResultInfo | None:
-    if text is None:
-        return None
-    values = json.loads(text)
-    if values.get("timelapse") is not None:
-        values["timelapse"] = _known(BlobRef, values["timelapse"])
-    return _known(ResultInfo, values)
+def _part(adapter: TypeAdapter[T], text: str | None) -> T | None:
+    return None if text is None else adapter.validate_json(text)
 
 
 def _number(text: str | None) -> int | None:

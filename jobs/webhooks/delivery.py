@@ -1,4 +1,4 @@
-"""Webhooks: telling a client's server that a job has ended, signed (Standard Webhooks), tried until it answers."""
+"""Webhooks: signed requests (Standard Webhooks) that tell a client's server that a job has ended."""
 
 from __future__ import annotations
 
@@ -28,14 +28,15 @@ from jobs.webhooks.outbox import Delivery, Outbox
 from jobs.webhooks.url_guard import AddressRefusedError, AddressUnknownError, Destination, Resolve, destination, resolve
 
 log = logging.getLogger(__name__)
-ANSWER_SECONDS = 10.0  # a receiver has to answer within
+ANSWER_SECONDS = 10.0  # maximum time for a receiver to answer
 GONE = 410
 PARALLEL_DELIVERIES = 4
-GONE_SECONDS = 30 * 24 * 3600
+GONE_SECONDS = 30 * 24 * 3600  # how long a URL that answered 410 is not called
+REFUSED = 0  # in place of a status: the URL must not be called
 
 
 class WebhookSettings(BaseSettings):
-    """How webhooks are delivered."""
+    """Settings of webhooks. The variable of each is `NST_` and its name in capitals."""
 
     model_config = SettingsConfigDict(env_prefix="NST_", env_ignore_empty=True, frozen=True, extra="ignore")
 
@@ -48,17 +49,17 @@ class WebhookSettings(BaseSettings):
 
 
 class Sender(Protocol):
-    """Sends one request; `post` below is one."""
+    """Sends a request; `post` is the real one."""
 
     def __call__(self, place: Destination, body: bytes, headers: dict[str, str], *, seconds: float) -> int:
-        """Return the status of the answer; raises httpx.HTTPError."""
+        """Return the status of the response; raise httpx.HTTPError."""
 
 
 def post(place: Destination, body: bytes, headers: dict[str, str], *, seconds: float) -> int:
-    """Send a request to the address that was checked, asking for the name; follows nothing, reads no answer.
+    """Send a request to the checked address under its host name; follow no redirect and read no body.
 
-    The time is that of the whole exchange, which a synchronous client cannot bound: a receiver that sends its headers
-    byte by byte would keep it for ever.
+    `seconds` limits the whole exchange. A synchronous client has only timeouts between two reads, so a receiver that
+    sends its headers byte by byte could hold it forever.
     """
     try:
         return asyncio.run(asyncio.wait_for(_post(place, body, headers, seconds), seconds))
@@ -136,11 +137,11 @@ class Webhooks:
         self._settle(delivery, status, reason)
 
     def _attempt(self, delivery: Delivery) -> tuple[int | None, str]:
-        """Send; returns the status, or None and the reason. A refused address is a 0: it will not get better."""
+        """Send a webhook; return the status or REFUSED, or None and the reason why there is no response."""
         try:
             place = destination(delivery.url, allowed_hosts=self._settings.webhook_hosts, resolver=self._resolve)
         except AddressRefusedError as error:
-            return 0, str(error)
+            return REFUSED, str(error)
         except AddressUnknownError as error:
             return None, str(error)
         body, headers = self.signed(delivery)
@@ -175,7 +176,7 @@ class Webhooks:
         if status is not None and 200 <= status < 300:
             log.info("webhook delivered", extra=told)
             self._outbox.done(delivery)
-        elif status == 0:
+        elif status == REFUSED:
             log.warning("webhook refused: %s", reason, extra=told)
             self._outbox.done(delivery)
         elif status == GONE:
@@ -183,16 +184,16 @@ class Webhooks:
             self._disable(delivery)
             self._outbox.done(delivery)
         else:
-            self._again(delivery, reason or f"status {status}")
+            self._retry(delivery, reason or f"status {status}")
 
-    def _again(self, delivery: Delivery, reason: str) -> None:
+    def _retry(self, delivery: Delivery, reason: str) -> None:
         delays: Sequence[float] = self._settings.webhook_delays
         if delivery.attempt > len(delays):
             log.warning("webhook given up after %d attempts: %s", delivery.attempt, reason)
             self._outbox.done(delivery)
             return
-        log.info("webhook failed, to be tried again: %s", reason)
-        self._outbox.again(delivery, in_seconds=delays[delivery.attempt - 1])
+        log.info("webhook failed and will be tried again: %s", reason)
+        self._outbox.retry(delivery, in_seconds=delays[delivery.attempt - 1])
 
     def _is_gone(self, delivery: Delivery) -> bool:
         with store_errors():

@@ -1,7 +1,7 @@
-"""Webhooks that are due: written by the script that ends a job, taken from here by whoever delivers them.
+"""The outbox: webhooks that wait for delivery.
 
-Ending a job with a `webhook_url` writes a delivery in the same script, so that none is forgotten. A delivery that was
-taken and not settled comes back after its lease.
+The script that ends a job with a `webhook_url` also writes the delivery, so none is lost. A delivery that was taken but
+not settled becomes due again when its lease expires.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from jobs.store.scripts import Scripts, key, milliseconds
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Delivery:
-    """One webhook to be sent; `id` stays the same over all attempts, which count from 1."""
+    """A webhook to send; `id` is the same for all attempts, which count from 1."""
 
     id: str
     job_id: str
@@ -38,7 +38,7 @@ class Outbox:
         self._scripts = Scripts(redis, settings, "take_webhook")
 
     def take(self, *, lease_seconds: float = 60.0) -> Delivery | None:
-        """Take the next delivery that is due, or None; it comes back after `lease_seconds` unless settled."""
+        """Take the next delivery that is due, if any; unless settled, it is due again after `lease_seconds`."""
         found = self._scripts.run("take_webhook", lease=milliseconds(lease_seconds))
         if found is None:
             return None
@@ -54,12 +54,12 @@ class Outbox:
         )
 
     def done(self, delivery: Delivery) -> None:
-        """Forget a delivery: it was accepted, or is given up."""
+        """Remove a delivery that was accepted or is given up."""
         with store_errors():
             pipe = self._redis.pipeline(transaction=True)
             pipe.delete(key("webhook", delivery.id)).zrem(key("webhooks"), delivery.id).execute()
 
-    def again(self, delivery: Delivery, *, in_seconds: float) -> None:
+    def retry(self, delivery: Delivery, *, in_seconds: float) -> None:
         """Make a delivery due again later."""
         with store_errors():
             seconds, _ = self._redis.time()

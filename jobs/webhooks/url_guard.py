@@ -1,7 +1,7 @@
-"""Which addresses a client may make this service call: public ones, and hosts that the operator listed.
+"""The URLs that webhooks may reach: public addresses, and hosts that the operator allows.
 
-A name is resolved once, every address it has must be public, and the connection goes to one of those addresses: a name
-that changes between check and use gains nothing. See docs/adr/0011-webhooks.md.
+A host name is resolved once, all of its addresses must be public, and the connection goes to one of them. A name whose
+address changes between check and use therefore gains nothing. See docs/adr/0011-webhooks.md.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from jobs.errors import JobsError
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str, int], Collection[str]]
 
-# Ranges through which an IPv6 address leads to an IPv4 one that we would not see.
+# IPv6 ranges that embed IPv4 addresses.
 DETOURS = ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "::/96")
 TRANSLATED = tuple(ipaddress.IPv6Network(network) for network in DETOURS)
 LOCAL_SUFFIXES = (".localhost", ".local", ".internal", ".lan", ".home.arpa", ".intranet", ".corp", ".home")
 
 
 class AddressRefusedError(JobsError):
-    """The service does not call this address, now or later."""
+    """The service never calls this address."""
 
 
 class AddressUnknownError(JobsError):
-    """The name has no address at present."""
+    """The host name has no address at the moment."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Destination:
-    """Where a call goes: the address that was checked, and the name that is asked for there."""
+    """Where a request goes: the address that was checked, and the host that it names."""
 
     scheme: str
     host: str
@@ -43,19 +43,19 @@ class Destination:
 
 
 def check_url(url: str, *, allowed_hosts: Collection[str] = ()) -> SplitResult:
-    """Refuse what can be refused without resolving a name; raises AddressRefusedError."""
+    """Check a URL as far as possible without resolving its host; raise AddressRefusedError."""
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise AddressRefusedError("not an address that can be called; send https://host/path") from None
+        raise AddressRefusedError("this is no URL that the service can call; send https://host/path") from None
     host = _host(parts)
     if not host or parts.username is not None or parts.password is not None or port == 0 or not _plain(url):
-        raise AddressRefusedError("not an address that can be called; send https://host/path")
+        raise AddressRefusedError("this is no URL that the service can call; send https://host/path")
     if is_allowed(host, port, allowed_hosts):
         return parts
     if parts.scheme != "https":
-        raise AddressRefusedError("only https addresses are called")
+        raise AddressRefusedError("the URL must begin with https://")
     if host == "localhost" or host.endswith(LOCAL_SUFFIXES):
         raise AddressRefusedError("the address is not public")
     literal = _literal(host)
@@ -67,7 +67,7 @@ def check_url(url: str, *, allowed_hosts: Collection[str] = ()) -> SplitResult:
 
 
 def resolve(host: str, port: int) -> Collection[str]:
-    """Ask the system's resolver for every address of a name."""
+    """Return all addresses of a host name from the resolver of the system."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
@@ -76,13 +76,13 @@ def resolve(host: str, port: int) -> Collection[str]:
 
 
 def destination(url: str, *, allowed_hosts: Collection[str] = (), resolver: Resolve = resolve) -> Destination:
-    """Resolve a URL once and return where to connect; raises AddressRefusedError, AddressUnknownError."""
+    """Resolve a URL once and return where to connect; raise AddressRefusedError or AddressUnknownError."""
     parts = check_url(url, allowed_hosts=allowed_hosts)
     host = _host(parts)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     addresses = resolver(host, port)
     if not addresses:
-        raise AddressUnknownError("the name has no address")
+        raise AddressUnknownError("the host name has no address")
     if not is_allowed(host, parts.port, allowed_hosts) and not all(_public_text(text) for text in addresses):
         raise AddressRefusedError("the address is not public")
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -90,12 +90,12 @@ def destination(url: str, *, allowed_hosts: Collection[str] = (), resolver: Reso
 
 
 def is_allowed(host: str, port: int | None, allowed_hosts: Collection[str]) -> bool:
-    """Tell whether the operator listed this host, with or without its port."""
+    """Tell whether the operator allows this host, with or without its port."""
     return host in allowed_hosts or f"{host}:{port}" in allowed_hosts
 
 
 def is_public(address: IPAddress) -> bool:
-    """Tell whether an address is on the internet, neither in a local network nor a detour into one."""
+    """Tell whether an address is on the public internet and embeds no other address."""
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped is not None or address.scope_id is not None:
             return False
@@ -116,7 +116,7 @@ def _host(parts: SplitResult) -> str:
 
 
 def _literal(host: str) -> IPAddress | None:
-    """Read an address in any of the spellings that resolvers take: 127.1, 0x7f000001, 2130706433."""
+    """Parse an address in any notation that resolvers accept: 127.1, 0x7f000001, 2130706433."""
     try:
         return ipaddress.ip_address(host)
     except ValueError:
@@ -128,5 +128,5 @@ def _literal(host: str) -> IPAddress | None:
 
 
 def _plain(url: str) -> bool:
-    """Tell whether a URL has no characters that parsers disagree on."""
+    """Tell whether a URL is free of characters on which parsers disagree."""
     return url.isascii() and url.isprintable() and not any(mark in url for mark in ' \\<>"^`{|}')

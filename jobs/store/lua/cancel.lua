@@ -1,4 +1,4 @@
--- Cancel a waiting job at once, ask for it on a running one.
+-- Cancel a waiting job at once; ask the worker of a running one to cancel it.
 local job = load_owned(arg.id, arg.owner)
 if not job then return {'missing'} end
 if job.status == 'queued' then

@@ -1,6 +1,6 @@
--- Take the next waiting job of a network: owners take turns; within an owner interactive before batch, but every
--- BATCH_TURN-th time batch first; within a priority by age. Jobs for a newer worker are passed over.
-local PASSED_OVER = 50 -- of one owner and priority, at most
+-- Claim the next waiting job of a network. Owners take turns. Of an owner, interactive jobs go before batch jobs, except
+-- at every BATCH_TURN-th claim; within a priority, older jobs go first. Records of a newer version stay in the queue.
+local MAX_SKIPPED = 50 -- records of a newer version, of one owner and priority
 
 local function allowed(priority)
   for _, name in ipairs(arg.priorities) do
@@ -18,9 +18,9 @@ local function too_new(job)
   return (tonumber(job.v) or 0) > RECORD_VERSION
 end
 
--- Return id and record of the first job of a line that this worker may run; an entry without a record counts.
+-- Return the id and record of the first waiting job that this worker can read; the record is nil if it is gone.
 local function first_of(line)
-  for at = 0, PASSED_OVER do
+  for at = 0, MAX_SKIPPED do
     local id = redis.call('ZRANGE', line, at, at)[1]
     local job = id and load(id)
     if not job or not too_new(job) then return id, job end
@@ -38,7 +38,7 @@ local function next_of(owner)
   end
 end
 
--- Note that an interactive job went before waiting batch jobs, or that batch had its turn.
+-- Count the interactive jobs that went before waiting batch jobs since the last batch job.
 local function count_pick(owner, priority)
   if priority == 'batch' then
     redis.call('HDEL', key('picks', arg.model), owner)
@@ -47,7 +47,7 @@ local function count_pick(owner, priority)
   end
 end
 
-local function take(job)
+local function claim(job)
   local record = key('job', job.id)
   dequeue(job)
   count_pick(job.owner, job.priority)
@@ -65,14 +65,14 @@ local function take(job)
   return view(job.id)
 end
 
--- A repeated call (the answer to the first was lost) finds the job it took.
-local function taken_before()
+-- Return the job that an earlier call with this token claimed; its answer may have been lost.
+local function claimed_before()
   local id = redis.call('GET', key('claim', arg.token))
   local job = id and load(id)
   return job and job.status == 'running' and job.token == arg.token and view(id)
 end
 
-local before = taken_before()
+local before = claimed_before()
 if before then return before end
 
 local turns = key('turns', arg.model)
@@ -84,14 +84,12 @@ for _ = 1, 1000 do
   if not at_limit(owner) then id, job, priority = next_of(owner) end
   if not id then
     at = at + 1
+  elseif job and job.status == 'queued' then
+    return claim(job)
   else
-    if not job or job.status ~= 'queued' then
-      -- An entry without a whole record cannot be run by anyone.
-      dequeue({id = id, model = arg.model, owner = owner, priority = priority})
-      if not job then fail_damaged(id) end
-    else
-      return take(job)
-    end
+    -- The record is gone or damaged, so no worker can run the job.
+    dequeue({id = id, model = arg.model, owner = owner, priority = priority})
+    if not job then fail_damaged(id) end
   end
 end
 return false

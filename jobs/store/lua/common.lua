@@ -1,5 +1,5 @@
--- Shared by every script. Python puts PREFIX, MOVES, RECORD_VERSION and the limits in front of this (see scripts.py).
--- Times are Redis time in milliseconds; `arg` holds the named arguments of the script.
+-- Functions for all scripts. Python prepends PREFIX, MOVES, RECORD_VERSION and the limits (see scripts.py).
+-- Times are in milliseconds by the clock of Redis; `arg` holds the named arguments of the script.
 local arg = cjson.decode(ARGV[1])
 
 local function clock()
@@ -16,7 +16,7 @@ end
 local FIELDS = {'id', 'v', 'owner', 'status', 'model', 'priority', 'seq', 'attempt', 'token', 'claimed', 'cancel',
   'webhook', 'idem', 'deadline', 'worker', 'created', 'run_ms'}
 
--- Return the fields of a record that scripts need, or nil.
+-- Return the fields of a record that the scripts need, or nil if there is no record.
 local function load(id)
   local values = redis.call('HMGET', key('job', id), unpack(FIELDS))
   if not values[1] or not values[4] then return nil end
@@ -25,7 +25,7 @@ local function load(id)
   return job
 end
 
--- Return the record for this owner, or nil; no owner asked for means an operator.
+-- Return the record of a job of this owner, or nil; without an owner, of any (for operators).
 local function load_owned(id, owner)
   local job = load(id)
   if job and owner and job.owner ~= owner then return nil end
@@ -50,7 +50,7 @@ local function emit_status(job, kind, extra)
   emit(job.id, kind, cjson.encode(data))
 end
 
--- Keep the last events of an ended job, for a while. Trimming would not give the memory back, writing anew does.
+-- Keep the last events of an ended job for a while. Trimming would not free the memory, so write them again.
 local function shorten_events(id)
   local stream = key('events', id)
   local last = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', ENDED_EVENTS)
@@ -59,7 +59,7 @@ local function shorten_events(id)
   redis.call('PEXPIRE', stream, EVENT_TTL)
 end
 
--- The one place where a status changes.
+-- Change the status of a job; this is the only place that does (but for fail_damaged).
 local function move(job, to)
   if not (MOVES[job.status] and MOVES[job.status][to]) then
     error('no move from ' .. tostring(job.status) .. ' to ' .. to)
@@ -70,7 +70,7 @@ local function move(job, to)
   job.status = to
 end
 
--- Waiting jobs: one set per network, owner and priority, and the order in which owners take turns.
+-- Return the key of the waiting jobs of a network, owner and priority. `turns` holds the order of the owners.
 local function waiting(job)
   return key('wait', job.model, job.owner, job.priority)
 end
@@ -79,7 +79,7 @@ local function enqueue(job)
   if redis.call('ZADD', waiting(job), job.seq, job.id) == 1 then
     redis.call('HINCRBY', key('depth'), job.model .. '|' .. job.priority, 1)
   end
-  -- An owner that comes back stands at the end of the line: one job at a time gains nothing.
+  -- A returning owner goes to the end of the line, so that sending one job at a time gains nothing.
   redis.call('ZADD', key('turns', job.model), 'NX', redis.call('INCR', key('turn')), job.owner)
 end
 
@@ -94,7 +94,7 @@ local function dequeue(job)
   redis.call('HDEL', key('picks', job.model), job.owner)
 end
 
--- Count the running time of the attempt that ends now.
+-- Add the time of the attempt that ends now to the run time.
 local function stop_clock(job)
   if job.claimed then
     job.run_ms = (tonumber(job.run_ms) or 0) + math.max(0, now - tonumber(job.claimed))
@@ -116,7 +116,7 @@ local function post_webhook(job, failure)
   redis.call('ZADD', key('webhooks'), now, delivery)
 end
 
--- End a job for good; `fields` are written to the record with it. The token stays, so that a repeated finish is recognised.
+-- End a job and write `fields` to its record. The token stays, so that a repeated call is recognized.
 local function finish(job, status, fields)
   stop_clock(job)
   move(job, status)
@@ -137,7 +137,7 @@ local function fail(job, code, message)
   finish(job, 'failed', {failure = cjson.encode({code = code, message = message})})
 end
 
--- End a record too damaged for the proper way, so that nothing stumbles over it again.
+-- Fail a job whose record is too damaged for `fail`, so that no script meets it again.
 local function fail_damaged(id)
   redis.call('ZREM', key('leases'), id)
   if redis.call('EXISTS', key('job', id)) == 0 then return end
@@ -148,7 +148,7 @@ local function fail_damaged(id)
   count('failed:unsupported_record')
 end
 
--- Put a running job back among the waiting, at its old place.
+-- Put a running job back into the queue, at its old place.
 local function requeue(job, reason)
   stop_clock(job)
   move(job, 'queued')
@@ -158,8 +158,8 @@ local function requeue(job, reason)
   emit_status(job, 'status', {reason = reason})
 end
 
--- Return place in line (from 1), a guess of the wait in seconds, and how many workers have the network; false where
--- there is none.
+-- Return the position of a waiting job (from 1), an estimate of its wait in seconds, and the number of workers that
+-- have its network; false for each that is unknown.
 local function place(id, record)
   if record.status ~= 'queued' then return false, false, false end
   local rank = redis.call('ZRANK', waiting(record), id)
@@ -171,7 +171,7 @@ local function place(id, record)
   return rank + 1, tostring((rank * owners + 0.5) * pace / workers), workers
 end
 
--- Return a record as Python reads it: {fields and values, place, guess, now, workers}.
+-- Return a record for serialization.py: {fields and values, position, wait, now, workers}.
 local function view(id)
   local flat = redis.call('HGETALL', key('job', id))
   if #flat == 0 then return false end

@@ -1,4 +1,4 @@
--- Write record, idempotency key and waiting index of a new job, all or nothing.
+-- Write the record, the idempotency key and the place in the queue of a new job.
 local idem = arg.idem and key('idem', arg.owner, arg.idem)
 if idem then
   local known = redis.call('GET', idem)
@@ -10,7 +10,7 @@ if idem then
   end
 end
 
--- A repeated call (the answer to the first was lost) finds its own job.
+-- A repeated call returns the job of the first one, whose answer may have been lost.
 if redis.call('EXISTS', key('job', arg.id)) == 1 then return {'created', view(arg.id)} end
 
 local total = 0

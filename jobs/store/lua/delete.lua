@@ -1,4 +1,4 @@
--- Remove a record whatever its state; the worker of a running job then finds its lease lost.
+-- Cancel a job if it has not ended, and remove its record; the worker of a running job loses its lease.
 local job = load_owned(arg.id, arg.owner)
 if not job then return 0 end
 if job.status == 'queued' then dequeue(job) end

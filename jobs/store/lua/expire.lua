@@ -1,4 +1,4 @@
--- Mark the records whose pictures are due to go, and forget those whose tombstone is old enough: {expired, forgotten}.
+-- Mark the records whose pictures have expired, and remove expired tombstones. Return the ids: {expired, forgotten}.
 local expired, forgotten = {}, {}
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', key('expiry'), '-inf', now, 'LIMIT', 0, arg.limit)) do
   redis.call('ZREM', key('expiry'), id)

@@ -1,9 +1,10 @@
--- End a running job, only with its current token: {status, needs_wakeup}; the latter is 1 if the owner's next job needs a message.
+-- End a running job if the token is current. Return {status, needs_wakeup}; the latter is 1 if a worker has to be
+-- notified, because the end of this job lets another one of the same owner start.
 local job = load(arg.id)
 if not job or job.token ~= arg.token then return {'lost', 0} end
-if job.status ~= 'running' then return {job.status, 0} end -- a repeated call; the token proves it
+if job.status ~= 'running' then return {job.status, 0} end -- a repeated call, as the token shows
 local status = arg.status
--- A cancel that was answered with "accepted" holds, even if the picture was ready meanwhile.
+-- An accepted cancel holds, even if the picture is ready.
 if job.cancel and status == 'succeeded' then status = 'canceled' end
 if status == 'succeeded' then
   local run = ((tonumber(job.run_ms) or 0) + now - tonumber(job.claimed)) / 1000

@@ -1,19 +1,19 @@
--- Return for each job that is asked for: false if there is none of this owner, 0 if its stamp is the one that the asker
--- knows, -1 if its record is damaged, else its stamp and its record. The stamp changes with everything but the clock.
-local function get(asked)
+-- Return for each requested job: false if the owner has no such job, 0 if its stamp is the given one, -1 if its record
+-- is damaged, else its stamp and record. The stamp changes with everything except the time.
+local function get(request)
   local owner, status, version, model, priority = unpack(
-    redis.call('HMGET', key('job', asked.id), 'owner', 'status', 'version', 'model', 'priority'))
-  if not owner or (asked.owner and asked.owner ~= owner) then return false end
-  local position, wait, workers = place(asked.id, {owner = owner, status = status, model = model, priority = priority})
+    redis.call('HMGET', key('job', request.id), 'owner', 'status', 'version', 'model', 'priority'))
+  if not owner or (request.owner and request.owner ~= owner) then return false end
+  local position, wait, workers = place(request.id, {owner = owner, status = status, model = model, priority = priority})
   local stamp = table.concat(
     {status or '', version or '', tostring(position), tostring(wait), tostring(workers)}, ' ')
-  if asked.stamp == stamp then return 0 end
-  return {stamp, view(asked.id)}
+  if request.stamp == stamp then return 0 end
+  return {stamp, view(request.id)}
 end
 
 local found = {}
-for i, asked in ipairs(arg.jobs) do
-  local whole, answer = pcall(get, asked)
+for i, request in ipairs(arg.jobs) do
+  local whole, answer = pcall(get, request)
   if whole then found[i] = answer else found[i] = -1 end
 end
 return found

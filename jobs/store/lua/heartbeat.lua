@@ -1,9 +1,9 @@
--- Renew the lease and say what the worker should do: continue, cancel, timeout or lost.
+-- Renew a lease and return what the worker has to do: continue, cancel, timeout or lost.
 local job = load(arg.id)
 if not job or job.status ~= 'running' or job.token ~= arg.token then return 'lost' end
 local over = now - (tonumber(job.deadline) or now)
 if over > arg.lease then
-  -- The run did not stop by itself when told that its time is over.
+  -- The run did not stop after it was told that its time is up.
   fail(job, 'timeout', arg.timeout_message)
   return 'lost'
 end

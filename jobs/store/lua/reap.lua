@@ -1,5 +1,5 @@
--- Take back what was leased to workers not heard of: {id, what became of it} for each.
-local function take_back(job)
+-- Requeue, fail or cancel the jobs whose lease has expired. Return {id, new status} of each.
+local function recover(job)
   count('leases_lost')
   if job.cancel then
     finish(job, 'canceled')
@@ -15,7 +15,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', key('leases'), '-inf', now, 'LIM
   local job = load(id)
   if job and job.status ~= 'running' then
     redis.call('ZREM', key('leases'), id)
-  elseif job and pcall(take_back, job) then
+  elseif job and pcall(recover, job) then
     found[#found + 1] = {id, job.status}
   else
     fail_damaged(id)

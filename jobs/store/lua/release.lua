@@ -1,4 +1,4 @@
--- Hand a running job back, only with its current token; an uncounted attempt is taken back.
+-- Put a running job back into the queue if the token is current; unless `counted`, undo the count of the attempt.
 local job = load(arg.id)
 if not job or job.status ~= 'running' or job.token ~= arg.token then return 'lost' end
 if job.cancel then

@@ -1,4 +1,4 @@
--- Write one field of a running job (its preview, checkpoint or memory mode) if the token is still the current one.
+-- Write a field of a running job (its preview or checkpoint) if the token is current.
 local job = load(arg.id)
 if not job or job.status ~= 'running' or job.token ~= arg.token then return 0 end
 redis.call('HSET', key('job', job.id), arg.field, arg.value)

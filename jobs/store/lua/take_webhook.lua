@@ -1,4 +1,4 @@
--- Take the next webhook delivery that is due; it comes back when its lease ends.
+-- Take the next webhook delivery that is due; it is due again when its lease expires.
 local id = redis.call('ZRANGEBYSCORE', key('webhooks'), '-inf', now, 'LIMIT', 0, 1)[1]
 if not id then return false end
 redis.call('ZADD', key('webhooks'), now + arg.lease, id)

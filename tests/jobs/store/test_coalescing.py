@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from jobs.store.coalescing import MOST, READS, RequestCoalescer
+from jobs.store.coalescing import MAX_ITEMS, READS, RequestCoalescer
 
 pytestmark = pytest.mark.anyio
 
@@ -84,5 +84,5 @@ async def test_who_gives_up_does_not_end_the_others_read() -> None:
 async def test_a_batch_has_a_bound() -> None:
     slow = Slow()
     slow.gate.set()
-    await asyncio.gather(*await ask(RequestCoalescer(slow.read), *range(1, MOST + 2)))
-    assert [len(items) for items in slow.asked] == [MOST, 1]
+    await asyncio.gather(*await ask(RequestCoalescer(slow.read), *range(1, MAX_ITEMS + 2)))
+    assert [len(items) for items in slow.asked] == [MAX_ITEMS, 1]

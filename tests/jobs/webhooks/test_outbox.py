@@ -62,6 +62,6 @@ async def test_a_failed_delivery_is_due_again_later(store: Store, outbox: Outbox
     await store.client.cancel(job.id, "ann")
     delivery = outbox.take()
     assert delivery is not None
-    outbox.again(delivery, in_seconds=3600)
+    outbox.retry(delivery, in_seconds=3600)
     assert outbox.take() is None
     assert store.redis.zscore("nst:webhooks", delivery.id) > delivery.payload["time_ms"] + 3_500_000

@@ -1,4 +1,4 @@
--- Begin a round of the reaper: not while another is at it, nor just after one has ended.
+-- Start a round of the reaper, unless another one is running or has just ended.
 if redis.call('EXISTS', key('reaped')) == 1 then return 0 end
 local holder = redis.call('GET', key('reaper'))
 if holder and holder ~= arg.me then return 0 end

@@ -1,4 +1,4 @@
--- Take a device slot or keep it: 1 if it is this worker's now.
+-- Take a free device slot or renew our own; return 1 if this worker holds it now.
 local slot = key('slot', arg.slot)
 local holder = redis.call('GET', slot)
 if holder and holder ~= arg.worker then return 0 end

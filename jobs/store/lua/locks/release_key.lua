@@ -1,4 +1,4 @@
--- Give up the reservation of an idempotency key.
+-- Release a reserved idempotency key.
 local idem = key('idem', arg.owner, arg.idem)
 if redis.call('GET', idem) == 'pending' then redis.call('DEL', idem) end
 return 1

@@ -1,3 +1,3 @@
--- Give a device slot back, if it is this worker's.
+-- Release a device slot if this worker holds it.
 local slot = key('slot', arg.slot)
 if redis.call('GET', slot) == arg.worker then redis.call('DEL', slot) end

@@ -1,4 +1,4 @@
--- Reserve an idempotency key, or return what is known of it.
+-- Reserve an idempotency key, or return its state: pending, or known with the fingerprint and job id.
 local idem = key('idem', arg.owner, arg.idem)
 if redis.call('SET', idem, 'pending', 'NX', 'PX', arg.ttl) then return {'new'} end
 local known = redis.call('GET', idem)
