@@ -60,7 +60,7 @@ def doctor(as_json: bool = typer.Option(False, "--json", help="Print JSON.")) ->
 def check_python() -> Finding:
     """Report Python and the machine."""
     found = f"Python {platform.python_version()} on {platform.system()} {platform.machine()}, {os.cpu_count()} cores"
-    return Finding(what="python", verdict=Verdict.GOOD, found=found)
+    return _good("python", found)
 
 
 def check_engine() -> Finding:
@@ -73,7 +73,7 @@ def check_engine() -> Finding:
 
     device = list_devices()[0].name
     name = torch.cuda.get_device_name(device) if device.startswith("cuda") else f"{torch.get_num_threads()} threads"
-    return Finding(what="engine", verdict=Verdict.GOOD, found=f"torch {torch.__version__} on {device} ({name})")
+    return _good("engine", f"torch {torch.__version__} on {device} ({name})")
 
 
 def check_memory() -> Finding:
@@ -84,7 +84,7 @@ def check_memory() -> Finding:
 
     free = psutil.virtual_memory().available
     advice = "use a smaller --max-size, or --memory low" if free < LOW_BYTES else ""
-    return Finding(what="memory", verdict=Verdict.GOOD, found=f"{_gib(free)} free", advice=advice)
+    return _good("memory", f"{_gib(free)} free", advice)
 
 
 def check_weights() -> Finding:
@@ -97,9 +97,9 @@ def check_weights() -> Finding:
     folder = weights_folder()
     found = [name for name in NETWORKS if next(find_files(name, folder), None) is not None]
     if "lite" not in found:
-        return Finding(what="weights", verdict=Verdict.BROKEN, found="lite is missing", advice="reinstall nst")
+        return _broken("weights", "lite is missing", "reinstall nst")
     advice = "" if "vgg19" in found else "for presets that use VGG-19: nst weights pull vgg19"
-    return Finding(what="weights", verdict=Verdict.GOOD, found=" ".join(found), advice=advice)
+    return _good("weights", " ".join(found), advice)
 
 
 def check_redis() -> Finding:
@@ -111,7 +111,7 @@ def check_redis() -> Finding:
     from cli.local_service.redis_server import NoRedisError, find_redis
 
     try:
-        return Finding(what="redis", verdict=Verdict.GOOD, found=f"`nst up` starts {find_redis()}")
+        return _good("redis", f"`nst up` starts {find_redis()}")
     except NoRedisError as error:
         return _absent("redis", "no server", str(error))
 
@@ -122,10 +122,10 @@ def check_data_folder() -> Finding:
     place = next(path for path in (folder, *folder.parents) if path.exists())
     if not place.is_dir() or not os.access(place, os.W_OK):
         advice = "set NST_DATA_DIR to a writable folder"
-        return Finding(what="data folder", verdict=Verdict.BROKEN, found=f"{place} is not writable", advice=advice)
+        return _broken("data folder", f"{place} is not writable", advice)
     free = shutil.disk_usage(place).free
     advice = "free some space, or set NST_DATA_DIR to another disk" if free < LOW_BYTES else ""
-    return Finding(what="data folder", verdict=Verdict.GOOD, found=f"{folder}, {_gib(free)} free", advice=advice)
+    return _good("data folder", f"{folder}, {_gib(free)} free", advice)
 
 
 def check_port() -> Finding:
@@ -134,11 +134,11 @@ def check_port() -> Finding:
     try:
         with socket.create_connection((host, int(port)), timeout=1):
             advice = "if that is not nst, choose another one: nst up --port N"
-            return Finding(what="port", verdict=Verdict.GOOD, found=f"{port} is in use", advice=advice)
+            return _good("port", f"{port} is in use", advice)
     except OSError:
-        return Finding(what="port", verdict=Verdict.GOOD, found=f"{port} is free")
-    except ValueError:
-        return Finding(what="port", verdict=Verdict.BROKEN, found=f"NST_PORT={port}", advice="set it to a number")
+        return _good("port", f"{port} is free")
+    except (ValueError, OverflowError):
+        return _broken("port", f"NST_PORT={port}", "set it to a number from 1 to 65535")
 
 
 def _check_redis_at(url: str) -> Finding:
@@ -151,16 +151,24 @@ def _check_redis_at(url: str) -> Finding:
             version = client.info("server")["redis_version"]
     except (RedisError, OSError, ValueError) as error:
         advice = "start it, correct NST_REDIS_URL, or unset it: nst up then starts its own"
-        return Finding(what="redis", verdict=Verdict.BROKEN, found=f"{shown}: {error}", advice=advice)
-    return Finding(what="redis", verdict=Verdict.GOOD, found=f"Redis {version} at {shown}")
+        return _broken("redis", f"{shown}: {error}", advice)
+    return _good("redis", f"Redis {version} at {shown}")
 
 
 def _installed(module: str) -> bool:
     return importlib.util.find_spec(module) is not None
 
 
+def _good(what: str, found: str, advice: str = "") -> Finding:
+    return Finding(what=what, verdict=Verdict.GOOD, found=found, advice=advice)
+
+
 def _absent(what: str, found: str, advice: str = "") -> Finding:
     return Finding(what=what, verdict=Verdict.ABSENT, found=found, advice=advice)
+
+
+def _broken(what: str, found: str, advice: str) -> Finding:
+    return Finding(what=what, verdict=Verdict.BROKEN, found=found, advice=advice)
 
 
 def _gib(count: int) -> str:

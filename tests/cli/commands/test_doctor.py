@@ -77,6 +77,7 @@ def test_a_port_in_use_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
         assert check_port().found == f"{port} is in use"
 
 
-def test_a_port_that_is_not_a_number_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NST_PORT", "eighty")
+@pytest.mark.parametrize("port", ["eighty", "80000"])
+def test_an_invalid_port_is_broken(port: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NST_PORT", port)
     assert check_port().verdict is Verdict.BROKEN
