@@ -131,14 +131,13 @@ def check_data_folder() -> Finding:
 def check_port() -> Finding:
     """Check whether the service's port is free."""
     host, port = os.environ.get("NST_HOST") or "127.0.0.1", os.environ.get("NST_PORT") or "8000"
+    if not port.isdigit() or not 0 < int(port) < 2**16:
+        return _broken("port", f"NST_PORT={port}", "set it to a number from 1 to 65535")
     try:
         with socket.create_connection((host, int(port)), timeout=1):
-            advice = "if that is not nst, choose another one: nst up --port N"
-            return _good("port", f"{port} is in use", advice)
+            return _good("port", f"{port} is in use", "if that is not nst, choose another one: nst up --port N")
     except OSError:
         return _good("port", f"{port} is free")
-    except (ValueError, OverflowError):
-        return _broken("port", f"NST_PORT={port}", "set it to a number from 1 to 65535")
 
 
 def _check_redis_at(url: str) -> Finding:

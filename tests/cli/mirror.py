@@ -1,4 +1,4 @@
-"""A server of files on this machine, that can be told to misbehave."""
+"""An HTTP server of files whose faults a test can choose."""
 
 from __future__ import annotations
 
@@ -10,30 +10,31 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Mirror:
-    """Files by name, and what was asked for.
+    """Files by name, and the requests for them: path and Range header.
 
-    `cut`: bytes after which it hangs up, once for each entry; `ranges`: whether it sends parts of a file.
+    `cuts`: for each response, the number of bytes after which the connection is closed. `ranges`: whether range
+    requests are honored.
     """
 
     def __init__(self, files: dict[str, bytes]) -> None:
         self.files, self.cuts, self.ranges = files, list[int](), True
-        self.asked: list[tuple[str, str | None]] = []
+        self.requests: list[tuple[str, str | None]] = []
         self.address = ""
 
 
 @contextmanager
 def serving(mirror: Mirror) -> Iterator[Mirror]:
-    """Serve on a free port while the block runs."""
+    """Serve on a free port for the duration of the block."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            asked = self.headers.get("Range")
-            mirror.asked.append((self.path, asked))
+            requested = self.headers.get("Range")
+            mirror.requests.append((self.path, requested))
             data = mirror.files.get(self.path.lstrip("/"))
             if data is None:
                 self.send_error(404)
                 return
-            match = re.fullmatch(r"bytes=(\d+)-", asked or "") if mirror.ranges else None
+            match = re.fullmatch(r"bytes=(\d+)-", requested or "") if mirror.ranges else None
             start = int(match.group(1)) if match else 0
             if match and start >= len(data):
                 self.send_error(416)

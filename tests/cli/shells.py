@@ -1,4 +1,4 @@
-"""Shells that are typed into, as a user does."""
+"""Real shells with completion: lines are typed, TAB is pressed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 NST = Path(sys.executable).with_name("nst")
 PATIENCE = 60.0
-# When a line can be typed the file `ready` is there; Ctrl-T writes down what the line has become, and empties it.
+# The file `ready` appears when zsh accepts input. Ctrl-T appends the current line to the file `lines` and clears it.
 ZSHRC = """
 PS1='> '; unsetopt beep
 autoload -Uz compinit; compinit -u -d "$ZDOTDIR/dump"
@@ -25,12 +25,12 @@ zle -N zle-line-init; zle -N keep; bindkey '^T' keep
 
 
 def script(shell: str) -> str:
-    """Return the completion script that `nst --install-completion` puts in place."""
+    """Return the completion script that `nst --install-completion` installs."""
     return _output([str(NST)], _NST_COMPLETE=f"source_{shell}")
 
 
 def typed_into_zsh(lines: list[str], folder: Path) -> list[str]:
-    """Type each line and a TAB into one zsh, and return what the lines became."""
+    """Type each line and a TAB into one zsh, and return the completed lines."""
     (folder / ".zshrc").write_text(ZSHRC.format(script=script("zsh")))
     pid, terminal = pty.fork()
     if pid == 0:
@@ -49,15 +49,15 @@ def typed_into_zsh(lines: list[str], folder: Path) -> list[str]:
 
 
 def offered_by_fish(line: str, folder: Path) -> list[str]:
-    """Return the words that fish offers for the end of a line, without what it says of them."""
+    """Return the completions that fish offers for the end of a line, without their descriptions."""
     (folder / "nst.fish").write_text(script("fish"))
     ask = f"source nst.fish; complete -C '{line}'"
-    told = _output(["fish", "--no-config", "-c", ask], cwd=folder, HOME=str(folder))
-    return [offer.partition("\t")[0] for offer in told.splitlines()]
+    shown = _output(["fish", "--no-config", "-c", ask], cwd=folder, HOME=str(folder))
+    return [offer.partition("\t")[0] for offer in shown.splitlines()]
 
 
 def _wait(file: Path, lines: int, terminal: int) -> None:
-    """Wait until a file is there and has so many lines, reading what the terminal shows so that it goes on."""
+    """Wait until a file has this many lines; read the terminal meanwhile, so that the shell is not blocked."""
     deadline = time.monotonic() + PATIENCE
     while not file.exists() or len(file.read_text().splitlines()) < lines:
         assert time.monotonic() < deadline, f"no {file.name}"
@@ -65,11 +65,11 @@ def _wait(file: Path, lines: int, terminal: int) -> None:
             os.read(terminal, 65536)
 
 
-def _output(command: list[str], cwd: Path | None = None, **told: str) -> str:
+def _output(command: list[str], cwd: Path | None = None, **variables: str) -> str:
     return subprocess.run(
-        command, env=_environment(**told), cwd=cwd, capture_output=True, text=True, timeout=PATIENCE, check=True
+        command, env=_environment(**variables), cwd=cwd, capture_output=True, text=True, timeout=PATIENCE, check=True
     ).stdout
 
 
-def _environment(**told: str) -> dict[str, str]:
-    return {**os.environ, "PATH": f"{NST.parent}{os.pathsep}{os.environ['PATH']}", **told}
+def _environment(**variables: str) -> dict[str, str]:
+    return {**os.environ, "PATH": f"{NST.parent}{os.pathsep}{os.environ['PATH']}", **variables}

@@ -1,4 +1,4 @@
-"""What a shell is offered, asked as its completion script asks."""
+"""Completions, requested as the completion scripts of the shells do."""
 
 import os
 import subprocess
@@ -25,7 +25,7 @@ def offered(line: str) -> list[str]:
         ("nst jobs re", ["result", "retry"]),
         ("nst stylize photo.jpg painting.jpg --style-s", ["--style-statistic", "--style-scale"]),
         ("nst stylize photo.jpg fl", ["flow-strokes"]),
-        ("nst stylize photo.jpg pain", []),  # a file: the shell's own completion takes over
+        ("nst stylize photo.jpg pain", []),  # a file name: the shell completes it
         ("nst stylize photo.jpg waves --preset cl", ["classic-lbfgs"]),
         ("nst jobs submit photo.jpg waves --optimizer ", ["lbfgs", "adam"]),
         ("nst presets multi", ["multiscale-w2"]),
@@ -36,7 +36,7 @@ def test_a_word_is_completed(line: str, words: list[str]) -> None:
     assert offered(line) == words
 
 
-def test_bash_takes_the_script() -> None:
+def test_bash_accepts_the_script() -> None:
     ask = f'{script("bash")}\nCOMP_WORDS=(nst presets clas) COMP_CWORD=2; _nst_completion nst; echo "${{COMPREPLY[@]}}"'
     path = f"{NST.parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
@@ -53,7 +53,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.shells
-def test_zsh_completes_what_is_typed(folder: Path) -> None:
+def test_zsh_completes_typed_lines(folder: Path) -> None:
     typed = ["nst jobs can", "nst presets clas", "nst stylize photo.jpg fl", "nst stylize photo.jpg pain"]
     became = ["nst jobs cancel", "nst presets classic-lbfgs", "nst stylize photo.jpg flow-strokes"]
     assert typed_into_zsh(typed, folder) == [*became, "nst stylize photo.jpg painting.jpg"]
@@ -68,5 +68,5 @@ def test_zsh_completes_what_is_typed(folder: Path) -> None:
         ("nst stylize photo.jpg pain", ["painting.jpg"]),
     ],
 )
-def test_fish_offers_words_and_else_files(folder: Path, line: str, words: list[str]) -> None:
+def test_fish_offers_words_or_files(folder: Path, line: str, words: list[str]) -> None:
     assert offered_by_fish(line, folder) == words

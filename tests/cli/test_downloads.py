@@ -27,32 +27,32 @@ def part(tmp_path: Path) -> Path:
 
 def fetch(mirror: Mirror, part: Path, url: str = URL) -> list[tuple[int, int | None]]:
     """Download, and return the progress that was reported."""
-    told: list[tuple[int, int | None]] = []
+    progress: list[tuple[int, int | None]] = []
     with httpx.Client(timeout=10) as client:
-        download(mirror.address + url, part, client=client, progress=lambda n, total: told.append((n, total)))
-    return told
+        download(mirror.address + url, part, client=client, progress=lambda n, total: progress.append((n, total)))
+    return progress
 
 
 def test_a_file_arrives_whole(mirror: Mirror, part: Path) -> None:
-    told = fetch(mirror, part)
+    progress = fetch(mirror, part)
     assert part.read_bytes() == DATA
-    assert told[0] == (0, len(DATA))
-    assert told[-1] == (len(DATA), len(DATA))
+    assert progress[0] == (0, len(DATA))
+    assert progress[-1] == (len(DATA), len(DATA))
 
 
 def test_a_download_resumes_where_it_ended(mirror: Mirror, part: Path) -> None:
     part.write_bytes(DATA[:1000])
-    told = fetch(mirror, part)
+    progress = fetch(mirror, part)
     assert part.read_bytes() == DATA
-    assert mirror.asked == [(URL, "bytes=1000-")]
-    assert told[0] == (1000, len(DATA))
+    assert mirror.requests == [(URL, "bytes=1000-")]
+    assert progress[0] == (1000, len(DATA))
 
 
 def test_after_a_lost_connection_the_rest_is_requested(mirror: Mirror, part: Path) -> None:
     mirror.cuts = [3000, 5000]
     fetch(mirror, part)
     assert part.read_bytes() == DATA
-    assert mirror.asked == [(URL, None), (URL, "bytes=3000-"), (URL, "bytes=8000-")]
+    assert mirror.requests == [(URL, None), (URL, "bytes=3000-"), (URL, "bytes=8000-")]
 
 
 def test_after_too_many_lost_connections_the_download_fails_and_keeps_its_bytes(mirror: Mirror, part: Path) -> None:
@@ -60,7 +60,7 @@ def test_after_too_many_lost_connections_the_download_fails_and_keeps_its_bytes(
     with pytest.raises(CommandError, match="run the same command again to resume"):
         fetch(mirror, part)
     assert part.read_bytes() == DATA[:3000]
-    assert len(mirror.asked) == 1 + ATTEMPTS
+    assert len(mirror.requests) == 1 + ATTEMPTS
 
 
 def test_a_server_without_range_requests_sends_the_whole_file_again(mirror: Mirror, part: Path) -> None:

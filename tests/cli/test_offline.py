@@ -1,4 +1,4 @@
-"""With the network cut off, a picture is painted all the same."""
+"""`nst stylize` without a network."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-# No name is looked up and no connection made, whatever the operating system would allow.
+# Fails on any name lookup or connection, even where the operating system would allow it.
 BLOCKED = """
 import sys
 def refuse(event, args):
@@ -23,7 +23,7 @@ sys.exit(main(sys.argv[1:]))
 
 
 def without_network() -> list[str]:
-    """Return what cuts a command off where the machine permits it: a network namespace of its own."""
+    """Return the command prefix for a separate network namespace, or nothing if the machine does not permit one."""
     command = ["unshare", "--map-root-user", "--net"]
     try:
         permitted = subprocess.run([*command, "true"], capture_output=True, timeout=30, check=False).returncode == 0
@@ -33,7 +33,7 @@ def without_network() -> list[str]:
 
 
 @pytest.mark.acceptance
-def test_stylize_paints_on_lite_with_the_network_cut_off(tmp_path: Path) -> None:
+def test_stylize_works_without_a_network(tmp_path: Path) -> None:
     content, output = tmp_path / "content.png", tmp_path / "painted.png"
     Image.linear_gradient("L").resize((64, 48)).save(content)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("NST_")}

@@ -29,7 +29,7 @@ def test_a_given_value_overrides_the_preset() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         ({"max_size": "0"}, "--max-size: .*16.*got '0'"),
         ({"max_size": "-3"}, "--max-size: .*16"),
@@ -39,8 +39,8 @@ def test_a_given_value_overrides_the_preset() -> None:
         ({"preset": "van-gogh"}, "--preset: no preset 'van-gogh'; there are default"),
     ],
 )
-def test_an_invalid_value_names_its_option_and_what_is_allowed(given: dict[str, str], told: str) -> None:
-    with pytest.raises(InputError, match=told) as caught:
+def test_an_invalid_value_names_its_option_and_what_is_allowed(given: dict[str, str], message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
         build_config(given)
     assert caught.value.exit_code == 2
 

@@ -47,9 +47,9 @@ def test_an_invalid_value_is_one_line_naming_its_variable(
 ) -> None:
     monkeypatch.setenv("NST_PORT", "eighty")
     assert main(["config"]) == 2
-    told = capsys.readouterr().err
-    assert told.startswith("nst: NST_PORT: ")
-    assert told.count("\n") == 1
+    error = capsys.readouterr().err
+    assert error.startswith("nst: NST_PORT: ")
+    assert error.count("\n") == 1
 
 
 def test_a_part_that_is_not_installed_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,10 +49,10 @@ def test_a_redis_that_does_not_respond_is_broken_and_its_password_is_hidden(
 ) -> None:
     monkeypatch.setenv("NST_REDIS_URL", "redis://:sesame@127.0.0.1:1/0")
     assert main(["doctor"]) == 1
-    told = capsys.readouterr()
-    assert told.err == "nst: broken: redis\n"
-    assert "127.0.0.1:1/0" in told.out
-    assert "sesame" not in told.out
+    shown = capsys.readouterr()
+    assert shown.err == "nst: broken: redis\n"
+    assert "127.0.0.1:1/0" in shown.out
+    assert "sesame" not in shown.out
 
 
 def test_a_redis_that_responds_is_good(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,8 +76,8 @@ def test_a_tiff_has_16_bits(photo: Path, tmp_path: Path) -> None:
 
 def test_json_reports_the_result(photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["stylize", str(photo), "waves", "-o", str(tmp_path / "o.png"), "--json", *QUICK]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["output"], told["width"], told["iterations"]) == (str(tmp_path / "o.png"), 48, 2)
+    report = json.loads(capsys.readouterr().out)
+    assert (report["output"], report["width"], report["iterations"]) == (str(tmp_path / "o.png"), 48, 2)
 
 
 def test_previews_and_a_timelapse_are_written_next_to_the_result(photo: Path, tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_invalid_input_is_one_line_and_code_2_and_leaves_no_file(
 
     assert main(["stylize", *arguments]) == 2
 
-    told = capsys.readouterr().err
-    assert message in told
-    assert told.count("\n") == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
     assert set(tmp_path.iterdir()) == before

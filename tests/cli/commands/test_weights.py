@@ -70,7 +70,7 @@ def test_pulling_again_downloads_nothing(mirror: Mirror, folder: Path, capsys: C
     first = capsys.readouterr().out
     assert main(["weights", "pull", "-q", MODEL]) == 0
     assert capsys.readouterr().out == first
-    assert len(mirror.asked) == 1
+    assert len(mirror.requests) == 1
 
 
 def test_pulling_all_layers_downloads_the_file_again(
@@ -78,7 +78,7 @@ def test_pulling_all_layers_downloads_the_file_again(
 ) -> None:
     main(["weights", "pull", "-q", MODEL])
     assert main(["weights", "pull", "-q", "--all-layers", MODEL]) == 0
-    assert len(mirror.asked) == 2
+    assert len(mirror.requests) == 2
     assert pretrained.verify(folder / published[0].trimmed_file, MODEL) == "fire9"
 
 
@@ -100,7 +100,7 @@ def test_an_interrupted_pull_resumes(
     assert names(folder) == [f".{release.file}.part"]
     mirror.cuts = []
     assert main(["weights", "pull", "-q", MODEL]) == 0
-    assert mirror.asked[-1] == (f"/{release.file}", "bytes=100000-")
+    assert mirror.requests[-1] == (f"/{release.file}", "bytes=100000-")
     assert names(folder) == [release.trimmed_file]
 
 
@@ -120,9 +120,9 @@ def test_a_file_with_the_wrong_hash_is_reported_and_deleted(
     release, data = published
     mirror.files[release.file] = data[:-1] + b"?"
     assert main(["weights", "pull", "-q", MODEL]) == 1
-    told = capsys.readouterr().err
-    assert f"but should begin with {release.sha256}; deleted it" in told
-    assert told.count("\n") == 1
+    error = capsys.readouterr().err
+    assert f"but should begin with {release.sha256}; deleted it" in error
+    assert error.count("\n") == 1
     assert names(folder) == []
 
 
@@ -134,12 +134,12 @@ def test_a_mirror_without_the_file_is_reported(mirror: Mirror, folder: Path, cap
 
 
 @pytest.mark.parametrize(
-    ("model", "told"),
+    ("model", "message"),
     [("vgg18", "unknown network 'vgg18'; choose one of lite, vgg19"), ("lite", "lite is part of nst")],
 )
-def test_a_network_without_a_download_is_refused(folder: Path, model: str, told: str, capsys: Captured) -> None:
+def test_a_network_without_a_download_is_refused(folder: Path, model: str, message: str, capsys: Captured) -> None:
     assert main(["weights", "pull", model]) == 2
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_a_mirror_that_is_not_a_url_is_invalid_input(
@@ -172,9 +172,9 @@ def test_a_damaged_file_is_named_and_fails_the_check(
     path.write_bytes(damage(path.read_bytes()))
     capsys.readouterr()
     assert main(["weights", "verify"]) == 1
-    told = capsys.readouterr().out
-    assert f"the weights file {path} of {MODEL}" in told
-    assert "SHA-256" in told
+    shown = capsys.readouterr().out
+    assert f"the weights file {path} of {MODEL}" in shown
+    assert "SHA-256" in shown
 
 
 def test_a_damaged_file_is_replaced_by_pulling(mirror: Mirror, folder: Path) -> None:
