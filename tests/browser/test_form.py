@@ -61,6 +61,9 @@ def test_a_number_out_of_range_is_marked_and_focused(page: Page) -> None:
     page_actions.submit_button(page).click()
     expect(page.locator("#form-error")).to_contain_text("from 16 to 8192")
     expect(size).to_be_focused()
+    expect(size).to_have_attribute("aria-invalid", "true")
+    page.get_by_role("radio", name="256").check()
+    expect(size).not_to_have_attribute("aria-invalid", "true")
 
 
 def test_a_missing_photo_is_named(kept_page: Page) -> None:

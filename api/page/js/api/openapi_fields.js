@@ -1,5 +1,7 @@
 // Reads the parameters of a job, with their types, bounds and descriptions, from the OpenAPI document.
 
+const NUMBER = new Intl.NumberFormat("en", { maximumFractionDigits: 20 });
+
 /** Return a field for each parameter that belongs to a group. */
 export function paramFields(openapi) {
   const { schemas } = openapi.components;
@@ -38,7 +40,8 @@ function kindOf({ type, enum: options }) {
 }
 
 /** Describe the range of a number, as in "from 0 to 10" or "greater than 0". */
-export function rangeText({ min, max, above, below }) {
+export function rangeText(field) {
+  const [min, max, above, below] = [field.min, field.max, field.above, field.below].map((bound) => (bound === null ? null : NUMBER.format(bound)));
   if (min !== null && max !== null) return `from ${min} to ${max}`;
   const low = above !== null ? `greater than ${above}` : min !== null ? `at least ${min}` : "";
   const high = below !== null ? `less than ${below}` : max !== null ? `at most ${max}` : "";

@@ -42,7 +42,10 @@ function numberField(params, { name, label, options, min, max }) {
     type: "number", id: name, min: String(min), max: String(max), "aria-label": `${label}, exact value`, "data-field": name,
     onchange: () => params.set(name, input.value === "" ? null : input.valueAsNumber),
   });
-  params.watch(() => { input.value = String(params.value(name) ?? ""); });
+  params.watch(() => {
+    input.value = String(params.value(name) ?? "");
+    input.removeAttribute("aria-invalid");
+  });
   return group(label, h("div.with-number", {}, segments(params, name, options), input));
 }
 

@@ -29,14 +29,16 @@ export function mountSubmitButton(store) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     if (button.disabled) return undefined;
-    for (const field of form.querySelectorAll('#controls [aria-invalid="true"]')) field.removeAttribute("aria-invalid");
     showFormError("");
     const problem = findProblem(store, form);
     if (!problem) return submit();
     showFormError(problem.message);
     return focusField(byId(problem.id));
   });
-  form.addEventListener("input", () => showFormError(""));
+  form.addEventListener("input", ({ target }) => {
+    target.removeAttribute("aria-invalid");
+    showFormError("");
+  });
   store.photo.watch(() => showFormError(""));
   store.chosenStyles.watch(() => showFormError(""));
   watchWorkers(store);
@@ -55,17 +57,14 @@ function findProblem(store, form) {
   if (!field) return null;
   field.setAttribute("aria-invalid", "true");
   const range = field.min && field.max ? ` Enter a whole number from ${field.min} to ${field.max}.` : "";
-  return { message: `One of the numbers is not valid.${range}`, id: field.id };
+  return { message: `The marked number is not valid.${range}`, id: field.id };
 }
 
 /** Mark the fields that the service refused, and focus the first. */
 function markFields(form, fields) {
   const names = fields.map(({ pointer }) => pointer.split("/")[1] ?? "");
   const elements = names.map((name) => form.querySelector(`[data-field="${CSS.escape(name)}"]`) ?? byId(CONTROL_IDS[name])).filter(Boolean);
-  for (const element of elements.filter((each) => each.matches("input, select"))) {
-    element.setAttribute("aria-invalid", "true");
-    element.addEventListener("input", () => element.removeAttribute("aria-invalid"), { once: true });
-  }
+  for (const element of elements.filter((each) => each.matches("input, select"))) element.setAttribute("aria-invalid", "true");
   if (elements.length) focusField(elements[0]);
 }
 

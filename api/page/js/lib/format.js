@@ -15,6 +15,7 @@ const MEGABYTES = new Intl.NumberFormat("en", { style: "unit", unit: "megabyte",
 const RELATIVE = new Intl.RelativeTimeFormat("en", { style: "short" });
 const DAY = new Intl.DateTimeFormat("en", { day: "numeric", month: "short" });
 const ORDINAL = new Intl.PluralRules("en", { type: "ordinal" });
+const ACRONYMS = { lbfgs: "L-BFGS", tv: "TV" };
 const ORDINAL_SUFFIXES = { one: "st", two: "nd", few: "rd", other: "th" };
 
 /** Format a fraction: 0.45 becomes 45%. */
@@ -54,8 +55,8 @@ export function queuePosition(position) {
   return position === 1 ? "next in line" : `${position}${ORDINAL_SUFFIXES[ORDINAL.select(position)]} in line`;
 }
 
-/** Turn a parameter's name into a label: style_scale becomes "Style scale". */
+/** Turn a parameter's name or value into a label: style_scale becomes "Style scale", tv_weight "TV weight". */
 export function label(name) {
-  const words = name.replaceAll("_", " ");
-  return words[0].toUpperCase() + words.slice(1);
+  const text = name.split("_").map((word) => ACRONYMS[word] ?? word).join(" ");
+  return text[0].toUpperCase() + text.slice(1);
 }
