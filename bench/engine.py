@@ -210,9 +210,8 @@ def _until(
 
 def _bare_pass(network: Network, image: Tensor, precision: Precision) -> None:
     """Pass forward to the deepest layer and back from all layers read, with nothing computed on them."""
-    x = network.normalize(image).contiguous(memory_format=network.memory_format).requires_grad_()
-    half = precision is Precision.BFLOAT16
-    features = list((network.bfloat16_body(x.bfloat16()) if half else network.body(x)).values())
+    x = network.preprocess(image).requires_grad_()
+    features = list(network.forward(x, precision).values())
     torch.autograd.grad(features, x, [torch.ones_like(f) for f in features])
 
 

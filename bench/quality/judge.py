@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from nst_engine.losses.moments import moments
+from nst_engine.losses.moments import moment_sums
 from nst_engine.networks.features import Network, NetworkSpec, load_body
 from nst_engine.spec.config import Model
 from nst_engine.tensors import to_tensor
@@ -45,7 +45,11 @@ class Judge:
         x = self._features(result)
         p = self._features(content.convert("RGB").resize(result.size, Image.Resampling.LANCZOS))
         s = self._features(_fitted(style.convert("RGB"), max(result.size)))
-        style_terms = [_relative(moments(x[k]).second, moments(s[k]).second) for ks in STYLE.values() for k in ks]
+        style_terms = [
+            _relative(moment_sums(x[k]).mean().second, moment_sums(s[k]).mean().second)
+            for ks in STYLE.values()
+            for k in ks
+        ]
         content_terms = [((x[k] - p[k]).square().mean() / p[k].var()).item() for k in CONTENT]
         return Score(style=_mean(style_terms), content=_mean(content_terms))
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import Tensor
 
 from nst_engine.spec.config import Precision
 from nst_engine.spec.errors import ConfigError, Problem
@@ -43,3 +44,8 @@ def convolution_precision(precision: Precision) -> Iterator[None]:
         yield
     finally:
         torch.backends.cudnn.allow_tf32 = before
+
+
+def to_float32(features: Tensor) -> Tensor:
+    """Return features in float32 if the convolutions computed them in bfloat16."""
+    return features.float() if features.dtype is torch.bfloat16 else features

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.fx import GraphModule
 from torchvision.models.feature_extraction import create_feature_extractor
 
-from nst_engine.losses.moments import to_float32
+from nst_engine.machine.precision import to_float32
 from nst_engine.networks import weights
 from nst_engine.networks.lite import Lite
 from nst_engine.spec.config import InputConvention, Model, Padding, Pooling, Precision, StyleConfig
@@ -80,7 +80,6 @@ class Network:
         self._bgr = convention is InputConvention.CAFFE and caffe_weights
         self._mean = torch.tensor(mean, device=self.device).view(1, 3, 1, 1)
         self._std = torch.tensor(std, device=self.device).view(1, 3, 1, 1)
-        self.zero = torch.zeros((), device=self.device)
         # oneDNN's convolutions are a fifth quicker this way; unmeasured on other devices.
         self.memory_format = torch.channels_last if self.device.type == "cpu" else torch.contiguous_format
 
@@ -95,18 +94,14 @@ class Network:
 
     def features(self, image: Tensor, precision: Precision = Precision.FLOAT32) -> Mapping[str, Tensor]:
         """Return the features of an image (1, 3, H, W) in [0, 1], float32 whatever the convolutions run in."""
-        return {name: to_float32(f) for name, f in self.read(self.enter(image), precision).items()}
+        return {name: to_float32(f) for name, f in self.forward(self.preprocess(image), precision).items()}
 
-    def enter(self, image: Tensor) -> Tensor:
-        """Return the network input of an image, in the memory format that the convolutions are quickest in."""
+    def preprocess(self, image: Tensor) -> Tensor:
+        """Return the network input of an image, in the memory format in which convolutions are fastest."""
         return self.normalize(image).contiguous(memory_format=self.memory_format)
 
-    def leave(self, gradient: Tensor, onto: Tensor) -> None:
-        """Turn a gradient by the network input into one by the image, and add it to `onto`."""
-        onto.addcdiv_(gradient.flip(1) if self._bgr else gradient, self._std)
-
-    def read(self, x: Tensor, precision: Precision = Precision.FLOAT32) -> Mapping[str, Tensor]:
-        """Return the features of network input, in the arithmetic of the convolutions."""
+    def forward(self, x: Tensor, precision: Precision = Precision.FLOAT32) -> Mapping[str, Tensor]:
+        """Return the features of network input, in the dtype in which the convolutions compute."""
         half = precision is Precision.BFLOAT16
         found: Mapping[str, Tensor] = self.bfloat16_body(x.bfloat16()) if half else self.body(x)
         return found

@@ -11,8 +11,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, conv_transpose2d
 
-from nst_engine.losses.losses import squares
-
 LEVELS = 5
 SMALLEST = 8  # pixels: no side is halved below half of it
 _BINOMIAL = (1 / 8, 3 / 8, 3 / 8, 1 / 8)
@@ -40,8 +38,8 @@ def _strengthened(x: Tensor, weight: float, levels: int) -> Tensor:
 
 def _energy(x: Tensor, weight: float, levels: int) -> Tensor:
     if _is_last(x, levels):
-        return squares(x)
-    return squares(x) + 4 * weight * _energy(_halved(x, _kernel(x)), weight, levels - 1)
+        return x.square().sum()
+    return x.square().sum() + 4 * weight * _energy(_halved(x, _kernel(x)), weight, levels - 1)
 
 
 def _is_last(x: Tensor, levels: int) -> bool:

@@ -46,7 +46,7 @@ class Padding(StrEnum):
 class ContentLoss(StrEnum):
     MEAN = "mean"  # mean((F − P)²)
     HALF_SUM = "half_sum"  # ½ Σ(F − P)²
-    NORMALISED = "normalised"  # mean((F − P)²) / var(P)
+    NORMALIZED = "normalised"  # mean((F − P)²) / var(P)
 
 
 class StyleStatistic(StrEnum):
@@ -68,7 +68,7 @@ class StyleLoss(StrEnum):
     MEAN = "mean"  # mean((G − A)²)
     SUM = "sum"  # Σ(G − A)²
     MEAN_PER_CHW = "mean_per_chw"  # mean((G − A)²) / (c·h·w)
-    NORMALISED = "normalised"  # Σ(G − A)² / ΣA²
+    NORMALIZED = "normalised"  # Σ(G − A)² / ΣA²
 
 
 class TvLoss(StrEnum):
@@ -196,14 +196,14 @@ class StyleConfig(BaseModel):
     style_weight: float = _field(1.0, "losses", "Weight of the style loss; 0 leaves it out.", ge=0, le=1e12)
     tv_weight: float = _field(0.5, "losses", "Weight of the total variation loss; more is smoother.", ge=0, le=1e9)
     range_weight: float = _field(0.0, "losses", "Weight of the penalty on pixel values outside [0, 1].", ge=0, le=1e9)
-    content_loss: ContentLoss = _field(ContentLoss.NORMALISED, "losses", "How content features are compared.")
+    content_loss: ContentLoss = _field(ContentLoss.NORMALIZED, "losses", "How content features are compared.")
     style_statistic: StyleStatistic = _field(
         StyleStatistic.GRAM,
         "losses",
         "What is compared of the style: Gram matrices, or Gaussians fitted to the features.",
     )
     gram_scale: GramScale = _field(GramScale.HW, "losses", "What a Gram matrix is divided by.")
-    style_loss: StyleLoss = _field(StyleLoss.NORMALISED, "losses", "How two Gram matrices are compared.")
+    style_loss: StyleLoss = _field(StyleLoss.NORMALIZED, "losses", "How two Gram matrices are compared.")
     tv_loss: TvLoss = _field(TvLoss.MEAN_EIGHT, "losses", "Form of the total variation.")
 
     style_blend: Blend = _field(

@@ -1,14 +1,58 @@
+from typing import Any
+
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from nst_engine.losses import losses
-from nst_engine.losses.moments import blend, gram, moments
-from nst_engine.losses.objective import Objective
+from nst_engine.losses.moments import blend, moment_sums
+from nst_engine.losses.objective import Evaluation, Objective
+from nst_engine.losses.pixel_range import range_loss
+from nst_engine.losses.total_variation import total_variation
+from nst_engine.networks.features import Network
 from nst_engine.spec.config import ContentLoss, StyleConfig
+from tests.nst_engine.losses.tiny_features import F, P
 from tests.nst_engine.tiny import DEEP, SHALLOW, config, network, objective, picture
 
 DOUBLE = torch.float64
+
+
+class Identity(nn.Module):
+    """Give the network input itself as features."""
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        return {DEEP: x}
+
+
+def hand_computed(**changes: Any) -> Evaluation:
+    """Evaluate an image whose features are F, with content and style whose features are P; the third channel is 0."""
+    on = Network(Identity().double())
+    now, target = (on.denormalize(torch.cat([f, torch.zeros(1, 1, 2, 2)], 1).double()) for f in (F, P))
+    inputs = {name: changes.pop(name) for name in ("masks", "tile", "style_tile") if name in changes}
+    values = config(style_layers={DEEP: 1.0}, **changes)
+    return Objective(on, values, content=target, styles=[target], **inputs).evaluate(now)
+
+
+@pytest.mark.parametrize("tiles", [{}, {"tile": 64, "style_tile": 64}])
+def test_losses_equal_the_hand_computed_values(tiles: dict[str, int]) -> None:
+    """The sums over F, P, G and A are worked out in test_content.py and test_gram.py."""
+    mean = hand_computed(content_weight=2.0, content_loss="mean", style_loss="sum", gram_scale="none", **tiles)
+    assert mean.content.item() == pytest.approx(2 * 11 / 12)
+    assert mean.style.item() == pytest.approx(351)
+    assert mean.loss.item() == pytest.approx(2 * 11 / 12 + 351)
+    scaled = hand_computed(content_loss="half_sum", style_loss="mean", gram_scale="chw", style_weight=3.0, **tiles)
+    assert scaled.content.item() == pytest.approx(11 / 2)
+    assert scaled.style.item() == pytest.approx(3 * 351 / 9 / 12**2)
+    normalized = hand_computed(content_loss="normalised", style_loss="normalised", **tiles)
+    assert normalized.content.item() == pytest.approx(11 / 12 / ((17 - 81 / 12) / 11))  # ΣP² = 17, ΣP = 9
+    assert normalized.style.item() == pytest.approx(351 / 187)
+
+
+@pytest.mark.parametrize("tiles", [{}, {"tile": 64, "style_tile": 64}])
+def test_a_mask_takes_the_mean_over_its_own_positions(tiles: dict[str, int]) -> None:
+    """F in the left column is (1, 0), (3, 0): G / 2 = [[5, 0], [0, 0]] against A / 4 = [[3, 3/4], [3/4, 5/4]]."""
+    mask = torch.tensor([[1.0, 0.0], [1.0, 0.0]]).double()
+    found = hand_computed(masks=[mask], style_loss="sum", gram_scale="hw", **tiles)
+    assert found.style.item() == pytest.approx(2**2 + 2 * 0.75**2 + 1.25**2)
 
 
 def slope_by_differences(asked: Objective, image: Tensor, direction: Tensor, width: float = 1e-6) -> float:
@@ -27,6 +71,12 @@ def worst_slope(asked: Objective, image: Tensor) -> float:
         expected = float((gradient * direction).sum())
         found.append(abs(slope_by_differences(asked, image, direction) - expected) / abs(expected))
     return max(found)
+
+
+def gram(features: Tensor) -> Tensor:
+    """Return F Fᵀ, (C, C), unnormalized (Gatys et al. 2015)."""
+    flat = features[0].flatten(1)
+    return flat @ flat.T
 
 
 def image(height: int = 10, width: int = 9) -> Tensor:
@@ -87,13 +137,13 @@ def test_the_losses_are_the_weighted_sums_over_layers() -> None:
     ]
     assert found.style.item() == pytest.approx(7 * float(sum(terms)))
     assert found.content.item() == pytest.approx(3 * float((now[DEEP] - content[DEEP]).square().mean()))
-    assert found.tv.item() == pytest.approx(0.5 * float(losses.tv_loss(image(), values.tv_loss)[0]))
+    assert found.tv.item() == pytest.approx(0.5 * float(total_variation(image(), values.tv_loss)))
     assert found.loss.item() == pytest.approx(float(found.content + found.style + found.tv))
 
 
 def test_the_range_penalty_counts_in_the_loss() -> None:
     plain, with_range = (objective(config(range_weight=w)).evaluate(image()).loss for w in (0.0, 10.0))
-    assert (with_range - plain).item() == pytest.approx(10 * float(losses.range_loss(image())[0]))
+    assert (with_range - plain).item() == pytest.approx(10 * float(range_loss(image())))
 
 
 def test_strength_moves_the_style_weight_by_two_decades_either_way() -> None:
@@ -118,7 +168,7 @@ def test_blend_weights_mix_the_moments_of_the_styles() -> None:
     values = config(style_blend=(3, 1), style_layers={DEEP: 1.0}, gram_scale="hw", style_loss="sum")
     found = objective(values, styles=styles).evaluate(image()).style
     net = network(DOUBLE)
-    now, *parts = (moments(net.features(x)[DEEP]) for x in (image(), *styles))
+    now, *parts = (moment_sums(net.features(x)[DEEP]).mean() for x in (image(), *styles))
     assert found.item() == pytest.approx(float((now.second - blend(parts, [3, 1]).second).square().sum()))
 
 

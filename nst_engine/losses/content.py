@@ -1,0 +1,39 @@
+"""The content loss: features compared with those of the content image, position by position."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from nst_engine.machine.precision import to_float32
+from nst_engine.spec.config import ContentLoss
+
+
+@dataclass(frozen=True)
+class ContentTarget:
+    """Features of the content image, and the factor that the kind of loss puts on Σ(F − P)²."""
+
+    features: Tensor  # (1, C, H, W)
+    scale: float
+
+    def crop(self, rows: slice, columns: slice) -> ContentTarget:
+        """Return the part of the target that one tile is compared with."""
+        return replace(self, features=self.features[..., rows, columns])
+
+
+def content_target(features: Tensor, kind: ContentLoss) -> ContentTarget:
+    """Make a target of the features (1, C, H, W) of the content image."""
+    match kind:
+        case ContentLoss.MEAN:
+            scale = 1.0 / features.numel()
+        case ContentLoss.HALF_SUM:  # Gatys et al. 2016, equation 1
+            scale = 0.5
+        case ContentLoss.NORMALIZED:
+            scale = 1.0 / (features.numel() * max(features.var().item(), 1e-8))
+    return ContentTarget(features, scale)
+
+
+def content_loss(features: Tensor, target: ContentTarget) -> Tensor:
+    """Return scale · Σ(F − P)² of features (1, C, H, W)."""
+    return target.scale * (to_float32(features) - target.features).square().sum()

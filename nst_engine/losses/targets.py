@@ -1,0 +1,162 @@
+"""The terms of the losses: what the content and the style images ask of each layer of the image being made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from nst_engine.losses.content import ContentTarget, content_loss, content_target
+from nst_engine.losses.gram import GramTarget, gram_loss, gram_target
+from nst_engine.losses.moments import Moments, Sums, blend, moment_sums, moments_vjp
+from nst_engine.losses.parts import Part
+from nst_engine.losses.tiles import Place
+from nst_engine.losses.wasserstein import GaussianTarget, gaussian_target, wasserstein_loss
+from nst_engine.machine.precision import to_float32
+from nst_engine.spec.config import StyleConfig, StyleStatistic
+from nst_engine.spec.layers import NETWORKS, resolve_layers
+
+Size = tuple[int, int]  # height and width of a layer of the whole image
+SumsGradient = tuple[Tensor, Tensor | None]  # of a loss, by Σ f fᵀ and by Σ f
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContentTerm:
+    """What the content image asks of one layer."""
+
+    weight: float
+    target: ContentTarget
+
+    def loss(self, features: Tensor, place: Place) -> Tensor:
+        """Return the weighted loss of the features (1, C, h, w) at `place`; those of all places add up."""
+        return self.weight * content_loss(features, self.target.crop(*place))
+
+
+@dataclass(frozen=True, kw_only=True)
+class StyleTerm:
+    """What one style, or the blend of all styles, asks of one layer."""
+
+    weight: float
+    target: GramTarget | GaussianTarget
+    mask: Tensor | None  # (h, w), at the layer's size
+
+    def sums(self, features: Tensor, place: Place) -> Sums:
+        """Return the sums over the features (1, C, h, w) at `place` that the loss is a function of."""
+        if isinstance(self.target, GramTarget):
+            return moment_sums(features, self._mask_at(place), first=False, reference=self.target.second)
+        return moment_sums(features, self._mask_at(place))
+
+    def loss(self, sums: Sums) -> tuple[Tensor, SumsGradient]:
+        """Return the weighted loss of sums over the whole image, and its gradient by them."""
+        outer, total = sums.outer.detach().requires_grad_(), sums.total.detach().requires_grad_()
+        with torch.enable_grad():
+            moments = Sums(outer, total, sums.count).mean()
+            if isinstance(self.target, GramTarget):
+                loss = self.weight * gram_loss(moments, self.target)
+            else:
+                loss = self.weight * wasserstein_loss(moments, self.target)
+        by_outer, by_total = torch.autograd.grad(loss, (outer, total), allow_unused=True)
+        return loss.detach(), (by_outer, by_total)
+
+    def vjp(self, features: Tensor, place: Place, by_sums: SumsGradient) -> Tensor:
+        """Return the gradient by the features (1, C, h, w) at `place`, given that by the sums."""
+        return moments_vjp(features, self._mask_at(place), *by_sums)
+
+    def _mask_at(self, place: Place) -> Tensor | None:
+        return None if self.mask is None else self.mask[place]
+
+
+@dataclass(frozen=True)
+class Targets:
+    """The terms by layer."""
+
+    content: Mapping[str, ContentTerm]
+    style: Mapping[str, Sequence[StyleTerm]]
+
+
+def make_targets(
+    config: StyleConfig,
+    content: Iterable[Part],
+    styles: Sequence[Iterable[Part]],
+    masks: Sequence[Tensor] | None,
+) -> Targets:
+    """Make the terms from the features of the content and of the style images.
+
+    masks: one (H, W) in [0, 1] per style, at the size of the image being made.
+    """
+    content_weights = _active(config, config.content_layers, config.content_weight)
+    style_weights = _active(config, config.style_layers, config.style_weight * config.style_factor)
+    features, sizes = _assemble(content, content_weights)
+    terms = {
+        name: ContentTerm(weight=weight, target=content_target(features[name], config.content_loss))
+        for name, weight in content_weights.items()
+    }
+    moments = [_style_moments(config, parts, style_weights) for parts in styles] if style_weights else []
+    style_terms = {
+        name: _style_terms(config, weight, [found[name] for found in moments], masks, sizes[name])
+        for name, weight in style_weights.items()
+    }
+    return Targets(terms, {name: found for name, found in style_terms.items() if found})
+
+
+def _active(config: StyleConfig, layers: Mapping[str, float], weight: float) -> dict[str, float]:
+    """Return the weights of the layers that count, by the network's own names."""
+    resolved = resolve_layers(layers, NETWORKS[config.model])
+    return {name: weight * share for name, share in resolved.items() if weight * share > 0}
+
+
+def _assemble(parts: Iterable[Part], wanted: Iterable[str]) -> tuple[dict[str, Tensor], dict[str, Size]]:
+    """Return the wanted layers of the whole image, in float32, and the sizes of all layers."""
+    pieces: dict[str, list[tuple[Place, Tensor]]] = {name: [] for name in wanted}
+    sizes: dict[str, Size] = {}
+    for part in parts:
+        sizes = {name: (rows.stop, columns.stop) for name, (rows, columns) in part.places.items()}  # the last part's
+        for name, found in pieces.items():
+            # A view would keep all features of the tile alive.
+            found.append((part.places[name], to_float32(part.features[name]).clone()))
+    return {name: _joined(found, sizes[name]) for name, found in pieces.items()}, sizes
+
+
+def _joined(pieces: list[tuple[Place, Tensor]], size: Size) -> Tensor:
+    if len(pieces) == 1:
+        return pieces[0][1]
+    whole = pieces[0][1].new_empty(1, pieces[0][1].shape[1], *size)
+    for place, f in pieces:
+        whole[(..., *place)] = f
+    return whole
+
+
+def _style_moments(config: StyleConfig, parts: Iterable[Part], layers: Iterable[str]) -> dict[str, Moments]:
+    first = config.style_statistic is StyleStatistic.WASSERSTEIN
+    totals: dict[str, Sums] = {}
+    for part in parts:
+        for name in layers:
+            found = moment_sums(part.features[name], first=first)
+            totals[name] = totals[name] + found if name in totals else found
+    return {name: total.mean() for name, total in totals.items()}
+
+
+def _style_terms(
+    config: StyleConfig, weight: float, moments: Sequence[Moments], masks: Sequence[Tensor] | None, size: Size
+) -> list[StyleTerm]:
+    """Return one layer's terms: one for the blend of the styles, or one for each style that its mask shows."""
+    shares = config.style_blend or (1.0,) * len(moments)
+    if masks is None:
+        return [StyleTerm(weight=weight, target=_style_target(config, blend(moments, shares), size), mask=None)]
+    return [
+        StyleTerm(
+            weight=weight * share / sum(shares),
+            target=_style_target(config, found, size),
+            mask=torch.nn.functional.adaptive_avg_pool2d(mask[None, None], size)[0, 0],
+        )
+        for found, share, mask in zip(moments, shares, masks, strict=True)
+        if share > 0 and bool(mask.any())
+    ]
+
+
+def _style_target(config: StyleConfig, moments: Moments, size: Size) -> GramTarget | GaussianTarget:
+    if config.style_statistic is StyleStatistic.WASSERSTEIN:
+        return gaussian_target(moments)
+    return gram_target(moments, positions=size[0] * size[1], scale=config.gram_scale, kind=config.style_loss)

@@ -1,0 +1,41 @@
+import math
+
+import pytest
+import torch
+
+from nst_engine.losses.content import content_loss, content_target
+from nst_engine.spec.config import ContentLoss
+from tests.nst_engine.losses.tiny_features import F, P, features
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        (ContentLoss.MEAN, 11 / 8),  # Σ(F − P)² = 0+1+4+1 + 4+0+0+1 = 11, over 8 values
+        (ContentLoss.HALF_SUM, 5.5),
+        (ContentLoss.NORMALIZED, 11 / 8 / (55 / 56)),  # var(P) = (17 − 81/8) / 7 = 55/56
+    ],
+)
+def test_the_content_loss_equals_the_hand_computed_value(kind: ContentLoss, expected: float) -> None:
+    assert content_loss(F, content_target(P, kind)).item() == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("kind", ContentLoss)
+def test_the_content_loss_of_the_target_itself_is_zero(kind: ContentLoss) -> None:
+    assert content_loss(P, content_target(P, kind)).item() == 0
+
+
+def test_the_normalized_content_loss_of_a_constant_target_is_finite() -> None:
+    assert math.isfinite(content_loss(F, content_target(torch.ones_like(F), ContentLoss.NORMALIZED)).item())
+
+
+@pytest.mark.parametrize("kind", ContentLoss)
+def test_the_losses_of_crops_add_up_to_that_of_the_whole(kind: ContentLoss) -> None:
+    target, rows = content_target(P, kind), slice(0, 2)
+    parts = [content_loss(F[..., columns], target.crop(rows, columns)) for columns in (slice(0, 1), slice(1, 2))]
+    assert sum(parts).item() == pytest.approx(content_loss(F, target).item())  # type: ignore[union-attr]
+
+
+def test_the_gradient_of_the_content_loss_equals_finite_differences() -> None:
+    target = content_target(features(3, 8, 2), ContentLoss.NORMALIZED)
+    assert torch.autograd.gradcheck(lambda f: content_loss(f, target), features(3, 8, 1).requires_grad_())

@@ -1,0 +1,57 @@
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from nst_engine.losses.moments import Moments, moment_sums
+from nst_engine.losses.wasserstein import gaussian_target, wasserstein_loss
+from tests.nst_engine.losses.tiny_features import features
+
+
+def loss(one: Tensor, other: Tensor) -> Tensor:
+    return wasserstein_loss(moment_sums(one).mean(), gaussian_target(moment_sums(other).mean()))
+
+
+def loss_by_definition(one: Tensor, other: Tensor) -> float:
+    """Return mean (μ − μ*)² + tr(Σ + Σ* − 2(Σ*^½ Σ Σ*^½)^½) / C, in float64, by the eigenvalues of ΣΣ*."""
+    a, b = one[0].flatten(1), other[0].flatten(1)
+    epsilon = 1e-4 * torch.eye(a.shape[0], dtype=torch.float64)
+    sigma, target = torch.cov(a, correction=0) + epsilon, torch.cov(b, correction=0) + epsilon
+    # Σ*^½ Σ Σ*^½ and Σ Σ* are similar: same eigenvalues.
+    cross = torch.linalg.eigvals(sigma @ target).real.sqrt().sum()
+    spread = sigma.trace() + target.trace() - 2 * cross
+    return float((a.mean(1) - b.mean(1)).square().mean() + spread / a.shape[0])
+
+
+@pytest.mark.parametrize("channels", [1, 4, 24])
+def test_the_wasserstein_loss_equals_its_definition_in_float64(channels: int) -> None:
+    one, other = features(channels, 60, 1), features(channels, 50, 2, 1.7)
+    expected = loss_by_definition(one, other)
+    assert loss(one, other).item() == pytest.approx(expected, rel=1e-9)
+    assert loss(one.float(), other.float()).item() == pytest.approx(expected, rel=1e-3)
+
+
+def test_the_wasserstein_loss_of_one_dimensional_gaussians_is_the_textbook_one() -> None:
+    """(μ₁ − μ₂)² + (σ₁ − σ₂)²."""
+    one = Moments(torch.tensor([[1.0 + 4.0]]).double(), torch.tensor([1.0]).double())  # mean 1, variance 4
+    other = Moments(torch.tensor([[9.0 + 1.0]]).double(), torch.tensor([3.0]).double())  # mean 3, variance 1
+    found = wasserstein_loss(one, gaussian_target(other))
+    assert found.item() == pytest.approx((1 - 3) ** 2 + (math.sqrt(4 + 1e-4) - math.sqrt(1 + 1e-4)) ** 2)
+
+
+def test_the_wasserstein_loss_of_the_target_itself_is_zero() -> None:
+    own = features(6, 40, 1)
+    assert loss(own, own).item() == pytest.approx(0, abs=1e-9)
+
+
+def test_the_gradient_of_the_wasserstein_loss_equals_finite_differences() -> None:
+    other = features(3, 20, 2, 1.5)
+    assert torch.autograd.gradcheck(lambda f: loss(f, other), features(3, 12, 1).requires_grad_())
+
+
+def test_the_gradient_of_the_wasserstein_loss_is_finite_on_flat_features() -> None:
+    flat = torch.ones(1, 5, 1, 9).requires_grad_()
+    loss(flat, features(5, 30, 2).float()).backward()
+    assert flat.grad is not None
+    assert bool(flat.grad.isfinite().all())
