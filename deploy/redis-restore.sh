@@ -1,7 +1,7 @@
 #!/bin/sh
-# Makes a Redis data folder of a backup: redis-restore.sh FOLDER < nst.rdb
-# A server with an append-only file reads that alone, so it is made here from the backup; a snapshot that merely lies in
-# the folder would be passed over, and everything lost. docs/run/operations.md, "Backup and restore".
+# Creates a Redis data folder from a backup: redis-restore.sh FOLDER < nst.rdb
+# A server with appendonly enabled reads only its append-only file and ignores a snapshot in the folder, so all data
+# would be lost. This script converts the backup. See docs/run/operations.md, "Backup and restore".
 set -eu
 folder=$1
 [ -z "$(ls -A "$folder")" ] || { echo "redis-restore: $folder is not empty" >&2; exit 1; }
@@ -14,7 +14,7 @@ redis-server --port 0 --unixsocket "$socket" --dir "$folder" --dbfilename dump.r
   --loglevel warning >&2 &
 server=$!
 until [ "$(ask ping 2> /dev/null)" = PONG ]; do
-  kill -0 "$server" 2> /dev/null || { echo "redis-restore: not a backup that can be read" >&2; exit 1; }
+  kill -0 "$server" 2> /dev/null || { echo "redis-restore: the input is not a readable backup" >&2; exit 1; }
   sleep 1
 done
 ask config set appendonly yes > /dev/null

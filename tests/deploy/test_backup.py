@@ -59,4 +59,4 @@ def test_a_folder_with_data_is_left_alone(folder: Path) -> None:
 def test_a_broken_backup_is_named(folder: Path) -> None:
     prepare_folder(folder / "new")
     done = restore(folder / "new", b"REDIS0009 and no more")
-    assert done.returncode == 1 and b"not a backup that can be read" in done.stderr
+    assert done.returncode == 1 and b"the input is not a readable backup" in done.stderr
