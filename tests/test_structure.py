@@ -11,8 +11,6 @@ ROOT = Path(__file__).parents[1]
 CODE = {".py", ".js", ".css", ".lua", ".html", ".sh"}
 MOST_LINES = 300
 MOST_FILES = 16
-# Tools look for their own files there.
-FULL_FOLDERS = {Path(): 20}
 # A file in the torch-free part that is no folder: hatch reads the version from it.
 TORCH_FREE_FILES = {"nst_engine.version"}
 VENDORED = {"tests/browser/vendor/axe.min.js"}
@@ -44,7 +42,7 @@ def test_no_file_is_longer_than_a_reader_keeps_in_mind() -> None:
 
 def test_no_folder_holds_more_files_than_a_reader_takes_in() -> None:
     files = Counter(path.parent for path in tracked())
-    full = {str(folder): count for folder, count in files.items() if count > FULL_FOLDERS.get(folder, MOST_FILES)}
+    full = {str(folder): count for folder, count in files.items() if count > MOST_FILES}
     assert {name: count for name, count in full.items() if name not in TOO_FULL} == {}
 
 

@@ -1,8 +1,8 @@
-"""Is this checkout fit to be released? `make release-check` builds it and tries it as a user would.
+"""Check that a checkout can be released: build its distributions and use them as a user would (`make release-check`).
 
-Wheel and sdist are built; the wheel made from the sdist has to be the same. Then the wheel is installed with each extra
-in an environment of its own, in a folder that has nothing of the checkout: it must tell its version, `nst doctor` must
-find nothing broken, and what that extra is for must work.
+Builds wheel and sdist, and compares the wheel with one built from the sdist. Then installs the wheel with each extra
+into a clean environment, outside the checkout: `nst --version` must print the version, `nst doctor` must find nothing
+broken, and the purpose of the extra must work.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from nst_engine.version import __version__
 ROOT = Path(__file__).parents[1]
 CLIENT = "from nst_client import Client; Client().close()"
 NO_TORCH = "import importlib.util as u, sys; sys.exit(any(map(u.find_spec, ['torch', 'celery'])))"
-SERVED = """
+API_WITHOUT_TORCH = """
 import sys
 from api.app import create_app
 assert create_app().openapi()["paths"] and "torch" not in sys.modules
 """
-PICTURE = "from nst_engine.paintings import paint; paint('discs', 48).save('photo.png')"
+PHOTO = "from nst_engine.paintings import paint; paint('discs', 48).save('photo.png')"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """An extra, commands that must end well where it is installed, and what `nst doctor` must find absent there."""
+    """An extra, the commands that must succeed with it, and what `nst doctor` must report as absent."""
 
     extra: str
     commands: tuple[tuple[str, ...], ...]
@@ -54,12 +54,12 @@ TRIALS = (
         ),
         absent="engine redis",
     ),
-    Trial(extra="api", commands=((*PYTHON, SERVED), ("nst", "styles"), ("nst", "config")), absent="engine"),
+    Trial(extra="api", commands=((*PYTHON, API_WITHOUT_TORCH), ("nst", "styles"), ("nst", "config")), absent="engine"),
     Trial(
         extra="worker",
         commands=(
             (*PYTHON, "import worker.main"),
-            (*PYTHON, PICTURE),
+            (*PYTHON, PHOTO),
             ("nst", "stylize", "photo.png", "waves", "--steps", "2", "--quiet"),
         ),
         absent="",
@@ -68,50 +68,50 @@ TRIALS = (
 
 
 def main() -> None:
-    """Check what is asked for; the first failure ends it."""
+    """Run the selected checks; stop at the first failure."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     names = [*(trial.extra or "none" for trial in TRIALS), "client"]
-    parser.add_argument("extras", nargs="*", metavar="EXTRA", help=f"of {', '.join(names)}; default all")
-    parser.add_argument("--uv", default="uv", help="the uv to build and install with")
-    parser.add_argument("--python", default=sys.executable, help="the Python of the clean environments")
-    asked = parser.parse_args()
-    os.environ["UV_PYTHON"] = asked.python
-    os.environ["UV"] = str(Path(asked.uv).resolve()) if "/" in asked.uv else asked.uv
+    parser.add_argument("extras", nargs="*", metavar="EXTRA", help=f"check only these: {', '.join(names)}")
+    parser.add_argument("--uv", default="uv", help="path of uv")
+    parser.add_argument("--python", default=sys.executable, help="Python of the clean environments")
+    options = parser.parse_args()
+    os.environ["UV_PYTHON"] = options.python
+    os.environ["UV"] = str(Path(options.uv).resolve()) if "/" in options.uv else options.uv
     check_changelog((ROOT / "CHANGELOG.md").read_text(), __version__)
     with tempfile.TemporaryDirectory(prefix="nst-release-") as folder:
         wheel = build(Path(folder))
         for trial in TRIALS:
-            if not asked.extras or (trial.extra or "none") in asked.extras:
+            if not options.extras or (trial.extra or "none") in options.extras:
                 install(trial, wheel, Path(folder) / (trial.extra or "none"))
-        if not asked.extras or "client" in asked.extras:
+        if not options.extras or "client" in options.extras:
             try_client(Path(folder) / "client")
-    say(f"{wheel.name} is fit to be released")
+    say(f"{wheel.name} can be released")
 
 
 def check_changelog(text: str, version: str) -> None:
-    """Look for the version's section, or for changes that are not released yet."""
+    """Require entries for this version, or entries under Unreleased."""
     sections = dict(re.findall(r"^## \[([^]]+)\][^\n]*\n(.*?)(?=^## \[|\Z)", text, re.DOTALL | re.MULTILINE))
-    told = sections.get(version, "") or sections.get("Unreleased", "")
-    if "\n- " not in told:
-        raise SystemExit(f"CHANGELOG.md says nothing of {version}")
+    entries = sections.get(version, "") or sections.get("Unreleased", "")
+    if "\n- " not in entries:
+        raise SystemExit(f"CHANGELOG.md has no entries for {version}")
 
 
 def build(folder: Path) -> Path:
-    """Build sdist and wheel into dist/, and a wheel from the sdist, which must hold the same files."""
+    """Build sdist and wheel into dist/; a wheel built from the sdist must contain the same files."""
     run("uv", "build", "--quiet", "--out-dir", str(folder / "built"), str(ROOT))
     (wheel,), (sdist,) = list((folder / "built").glob("*.whl")), list((folder / "built").glob("*.tar.gz"))
     run("uv", "build", "--quiet", "--wheel", "--out-dir", str(folder / "again"), str(sdist))
     (again,) = (folder / "again").glob("*.whl")
     if contents(wheel) != contents(again):
-        raise SystemExit(f"{sdist.name} makes another wheel: {sorted(contents(wheel) ^ contents(again))[:5]}")
+        raise SystemExit(f"the wheel built from {sdist.name} differs: {sorted(contents(wheel) ^ contents(again))[:5]}")
     if f"-{__version__}-" not in wheel.name:
-        raise SystemExit(f"{wheel.name} is not {__version__}")
+        raise SystemExit(f"{wheel.name} is not version {__version__}")
     keep(wheel, sdist)
     return wheel
 
 
 def keep(*files: Path) -> None:
-    """Copy what was built to dist/, and say how large it is."""
+    """Copy built files to dist/ and print their sizes."""
     (ROOT / "dist").mkdir(exist_ok=True)
     for file in files:
         shutil.copy(file, ROOT / "dist")
@@ -125,7 +125,7 @@ def contents(wheel: Path) -> set[str]:
 
 
 def install(trial: Trial, wheel: Path, folder: Path) -> None:
-    """Install the wheel with an extra, and try it in an empty folder."""
+    """Install the wheel with an extra, and run its commands in an empty folder."""
     folder.mkdir()
     python = folder / "venv" / "bin" / "python"
     run("uv", "venv", "--quiet", str(folder / "venv"))
@@ -133,35 +133,35 @@ def install(trial: Trial, wheel: Path, folder: Path) -> None:
     run("uv", "pip", "install", "--quiet", "--python", str(python), name)
     home = folder / "home"
     home.mkdir()
-    given = {"PATH": f"{python.parent}:/usr/bin:/bin", "HOME": str(home), "LANG": "C.UTF-8"}
-    found = run("nst", "--version", cwd=home, env=given)
+    environment = {"PATH": f"{python.parent}:/usr/bin:/bin", "HOME": str(home), "LANG": "C.UTF-8"}
+    found = run("nst", "--version", cwd=home, env=environment)
     if found != f"nst {__version__}\n":
-        raise SystemExit(f"{found!r} is not version {__version__}")
-    told = run("nst", "doctor", cwd=home, env=given)
-    absent = re.findall(r"^(\w[\w ]*?) +absent", told, re.MULTILINE)
+        raise SystemExit(f"nst --version prints {found!r} instead of {__version__}")
+    report = run("nst", "doctor", cwd=home, env=environment)
+    absent = re.findall(r"^(\w[\w ]*?) +absent", report, re.MULTILINE)
     if missed := set(trial.absent.split()) - set(absent):
-        raise SystemExit(f"nst doctor finds {', '.join(missed)} where it should not be:\n{told}")
+        raise SystemExit(f"nst doctor does not report {', '.join(missed)} as absent:\n{report}")
     for command in trial.commands:
-        run(*command, cwd=home, env=given)
-    say(f"{trial.extra or 'no extra'}: installed, well, and does its work")
+        run(*command, cwd=home, env=environment)
+    say(f"{trial.extra or 'no extra'}: works")
 
 
 def try_client(folder: Path) -> None:
-    """Build the client's own wheel, and install it where nothing else is."""
+    """Build the client's own wheel, and install it alone."""
     run("uv", "build", "--quiet", "--wheel", "--out-dir", str(folder / "built"), str(ROOT / "nst_client"))
     (wheel,) = (folder / "built").glob("*.whl")
     keep(wheel)
     if strange := {name for name in contents(wheel) if not name.startswith("nst_client")}:
-        raise SystemExit(f"{wheel.name} holds {', '.join(sorted(strange))}")
+        raise SystemExit(f"{wheel.name} contains {', '.join(sorted(strange))}")
     run("uv", "venv", "--quiet", str(folder / "venv"))
     python = folder / "venv" / "bin" / "python"
     run("uv", "pip", "install", "--quiet", "--python", str(python), str(wheel))
     run("python", "-P", "-c", CLIENT, cwd=folder, env={"PATH": str(python.parent)})
-    say(f"{wheel.name}: installed alone, and well")
+    say(f"{wheel.name}: works")
 
 
 def run(*command: str, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> str:
-    """Run a command and return what it prints; a failure ends the check."""
+    """Run a command and return its output; exit if it fails."""
     words = [os.environ["UV"] if command[0] == "uv" else command[0], *command[1:]]
     if env is not None:
         words[0] = str(Path(env["PATH"].partition(":")[0]) / words[0])
