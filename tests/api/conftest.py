@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
@@ -21,10 +22,11 @@ from api.app import create_app
 from api.decoding import process
 from api.services import Services
 from api.settings import ApiSettings
-from jobs.model import OwnerLimits, Preview, Progress, ResultInfo
+from jobs.model import OwnerLimits, Preview, Progress, ResultInfo, WorkerInfo
 from jobs.settings import JobSettings
 from jobs.status import Priority
 from jobs.store.lease import Lease, WorkerStore
+from jobs.worker_registry import WorkerRegistry
 from nst_engine.images.reading import PictureLimits
 from tests.stack.stack import Stack, running_stack
 
@@ -46,6 +48,13 @@ def form(**values: bytes | str) -> list[tuple[str, Any]]:
         for name, value in given.items()
         if value != b""
     ]
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait for something that other tasks or processes do."""
+    async with asyncio.timeout(30):
+        while not condition():
+            await asyncio.sleep(0.005)
 
 
 @dataclass
@@ -109,8 +118,15 @@ class Api:
         _, secret = await self.services.api_keys.create(name, limits=limits, priority=priority, **values)
         return {"Authorization": f"Bearer {secret}"}
 
+    def announce_worker(self, *models: str, **values: Any) -> None:
+        """Register a live worker that has these networks."""
+        info = WorkerInfo(
+            id="w1", host="h", device="cpu", models=models, priorities=tuple(Priority), started_at=1.0, **values
+        )
+        WorkerRegistry(self.redis, self.settings).announce(info)
+
     def stored(self) -> list[str]:
-        """Name every file that the service keeps, and every piece of a body that it forgot."""
+        """Name every stored blob and temporary file."""
         temporary = [str(path) for path in self.services.temporary_files.path.rglob("*")]
         return [info.name for info in self.services.blobs.list()] + temporary
 

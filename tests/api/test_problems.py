@@ -1,4 +1,4 @@
-"""Errors of the layers below, as the refusals that a client sees."""
+"""Errors as the problem documents that a client sees."""
 
 import errno
 
@@ -7,6 +7,7 @@ import pytest
 from api.problems import as_problem
 from jobs import errors as store
 from nst_engine.spec.errors import ConfigError, EngineError, PictureError, Problem
+from tests.api.conftest import Api
 
 
 @pytest.mark.parametrize(
@@ -35,3 +36,30 @@ def test_a_bad_parameter_is_pointed_at() -> None:
 def test_what_is_no_refusal_is_raised_again() -> None:
     with pytest.raises(PermissionError):
         as_problem(PermissionError(errno.EACCES, "Permission denied"))
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/nope", 404, "not_found"),
+        ("GET", "/v1/jobs/", 404, "not_found"),
+        ("PUT", "/v1/jobs", 405, "method_not_allowed"),
+        ("GET", "/v1/jobs?limit=x", 422, "invalid_request"),
+        ("POST", "/v1/jobs", 415, "not_multipart"),
+    ],
+)
+async def test_the_frameworks_own_errors_are_problems_too(
+    api: Api, method: str, path: str, status: int, code: str
+) -> None:
+    answer = await api.http.request(method, path)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["request_id"] == answer.headers["x-request-id"]
+    assert answer.json()["status"] == status
+
+
+@pytest.mark.anyio
+async def test_a_405_lists_the_methods_of_the_path(api: Api) -> None:
+    assert (await api.http.put("/v1/jobs")).headers["allow"] == "GET, HEAD, POST"
+    assert (await api.http.put("/v1/jobs/x")).headers["allow"] == "DELETE, GET, HEAD"

@@ -87,12 +87,15 @@ def schemathesis(service: Stack, folder: Path, *options: str) -> None:
 
 
 @pytest.mark.acceptance
-@pytest.mark.timeout(SECONDS * 4 + 120)
+@pytest.mark.timeout(SECONDS * 8 + 120)
 def test_the_service_keeps_its_contract(service: Stack, tmp_path: Path) -> None:
     """Examples, coverage, fuzzing and stateful; NST_TEST_CONTRACT_SECONDS makes it a long run."""
     before = service.api.log.stat().st_size
-    schemathesis(service, tmp_path, f"--max-time={SECONDS}")
-    _, statuses = _requests(service.api.log, before)
+    for seconds in (SECONDS, 4 * SECONDS):  # a busy machine needs longer for a run that says anything
+        schemathesis(service, tmp_path, f"--max-time={seconds}")
+        _, statuses = _requests(service.api.log, before)
+        if statuses.total() > 40:
+            break
     assert statuses.total() > 40
     assert [status for status in statuses if status >= 500] == []
 

@@ -1,31 +1,22 @@
-"""The API as a process: how it starts, whom it believes, and a webhook on its whole way."""
+"""The server process: how it starts, and which headers it trusts."""
 
-import asyncio
 import gc
 import json
 import os
 import subprocess
 import sys
-import threading
-import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 from redis import Redis
-from standardwebhooks.webhooks import Webhook
 
 from api.app import create_app
 from api.main import freeze_gc, server_config, startup_problem
 from api.settings import ApiSettings
-from jobs.connections import connect
-from jobs.service_secret import service_secret_now, webhook_secret
 from jobs.settings import JobSettings
-from tests.api.conftest import MakeApi, form
+from tests.api.conftest import MakeApi
 from tests.fakes.s3 import FakeS3
-from tests.stack.stack import Stack
 
 S3 = {"s3_endpoint", "s3_region", "s3_access_key", "s3_secret_key", "s3_timeout_seconds"}
 
@@ -113,55 +104,5 @@ async def test_forwarded_addresses_are_believed_from_listed_proxies_only(
     assert statuses == expected
 
 
-@pytest.mark.anyio
-async def test_what_a_killed_api_left_of_a_body_is_removed(make_api: MakeApi, job_settings: JobSettings) -> None:
-    incoming = job_settings.data_dir / "incoming"
-    for name, age in (("upload-old", 1000), ("upload-new", 0)):
-        (incoming / name).mkdir(parents=True)
-        os.utime(incoming / name, (time.time() - age,) * 2)
-    await make_api(jobs={"upload_timeout_seconds": 300.0})
-    deadline = time.monotonic() + 10
-    while (incoming / "upload-old").exists() and time.monotonic() < deadline:
-        await asyncio.sleep(0.01)
-    assert [path.name for path in incoming.iterdir()] == ["upload-new"]
-
-
 def test_an_app_can_be_made_without_any_service() -> None:
     assert create_app(ApiSettings(), JobSettings(redis_url="unix:///nowhere")).title == "nst"
-
-
-@pytest.mark.acceptance
-def test_a_webhook_arrives_signed_and_is_tried_until_it_is_taken(service: Stack) -> None:
-    seen: list[tuple[dict[str, str], bytes]] = []
-
-    class Receiver(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            seen.append((dict(self.headers), self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(500 if len(seen) < 3 else 204)
-            self.end_headers()
-
-        def log_message(self, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    key, key_secret = service.create_key()
-    try:
-        url = f"http://127.0.0.1:{server.server_port}/hook"
-        headers = {"Authorization": f"Bearer {key_secret}", "Prefer": "wait=30"}
-        job: dict[str, Any] = httpx.post(
-            f"{service.url}/v1/jobs", files=form(steps="2", webhook_url=url), headers=headers, timeout=60
-        ).json()
-        deadline = time.monotonic() + 30
-        while len(seen) < 3 and time.monotonic() < deadline:
-            time.sleep(0.05)  # real processes: there is no clock to inject
-    finally:
-        server.shutdown()
-        server.server_close()
-    assert len(seen) == 3
-    with connect(service.settings) as redis:
-        secret = webhook_secret(service_secret_now(redis), key.id)
-    for given, body in seen:
-        told = Webhook(secret).verify(body, given)
-        assert (told["type"], told["data"]["id"]) == ("job.succeeded", job["id"])
-    assert len({given["webhook-id"] for given, _ in seen}) == 1

@@ -1,0 +1,36 @@
+"""Networks, presets, limits and built-in styles."""
+
+import pytest
+
+from tests.api.conftest import Api
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_models_say_whether_a_live_worker_has_them(api: Api) -> None:
+    api.announce_worker("lite")
+    models = {model["name"]: model for model in (await api.http.get("/v1/models")).json()["models"]}
+    assert (models["lite"]["available"], models["vgg19"]["available"]) == (True, False)
+    assert models["lite"]["default"]
+    assert models["vgg19"]["layers"][0] == "conv1_1"
+
+
+async def test_presets_are_complete_and_limits_are_listed(api: Api) -> None:
+    answer = (await api.http.get("/v1/presets")).json()
+    names = [preset["name"] for preset in answer["presets"]]
+    assert names[0] == "default"
+    assert all(preset["params"]["preset"] == preset["name"] for preset in answer["presets"])
+    assert (answer["limits"]["max_styles"], answer["limits"]["max_file_bytes"]) == (8, 20 * 2**20)
+
+
+async def test_styles_have_pictures(api: Api) -> None:
+    styles = {style["name"]: style for style in (await api.http.get("/v1/styles")).json()["styles"]}
+    style = styles["waves"]
+    for url, most in ((style["picture"], 2_000_000), (style["thumbnail"], 150_000)):
+        answer = await api.http.get(url)
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png")
+        assert len(answer.content) < most
+        again = await api.http.get(url, headers={"If-None-Match": answer.headers["etag"]})
+        assert again.status_code == 304
+    assert (await api.http.get("/v1/styles/nope/picture")).status_code == 404
+    assert (await api.http.get(f"/v1/styles/{style['name']}/nope")).status_code == 422

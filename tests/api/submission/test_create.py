@@ -1,0 +1,99 @@
+"""Creating jobs: what is stored, and that nothing is left of a refused request."""
+
+import io
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from tests.api.conftest import Api, MakeApi, form, picture
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_builtin_style_needs_no_file(api: Api) -> None:
+    job = await api.create(style=b"", style_name="waves")
+    assert job["style_names"] == ["waves"]
+    answer = await api.http.get(job["urls"]["style"][0])
+    assert answer.headers["content-type"] == "image/png"
+
+
+async def test_several_styles_and_their_masks_are_stored_in_order(api: Api) -> None:
+    styles, masks = [(32, 20), (32, 21), (32, 22)], [(40, 20), (40, 21), (40, 22)]
+    files = [("content", picture()), *(("style", picture(size)) for size in styles)]
+    files += [("mask", picture(size)) for size in masks]
+    job = (await api.http.post("/v1/jobs", files=files, data={"style_blend": "3,2,1"})).json()
+    inputs = (await api.services.store.get(job["id"], "local")).inputs
+
+    def sizes(refs: Any) -> list[tuple[int, int]]:
+        return [Image.open(io.BytesIO(api.services.blobs.read(ref.name))).size for ref in refs]
+
+    assert (sizes(inputs.styles), sizes(inputs.masks)) == (styles, masks)
+    assert job["params"]["style_blend"] == [3.0, 2.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("values", "pointer"),
+    [
+        ({"content": b""}, "#/content"),
+        ({"style": b""}, "#/style"),
+        ({"style_name": "waves"}, "#/style_name"),
+        ({"mask": picture(), "style": b"", "style_name": "nope"}, "#/style_name"),
+        ({"style_blend": "1,2"}, "#/style_blend"),
+        ({"max_size": "0"}, "#/max_size"),
+        ({"max_size": "-5"}, "#/max_size"),
+        ({"model": "gpt"}, "#/model"),
+        ({"style_layers": "relu9_9:1"}, "#/style_layers"),
+        ({"preset": "nope"}, "#/preset"),
+        ({"init": "image"}, "#/init"),
+        ({"surprise": "1"}, "#/surprise"),
+        ({"params": "[1]"}, "#/params"),
+        ({"params": '{"max_size": 99}', "max_size": "99"}, "#/max_size"),
+    ],
+)
+async def test_a_wrong_part_is_named_and_nothing_is_stored(api: Api, values: dict[str, Any], pointer: str) -> None:
+    answer = await api.http.post("/v1/jobs", files=form(**values))
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert pointer in [error["pointer"] for error in answer.json()["errors"]]
+    assert api.stored() == []
+    assert api.redis.keys("nst:job:*") == []
+
+
+async def test_one_bad_picture_among_many_is_named_and_nothing_is_stored(api: Api) -> None:
+    files = [("content", picture()), ("style", picture()), ("style", b"no picture"), ("style", picture())]
+    answer = await api.http.post("/v1/jobs", files=files)
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (415, "#/style/1")
+    assert api.stored() == []
+
+
+async def test_a_network_without_a_worker_is_refused_with_the_command_that_installs_it(api: Api) -> None:
+    api.announce_worker("lite")
+    answer = await api.http.post("/v1/jobs", files=form(model="vgg19"))
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "#/model")
+    assert "nst weights pull vgg19" in answer.json()["detail"]
+    assert api.stored() == []
+
+
+async def test_a_network_is_accepted_while_its_only_worker_restarts(api: Api) -> None:
+    api.announce_worker("lite", "vgg19")
+    api.announce_worker("lite")
+    assert (await api.http.post("/v1/jobs", files=form(model="vgg19"))).status_code == 202
+
+
+async def test_a_full_queue_is_a_503_that_leaves_nothing(make_api: MakeApi) -> None:
+    api = await make_api(jobs={"queue_limit": 1})
+    await api.create()
+    before = api.stored()
+    answer = await api.http.post("/v1/jobs", files=form())
+    assert (answer.status_code, answer.json()["code"]) == (503, "queue_full")
+    assert "retry-after" in answer.headers
+    assert api.stored() == before
+
+
+async def test_a_full_disk_is_a_507_that_leaves_nothing(make_api: MakeApi) -> None:
+    api = await make_api(jobs={"storage_min_free_bytes": 2**62})
+    answer = await api.http.post("/v1/jobs", files=form())
+    assert (answer.status_code, answer.json()["code"]) == (507, "disk_full")
+    assert "retry-after" in answer.headers
+    assert api.stored() == []
