@@ -1,0 +1,63 @@
+"""`nst jobs` against a server that sends prepared responses; tests/acceptance/test_client.py uses the real service."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from cli.main import main
+from tests.cli.mirror import Mirror, serving
+
+JOB = {
+    "id": "j1",
+    "status": "running",
+    "progress": {"iteration": 7, "total": 300},
+    "created_at": "2026-01-02T03:04:05.000Z",
+    "field_of_a_later_version": 1,
+}
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirror]:
+    jobs = json.dumps({"jobs": [JOB], "next_cursor": None}).encode()
+    with serving(Mirror({"v1/jobs?limit=20": jobs, "v1/jobs/j1": json.dumps(JOB).encode()})) as running:
+        monkeypatch.setenv("NST_SERVER", running.address)
+        yield running
+
+
+def test_jobs_are_listed_with_status_progress_and_time(server: Mirror, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["jobs", "list"]) == 0
+    _, row = capsys.readouterr().out.splitlines()
+    assert row.split() == ["j1", "running", "7/300", "2026-01-02T03:04:05.000Z"]
+
+
+def test_a_job_is_shown_with_all_that_the_service_sends(server: Mirror, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["jobs", "show", "j1"]) == 0
+    assert json.loads(capsys.readouterr().out) == JOB
+
+
+def test_an_option_overrides_the_server_of_the_settings(
+    server: Mirror, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NST_SERVER", "http://127.0.0.1:1")
+    assert main(["jobs", "show", "j1", "--server", server.address]) == 0
+    assert json.loads(capsys.readouterr().out)["id"] == "j1"
+
+
+def test_a_rejected_request_is_one_line_and_code_2(server: Mirror, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["jobs", "show", "j2"]) == 2
+    assert capsys.readouterr().err == "nst: status 404\n"
+
+
+def test_a_server_that_is_not_nst_is_one_line_and_code_1(server: Mirror, capsys: pytest.CaptureFixture[str]) -> None:
+    server.files["v1/jobs/j1"] = b"<html>"
+    assert main(["jobs", "show", "j1"]) == 1
+    error = capsys.readouterr().err
+    assert (
+        error == f"nst: the response of {server.address}/v1/jobs/j1 is not JSON: is this the URL of an nst service?\n"
+    )
+
+
+def test_an_invalid_url_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["jobs", "list", "--server", "ftp://example.com"]) == 2
+    assert capsys.readouterr().err.startswith("nst: --server: ")
