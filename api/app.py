@@ -63,28 +63,11 @@ def create_app(
     """Make the application; it connects to nothing before it starts."""
     settings, job_settings = settings or ApiSettings(), job_settings or JobSettings()
     metrics = Metrics()
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        redis = connect_async(job_settings)
-        services = await _make_services(settings, job_settings, redis, metrics, make_decoder(settings))
-        app.state.services = services
-        seconds = SWEEP_ROUNDS * job_settings.reaper_seconds
-        sweeping = asyncio.create_task(_sweep_forever(services.temporary_files, seconds))
-        try:
-            yield
-        finally:
-            services.draining = True
-            sweeping.cancel()
-            await services.event_hub.close()
-            await services.decoder.close()
-            await services.store.aclose()
-
     app = FastAPI(
         title="nst",
         version=__version__,
         description=openapi.DESCRIPTION,
-        lifespan=lifespan,
+        lifespan=lambda app: _running_services(app, settings, job_settings, metrics, make_decoder(settings)),
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -113,6 +96,25 @@ def _add_middleware(app: FastAPI, settings: ApiSettings, metrics: Metrics) -> No
     app.add_middleware(
         RequestMiddleware, metrics=metrics, root_path=settings.root_path, shared_with=settings.cors_origins
     )
+
+
+@asynccontextmanager
+async def _running_services(
+    app: FastAPI, settings: ApiSettings, job_settings: JobSettings, metrics: Metrics, decoder: Decoder
+) -> AsyncIterator[None]:
+    """Make the services, and close them when the application stops."""
+    services = await _make_services(settings, job_settings, connect_async(job_settings), metrics, decoder)
+    app.state.services = services
+    pause_seconds = SWEEP_ROUNDS * job_settings.reaper_seconds
+    sweeping = asyncio.create_task(_sweep_forever(services.temporary_files, pause_seconds))
+    try:
+        yield
+    finally:
+        services.draining = True
+        sweeping.cancel()
+        await services.event_hub.close()
+        await services.decoder.close()
+        await services.store.aclose()
 
 
 async def _make_services(

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import time
+from contextlib import aclosing
 
 from api.event_hub import EventHub
 from jobs.model import Job
@@ -43,11 +44,12 @@ class LongPoll:
 
     async def _wait_for_end(self, job: Job) -> None:
         checked = time.monotonic()
-        async for events in self._event_hub.listen(job.id, "0", idle_seconds=RECHECK_SECONDS):
-            if any(event.type == "completed" for event in events):
-                return
-            # The stream may have been trimmed before the first read, so the record is checked too.
-            if not events or time.monotonic() - checked > RECHECK_SECONDS:
-                checked = time.monotonic()
-                if (await self._store.get(job.id, job.owner)).status.is_terminal:
+        async with aclosing(self._event_hub.listen(job.id, "0", idle_seconds=RECHECK_SECONDS)) as stream:
+            async for events in stream:
+                if any(event.type == "completed" for event in events):
                     return
+                # The stream may have been trimmed before the first read, so the record is checked too.
+                if not events or time.monotonic() - checked > RECHECK_SECONDS:
+                    checked = time.monotonic()
+                    if (await self._store.get(job.id, job.owner)).status.is_terminal:
+                        return

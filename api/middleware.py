@@ -13,6 +13,7 @@ from api.metrics import Metrics
 from api.problems import ProblemError, problem_response
 
 PROXY_ID = re.compile(r"[0-9A-Za-z._-]{8,64}")
+UNEXPECTED_ERROR = ProblemError(500, "internal", "an unexpected error occurred")
 QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 HEADERS = {
     b"x-content-type-options": b"nosniff",
@@ -43,12 +44,11 @@ class RequestMiddleware:
         if self._root_path:  # paths work with and without it, because not every proxy strips it
             scope["root_path"] = self._root_path
         request_id = scope["nst.request_id"] = _request_id(scope)
-        began, status = time.perf_counter(), 0
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
-
         if scope["method"] == "HEAD" and not scope["path"].endswith("/events"):
             scope, send = {**scope, "method": "GET"}, _without_body(send)
+        began, status = time.perf_counter(), 0
 
         async def send_on(message: Message) -> None:
             nonlocal status
@@ -62,8 +62,7 @@ class RequestMiddleware:
         except Exception:  # the details go to the log only
             log.exception("request_failed", method=scope["method"], path=scope["path"])
             if status == 0:
-                error = ProblemError(500, "internal", "an unexpected error occurred")
-                await problem_response(error, request_id)(scope, receive, send_on)
+                await problem_response(UNEXPECTED_ERROR, request_id)(scope, receive, send_on)
         finally:
             self._record(scope, status, time.perf_counter() - began)
 

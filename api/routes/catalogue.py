@@ -90,12 +90,7 @@ class StylesView(BaseModel):
     styles: list[StyleView]
 
 
-@router.get(
-    "/models",
-    summary="List networks",
-    responses=error_responses(),
-    dependencies=[Depends(authenticate)],
-)
+@router.get("/models", summary="List networks", responses=error_responses(), dependencies=[Depends(authenticate)])
 async def list_models(services: ServicesDep) -> ModelsView:
     """Return the networks with their layers, and whether a live worker has their weights."""
     available = await services.workers.models()

@@ -78,12 +78,7 @@ async def _create(request: Request, services: Services, caller: Caller, key: str
         )
 
 
-@router.get(
-    "",
-    summary="List your jobs",
-    response_model=JobPageView,
-    responses=error_responses(),
-)
+@router.get("", summary="List your jobs", response_model=JobPageView, responses=error_responses())
 async def list_jobs(
     request: Request,
     services: ServicesDep,

@@ -3,8 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import TypeVar, cast
 
 from anyio import CancelScope, to_thread
@@ -28,25 +27,20 @@ T = TypeVar("T")
 MEDIA_TYPE = "image/png"
 
 
+@dataclass(frozen=True, kw_only=True)
 class JobCreator:
     """Create jobs; blobs of a job that could not be created are removed again."""
 
-    def __init__(
-        self,
-        *,
-        store: JobStore,
-        workers: AsyncWorkerRegistry,
-        blobs: Blobs,
-        decoder: Decoder,
-        builtin_styles: BuiltinStyles,
-    ) -> None:
-        self._store, self._workers, self._blobs = store, workers, blobs
-        self._decoder, self._builtin_styles = decoder, builtin_styles
+    store: JobStore
+    workers: AsyncWorkerRegistry
+    blobs: Blobs
+    decoder: Decoder
+    builtin_styles: BuiltinStyles
 
     async def create(
         self, job_request: JobRequest, caller: Caller, *, request_id: str, idempotency: Idempotency | None = None
     ) -> Job:
-        """Create the job that is requested; an equal request with the same idempotency key gives the first one's."""
+        """Create the job of a request, or return the one that an equal request with the same key has created."""
         config, options = job_request.config, job_request.options
         await self._check_network(config.model)
         async with self._new_job_id() as job_id:
@@ -62,8 +56,8 @@ class JobCreator:
                 priority=_priority(caller, options.priority),
                 request_id=request_id,
             )
-            job = await self._store.create(new, limits=caller.limits, idempotency=idempotency)
-        if job.id != job_id:
+            job = await self.store.create(new, limits=caller.limits, idempotency=idempotency)
+        if job.id != job_id:  # the job of the earlier request
             await self._remove_blobs(job_id)
         return job
 
@@ -81,11 +75,11 @@ class JobCreator:
                 request_id=request_id,
                 retry_of=job.id,
             )
-            return await self._store.create(new, limits=caller.limits)
+            return await self.store.create(new, limits=caller.limits)
 
     async def _check_network(self, model: str) -> None:
-        """Refuse a network that no worker has had for long; while no worker is alive, the job may wait for one."""
-        if not await self._workers.accepts(model):
+        """Refuse a network that no worker has; see `AsyncWorkerRegistry.accepts`."""
+        if not await self.workers.accepts(model):
             detail = f"no worker has the weights of {model}; run `nst weights pull {model}` on a worker's machine"
             raise invalid_parameters(InvalidField(pointer="#/model", detail=detail))
 
@@ -101,7 +95,7 @@ class JobCreator:
 
     async def _remove_blobs(self, job_id: str) -> None:
         with CancelScope(shield=True):  # also when the client has disconnected
-            await to_thread.run_sync(self._blobs.delete_all, job_id)
+            await to_thread.run_sync(self.blobs.delete_all, job_id)
 
     async def _store_inputs(self, job_request: JobRequest, job_id: str, owner: str) -> Inputs:
         """Decode and store all pictures of a job concurrently."""
@@ -118,28 +112,25 @@ class JobCreator:
     async def _store_upload(self, upload: Upload, job_id: str, owner: str) -> BlobRef:
         png = upload.path.with_suffix(".png")
         try:
-            await self._decoder.decode(upload.path, png, owner=owner)
+            await self.decoder.decode(upload.path, png, owner=owner)
         except PictureError as error:
             raise _refusal(error, upload) from None
         finally:
             upload.path.unlink(missing_ok=True)
         try:
-            return await to_thread.run_sync(self._blobs.take, blob_name(job_id, upload.name), png, MEDIA_TYPE)
+            return await to_thread.run_sync(self.blobs.take, blob_name(job_id, upload.name), png, MEDIA_TYPE)
         finally:
             png.unlink(missing_ok=True)
 
     async def _store_builtin_style(self, style_name: str, job_id: str) -> list[BlobRef]:
-        path = await self._builtin_styles.path(style_name)
-        return [await to_thread.run_sync(self._put, blob_name(job_id, "style-0"), path)]
-
-    def _put(self, name: str, path: Path) -> BlobRef:
-        with path.open("rb") as file:
-            return self._blobs.put(name, file, MEDIA_TYPE)
+        path = await self.builtin_styles.path(style_name)
+        data = await to_thread.run_sync(path.read_bytes)
+        return [await to_thread.run_sync(self.blobs.put, blob_name(job_id, "style-0"), data, MEDIA_TYPE)]
 
     async def _copy_inputs(self, inputs: Inputs, job_id: str) -> Inputs:
         async def copy(ref: BlobRef) -> BlobRef:
             target = blob_name(job_id, ref.name.partition("/")[2])
-            await to_thread.run_sync(self._blobs.copy, ref.name, target)
+            await to_thread.run_sync(self.blobs.copy, ref.name, target)
             return replace(ref, name=target)
 
         return replace(
