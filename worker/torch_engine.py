@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -69,8 +69,16 @@ def installed_models(weights_dir: Path | None) -> tuple[str, ...]:
 class TorchEngine:
     """Style transfer on one device. Only its loaded networks stay in the process from one job to the next."""
 
-    def __init__(self, device: str, *, weights_dir: Path | None, threads: int = 0) -> None:
+    def __init__(
+        self,
+        device: str,
+        *,
+        weights_dir: Path | None,
+        threads: int = 0,
+        stylize: Callable[..., Iterator[Step]] = stylize,
+    ) -> None:
         self._device = device
+        self._stylize = stylize
         self._weights_dir = weights_dir
         self._networks: LRUCache[NetworkSpec, Network] = LRUCache(maxsize=MAX_NETWORKS)
         self._threads = threads
@@ -81,7 +89,7 @@ class TorchEngine:
             torch.set_num_threads(self._threads or cores_per_worker(request.workers))
             config = self._config(request)
             state = None if request.resume is None else State.from_bytes(request.resume)
-            steps = stylize(
+            steps = self._stylize(
                 to_tensor(request.content),
                 [to_tensor(style) for style in request.styles],
                 config,

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from anyio import from_thread, to_thread
 
 from jobs.connections import connect, connect_async
-from jobs.model import Inputs, Job, NewJob, Options, WorkerInfo, new_job_id
+from jobs.model import Failure, Job, Options, ResultInfo, WorkerInfo
 from jobs.settings import JobSettings
 from jobs.status import Priority
-from jobs.storage.blobs import Blobs
 from jobs.storage.disk import DiskBlobs
 from jobs.store.job_store import JobStore
-from jobs.store.lease import WorkerStore
 from jobs.worker_registry import WorkerRegistry
-from tests.fakes.engine import FakeEngine, picture_bytes
+from tests.fakes.engine import FakeEngine
+from tests.fakes.jobs import new_job
+from tests.fakes.lease import WatchedStore
+from tests.fakes.storage import FaultyBlobs
 from tests.jobs.conftest import FakeQueue
 from worker.attempt import Outcome, WorkerContext
-from worker.engine import Engine
+from worker.engine import Engine, RunRequest, RunStep
 from worker.registration import Registration
 from worker.runner import Runner
 from worker.settings import WorkerSettings
@@ -29,12 +31,32 @@ INFO = WorkerInfo(id="w1", host="here", device="fake", models=("lite",), priorit
 
 
 @dataclass
-class Bench:
-    """Everything around a runner, to be changed by a test."""
+class HookedEngine:
+    """The fake engine, which calls a function after each step and records its requests and first iterations."""
+
+    after_step: Callable[[int], object] = lambda iteration: None
+    requests: list[RunRequest] = field(default_factory=list)
+    started_at: list[int] = field(default_factory=list)
+
+    def memory_bytes(self) -> int | None:
+        return 123
+
+    def run(self, request: RunRequest) -> Iterator[RunStep]:
+        self.requests.append(request)
+        for number, step in enumerate(FakeEngine().run(request)):
+            if number == 0:
+                self.started_at.append(step.progress.iteration)
+            self.after_step(step.progress.iteration)
+            yield step
+
+
+@dataclass
+class Harness:
+    """A runner and everything around it, for a test to change."""
 
     client: JobStore
-    store: WorkerStore
-    blobs: Blobs
+    store: WatchedStore
+    blobs: FaultyBlobs
     jobs: JobSettings
     registration: Registration
     queue: FakeQueue
@@ -42,28 +64,29 @@ class Bench:
     settings: WorkerSettings = field(default_factory=lambda: WorkerSettings(preview_seconds=0.01, worker_nice=0))
     checkpoint_share: float = 0.05
     draining: bool = False
-    aborted: bool = False
     waits: list[float] = field(default_factory=list)
 
-    async def create(self, *, steps: int = 5, seed: int = 0, model: str = "lite", **options: Any) -> Job:
-        job_id = new_job_id()
-        content = self.blobs.put(f"{job_id}/content", picture_bytes(size=(40, 30)), "image/png")
-        style = self.blobs.put(f"{job_id}/style-0", picture_bytes((0, 0, 250)), "image/png")
-        new = NewJob(
-            id=job_id,
-            owner="ann",
-            model=model,
-            params={"steps": steps, "seed": seed},
-            inputs=Inputs(content=content, styles=(style,)),
+    async def create(
+        self,
+        *,
+        steps: int = 5,
+        seed: int = 0,
+        params: dict[str, Any] | None = None,
+        masks: int = 0,
+        size: tuple[int, int] = (40, 30),
+        **options: Any,
+    ) -> Job:
+        new = new_job(
+            self.blobs,
+            size=size,
+            masks=masks,
+            params=params or {"steps": steps, "seed": seed},
             options=Options(**options),
             request_id="req-7",
         )
         return await self.client.create(new)
 
     def runner(self) -> Runner:
-        def abort() -> None:
-            self.aborted = True
-
         return Runner(
             WorkerContext(
                 store=self.store,
@@ -72,7 +95,7 @@ class Bench:
                 engine=self.engine,
                 registration=self.registration,
                 draining=lambda: self.draining,
-                abort=abort,
+                abort=lambda: pytest.fail("the process was aborted"),
                 jobs=self.jobs,
                 settings=self.settings,
                 checkpoint_share=self.checkpoint_share,
@@ -80,11 +103,43 @@ class Bench:
             )
         )
 
-    def run(self) -> Outcome:
-        return self.runner().run_next("lite")
+    async def run(self) -> Outcome:
+        """Run the next job, in a thread: the event loop stays free for what a test does meanwhile."""
+        return await to_thread.run_sync(self.runner().run_next, "lite")
 
-    async def look(self, job: Job) -> Job:
+    async def run_until(self, iteration: int, happens: Callable[[], Awaitable[object]]) -> Outcome:
+        """Run the next job; after an iteration something happens, which the heartbeat learns before the next one."""
+
+        def after_step(at: int) -> None:
+            if at == iteration:
+                from_thread.run(happens)
+            if at >= iteration:
+                self.store.beats.wait()
+
+        self.engine = HookedEngine(after_step)
+        return await self.run()
+
+    async def run_until_drained(self, iteration: int) -> None:
+        """Run the next job until the worker drains after an iteration, and let the worker take jobs again."""
+
+        async def drain() -> None:
+            self.draining = True
+
+        assert await self.run_until(iteration, drain) is Outcome.RETURNED
+        self.draining, self.engine = False, FakeEngine()
+
+    async def read(self, job: Job) -> Job:
         return await self.client.get(job.id, "ann")
+
+    async def result(self, job: Job) -> ResultInfo:
+        result = (await self.read(job)).result
+        assert result is not None
+        return result
+
+    async def failure(self, job: Job) -> Failure:
+        failure = (await self.read(job)).failure
+        assert failure is not None
+        return failure
 
     def files(self, job: Job) -> set[str]:
         """Name the stored parts of a job, without tokens."""
@@ -93,13 +148,13 @@ class Bench:
 
 
 @pytest.fixture
-async def bench(job_settings: JobSettings) -> AsyncIterator[Bench]:
+async def harness(job_settings: JobSettings) -> AsyncIterator[Harness]:
     queue, redis = FakeQueue(), connect(job_settings)
     client = JobStore(connect_async(job_settings), queue, job_settings)
-    yield Bench(
+    yield Harness(
         client=client,
-        store=WorkerStore(redis, job_settings),
-        blobs=DiskBlobs(job_settings.data_dir / "blobs"),
+        store=WatchedStore(redis, job_settings),
+        blobs=FaultyBlobs(DiskBlobs(job_settings.data_dir / "blobs")),
         jobs=job_settings.model_copy(update={"heartbeat_seconds": 0.01}),
         registration=Registration(WorkerRegistry(redis, job_settings), INFO, seconds=60),
         queue=queue,

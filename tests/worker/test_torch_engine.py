@@ -1,9 +1,10 @@
-"""The real engine behind the runner's seam, on tiny pictures with the shipped network."""
+"""The real engine as the worker uses it, on tiny pictures with the network that the package contains."""
 
 from __future__ import annotations
 
 import io
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,16 +13,38 @@ import numpy as np
 import pytest
 import tifffile
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
+from jobs.cores import cores_per_worker
 from nst_engine.paintings import paint
 from nst_engine.spec.errors import DivergedError, MemoryLimitError
 from nst_engine.spec.presets import resolve
-from worker import torch_engine
 from worker.engine import BadCheckpointError, OutOfMemoryRunError, RunError, RunRequest
-from worker.torch_engine import TorchEngine, installed_models
+from worker.torch_engine import TorchEngine
 
 PARAMS = resolve("default", {"model": "lite", "steps": 4, "max_size": 32, "seed": 3}).model_dump(mode="json")
+
+
+@dataclass
+class FakeStylize:
+    """Records its calls and yields no steps, or raises an error."""
+
+    error: Exception | None = None
+    calls: list[dict[str, Any]] = field(default_factory=list)
+
+    def __call__(self, content: Any, styles: Any, config: Any, **arguments: Any) -> Iterator[Any]:
+        self.calls.append({"config": config, "threads": torch.get_num_threads(), **arguments})
+        if self.error is not None:
+            raise self.error
+        return iter(())
+
+
+@pytest.fixture(autouse=True)
+def same_threads() -> Iterator[None]:
+    """Give the other tests the threads that they had."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +57,11 @@ def request_() -> RunRequest:
     return RunRequest(params=PARAMS, content=paint("waves", 32), styles=(paint("mosaic", 32),))
 
 
+def final_picture(engine: TorchEngine, request: RunRequest) -> np.ndarray[Any, Any]:
+    *_, last = engine.run(request)
+    return np.asarray(last.picture())
+
+
 def test_a_run_yields_progress_and_pictures(engine: TorchEngine, request_: RunRequest) -> None:
     steps = [(step.progress, step.picture().size) for step in engine.run(request_)]
     assert [progress.iteration for progress, _ in steps] == list(range(1, len(steps) + 1))
@@ -41,7 +69,7 @@ def test_a_run_yields_progress_and_pictures(engine: TorchEngine, request_: RunRe
     assert steps[-1][1] == (32, 32)
 
 
-def test_a_run_goes_on_from_a_state_to_the_same_picture(engine: TorchEngine, request_: RunRequest) -> None:
+def test_a_resumed_run_ends_with_the_same_picture(engine: TorchEngine, request_: RunRequest) -> None:
     whole = [np.asarray(step.picture()) for step in engine.run(request_)]
     state = next(islice(engine.run(request_), 2, None)).state()
     rest = [np.asarray(step.picture()) for step in engine.run(replace(request_, resume=state))]
@@ -49,16 +77,31 @@ def test_a_run_goes_on_from_a_state_to_the_same_picture(engine: TorchEngine, req
     assert np.array_equal(rest[-1], whole[-1])
 
 
-def test_a_run_uses_its_share_of_the_cores_unless_threads_are_set(
-    request_: RunRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(torch_engine, "cores_per_worker", lambda workers: 6 // workers)
-    used: list[int] = []
-    monkeypatch.setattr(torch, "set_num_threads", used.append)
-    for threads in (0, 5):
-        engine = TorchEngine("cpu", weights_dir=None, threads=threads)
-        next(iter(engine.run(replace(request_, workers=3))))
-    assert used == [2, 5]
+def test_each_mask_says_where_its_style_applies(engine: TorchEngine, request_: RunRequest) -> None:
+    left = Image.new("L", (32, 32))
+    left.paste(255, (0, 0, 16, 32))
+    right = ImageOps.invert(left)
+    two_styles = replace(request_, styles=(paint("mosaic", 32), paint("woodcut", 32)))
+    pictures = [final_picture(engine, replace(two_styles, masks=masks)) for masks in ((), (left, right), (right, left))]
+    for number, picture in enumerate(pictures):
+        assert not np.array_equal(picture, pictures[number - 1])
+
+
+def test_the_run_starts_from_the_init_image(engine: TorchEngine, request_: RunRequest) -> None:
+    params = PARAMS | {"init": "image"}
+    pictures = [
+        final_picture(engine, replace(request_, params=params, init_image=paint(name, 32)))
+        for name in ("woodcut", "discs")
+    ]
+    assert not np.array_equal(*pictures)
+
+
+def test_a_run_uses_its_share_of_the_cores_unless_threads_are_set(request_: RunRequest) -> None:
+    stylize = FakeStylize()
+    for threads, workers in ((0, 1), (0, 1000), (3, 1)):
+        engine = TorchEngine("cpu", weights_dir=None, threads=threads, stylize=stylize)
+        list(engine.run(replace(request_, workers=workers)))
+    assert [call["threads"] for call in stylize.calls] == [cores_per_worker(1), 1, 3]
 
 
 def test_a_tiff_has_sixteen_bits(engine: TorchEngine, request_: RunRequest) -> None:
@@ -67,16 +110,13 @@ def test_a_tiff_has_sixteen_bits(engine: TorchEngine, request_: RunRequest) -> N
     assert (pixels.dtype, pixels.shape) == (np.uint16, (32, 32, 3))
 
 
-def test_the_network_is_loaded_once(engine: TorchEngine, request_: RunRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    next(iter(engine.run(request_)))
-    monkeypatch.setattr(torch_engine, "load_network", lambda *_, **__: pytest.fail("loaded again"))
-    next(iter(engine.run(request_)))
-
-
-def test_masks_are_handed_over(engine: TorchEngine, request_: RunRequest) -> None:
-    half = Image.new("L", (32, 32))
-    half.paste(255, (0, 0, 16, 32))
-    assert next(iter(engine.run(replace(request_, masks=(half,))))).progress.iteration == 1
+def test_a_network_is_loaded_once(request_: RunRequest) -> None:
+    stylize = FakeStylize()
+    engine = TorchEngine("cpu", weights_dir=None, threads=1, stylize=stylize)
+    for _ in range(2):
+        list(engine.run(request_))
+    first, second = (call["network"] for call in stylize.calls)
+    assert first is second
 
 
 @pytest.mark.parametrize("damage", [b"", b"no state at all", b"\x08\0\0\0\0\0\0\0notjson!"])
@@ -92,25 +132,18 @@ def test_the_state_of_another_run_is_a_bad_checkpoint(engine: TorchEngine, reque
         next(iter(engine.run(other)))
 
 
-def test_parameters_that_this_release_does_not_know_are_refused(engine: TorchEngine, request_: RunRequest) -> None:
+def test_unknown_parameters_are_refused(engine: TorchEngine, request_: RunRequest) -> None:
     with pytest.raises(RunError, match="mood") as caught:
         next(iter(engine.run(replace(request_, params={**PARAMS, "mood": "good"}))))
     assert caught.value.code == "invalid_input"
 
 
-def test_weights_that_are_not_there_are_named_with_the_command(tmp_path: Path, request_: RunRequest) -> None:
+def test_the_error_for_missing_weights_names_the_command(tmp_path: Path, request_: RunRequest) -> None:
     engine = TorchEngine("cpu", weights_dir=tmp_path)
     params = resolve("default", {"model": "vgg16", "max_size": 48}).model_dump(mode="json")
     with pytest.raises(RunError, match="nst weights pull vgg16") as caught:
         next(iter(engine.run(replace(request_, params=params))))
     assert caught.value.code == "weights_missing"
-
-
-def raising(error: Exception) -> Any:
-    def stylize(*_: Any, **__: Any) -> Any:
-        raise error
-
-    return stylize
 
 
 @pytest.mark.parametrize(
@@ -122,37 +155,29 @@ def raising(error: Exception) -> Any:
         RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 1 bytes."),
     ],
 )
-def test_every_way_to_run_out_of_memory_is_one(
-    engine: TorchEngine, request_: RunRequest, monkeypatch: pytest.MonkeyPatch, error: Exception
-) -> None:
-    monkeypatch.setattr(torch_engine, "stylize", raising(error))
+def test_every_way_to_run_out_of_memory_is_one_error(request_: RunRequest, error: Exception) -> None:
+    engine = TorchEngine("cpu", weights_dir=None, threads=1, stylize=FakeStylize(error))
     with pytest.raises(OutOfMemoryRunError):
-        next(iter(engine.run(request_)))
+        list(engine.run(request_))
 
 
-def test_a_loss_that_is_no_number_is_diverged(
-    engine: TorchEngine, request_: RunRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(torch_engine, "stylize", raising(DivergedError("The loss is not a number.")))
+def test_a_loss_that_is_no_number_is_diverged(request_: RunRequest) -> None:
+    stylize = FakeStylize(DivergedError("The loss is not a number."))
+    engine = TorchEngine("cpu", weights_dir=None, threads=1, stylize=stylize)
     with pytest.raises(RunError) as caught:
-        next(iter(engine.run(request_)))
+        list(engine.run(request_))
     assert caught.value.code == "diverged"
 
 
-def test_the_memory_saving_mode_reaches_the_engine(
-    engine: TorchEngine, request_: RunRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen = []
-
-    def stylize(content: Any, styles: Any, config: Any, **_: Any) -> Any:
-        seen.append(config.memory)
-        return iter(())
-
-    monkeypatch.setattr(torch_engine, "stylize", stylize)
-    list(engine.run(replace(request_, memory_saving=True)))
-    assert seen == ["low"]
+def test_a_bug_is_not_taken_for_a_lack_of_memory(request_: RunRequest) -> None:
+    engine = TorchEngine("cpu", weights_dir=None, threads=1, stylize=FakeStylize(RuntimeError("a bug")))
+    with pytest.raises(RuntimeError, match="a bug"):
+        list(engine.run(request_))
 
 
-def test_only_networks_with_weights_are_served(tmp_path: Path) -> None:
-    (tmp_path / "vgg19-dcbb9e9d.pth").touch()
-    assert {"lite", "vgg19"} <= set(installed_models(tmp_path))
+def test_an_attempt_that_saves_memory_says_so_to_the_engine(request_: RunRequest) -> None:
+    stylize = FakeStylize()
+    engine = TorchEngine("cpu", weights_dir=None, threads=1, stylize=stylize)
+    for memory_saving in (False, True):
+        list(engine.run(replace(request_, memory_saving=memory_saving)))
+    assert [call["config"].memory for call in stylize.calls] == ["auto", "low"]

@@ -1,0 +1,36 @@
+"""A storage that fails on request, around a real one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from jobs.model import BlobRef
+from jobs.storage.blobs import Blobs
+
+
+class FaultyBlobs:
+    """Stores in another storage, but raises what a test has put into `faults`."""
+
+    def __init__(self, inner: Blobs) -> None:
+        self.inner = inner
+        self.faults: dict[str, Exception] = {}  # "read", or the beginning of a part such as "result" or "checkpoint"
+        self.check_answers: Iterator[Exception | None] = iter(())
+
+    def put(self, name: str, *values: Any) -> BlobRef:
+        part = name.partition("/")[2].partition("-")[0]
+        if part in self.faults:
+            raise self.faults[part]
+        return self.inner.put(name, *values)
+
+    def read(self, name: str) -> bytes:
+        if "read" in self.faults:
+            raise self.faults["read"]
+        return self.inner.read(name)
+
+    def check(self) -> None:
+        if error := next(self.check_answers, None):
+            raise error
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)

@@ -1,0 +1,53 @@
+"""The pictures of a job on their way to the engine."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fakes.engine import picture_bytes
+from tests.worker.conftest import Harness, HookedEngine
+from worker.attempt import Outcome
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_content_style_and_masks_reach_the_engine(harness: Harness) -> None:
+    harness.engine = engine = HookedEngine()
+    await harness.create(masks=1)
+    assert await harness.run() is Outcome.SUCCEEDED
+    (request,) = engine.requests
+    pictures = (request.content, *request.styles, *request.masks)
+    assert [picture.getpixel((0, 0)) for picture in pictures] == [(200, 30, 30), (0, 0, 250), (255, 255, 255)]
+
+
+async def test_the_engine_learns_how_many_workers_share_the_machine(harness: Harness) -> None:
+    harness.engine = engine = HookedEngine()
+    await harness.create()
+    await harness.run()
+    assert engine.requests[0].workers == 1
+
+
+async def test_a_missing_picture_fails_the_job(harness: Harness) -> None:
+    job = await harness.create()
+    harness.blobs.delete(f"{job.id}/style-0")
+    assert await harness.run() is Outcome.FAILED
+    failure = await harness.failure(job)
+    assert (failure.code, failure.message) == (
+        "input_missing",
+        "The style picture of the job is no longer in the storage.",
+    )
+
+
+@pytest.mark.parametrize("part", ["content", "style-0", "mask-0"])
+async def test_an_unreadable_picture_fails_the_job(harness: Harness, part: str) -> None:
+    job = await harness.create(masks=1)
+    harness.blobs.put(f"{job.id}/{part}", b"not a picture")
+    assert await harness.run() is Outcome.FAILED
+    assert (await harness.failure(job)).code == "invalid_input"
+
+
+async def test_a_torn_picture_fails_the_job(harness: Harness) -> None:
+    job = await harness.create()
+    harness.blobs.put(f"{job.id}/content", picture_bytes()[:60])
+    assert await harness.run() is Outcome.FAILED
+    assert (await harness.failure(job)).code == "invalid_input"
