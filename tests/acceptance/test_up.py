@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -19,8 +20,11 @@ pytestmark = pytest.mark.acceptance
 
 def child(service: NstUp, name: str) -> psutil.Process | None:
     """Find the direct child that runs a role."""
-    children = psutil.Process(service.process.pid).children()
-    return next((child for child in children if name in " ".join(child.cmdline())), None)
+    for process in psutil.Process(service.process.pid).children():
+        with suppress(psutil.NoSuchProcess):  # one that was killed and is not yet reaped
+            if name in " ".join(process.cmdline()):
+                return process
+    return None
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The pool of training pictures and the batches drawn from it."""
+"""The training pictures and the augmented batches drawn from them."""
 
 from pathlib import Path
 
@@ -12,7 +12,9 @@ from torch.nn import functional as F
 from tools.distill.procedural import pictures
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
-LONGEST = 1280
+LONGEST_SIDE = 1280
+# The result is judged by these, so it must not have seen them.
+HELD_OUT = {"starry_night", "great_wave", "tahiti", "edtaonisl"}
 
 
 def package_pictures() -> list[Path]:
@@ -27,19 +29,19 @@ def package_pictures() -> list[Path]:
 
 
 def folder_pictures(folder: Path, without: set[str]) -> list[Path]:
-    """Find the pictures in a folder, but for those whose name without its suffix is held out."""
+    """Find the pictures in a folder, except those whose name without its suffix is held out."""
     return sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.stem not in without)
 
 
 def load(path: Path) -> Tensor:
-    """Read one picture as (3, H, W) bytes, its longest side at most LONGEST."""
+    """Read one picture as (3, H, W) bytes, its longest side at most LONGEST_SIDE."""
     image = Image.open(path).convert("RGB")
-    image.thumbnail((LONGEST, LONGEST), Image.Resampling.LANCZOS)
+    image.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
     return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
 
 
 def pyramid(picture: Tensor) -> list[Tensor]:
-    """Halve the picture while its short side stays above 160, so that a crop never starts from far too many pixels."""
+    """Halve the picture while its short side is at least 320, so that a crop never starts from far too many pixels."""
     levels = [picture]
     while min(levels[-1].shape[1:]) >= 320:
         half = F.interpolate(levels[-1][None].float(), scale_factor=0.5, mode="area")
@@ -47,7 +49,7 @@ def pyramid(picture: Tensor) -> list[Tensor]:
     return levels
 
 
-class Pool:
+class ImagePool:
     """Groups of pictures; every draw is a random, augmented crop."""
 
     def __init__(self, groups: list[list[Tensor]], seed: int) -> None:
@@ -58,17 +60,18 @@ class Pool:
         self.rng = np.random.default_rng(seed)
 
     @property
-    def shares(self) -> NDArray[np.float64]:
-        """Weigh groups by the fourth root of their size: a few paintings are neither drowned nor known by heart."""
-        shares = np.array([len(group) ** 0.25 for group in self.groups])
-        return shares / shares.sum()
+    def group_weights(self) -> NDArray[np.float64]:
+        """Weight groups by the fourth root of their size, so that a small group is neither drowned nor overfitted."""
+        weights = np.array([len(group) ** 0.25 for group in self.groups])
+        return weights / weights.sum()
 
     def add(self, picture: Tensor, *, group: int, most: int) -> None:
-        """Add a picture (3, H, W) of bytes to a group; the oldest makes room."""
+        """Add a picture (3, H, W) of bytes to a group; the oldest is dropped if there are more than `most`."""
         self.groups[group] = [*self.groups[group], pyramid(picture)][-most:]
 
     def crop(self, size: int) -> Tensor:
-        group = self.groups[self.rng.choice(len(self.groups), p=self.shares)]
+        """Draw an augmented crop (1, 3, size, size)."""
+        group = self.groups[self.rng.choice(len(self.groups), p=self.group_weights)]
         levels = group[self.rng.integers(len(group))]
         fitting = [level for level in levels if min(level.shape[1:]) >= size] or levels[:1]
         level = fitting[self.rng.integers(len(fitting))]
@@ -80,30 +83,31 @@ class Pool:
             patch = patch.flip(3)
         if self.rng.random() < 0.25:
             patch = patch.rot90(int(self.rng.integers(1, 4)), (2, 3))
-        return self.tinted(patch)  # (1, 3, size, size)
+        return self.color_jitter(patch)
 
-    def tinted(self, patch: Tensor) -> Tensor:
-        """Vary brightness, contrast, colour cast and saturation; now and then swap the channels or invert."""
+    def color_jitter(self, patch: Tensor) -> Tensor:
+        """Vary brightness, contrast, color cast and saturation; sometimes permute the channels or invert."""
         if self.rng.random() < 0.5:
             return patch
         gain, cast = float(np.exp(self.rng.normal(0, 0.25))), torch.from_numpy(self.rng.normal(0, 0.06, (1, 3, 1, 1)))
-        grey, colour = patch.mean(1, keepdim=True), float(np.exp(self.rng.normal(0, 0.35)))
-        patch = (grey + (patch - grey) * colour - 0.5) * gain + 0.5 + cast.float()
+        gray, color = patch.mean(1, keepdim=True), float(np.exp(self.rng.normal(0, 0.35)))
+        patch = (gray + (patch - gray) * color - 0.5) * gain + 0.5 + cast.float()
         if self.rng.random() < 0.15:
             patch = patch[:, self.rng.permutation(3)]
         return 1 - patch if self.rng.random() < 0.05 else patch
 
     def batch(self, count: int, size: int) -> Tensor:
-        """Draw (count, 3, size, size) in about [0, 1]: plain crops, and some of the kinds that an optimiser meets."""
-        images = torch.cat([self.spoilt(self.crop(size), size) for _ in range(count)])
+        """Draw (count, 3, size, size) in about [0, 1]: crops, some of them corrupted as during an optimization."""
+        images = torch.cat([self.corrupt(self.crop(size), size) for _ in range(count)])
         return images.clamp(-0.1, 1.1)
 
-    def spoilt(self, patch: Tensor, size: int) -> Tensor:
+    def corrupt(self, patch: Tensor, size: int) -> Tensor:
+        """Blend, tile, mask, add noise or blur, each with a small probability."""
         dice = self.rng.random()
         if dice < 0.06:
             return torch.lerp(patch, self.crop(size), float(self.rng.uniform(0.2, 0.8)))
         if dice < 0.12:
-            return self.quilted(patch, self.crop(size))
+            return self.shuffle_tiles(patch, self.crop(size))
         if dice < 0.18:
             mask = F.interpolate(torch.from_numpy(self.rng.random((1, 1, 5, 5))).float(), (size, size), mode="bicubic")
             return torch.where(mask > 0.5, patch, self.crop(size))
@@ -116,8 +120,8 @@ class Pool:
             return F.interpolate(small, (size, size), mode="bicubic", align_corners=False)
         return patch
 
-    def quilted(self, patch: Tensor, other: Tensor) -> Tensor:
-        """Lay shuffled tiles of one picture over the other, as a half-stylised picture repeats its style."""
+    def shuffle_tiles(self, patch: Tensor, other: Tensor) -> Tensor:
+        """Paste tiles of one picture into the other at random places, as a half-stylized picture repeats its style."""
         size = patch.shape[-1]
         for _ in range(int(self.rng.integers(4, 24))):
             side = int(self.rng.integers(8, size // 3))
@@ -136,8 +140,10 @@ def collect(folders: list[Path], *, procedural: int, seed: int, without: set[str
     return groups
 
 
-def kept(cache: Path, folders: list[Path], *, procedural: int, seed: int, without: set[str]) -> list[list[Tensor]]:
-    """Collect the pictures, or read what an earlier run collected: drawing takes longer than loading."""
+def load_or_collect(
+    cache: Path, folders: list[Path], *, procedural: int, seed: int, without: set[str]
+) -> list[list[Tensor]]:
+    """Collect the pictures, or load what an earlier run collected: drawing takes longer than loading."""
     if not cache.exists():
         torch.save(collect(folders, procedural=procedural, seed=seed, without=without), cache)
     groups: list[list[Tensor]] = torch.load(cache, weights_only=True)

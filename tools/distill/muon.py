@@ -1,4 +1,4 @@
-"""Muon: momentum whose matrix is made orthogonal before each step (Jordan 2024, github.com/KellerJordan/Muon)."""
+"""Muon: momentum that is orthogonalized before each step (Jordan 2024, github.com/KellerJordan/Muon)."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -10,8 +10,8 @@ from torch import Tensor
 A, B, C = 3.4445, -4.7750, 2.0315
 
 
-def orthogonal(matrix: Tensor, rounds: int = 5) -> Tensor:
-    """Bring all singular values of a (M, N) matrix near one by Newton and Schulz's iteration."""
+def orthogonalize(matrix: Tensor, rounds: int = 5) -> Tensor:
+    """Bring all singular values of a matrix (M, N) near one by the Newton-Schulz iteration."""
     x = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.mT
     x = x / (x.norm() + 1e-7)
     for _ in range(rounds):
@@ -21,7 +21,7 @@ def orthogonal(matrix: Tensor, rounds: int = 5) -> Tensor:
 
 
 class Muon(torch.optim.Optimizer):
-    """Train convolutions, each kernel taken as one (out, in * 3 * 3) matrix."""
+    """Optimize the kernels of convolutions, each as a matrix (out, in * 3 * 3)."""
 
     def __init__(self, params: Iterable[Tensor], *, lr: float, momentum: float = 0.95) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum})
@@ -32,7 +32,7 @@ class Muon(torch.optim.Optimizer):
             for weight in group["params"]:
                 if weight.grad is None:
                     continue
-                speed = self.state[weight].setdefault("speed", torch.zeros_like(weight))
-                speed.lerp_(weight.grad, 1 - group["momentum"])
-                ahead = weight.grad.lerp(speed, group["momentum"]).flatten(1)  # (out, in * 3 * 3)
-                weight.add_(orthogonal(ahead).view(weight.shape), alpha=-group["lr"])
+                momentum = self.state[weight].setdefault("momentum", torch.zeros_like(weight))
+                momentum.lerp_(weight.grad, 1 - group["momentum"])
+                update = weight.grad.lerp(momentum, group["momentum"]).flatten(1)  # (out, in * 3 * 3)
+                weight.add_(orthogonalize(update).view(weight.shape), alpha=-group["lr"])

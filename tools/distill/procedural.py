@@ -1,4 +1,4 @@
-"""Procedural training pictures: fields of noise, cells, strokes, shapes, text and gradients, each seeded."""
+"""Procedural training pictures: noise, cells, strokes, shapes, text and waves, each from a seed."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ Pixels = NDArray[np.uint8]
 
 
 def spectrum(rng: Generator, size: int, falloff: float) -> NDArray[np.float64]:
-    """Noise whose amplitude falls as 1 / frequency**falloff, scaled to [0, 1]."""
+    """Make noise with amplitude 1 / frequency**falloff, scaled to [0, 1]."""
     fx, fy = np.fft.fftfreq(size), np.fft.fftfreq(size)[:, None]
     radius = np.sqrt(fx * fx * rng.uniform(0.2, 5) + fy * fy)
     radius[0, 0] = 1
@@ -22,15 +22,15 @@ def spectrum(rng: Generator, size: int, falloff: float) -> NDArray[np.float64]:
 
 
 def palette(rng: Generator, count: int) -> Pixels:
-    """Colours around a common tint, so that pictures have a mood rather than a rainbow each."""
+    """Draw colors around a common tint."""
     base, spread = rng.integers(0, 256, 3), rng.uniform(20, 130)
     return np.clip(base + rng.normal(0, spread, (count, 3)), 0, 255).astype(np.uint8)
 
 
-def ramp(values: NDArray[np.float64], colours: Pixels) -> Pixels:
-    """Map [0, 1] to a piecewise linear path through the colours."""
-    stops = np.linspace(0, 1, len(colours))
-    return np.stack([np.interp(values, stops, colours[:, i]) for i in range(3)], -1).astype(np.uint8)
+def ramp(values: NDArray[np.float64], colors: Pixels) -> Pixels:
+    """Map [0, 1] to a piecewise linear path through the colors."""
+    stops = np.linspace(0, 1, len(colors))
+    return np.stack([np.interp(values, stops, colors[:, i]) for i in range(3)], -1).astype(np.uint8)
 
 
 def noise(rng: Generator) -> Pixels:
@@ -53,14 +53,14 @@ def cells(rng: Generator) -> Pixels:
 
 
 def flow(rng: Generator) -> Pixels:
-    """Brush strokes along a smooth field, coloured from a second one."""
+    """Brush strokes along a smooth field, colored from a second one."""
     angle = spectrum(rng, SIZE, rng.uniform(1.5, 3)) * rng.uniform(3, 14)
-    colour = ramp(spectrum(rng, SIZE, 2), palette(rng, 6)).astype(int)
-    image = Image.fromarray(colour.astype(np.uint8))
+    color = ramp(spectrum(rng, SIZE, 2), palette(rng, 6)).astype(int)
+    image = Image.fromarray(color.astype(np.uint8))
     draw = ImageDraw.Draw(image)
     width, length = int(rng.integers(1, 9)), int(rng.integers(3, 18))
     for x, y in rng.uniform(0, SIZE - 1, (int(9000 / width), 2)):
-        tint = colour[int(y), int(x)] + rng.normal(0, 30, 3)
+        tint = color[int(y), int(x)] + rng.normal(0, 30, 3)
         path = [(x, y)]
         for _ in range(length):
             turn = angle[int(y) % SIZE, int(x) % SIZE]
@@ -77,16 +77,16 @@ def shapes(rng: Generator) -> Pixels:
         x, y = rng.uniform(-20, SIZE, 2)
         w, h = rng.exponential(40, 2) + 3
         outline = tuple(palette(rng, 1)[0]) if rng.random() < 0.4 else None
-        box, colour, line = (x, y, x + w, y + h), tuple(fill), int(rng.integers(1, 5))
+        box, color, line = (x, y, x + w, y + h), tuple(fill), int(rng.integers(1, 5))
         match rng.integers(4):
             case 0:
-                draw.rectangle(box, fill=colour, outline=outline, width=line)
+                draw.rectangle(box, fill=color, outline=outline, width=line)
             case 1:
-                draw.ellipse(box, fill=colour, outline=outline, width=line)
+                draw.ellipse(box, fill=color, outline=outline, width=line)
             case 2:
-                draw.polygon([(x + a, y + b) for a, b in rng.uniform(-w, h, (5, 2))], fill=colour, outline=outline)
+                draw.polygon([(x + a, y + b) for a, b in rng.uniform(-w, h, (5, 2))], fill=color, outline=outline)
             case _:
-                draw.arc(box, *sorted(rng.uniform(0, 360, 2)), fill=colour, width=line * 2)
+                draw.arc(box, *sorted(rng.uniform(0, 360, 2)), fill=color, width=line * 2)
     return np.asarray(image.filter(ImageFilter.GaussianBlur(rng.uniform(0, 1.2))))
 
 
