@@ -45,10 +45,10 @@ WEBHOOK_SECONDS = 1.0  # between two checks for webhooks that are due
 EXIT_WRONG_SETTING = 2  # `nst up` does not restart a worker that exits with this code
 EXIT_ABORTED = 70
 
-MakeFactory = Callable[[WorkerSettings], EngineFactory]
+MakeEngines = Callable[[WorkerSettings], EngineFactory]
 
 
-def torch_factory(settings: WorkerSettings) -> EngineFactory:
+def load_torch_engines(settings: WorkerSettings) -> EngineFactory:
     """Load torch before the fork, so that child processes start fast, and set the process up for it first."""
     configure_cpu_runtime()
     from worker.torch_engine import torch_engines
@@ -56,20 +56,20 @@ def torch_factory(settings: WorkerSettings) -> EngineFactory:
     return torch_engines(settings)
 
 
-def run(jobs: JobSettings, settings: WorkerSettings, make_factory: MakeFactory = torch_factory) -> None:
+def run(jobs: JobSettings, settings: WorkerSettings, make_engines: MakeEngines = load_torch_engines) -> None:
     """Run a worker until it is told to stop, and end the process."""
     configure_logging(settings.log_level)
     if refused := call_in_fork(_check_storage, jobs):
         raise _exit(*refused)
     _check_redis(jobs)
     try:
-        engines = make_factory(settings)
+        engines = make_engines(settings)
     except WorkerSetupError as error:
         raise _exit(str(error)) from None
     worker_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
     lease = _lease_device(jobs, settings, engines, worker_id)
     maintenance, flag = Maintenance(partial(_periodic_tasks, jobs, WebhookSettings())), DrainFlag()
-    build = partial(build_runner, jobs, settings, engines, flag=flag, worker_id=worker_id, device=lease.device.name)
+    build = partial(_build_runner, jobs, settings, engines, flag=flag, worker_id=worker_id, device=lease.device.name)
     process = WorkerProcess(build, flag, nice=settings.worker_nice)
     queues = [queue_name(model, priority) for model in engines.models for priority in settings.priorities]
     try:
@@ -82,7 +82,7 @@ def run(jobs: JobSettings, settings: WorkerSettings, make_factory: MakeFactory =
     raise SystemExit(EXIT_ABORTED if lease.lost else code)
 
 
-def build_runner(
+def _build_runner(
     jobs: JobSettings,
     settings: WorkerSettings,
     engines: EngineFactory,

@@ -1,6 +1,6 @@
-"""An engine without torch: it fades the content towards the style, one small step at a time.
+"""An engine without torch, which blends the content into the style step by step.
 
-What happens is decided by the parameters of the job: `steps`, and the seed for what goes wrong (see `_mishap`).
+The parameters of the job decide what happens: `steps`, and a seed for each kind of failure (see `_fail`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ POISON, TOO_BIG, TOO_BIG_FOR_NOW, BROKEN, DIVERGES = 666_001, 666_002, 666_003, 
 
 @dataclass(frozen=True)
 class Journal:
-    """A file that notes every iteration of every process: time, seed of the job, iteration, what, process."""
+    """A file that records every iteration of every process: time, seed of the job, iteration, event, process id."""
 
     path: Path | None = None
 
@@ -84,7 +84,7 @@ class FakeEngine:
         self.journal.note(seed, begin, "begin")
         for iteration in range(begin + 1, total + 1):
             self.sleep(self.step_seconds)
-            _mishap(seed, request)
+            _fail(seed, request)
             self.journal.note(seed, iteration)
             yield FakeStep(request, iteration, total, self.journal)
 
@@ -96,7 +96,7 @@ def _iteration(state: bytes) -> int:
         raise BadCheckpointError("the state is damaged") from error
 
 
-def _mishap(seed: int, request: RunRequest) -> None:
+def _fail(seed: int, request: RunRequest) -> None:
     if seed == POISON:
         os.kill(os.getpid(), signal.SIGKILL)
     if seed == TOO_BIG or (seed == TOO_BIG_FOR_NOW and not request.memory_saving):
@@ -107,8 +107,8 @@ def _mishap(seed: int, request: RunRequest) -> None:
         raise ZeroDivisionError("a bug")
 
 
-def picture_bytes(colour: tuple[int, int, int] = (200, 30, 30), size: tuple[int, int] = (32, 24)) -> bytes:
+def picture_bytes(color: tuple[int, int, int] = (200, 30, 30), size: tuple[int, int] = (32, 24)) -> bytes:
     """Make a small PNG."""
     file = io.BytesIO()
-    Image.new("RGB", size, colour).save(file, "PNG")
+    Image.new("RGB", size, color).save(file, "PNG")
     return file.getvalue()

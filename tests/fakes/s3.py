@@ -1,4 +1,4 @@
-"""An S3 server: moto's, over real HTTP, in a thread of this process."""
+"""An S3 server (moto) that runs in a thread of this process and is reached over HTTP."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ class FakeS3:
     url: str
 
     def bucket(self) -> str:
-        """Make a bucket."""
+        """Create a bucket and return its name."""
         name = f"pictures-{secrets.token_hex(6)}"
         httpx.put(f"{self.url}/{name}", trust_env=False).raise_for_status()
         return name
 
     def store(self, bucket: str) -> S3Store:
-        """Look into a bucket, past the service."""
+        """Return direct access to a bucket."""
         config: S3Config = {"endpoint": self.url, "region": "us-east-1", "access_key_id": "a", "secret_access_key": "b"}
         return S3Store(bucket, config=config, client_options={"allow_http": True})
 
     def environment(self, bucket: str) -> dict[str, str]:
-        """Return what a process must be told to keep its pictures there."""
+        """Return the environment of a process that stores its pictures in a bucket."""
         return {
             "NST_STORAGE": f"s3://{bucket}",
             "NST_S3_ENDPOINT": self.url,
@@ -48,14 +48,14 @@ class FakeS3:
         }
 
     def settings(self, bucket: str) -> JobSettings:
-        """Return the same as settings."""
-        told = {name.removeprefix("NST_").lower(): value for name, value in self.environment(bucket).items()}
-        return JobSettings.model_validate(told)
+        """Return the settings for a bucket."""
+        values = {name.removeprefix("NST_").lower(): value for name, value in self.environment(bucket).items()}
+        return JobSettings.model_validate(values)
 
 
 @contextmanager
 def running_s3() -> Iterator[FakeS3]:
-    """Run a server for as long as the block lasts."""
+    """Run a server until the block ends."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()

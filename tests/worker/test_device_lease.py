@@ -34,7 +34,7 @@ def take(slots: DeviceSlots, *, per_device: int = 1) -> str | None:
     return None if lease is None else lease.device.name
 
 
-def test_each_worker_gets_a_device_of_its_own_and_then_there_is_none(as_worker: As) -> None:
+def test_each_worker_gets_another_device_until_none_is_left(as_worker: As) -> None:
     assert [take(as_worker(name)) for name in ("w1", "w2", "w3")] == ["cuda:0", "cuda:1", None]
 
 
@@ -47,14 +47,14 @@ def test_any_number_of_workers_share_a_cpu(as_worker: As) -> None:
     assert all(lease_device([CPU], as_worker(name), per_device=1) for name in ("w1", "w2"))
 
 
-def test_a_device_that_is_left_is_free_at_once(as_worker: As) -> None:
+def test_a_released_device_is_free_at_once(as_worker: As) -> None:
     lease = lease_device(TWO[:1], as_worker("w1"), per_device=1)
     assert lease is not None
     lease.release()
     assert take(as_worker("w2")) == "cuda:0"
 
 
-def test_leaving_late_does_not_free_the_device_of_another(as_worker: As, raw: redis.Redis) -> None:
+def test_a_late_release_does_not_free_the_device_of_another(as_worker: As, raw: redis.Redis) -> None:
     lease = lease_device(TWO[:1], as_worker("w1"), per_device=1)
     assert lease is not None
     raw.delete("nst:slot:GPU-a:0")  # the lease is over
@@ -63,7 +63,7 @@ def test_leaving_late_does_not_free_the_device_of_another(as_worker: As, raw: re
     assert raw.get("nst:slot:GPU-a:0") == "w2"
 
 
-def test_the_device_of_a_silent_worker_falls_free_by_itself(as_worker: As, raw: redis.Redis) -> None:
+def test_the_lease_of_a_silent_worker_expires(as_worker: As, raw: redis.Redis) -> None:
     take(as_worker("w1"))
     assert 0 < raw.pttl("nst:slot:GPU-a:0") <= 3000  # type: ignore[operator]
 
@@ -77,12 +77,12 @@ def test_a_lease_is_renewed_also_when_redis_has_forgotten_it(as_worker: As, raw:
     assert raw.get("nst:slot:GPU-a:0") == "w1"
 
 
-def test_a_worker_that_was_silent_too_long_learns_that_another_has_its_device(as_worker: As, raw: redis.Redis) -> None:
-    lease, told = lease_device(TWO, as_worker("w1"), per_device=1), threading.Event()
+def test_a_worker_whose_lease_expired_learns_that_another_has_its_device(as_worker: As, raw: redis.Redis) -> None:
+    lease, lost = lease_device(TWO, as_worker("w1"), per_device=1), threading.Event()
     assert lease is not None
     raw.set("nst:slot:GPU-a:0", "w2")
-    lease.keep(seconds=0.01, on_lost=told.set)
-    assert told.wait(5)
+    lease.keep(seconds=0.01, on_lost=lost.set)
+    assert lost.wait(5)
     assert lease.lost
 
 
@@ -115,7 +115,7 @@ def test_without_redis_a_worker_waits_for_it_before_it_takes_a_device(as_worker:
         wait_for_device(TWO, away, per_device=1, max_seconds=2, sleep=lambda _: None)
 
 
-def test_a_lease_without_a_slot_has_nothing_to_renew(as_worker: As) -> None:
+def test_a_device_without_a_slot_is_never_lost(as_worker: As) -> None:
     lease = DeviceLease(CPU, as_worker("w1"), None)
     lease.renew()
     lease.release()

@@ -1,4 +1,4 @@
-"""The health check of a worker's container."""
+"""The health check of a worker container."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from worker.health import unhealthy_reason
 
 
 @pytest.fixture
-def roster(job_settings: JobSettings) -> WorkerRegistry:
+def registry(job_settings: JobSettings) -> WorkerRegistry:
     return WorkerRegistry(connect(job_settings), job_settings)
 
 
@@ -25,17 +25,17 @@ def info(host: str) -> WorkerInfo:
     return WorkerInfo(id=f"{host}-1", host=host, device="cpu", models=("lite",), priorities=tuple(Priority))
 
 
-def test_a_worker_that_says_it_is_alive_is_well(roster: WorkerRegistry) -> None:
-    roster.announce(info("here"))
-    assert unhealthy_reason(roster, "here") is None
+def test_a_host_with_a_live_worker_is_healthy(registry: WorkerRegistry) -> None:
+    registry.announce(info("here"))
+    assert unhealthy_reason(registry, "here") is None
 
 
-def test_another_machines_worker_does_not_count(roster: WorkerRegistry) -> None:
-    roster.announce(info("there"))
-    assert unhealthy_reason(roster, "here") == "no worker of here is alive"
+def test_a_worker_of_another_host_does_not_count(registry: WorkerRegistry) -> None:
+    registry.announce(info("there"))
+    assert unhealthy_reason(registry, "here") == "no worker of here is alive"
 
 
-def test_without_redis_it_says_so() -> None:
+def test_without_redis_the_check_fails_with_one_line() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "worker.health"],
         env={**os.environ, "NST_REDIS_URL": "redis://127.0.0.1:1/0"},

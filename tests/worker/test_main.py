@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from worker.engine import WorkerSetupError
-from worker.main import torch_factory
+from worker.main import load_torch_engines
 from worker.settings import WorkerSettings
 
 
@@ -29,16 +29,16 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 )
 def test_networks_that_cannot_be_served_are_refused(empty: Path, given: dict[str, str], message: str) -> None:
     with pytest.raises(WorkerSetupError, match=message):
-        torch_factory(WorkerSettings(**{"weights_dir": str(empty), **given}))  # type: ignore[arg-type]
+        load_torch_engines(WorkerSettings(**{"weights_dir": str(empty), **given}))  # type: ignore[arg-type]
 
 
 def test_a_worker_serves_the_networks_whose_weights_it_has(empty: Path) -> None:
     (empty / "vgg19-dcbb9e9d.pth").touch()
-    assert torch_factory(WorkerSettings(weights_dir=empty)).models == ("lite", "vgg19")
+    assert load_torch_engines(WorkerSettings(weights_dir=empty)).models == ("lite", "vgg19")
 
 
 def test_listing_devices_leaves_cuda_alone_in_this_process(empty: Path) -> None:
-    devices = torch_factory(WorkerSettings(weights_dir=empty)).devices
+    devices = load_torch_engines(WorkerSettings(weights_dir=empty)).devices
     assert devices[-1].name == "cpu"
     assert not torch.cuda.is_initialized()
 
