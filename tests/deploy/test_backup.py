@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -16,6 +17,10 @@ from tests.deploy.files import ROOT
 from tests.stack.redis import running_redis
 
 RESTORE = ROOT / "deploy" / "redis-restore.sh"
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("redis-cli") is None, reason="redis-cli is missing; on Debian: apt-get install redis-server"
+)
 
 
 @pytest.fixture
