@@ -1,4 +1,4 @@
-"""A store with both its sides over a real Redis, and jobs to put in it."""
+"""The job store over a real Redis, for clients and workers, and jobs to put into it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TIMES = {"created", "started", "claimed", "deadline", "finished", "expires"}
 
 @dataclass
 class FakeQueue:
-    """A queue that notes messages instead of sending them; `broken` refuses them."""
+    """A queue that records messages instead of sending them; with `broken` it refuses them."""
 
     notified: list[tuple[str, Priority]] = field(default_factory=list)
     broken: bool = False
@@ -35,13 +35,13 @@ class FakeQueue:
 
 
 def make_result(job: Job) -> ResultInfo:
-    """Describe a result whose picture need not exist."""
+    """Make a result; its picture need not exist."""
     name = f"{job.id}/result-1.png"
     return ResultInfo(blob=name, width=4, height=3, bytes=9, sha256="2" * 64, media_type="image/png")
 
 
 def make_job(owner: str = "ann", **values: Any) -> NewJob:
-    """Make a job whose pictures need not exist."""
+    """Make a job; its pictures need not exist."""
     job_id = values.pop("id", None) or new_job_id()
     content = BlobRef(name=f"{job_id}/content", sha256="0" * 64, bytes=3, media_type="image/png")
     style = BlobRef(name=f"{job_id}/style-0", sha256="1" * 64, bytes=3, media_type="image/png")
@@ -54,7 +54,7 @@ def make_job(owner: str = "ann", **values: Any) -> NewJob:
 
 @dataclass
 class Store:
-    """Both sides of the store."""
+    """The store for clients and for workers."""
 
     client: JobStore
     worker: WorkerStore

@@ -1,4 +1,4 @@
-"""What live workers announce."""
+"""The registry of live workers."""
 
 from __future__ import annotations
 
@@ -40,9 +40,7 @@ async def test_an_announced_worker_is_listed_with_its_networks(
     assert (await store.client.stats()).workers == 1
 
 
-async def test_a_worker_that_said_goodbye_is_gone(
-    store: Store, registry: WorkerRegistry, seen: AsyncWorkerRegistry
-) -> None:
+async def test_a_retired_worker_is_gone(store: Store, registry: WorkerRegistry, seen: AsyncWorkerRegistry) -> None:
     registry.announce(INFO)
     registry.retire(INFO)
     assert await seen.live() == ()
@@ -50,7 +48,7 @@ async def test_a_worker_that_said_goodbye_is_gone(
 
 async def test_a_silent_worker_is_gone(store: Store, registry: WorkerRegistry, seen: AsyncWorkerRegistry) -> None:
     registry.announce(INFO)
-    store.redis.delete("nst:worker:w1")  # its time to live is over
+    store.redis.delete("nst:worker:w1")  # its time to live has passed
     assert await seen.live() == ()
     assert registry.live() == ()
     assert store.redis.zcard("nst:workers") == 0
@@ -66,7 +64,7 @@ async def test_an_announcement_of_a_newer_release_is_understood(
     assert [worker.priorities for worker in await seen.live()] == [tuple(Priority)]
 
 
-async def test_a_network_may_be_asked_for_until_an_hour_after_its_last_worker_went(
+async def test_jobs_for_a_network_are_accepted_until_an_hour_after_its_last_worker_has_gone(
     store: Store, registry: WorkerRegistry, seen: AsyncWorkerRegistry
 ) -> None:
     other = replace(INFO, id="w2", models=("lite",))

@@ -1,4 +1,4 @@
-"""Pictures in S3: what is different there."""
+"""What is special about pictures in S3."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_a_bucket_that_may_not_be_written_is_unavailable() -> None:
 
 @contextmanager
 def answering(status: int, code: str) -> Iterator[str]:
-    """Run a storage that refuses whatever is sent to it; its address."""
+    """Run a storage that refuses every write; return its address."""
 
     class Refusal(BaseHTTPRequestHandler):
         def do_PUT(self) -> None:

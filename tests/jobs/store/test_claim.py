@@ -155,7 +155,7 @@ async def test_the_guess_of_the_wait_comes_from_measured_run_times(store: Store)
     lease.complete(make_result(first))
     await store.create()
     second = await store.create()
-    assert second.queue_eta_seconds is None  # nobody is there to run it
+    assert second.queue_eta_seconds is None  # no worker is alive
     info = WorkerInfo(id="w1", host="here", device="cpu", models=("lite",), priorities=tuple(Priority))
     WorkerRegistry(connect(store.settings), store.settings).announce(info)
     assert (await store.client.get(second.id, "ann")).queue_eta_seconds == pytest.approx(15, abs=2)

@@ -1,4 +1,4 @@
-"""Reads gathered into batches."""
+"""Coalesced reads."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Slow:
-    """Squares numbers once the gate is open, and notes what it was asked for at a time."""
+    """Squares numbers once the gate is open, and records the items of each read."""
 
     def __init__(self) -> None:
         self.asked: list[Sequence[int]] = []

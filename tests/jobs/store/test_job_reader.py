@@ -1,4 +1,4 @@
-"""Looking at jobs: many at once, and again."""
+"""Reading jobs: many at once, and the same one again."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def scripts(store: Store) -> AsyncIterator[AsyncScripts]:
 
 @pytest.fixture
 async def client(store: Store) -> AsyncIterator[JobStore]:
-    """A client that remembers jobs for an hour, beside the store's own, which does not."""
+    """A store that caches jobs for an hour; the one in `store` does not."""
     client = JobStore(connect_async(store.settings), FakeQueue(), store.settings, fresh_seconds=HOUR)
     yield client
     await client.aclose()
@@ -41,31 +41,31 @@ async def test_a_job_that_has_not_changed_is_the_same_object(store: Store, clien
 
 
 async def test_a_change_by_anyone_is_seen_at_once(store: Store, client: JobStore) -> None:
-    """The seconds that the clock counts apart, a remembered job is what one read anew is."""
+    """A cached job equals one that is read again, except for the seconds that go on."""
     first, job = await store.create(), await store.create()
 
-    async def same_as_read_anew() -> None:
+    async def equals_uncached_read() -> None:
         known, new = await client.get(job.id, "ann"), await store.client.get(job.id, "ann")
         for name in ("status", "version", "queue_position", "queue_eta_seconds", "serving", "attempt", "progress"):
             assert getattr(known, name) == getattr(new, name), name
 
-    await same_as_read_anew()
-    await store.client.cancel(first.id, "ann")  # no change of the job's own record, but of its place
-    await same_as_read_anew()
+    await equals_uncached_read()
+    await store.client.cancel(first.id, "ann")  # changes the position of the job, but not its record
+    await equals_uncached_read()
     assert (await client.get(job.id, "ann")).queue_position == 1
     lease = store.must_claim()
-    await same_as_read_anew()
+    await equals_uncached_read()
     lease.heartbeat(Progress(iteration=1, total=5))
-    await same_as_read_anew()
+    await equals_uncached_read()
     await store.client.cancel(job.id, "ann")
-    await same_as_read_anew()
+    await equals_uncached_read()
     assert (await client.get(job.id, "ann")).cancel_requested_at is not None
     await store.client.delete(job.id, "ann")
     with pytest.raises(JobNotFound):
         await client.get(job.id, "ann")
 
 
-async def test_a_remembered_job_is_still_not_another_owners(store: Store, client: JobStore) -> None:
+async def test_a_cached_job_is_still_not_another_owners(store: Store, client: JobStore) -> None:
     job = await store.create()
     await client.get(job.id, "ann")
     with pytest.raises(JobNotFound):
@@ -73,7 +73,7 @@ async def test_a_remembered_job_is_still_not_another_owners(store: Store, client
     assert (await client.get(job.id, None)).id == job.id
 
 
-async def test_jobs_looked_at_together_have_each_their_own_answer(store: Store, client: JobStore) -> None:
+async def test_jobs_read_together_get_their_own_answers(store: Store, client: JobStore) -> None:
     jobs = [await store.create() for _ in range(5)]
     store.redis.hdel(f"nst:job:{jobs[1].id}", "model")
     store.redis.hset(f"nst:job:{jobs[2].id}", "v", "99")
@@ -99,7 +99,7 @@ async def test_counted_seconds_go_on_after_a_while(store: Store, scripts: AsyncS
     assert again.run_seconds > first.run_seconds
 
 
-async def test_only_the_latest_jobs_are_remembered(store: Store, scripts: AsyncScripts) -> None:
+async def test_only_the_latest_jobs_are_cached(store: Store, scripts: AsyncScripts) -> None:
     found = JobReader(scripts, fresh_seconds=HOUR, max_jobs=2)
     jobs = [await store.create() for _ in range(3)]
     first = [await found.get(job.id, "ann") for job in jobs]

@@ -16,7 +16,7 @@ from jobs.store.scripts import ENDED_EVENTS
 from tests.jobs.conftest import Store, make_result
 
 pytestmark = pytest.mark.anyio
-FAILURE = Failure(code="diverged", message="The optimisation diverged.")
+FAILURE = Failure(code="diverged", message="The optimization diverged.")
 
 
 async def test_the_end_of_a_limited_owners_job_says_that_a_message_is_needed(store: Store) -> None:
@@ -38,7 +38,7 @@ async def test_a_heartbeat_renews_the_lease_and_publishes_progress(store: Store,
     assert progress == Progress(iteration=3, total=5, loss=0.5)
 
 
-async def test_a_heartbeat_brings_the_wish_to_cancel(store: Store) -> None:
+async def test_a_heartbeat_returns_that_the_job_is_to_be_canceled(store: Store) -> None:
     job = await store.create()
     lease = store.must_claim()
     await store.client.cancel(job.id, "ann")
@@ -169,7 +169,7 @@ async def test_previews_are_told_as_events(store: Store) -> None:
 async def test_run_and_queue_times_add_up_over_attempts(store: Store) -> None:
     job = await store.create()
     store.pass_time(job.id, 4)
-    store.must_claim().release("drained")  # after no time
+    store.must_claim().release("drained")  # after a run of no time
     store.must_claim()
     store.pass_time(job.id, 3)
     store.pass_time(job.id, 2)

@@ -1,4 +1,4 @@
-"""The reaper: lost jobs, missing messages, things past their time."""
+"""The reaper: lost jobs, missing messages, expired jobs, files without a record."""
 
 from __future__ import annotations
 
@@ -237,7 +237,7 @@ async def test_of_all_reapers_one_sweeps_in_a_while(store: Store, tmp_path: Path
 
 
 async def test_a_slow_sweep_is_followed_by_a_long_pause(store: Store, blobs: DiskBlobs) -> None:
-    times = itertools.count(step=30.0)  # every look at the clock is half a minute later
+    times = itertools.count(step=30.0)  # each reading of the clock is half a minute later
     slow = Reaper(
         connect(store.settings), blobs=blobs, queue=store.queue, settings=store.settings, clock=lambda: next(times)
     )

@@ -1,4 +1,4 @@
-"""What a call costs does not grow with the number of jobs, and an ended job costs little memory."""
+"""The cost of a call does not grow with the number of jobs, and an ended job takes little memory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST_BYTES = 8 * 1024
 
 
 async def commands_of(store: Store, call: Callable[[], Awaitable[object]]) -> int:
-    """Count the Redis commands that a call makes, those within scripts included."""
+    """Count the Redis commands of a call, including those in scripts."""
 
     def total() -> int:
         stats = store.redis.info("commandstats")
@@ -51,7 +51,7 @@ async def test_calls_cost_the_same_with_a_thousand_jobs_waiting(store: Store) ->
 
 
 async def test_a_finished_job_takes_no_more_than_eight_kibibytes_of_redis(store: Store) -> None:
-    """Once its events have faded, a minute after its end."""
+    """Its events, which expire after a minute, do not count."""
     params = resolve("default").model_dump(mode="json")
 
     async def finish_one() -> None:

@@ -1,4 +1,4 @@
-"""The moves between the states of a job: what the scripts do is what the table says."""
+"""The transitions between the states of a job: the scripts do what the table says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deliveries: signed, tried again, given up, disabled, and never to an address that is not public."""
+"""Deliveries: signed, retried, given up, disabled, and never sent to an address that is not public."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class SameThreadExecutor(Executor):
 
 @dataclass
 class Receiver:
-    """Answers as told and remembers what came."""
+    """Returns the given answers and records the requests."""
 
     answers: list[int | Exception]
     seen: list[tuple[Destination, bytes, dict[str, str]]] = field(default_factory=list)
@@ -159,7 +159,7 @@ async def test_delays_are_kept(store: Store, raw: redis.Redis, make: Make) -> No
 
 @contextmanager
 def http_server(status: int = 200, headers: dict[str, str] | None = None) -> Iterator[tuple[int, list[Any]]]:
-    """Serve on loopback; yields the port and what came in."""
+    """Serve on loopback; yield the port and the requests."""
     seen: list[Any] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -208,7 +208,7 @@ def test_a_receiver_that_never_answers_is_left() -> None:
 
 
 def test_the_certificate_has_to_be_of_the_name(tmp_path: Any) -> None:
-    """A server on the right address with any other certificate is not talked to."""
+    """A server at the right address with a certificate of another name gets no request."""
     with http_server() as (port, seen), pytest.raises((httpx.ConnectError, ssl.SSLError)):
         post(place(port, scheme="https"), b"{}", {}, seconds=5)
     assert seen == []

@@ -1,4 +1,4 @@
-"""Webhooks that are due."""
+"""The outbox of webhooks."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def test_a_taken_delivery_comes_back_unless_settled(store: Store, outbox: 
     first = outbox.take()
     assert first is not None
     assert outbox.take() is None
-    store.redis.zadd("nst:webhooks", {first.id: 1})  # its lease ends
+    store.redis.zadd("nst:webhooks", {first.id: 1})  # its lease expires
     second = outbox.take()
     assert second is not None
     assert (second.id, second.attempt) == (first.id, 2)

@@ -1,4 +1,4 @@
-"""Which addresses a webhook may reach."""
+"""The URLs that webhooks may reach."""
 
 from collections.abc import Collection
 
