@@ -35,7 +35,7 @@ def open_blobs(settings: JobSettings) -> Blobs:
             return RedisBlobs(client)
         case "s3" if rest.strip("/"):
             return _s3(rest, settings)
-    raise StorageMisconfigured(f"NST_STORAGE={settings.storage} is not disk, file://, redis:// or s3://")
+    raise StorageMisconfigured(f"NST_STORAGE must be disk, file://, redis:// or s3://, not {settings.storage}")
 
 
 def _disk(root: Path, settings: JobSettings) -> DiskBlobs:

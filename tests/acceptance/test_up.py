@@ -87,7 +87,7 @@ def test_a_worker_that_cannot_run_ends_it_with_the_worker_s_reason(tmp_path: Pat
     process = nst("up", "--port", str(free_port()), NST_DATA_DIR=str(tmp_path), NST_STORAGE="ftp://there")
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 2
-    reason = "NST_STORAGE=ftp://there is none of disk, file://, redis:// and s3://"
+    reason = "NST_STORAGE must be disk, file://, redis:// or s3://, not ftp://there"
     assert out.splitlines()[-1] == f"nst: worker cannot run: The picture storage is not available: {reason}."
 
 

@@ -166,7 +166,7 @@ async def test_sigterm_hands_the_job_back_uncounted_with_its_state(site: Site) -
 
 
 def test_a_worker_without_storage_ends_with_one_line(job_settings: JobSettings, tmp_path: Path) -> None:
-    reason = "NST_STORAGE=ftp://there is not disk, file://, redis:// or s3://"
+    reason = "NST_STORAGE must be disk, file://, redis:// or s3://, not ftp://there"
     refused = refusal(worker_process(job_settings, tmp_path / "log", NST_STORAGE="ftp://there"))
     assert refused == (2, [f"nst worker: The picture storage is not available: {reason}."])
 
