@@ -79,8 +79,9 @@ class Download:
             return Response(status_code=304, headers=self._headers())
         return None
 
-    def send(self, request: Request, file: BinaryIO, size: int) -> Response:
+    def send(self, request: Request, file: BinaryIO) -> Response:
         """Send the file, or the range of it that the client asks for, and close it."""
+        size = file.seek(0, io.SEEK_END)  # reads nothing
         try:
             selected = self._requested_range(request, size)
         except ProblemError:
@@ -93,10 +94,6 @@ class Download:
         status = 200 if selected is None else 206
         chunks = _chunks(file, first, last - first + 1)
         return StreamingResponse(chunks, status_code=status, media_type=self.media_type, headers=headers)
-
-    def send_bytes(self, request: Request, data: bytes) -> Response:
-        """Send a picture that is in memory, as `send` does."""
-        return self.send(request, io.BytesIO(data), len(data))
 
     def _headers(self) -> dict[str, str]:
         disposition = "inline" if self.inline else "attachment"

@@ -34,7 +34,7 @@ class Decoder(Protocol):
         """Write one of the service's own pictures in another format; raises PictureError or OSError."""
 
     async def close(self) -> None:
-        """Release what the decoder holds."""
+        """End the processes, if there are any."""
 
 
 class DecoderPool:
@@ -52,7 +52,6 @@ class DecoderPool:
         self._shares: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     async def decode(self, source: Path, target: Path, *, owner: str) -> None:
-        """Write the upload at `source` as a plain PNG to `target`; raises PictureError or OSError."""
         share = self._shares.get(owner)
         if share is None:
             share = self._shares[owner] = asyncio.Semaphore(max(1, self._processes - 1))
@@ -60,11 +59,9 @@ class DecoderPool:
             await self._perform(source, target, None)
 
     async def convert(self, source: Path, target: Path, format_name: str) -> None:
-        """Write one of the service's own pictures in another format; raises PictureError or OSError."""
         await self._perform(source, target, format_name)
 
     async def close(self) -> None:
-        """End the processes."""
         for _ in range(self._processes):
             process = await self._free.get()
             if process is not None:

@@ -1,5 +1,6 @@
 """What a job can use: networks, presets, built-in styles and limits."""
 
+import io
 from typing import Annotated
 
 from anyio import to_thread
@@ -176,4 +177,4 @@ async def get_style_picture(
     data = await to_thread.run_sync(path.read_bytes)
     etag = f'"{name}-{kind}-{len(data)}"'
     download = Download(etag=etag, media_type="image/png", filename=f"{name}.png", inline=True)
-    return download.not_modified(request) or download.send_bytes(request, data)
+    return download.not_modified(request) or download.send(request, io.BytesIO(data))

@@ -4,7 +4,7 @@ import io
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, BinaryIO, Literal
+from typing import Annotated, Literal
 
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -175,9 +175,8 @@ async def _send(
     if (response := download.not_modified(request)) is not None:
         return response
     if converted:
-        return download.send_bytes(request, await _convert(services, picture.blob, format_name))
-    file, size = await to_thread.run_sync(_open, services.blobs, picture.blob)
-    return download.send(request, file, size)
+        return download.send(request, io.BytesIO(await _convert(services, picture.blob, format_name)))
+    return download.send(request, await to_thread.run_sync(services.blobs.open, picture.blob))
 
 
 async def _convert(services: Services, blob: str, format_name: str) -> bytes:
@@ -187,12 +186,6 @@ async def _convert(services: Services, blob: str, format_name: str) -> bytes:
         await to_thread.run_sync(_copy_blob, services.blobs, blob, source)
         await services.decoder.convert(source, target, format_name)
         return await to_thread.run_sync(target.read_bytes)
-
-
-def _open(blobs: Blobs, name: str) -> tuple[BinaryIO, int]:
-    """Open a blob and return its size, too: a preview may be replaced at any time."""
-    file = blobs.open(name)
-    return file, file.seek(0, io.SEEK_END)
 
 
 def _copy_blob(blobs: Blobs, name: str, target: Path) -> None:

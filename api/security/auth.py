@@ -8,7 +8,6 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from api.problems import ProblemError
 from api.security.caller import Caller
 from api.security.keyless_access import unauthorized
-from api.security.signed_urls import Grant
 from api.services import ServicesDep
 from jobs.model import OwnerLimits
 from jobs.status import Priority
@@ -53,7 +52,7 @@ async def authenticate_viewer(
     if credentials is not None or key is None or expires is None or signature is None:
         return await authenticate(request, services, credentials)
     path = request.url.path.removeprefix(request.scope.get("root_path", ""))
-    if not services.signer.allows(path, Grant(owner=key, expires=expires, signature=signature)):
+    if not services.signer.allows(path, owner=key, expires=expires, signature=signature):
         raise unauthorized("the signed URL is not valid or has expired")
     if not await services.api_keys.is_active(key):
         raise unauthorized("the key of the signed URL was revoked")

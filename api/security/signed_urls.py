@@ -4,17 +4,7 @@ import hashlib
 import hmac
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from urllib.parse import urlencode
-
-
-@dataclass(frozen=True, kw_only=True)
-class Grant:
-    """The query of a signed URL: whose picture it shows, until when, and the signature."""
-
-    owner: str
-    expires: int
-    signature: str
 
 
 class Signer:
@@ -35,10 +25,10 @@ class Signer:
         query = {"key": owner, "expires": expires, "signature": self._signature(path, owner, expires)}
         return f"{path}?{urlencode(query)}"
 
-    def allows(self, path: str, grant: Grant) -> bool:
-        """Tell whether a grant is genuine, for this path and not expired."""
-        expected = self._signature(path, grant.owner, grant.expires)
-        return hmac.compare_digest(expected.encode(), grant.signature.encode()) and grant.expires > self._now()
+    def allows(self, path: str, *, owner: str, expires: int, signature: str) -> bool:
+        """Tell whether the signature is valid and has not expired."""
+        expected = self._signature(path, owner, expires)
+        return hmac.compare_digest(expected.encode(), signature.encode()) and expires > self._now()
 
     def _signature(self, path: str, owner: str, expires: int) -> str:
         return hmac.new(self._secret, f"{owner}\n{expires}\n{path}".encode(), hashlib.sha256).hexdigest()
