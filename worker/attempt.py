@@ -16,7 +16,7 @@ from jobs.queue import JobQueue
 from jobs.settings import JobSettings
 from jobs.status import Status
 from jobs.storage.blobs import Blobs
-from jobs.store.lease import Finished, Lease, Verdict, WorkerStore
+from jobs.store.lease import Finished, Instruction, Lease, WorkerStore
 from worker.checkpoints import SHARE, Checkpoints
 from worker.engine import BadCheckpointError, Engine, OutOfMemoryRunError, RunError, RunRequest, RunStep
 from worker.heartbeat import Heartbeat
@@ -149,16 +149,16 @@ class Attempt:
     def _must_stop(self, step: RunStep) -> bool:
         """Return whether to stop after a step; a draining worker still publishes a finished picture."""
         finished = step.progress.iteration >= step.progress.total
-        verdict = self._heartbeat.verdict
-        return verdict is not Verdict.CONTINUE and not (finished and verdict is Verdict.DRAIN)
+        instruction = self._heartbeat.instruction
+        return instruction is not Instruction.CONTINUE and not (finished and instruction is Instruction.DRAIN)
 
     def _stop(self, step: RunStep) -> Outcome:
-        match self._heartbeat.verdict:
-            case Verdict.CANCEL:
+        match self._heartbeat.instruction:
+            case Instruction.CANCEL:
                 return self._end(self._lease.cancel)
-            case Verdict.TIMEOUT:
+            case Instruction.TIMEOUT:
                 return self._fail("timeout", FAILURE_CODES["timeout"])
-            case Verdict.DRAIN:
+            case Instruction.DRAIN:
                 self._checkpoints.save(step)
                 return self._hand_back("drained")
         return Outcome.LOST

@@ -10,7 +10,7 @@ from typing import Self
 
 from jobs.errors import StoreUnavailable
 from jobs.model import Progress
-from jobs.store.lease import Lease, Verdict
+from jobs.store.lease import Instruction, Lease
 from worker.maintenance import PeriodicTask
 
 log = logging.getLogger(__name__)
@@ -18,7 +18,7 @@ JOIN_SECONDS = 5.0
 
 
 class Heartbeat:
-    """Renews one lease while its run goes on; the run reads `verdict` after each iteration.
+    """Renews one lease while its run goes on; the run reads `instruction` after each iteration.
 
     It has a thread of its own: publishing a preview may wait for a slow storage, and must not delay the registration.
     """
@@ -34,7 +34,7 @@ class Heartbeat:
         after_beat: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.verdict = Verdict.CONTINUE
+        self.instruction = Instruction.CONTINUE
         self._lease = lease
         self._draining = draining
         self._grace = stop_grace_seconds
@@ -50,29 +50,29 @@ class Heartbeat:
         self._progress = progress
 
     def beat(self) -> None:
-        """Renew the lease and update the verdict; if Redis is unreachable, log it and retry on the next beat."""
+        """Renew the lease and update the instruction; if Redis is unreachable, log it and retry on the next beat."""
         progress, self._progress = self._progress, None
         try:
             answer = self._lease.heartbeat(progress)
         except StoreUnavailable as error:
             log.warning("the lease was not renewed: %s", error)
             self._progress = self._progress or progress
-            answer = Verdict.CONTINUE
-        if answer is Verdict.CONTINUE and self._draining():
-            answer = Verdict.DRAIN
-        # The first verdict to stop stands, unless the lease is lost afterwards.
-        if self.verdict is Verdict.CONTINUE or answer is Verdict.LOST:
-            self.verdict = answer
+            answer = Instruction.CONTINUE
+        if answer is Instruction.CONTINUE and self._draining():
+            answer = Instruction.DRAIN
+        # The first instruction to stop stands, unless the lease is lost afterwards.
+        if self.instruction is Instruction.CONTINUE or answer is Instruction.LOST:
+            self.instruction = answer
         self._check_stuck()
         self._after_beat()
 
     def _check_stuck(self) -> None:
-        if self.verdict is Verdict.CONTINUE:
+        if self.instruction is Instruction.CONTINUE:
             return
         if self._stop_requested is None:
             self._stop_requested = self._clock()
         elif self._clock() - self._stop_requested > self._grace:
-            log.critical("job %s did not stop within %g s (%s)", self._lease.job.id, self._grace, self.verdict)
+            log.critical("job %s did not stop within %g s (%s)", self._lease.job.id, self._grace, self.instruction)
             self._on_stuck()
 
     def __enter__(self) -> Self:

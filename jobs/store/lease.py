@@ -22,7 +22,7 @@ from jobs.store.scripts import Scripts, milliseconds
 from jobs.store.serialization import View, decode_view, encode, view_fields
 
 
-class Verdict(StrEnum):
+class Instruction(StrEnum):
     """What a run has to do after a heartbeat; DRAIN comes from the worker itself, when it has to stop."""
 
     CONTINUE = "continue"
@@ -99,11 +99,11 @@ class Lease:
         self._scripts = scripts
         self._milliseconds = milliseconds(seconds)
 
-    def heartbeat(self, progress: Progress | None = None) -> Verdict:
+    def heartbeat(self, progress: Progress | None = None) -> Instruction:
         """Renew the lease, publish the progress if there is any, and return what the run has to do."""
         message = FAILURE_CODES["timeout"]
         encoded = None if progress is None else encode(progress)
-        return Verdict(self._run("heartbeat", progress=encoded, lease=self._milliseconds, timeout_message=message))
+        return Instruction(self._run("heartbeat", progress=encoded, lease=self._milliseconds, timeout_message=message))
 
     def preview(self, preview: Preview) -> bool:
         """Publish an intermediate picture that is already stored; return False if the lease is lost."""

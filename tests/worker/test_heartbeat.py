@@ -7,19 +7,19 @@ from typing import Any
 
 from jobs.errors import StoreUnavailable
 from jobs.model import Progress
-from jobs.store.lease import Verdict
+from jobs.store.lease import Instruction
 from worker.heartbeat import Heartbeat
 
 
 class FakeLease:
     """A lease that gives the answers it was made with and records the progress it gets."""
 
-    def __init__(self, *answers: Verdict | Exception) -> None:
+    def __init__(self, *answers: Instruction | Exception) -> None:
         self.answers = list(answers)
         self.received: list[Progress | None] = []
         self.job = SimpleNamespace(id="job-1")
 
-    def heartbeat(self, progress: Progress | None = None) -> Verdict:
+    def heartbeat(self, progress: Progress | None = None) -> Instruction:
         self.received.append(progress)
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
@@ -38,7 +38,7 @@ def make_heartbeat(lease: FakeLease, **values: Any) -> Heartbeat:
 
 
 def test_progress_is_published_once() -> None:
-    lease = FakeLease(Verdict.CONTINUE, Verdict.CONTINUE)
+    lease = FakeLease(Instruction.CONTINUE, Instruction.CONTINUE)
     heartbeat, progress = make_heartbeat(lease), Progress(iteration=1, total=2)
     heartbeat.report(progress)
     heartbeat.beat()
@@ -47,39 +47,39 @@ def test_progress_is_published_once() -> None:
 
 
 def test_progress_that_did_not_get_through_is_sent_again() -> None:
-    lease = FakeLease(StoreUnavailable(), Verdict.CONTINUE)
+    lease = FakeLease(StoreUnavailable(), Instruction.CONTINUE)
     heartbeat, progress = make_heartbeat(lease), Progress(iteration=1, total=2)
     heartbeat.report(progress)
     heartbeat.beat()
     heartbeat.beat()
     assert lease.received == [progress, progress]
-    assert heartbeat.verdict is Verdict.CONTINUE
+    assert heartbeat.instruction is Instruction.CONTINUE
 
 
-def test_a_verdict_stays_but_a_lost_lease_overrides_it() -> None:
-    heartbeat = make_heartbeat(FakeLease(Verdict.CANCEL, Verdict.CONTINUE, Verdict.LOST))
+def test_an_instruction_stays_but_a_lost_lease_overrides_it() -> None:
+    heartbeat = make_heartbeat(FakeLease(Instruction.CANCEL, Instruction.CONTINUE, Instruction.LOST))
     seen = []
     for _ in range(3):
         heartbeat.beat()
-        seen.append(heartbeat.verdict)
-    assert seen == [Verdict.CANCEL, Verdict.CANCEL, Verdict.LOST]
+        seen.append(heartbeat.instruction)
+    assert seen == [Instruction.CANCEL, Instruction.CANCEL, Instruction.LOST]
 
 
-def test_the_drain_flag_of_the_process_is_a_verdict() -> None:
-    heartbeat = make_heartbeat(FakeLease(Verdict.CONTINUE), draining=lambda: True)
+def test_the_drain_flag_of_the_process_is_an_instruction() -> None:
+    heartbeat = make_heartbeat(FakeLease(Instruction.CONTINUE), draining=lambda: True)
     heartbeat.beat()
-    assert heartbeat.verdict is Verdict.DRAIN
+    assert heartbeat.instruction is Instruction.DRAIN
 
 
 def test_the_drain_flag_is_received_while_the_store_is_down() -> None:
     heartbeat = make_heartbeat(FakeLease(StoreUnavailable()), draining=lambda: True)
     heartbeat.beat()
-    assert heartbeat.verdict is Verdict.DRAIN
+    assert heartbeat.instruction is Instruction.DRAIN
 
 
 def test_a_run_that_does_not_stop_ends_with_its_process() -> None:
     times, aborted = iter([0.0, 5.0, 11.0]), []
-    lease = FakeLease(*[Verdict.TIMEOUT] * 3)
+    lease = FakeLease(*[Instruction.TIMEOUT] * 3)
     heartbeat = make_heartbeat(lease, clock=lambda: next(times), on_stuck=lambda: aborted.append(True))
     heartbeat.beat()
     heartbeat.beat()
@@ -89,7 +89,7 @@ def test_a_run_that_does_not_stop_ends_with_its_process() -> None:
 
 
 def test_the_lease_is_still_renewed_while_the_run_is_stopping() -> None:
-    lease = FakeLease(Verdict.CANCEL, Verdict.CANCEL)
+    lease = FakeLease(Instruction.CANCEL, Instruction.CANCEL)
     heartbeat = make_heartbeat(lease)
     heartbeat.beat()
     heartbeat.beat()

@@ -10,7 +10,7 @@ from jobs.connections import connect
 from jobs.model import Failure, OwnerLimits, Preview, Progress
 from jobs.status import Status
 from jobs.storage.disk import DiskBlobs
-from jobs.store.lease import Checkpoint, Verdict
+from jobs.store.lease import Checkpoint, Instruction
 from jobs.store.reaper import Reaper
 from jobs.store.scripts import ENDED_EVENTS
 from tests.jobs.conftest import Store, make_result
@@ -31,9 +31,9 @@ async def test_a_heartbeat_renews_the_lease_and_publishes_progress(store: Store,
     lease = store.must_claim()
     reaper = Reaper(connect(store.settings), blobs=DiskBlobs(tmp_path), queue=store.queue, settings=store.settings)
     store.lose_worker(job.id)
-    assert lease.heartbeat(Progress(iteration=3, total=5, loss=0.5)) is Verdict.CONTINUE
+    assert lease.heartbeat(Progress(iteration=3, total=5, loss=0.5)) is Instruction.CONTINUE
     reaper.round()
-    assert lease.heartbeat() is Verdict.CONTINUE
+    assert lease.heartbeat() is Instruction.CONTINUE
     progress = (await store.client.get(job.id, "ann")).progress
     assert progress == Progress(iteration=3, total=5, loss=0.5)
 
@@ -42,16 +42,16 @@ async def test_a_heartbeat_returns_that_the_job_is_to_be_canceled(store: Store) 
     job = await store.create()
     lease = store.must_claim()
     await store.client.cancel(job.id, "ann")
-    assert lease.heartbeat() is Verdict.CANCEL
+    assert lease.heartbeat() is Instruction.CANCEL
 
 
 async def test_a_run_over_its_time_is_told_and_then_failed_for_it(store: Store) -> None:
     job = await store.create()
     lease = store.must_claim()
     store.pass_time(job.id, store.settings.max_run_seconds + 1)
-    assert lease.heartbeat() is Verdict.TIMEOUT
+    assert lease.heartbeat() is Instruction.TIMEOUT
     store.pass_time(job.id, store.settings.lease_seconds)
-    assert lease.heartbeat() is Verdict.LOST
+    assert lease.heartbeat() is Instruction.LOST
     ended = await store.client.get(job.id, "ann")
     assert ended.failure is not None
     assert ended.failure.code == "timeout"
@@ -61,7 +61,7 @@ async def test_a_heartbeat_for_a_deleted_job_is_lost(store: Store) -> None:
     job = await store.create()
     lease = store.must_claim()
     await store.client.delete(job.id, "ann")
-    assert lease.heartbeat() is Verdict.LOST
+    assert lease.heartbeat() is Instruction.LOST
 
 
 async def test_an_old_token_can_do_nothing(store: Store) -> None:
@@ -71,7 +71,7 @@ async def test_an_old_token_can_do_nothing(store: Store) -> None:
     new = store.must_claim()
     before = await store.client.get(job.id, "ann")
     preview = Preview(blob="x/y", sequence=1, iteration=1, media_type="image/webp")
-    assert old.heartbeat(Progress(iteration=1, total=2)) is Verdict.LOST
+    assert old.heartbeat(Progress(iteration=1, total=2)) is Instruction.LOST
     assert old.complete(make_result(job)).status is None
     assert old.fail(FAILURE).status is None
     assert old.cancel().status is None
