@@ -70,6 +70,16 @@ lint: .venv/.dev  ## check style and formatting (seconds)
 types: .venv/.dev  ## check types
 	@$(BIN)/mypy $(CODE)
 
+# The images install these before or beside uv.lock. CPU_INDEX must answer; only PyTorch's own has hashes of these wheels.
+CPU_INDEX ?= https://download.pytorch.org/whl/cpu
+requirements: | $(OWN_UV)  ## write the hashes of uv and of PyTorch's CPU wheels to deploy/requirements
+	@$(UV) export --quiet --frozen --only-group images --no-emit-project --no-header --no-annotate \
+	  --output-file deploy/requirements/uv.txt
+	@$(UV) export --quiet --frozen --no-dev --no-emit-project --no-hashes --no-header --no-annotate --extra engine | \
+	  sed -nE 's/^(torch|torchvision)==([^ ;]*).*/\1==\2+cpu/p' | \
+	  $(UV) pip compile --quiet --no-deps --generate-hashes --no-header --no-annotate --python-version 3.11 \
+	  --default-index $(CPU_INDEX) --output-file deploy/requirements/torch-cpu.txt -
+
 imports: .venv/.dev  ## check the import contracts of pyproject.toml
 	@$(BIN)/lint-imports --no-cache --no-logo
 
@@ -116,4 +126,4 @@ format: .venv/.dev  ## format the code
 clean:  ## delete generated files, but not .venv
 	@rm -rf out dist site .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.*
 
-.PHONY: help setup demo up bench test chaos rolling coverage coverage-part coverage-report lint types imports docs reference deployment gallery check images-test release-check format clean
+.PHONY: help setup demo up bench test chaos rolling coverage coverage-part coverage-report lint types imports docs reference requirements deployment gallery check images-test release-check format clean

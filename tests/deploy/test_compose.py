@@ -48,6 +48,12 @@ def test_the_redis_of_compose_and_of_kubernetes_is_the_same_and_pinned() -> None
     assert image in (ROOT / "deploy/k8s/redis.yaml").read_text()
 
 
+def test_the_redis_has_the_fixes_of_its_line() -> None:
+    """7.4.6 fixed CVE-2025-49844 and 7.4.10 the vulnerabilities found up to August 2026."""
+    version = re.findall(r"redis:(\d+)\.(\d+)\.(\d+)", SERVICES["redis"]["image"])[0]
+    assert tuple(map(int, version)) >= (7, 4, 10)
+
+
 def test_every_worker_sees_every_gpu() -> None:
     """A count with replicas would give all of them the same one; each worker takes a free one itself."""
     (devices,) = GPU_WORKER["deploy"]["resources"]["reservations"]["devices"]

@@ -169,5 +169,5 @@ def test_selectors_find_their_pods() -> None:
         found["spec"]["template"]["metadata"]["labels"]["app"] for found in FOUND if "template" in found.get("spec", {})
     }
     asked = {get("Service", name)["selector"]["app"] for name in ("api", "redis")}
-    asked |= {get("NetworkPolicy", name)["podSelector"]["matchLabels"]["app"] for name in ("redis", "worker")}
+    asked |= {get("NetworkPolicy", name)["podSelector"]["matchLabels"]["app"] for name in ("redis", "api", "webhooks")}
     assert asked <= labels
