@@ -21,7 +21,7 @@ help:  ## list the targets
 	@echo 'uv is not on PATH: installing it into .tools'
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and "nst needs Python 3.11 or newer")'
 	@python3 -m venv .tools
-	@.tools/bin/python -m pip install --quiet --disable-pip-version-check uv
+	@.tools/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement deploy/requirements/uv.txt
 
 # --inexact keeps what the other of these two targets has installed.
 .venv/.embedded: pyproject.toml uv.lock | $(OWN_UV)
@@ -70,7 +70,7 @@ lint: .venv/.dev  ## check style and formatting (seconds)
 types: .venv/.dev  ## check types
 	@$(BIN)/mypy $(CODE)
 
-# The images install these before or beside uv.lock. CPU_INDEX must answer; only PyTorch's own has hashes of these wheels.
+# What the images install besides uv.lock. PyTorch's wheels for the CPU are not on PyPI, so CPU_INDEX must be reachable.
 CPU_INDEX ?= https://download.pytorch.org/whl/cpu
 requirements: | $(OWN_UV)  ## write the hashes of uv and of PyTorch's CPU wheels to deploy/requirements
 	@$(UV) export --quiet --frozen --only-group images --no-emit-project --no-header --no-annotate \

@@ -49,7 +49,7 @@ def test_the_redis_of_compose_and_of_kubernetes_is_the_same_and_pinned() -> None
 
 
 def test_the_redis_has_the_fixes_of_its_line() -> None:
-    """7.4.6 fixed CVE-2025-49844 and 7.4.10 the vulnerabilities found up to August 2026."""
+    """7.4.6 fixed CVE-2025-49844, and the releases up to 7.4.10 what was found after it."""
     version = re.findall(r"redis:(\d+)\.(\d+)\.(\d+)", SERVICES["redis"]["image"])[0]
     assert tuple(map(int, version)) >= (7, 4, 10)
 

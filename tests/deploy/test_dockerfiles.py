@@ -61,8 +61,8 @@ def test_nothing_is_installed_from_two_indexes_at_once() -> None:
 def test_the_cpu_build_asks_for_hashes() -> None:
     """All but PyTorch's own wheels come from the lock; those have hashes once `make requirements` has written them."""
     steps = [line for line in text("Dockerfile.worker").split("&&") if "uv pip install" in line]
-    assert len(steps) == 2 and "--require-hashes" in steps[0] and "$hashes" in steps[1]
-    assert "hashes=--require-hashes" in text("Dockerfile.worker")
+    assert len(steps) == 2 and "--require-hashes" in steps[0] and '"$@"' in steps[1]
+    assert "then set -- --require-hashes;" in text("Dockerfile.worker")
 
 
 def test_the_cpu_build_leaves_out_the_libraries_of_cuda() -> None:
