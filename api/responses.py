@@ -48,7 +48,7 @@ def matches(header: str | None, etag: str) -> bool:
 
 async def if_none_match_header(
     if_none_match: Annotated[
-        str | None, Header(description="ETag of the state you have; 304 if it still holds.")
+        str | None, Header(description="ETag of the version you have; the response is 304 if it is still current.")
     ] = None,
 ) -> None:
     """Document If-None-Match."""
@@ -64,8 +64,8 @@ async def range_headers(
 ERROR_DESCRIPTIONS = {
     400: "The request is malformed.",
     401: "The API key is missing or not valid.",
-    403: "Only operators may do this, or, without API keys, the host or origin is not allowed.",
-    404: "There is no such job, or it belongs to another key.",
+    403: "The key is not an operator's (operator routes), or the host or origin is not allowed (without API keys).",
+    404: "There is no such job or style, or the job belongs to another key.",
     405: "The path does not support this method.",
     406: "The picture is not available in any accepted format.",
     408: "The request body did not arrive in time.",
@@ -76,7 +76,7 @@ ERROR_DESCRIPTIONS = {
     416: "The file does not have these bytes.",
     422: "A parameter is not valid.",
     429: "A quota or rate limit is exceeded.",
-    503: "The queue is full, or the job store is not available.",
+    503: "The queue is full, or Redis or the picture storage is not available.",
     507: "The disk is full.",
 }
 

@@ -60,8 +60,8 @@ class UrlsView(BaseModel):
     cancel: str
     retry: str
     events: str
-    content: str | None = Field(description="The photo as it was decoded.")
-    style: list[str] = Field(description="The style pictures as they were decoded.")
+    content: str | None = Field(description="The photo as the service stores it.")
+    style: list[str] = Field(description="The style pictures as the service stores them.")
     preview: str | None
     result: str | None
     timelapse: str | None
@@ -76,24 +76,24 @@ class JobView(BaseModel):
     priority: Priority
     queue_position: int | None = Field(description="Position among your queued jobs of this priority, from 1.")
     queue_eta_seconds: float | None = Field(description="Estimated time until the job runs.")
-    waiting_for: str | None = Field(description="What a queued job needs in addition to its turn, for people.")
-    progress: ProgressView | None
+    waiting_for: str | None = Field(description="What a queued job waits for besides its turn, in words.")
+    progress: ProgressView | None = Field(description="Progress of the current or last run.")
     params: StyleConfig = Field(description="Complete parameters, including defaults.")
     style_names: list[str] = Field(description="Built-in styles of the request.")
     output_format: Literal["png", "jpeg", "webp", "tiff"]
     created_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
+    started_at: datetime | None = Field(description="When a worker last started the job.")
+    finished_at: datetime | None = Field(description="When the job ended.")
     expires_at: datetime | None = Field(description="When the pictures will be removed.")
-    cancel_requested_at: datetime | None
-    queue_seconds: float
-    run_seconds: float
+    cancel_requested_at: datetime | None = Field(description="When a client asked to cancel the job.")
+    queue_seconds: float = Field(description="Seconds that the job has waited so far, all waits together.")
+    run_seconds: float = Field(description="Seconds that the job has run so far, all attempts together.")
     expired: bool = Field(description="The pictures have been removed.")
     retry_of: str | None = Field(description="The job that this one retries.")
-    request_id: str = Field(description="The request that created the job.")
-    error: ErrorView | None
-    result: ResultView | None
-    urls: UrlsView
+    request_id: str = Field(description="Id of the request that created the job.")
+    error: ErrorView | None = Field(description="Why the job failed.")
+    result: ResultView | None = Field(description="The finished picture, once the job has succeeded.")
+    urls: UrlsView = Field(description="URLs of the job and its pictures.")
 
 
 class JobPageView(BaseModel):

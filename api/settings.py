@@ -42,8 +42,8 @@ class ApiSettings(BaseSettings):
     )
     picture_processes: int = Field(
         0,
-        description="Number of uploaded pictures decoded at the same time; one key uses at most one less. 0 means one "
-        "more than the cores, but at most 8.",
+        description="Maximum number of uploaded pictures that are decoded at the same time, of which one key may use "
+        "all but one. 0 means the number of cores plus one, at most 8.",
         ge=0,
         le=64,
     )
@@ -56,7 +56,9 @@ class ApiSettings(BaseSettings):
     bad_keys_per_minute: int = Field(
         30, description="Maximum number of wrong keys that an address tries per minute.", ge=1
     )
-    max_listeners: int = Field(2000, description="Maximum number of open event streams; a key has half of them.", ge=1)
+    max_listeners: int = Field(
+        2000, description="Maximum number of open event streams; one key may open half of them.", ge=1
+    )
     picture_url_seconds: int = Field(
         900, description="Minimum time for which a signed picture URL is valid, in seconds.", ge=30
     )

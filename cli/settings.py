@@ -36,7 +36,7 @@ class SupervisorSettings(CommandSettings):
         8,
         ge=0,
         description="`nst up` exits when the API, the worker or Redis has ended this many times in a row, "
-        f"each time within {STABLE_SECONDS:g} s of its start (8 times take about a minute). 0: never.",
+        f"each time within {STABLE_SECONDS:g} s of its start (8 times take about a minute). With 0 it never exits.",
     )
 
 
@@ -46,7 +46,7 @@ class WeightsSettings(CommandSettings):
     weights_dir: Path | None = Field(None, description="Folder of the network weights. Empty: torch hub's cache.")
     weights_mirror: str = Field(
         "https://download.pytorch.org/models",
-        description="URL that `nst weights pull` downloads PyTorch's files from, under PyTorch's names.",
+        description="URL from which `nst weights pull` downloads the weights; a mirror must use PyTorch's file names.",
         pattern="^https?://",
     )
     weights_timeout_seconds: float = Field(

@@ -89,7 +89,9 @@ class JobSettings(BaseSettings):
     checkpoint_seconds: float = Field(
         default=10.0, gt=0, description="Interval at which a run saves its state, in seconds."
     )
-    max_attempts: int = Field(default=3, ge=1, description="A job fails after it has lost this many workers.")
+    max_attempts: int = Field(
+        default=3, ge=1, description="A job fails after its worker has been lost this many times."
+    )
     max_run_seconds: float = Field(default=3600.0, gt=0, description="Maximum time of a run, in seconds.")
     result_ttl_seconds: float = Field(
         default=24 * 3600.0, gt=0, description="How long pictures are kept after a job has ended, in seconds."
@@ -102,7 +104,7 @@ class JobSettings(BaseSettings):
     upload_timeout_seconds: float = Field(
         default=300.0,
         gt=0,
-        description="Maximum time of an upload, in seconds; files older than this that no job lists are removed.",
+        description="Maximum time of an upload, in seconds. Older files that belong to no job are removed.",
     )
     queue_limit: int = Field(default=10_000, ge=1, description="Maximum number of waiting jobs of all owners together.")
     default_model: str = Field(default="lite", description="Network of a request that names none.")

@@ -45,6 +45,6 @@ class WorkerSettings(BaseSettings):
     stop_grace_seconds: float = Field(
         60.0,
         gt=0,
-        description="A run that has not stopped this many seconds after it was told to is ended with its process.",
+        description="If a run does not stop within this many seconds after it was told to, its process is killed.",
     )
     log_level: LogLevel = Field("info", description="Lowest level of messages that are logged.")

@@ -50,7 +50,7 @@ async def get_events(
     job: Annotated[Job, Depends(job_to_follow)],
     last_event_id: Annotated[str | None, Header(description="Id of the last event that the client received.")] = None,
 ) -> AsyncIterable[ServerSentEvent]:
-    """Stream the events of a job as they happen, until `completed`."""
+    """Send each event as it happens; the stream ends after `completed`."""
     after = last_event_id if last_event_id and EVENT_ID.fullmatch(last_event_id) else "0"
     urls = urls_for(request, services, caller)
     yield ServerSentEvent(retry=RETRY_MILLISECONDS)

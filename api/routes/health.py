@@ -20,7 +20,7 @@ class HealthView(BaseModel):
     status: str = Field("ok", examples=["ok"])
 
 
-@router.get("/healthz", summary="Check that the process is up")
+@router.get("/healthz", summary="Check that the process is up", response_description="The process is up.")
 async def get_health() -> HealthView:
     """Answer as long as the process serves requests, without checking Redis or the storage."""
     return HealthView(status="ok")
@@ -29,6 +29,7 @@ async def get_health() -> HealthView:
 @router.get(
     "/readyz",
     summary="Check that jobs can be accepted",
+    response_description="The service accepts jobs.",
     responses={503: error_responses()[503]},
 )
 async def get_readiness(services: ServicesDep) -> HealthView:

@@ -52,7 +52,7 @@ async def create_job(
         str | None, Header(description="`wait=N`: answer when the job has ended or after N seconds, at most 60.")
     ] = None,
 ) -> Response:
-    """Create a job from a photo, style pictures or the name of a built-in style, and parameters."""
+    """Queue a photo for stylizing, with one or more style pictures or a built-in style."""
     await services.rate_limits.count_create(caller.owner)
     check_key(idempotency_key)
     job = await _create(request, services, caller, idempotency_key)
@@ -78,7 +78,13 @@ async def _create(request: Request, services: Services, caller: Caller, key: str
         )
 
 
-@router.get("", summary="List your jobs", response_model=JobPageView, responses=error_responses())
+@router.get(
+    "",
+    summary="List your jobs",
+    response_description="A page of jobs.",
+    response_model=JobPageView,
+    responses=error_responses(),
+)
 async def list_jobs(
     request: Request,
     services: ServicesDep,
@@ -107,6 +113,7 @@ router.add_api_route(
     get_job,
     methods=["GET"],
     summary="Get a job",
+    response_description="The job.",
     response_model=JobView,
     responses={
         304: {"description": "The job has not changed since the ETag in If-None-Match."},
@@ -123,12 +130,12 @@ router.add_api_route(
     response_model=JobView,
     responses={
         200: {"description": "The job is canceled."},
-        202: {"model": JobView, "description": "The job is running and stops within two seconds."},
+        202: {"model": JobView, "description": "The job is running and stops within two seconds plus one iteration."},
         **error_responses(404, 409),
     },
 )
 async def cancel_job(request: Request, services: ServicesDep, caller: CallerDep, job_id: JobId) -> Response:
-    """Cancel a job that has not ended."""
+    """End a queued job at once, or tell the worker to stop a running one."""
     job = await services.store.cancel(job_id, caller.owner)
     return job_response(request, services, caller, job, 200 if job.status is Status.CANCELED else 202)
 

@@ -27,7 +27,10 @@ router = APIRouter(
 
 Format = Annotated[
     Literal["png", "jpeg", "webp", "tiff"] | None,
-    Query(alias="format", description="Format; without it `Accept` decides, and otherwise the stored format is sent."),
+    Query(
+        alias="format",
+        description="Format of the picture. Default: the best match for `Accept`, or else the stored format.",
+    ),
 ]
 ERRORS = error_responses(404, 406, 409, 410, 416)
 
@@ -102,7 +105,7 @@ async def get_timelapse(request: Request, services: ServicesDep, caller: ViewerD
     responses={**picture_responses("image/png"), **ERRORS},
 )
 async def get_content(request: Request, services: ServicesDep, caller: ViewerDep, job_id: JobId) -> Response:
-    """Return the photo as it was decoded: upright, sRGB, without metadata."""
+    """Return the photo as the service stores it: upright, sRGB, without metadata."""
     job = await _unexpired_job(services, caller.owner, job_id)
     return await _send_blob(request, services, job.inputs.content, "png", f"nst-{job_id}-content")
 
@@ -120,7 +123,7 @@ async def get_style(
     job_id: JobId,
     index: Annotated[int, PathParameter(description="Index of the style picture, from 0.", ge=0, le=63)],
 ) -> Response:
-    """Return a style picture as it was decoded."""
+    """Return a style picture as the service stores it: upright, sRGB, without metadata."""
     styles = (await _unexpired_job(services, caller.owner, job_id)).inputs.styles
     if index >= len(styles):
         raise ProblemError(404, "style_unknown", "the job has no style picture with this index")

@@ -40,6 +40,7 @@ class WorkersView(BaseModel):
 @router.get(
     "",
     summary="List workers (operators)",
+    response_description="The live workers.",
     responses=error_responses(),
     dependencies=[Depends(require_operator)],
 )

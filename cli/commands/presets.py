@@ -79,7 +79,7 @@ def _parameters() -> Iterator[str]:
     from nst_engine import StyleConfig
 
     yield "\n## Parameters\n"
-    yield "Options of `nst stylize` and `nst jobs submit`, fields of `POST /v1/jobs` and of `nst_engine.StyleConfig`."
+    yield "Each is an option of `nst stylize` and `nst jobs submit`, and a field of `POST /v1/jobs` and `StyleConfig`."
     group = ""
     for name, field in StyleConfig.model_fields.items():
         if group_of(field) != group:

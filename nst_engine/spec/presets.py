@@ -74,17 +74,19 @@ def _preset(name: str, summary: str, source: str, exactness: str, **values: Any)
 
 DEFAULT = _preset(
     "default",
-    "The best picture per second, on every network: coarse to fine, normalised losses, one weight for all sizes.",
+    "The best quality for the time, on every network: coarse to fine, with normalized losses, so that the same "
+    "weights work at every size.",
     "This project.",
     "Exact.",
 )
 
 FIVE_LAYER = _preset(
     "five-layer",
-    "Content and style on the same five layers of VGG-19, by Adam from the content image.",
-    "The first of five public systems after Gatys, Ecker and Bethge 2015.",
-    "Its loop reads each feature after the in-place ReLU behind it, so the layers are relu1_1…relu5_1. "
-    "Unsaid there and taken: Adam's learning rate 0.001, 356 px, 6000 steps.",
+    "Content and style on the same five layers of VGG-19; Adam, starting from the content image.",
+    "One of five public implementations of Gatys, Ecker and Bethge 2015 that nst reproduces.",
+    "The layers are relu1_1…relu5_1, because the in-place ReLU of the original overwrites the output of each "
+    "convolution before the loss reads it. Assumed, where the original gives no value: Adam's learning rate 0.001, "
+    "356 px, 6000 steps.",
     **{**_PLAIN, "gram_scale": GramScale.NONE, "style_loss": StyleLoss.MEAN_PER_CHW},
     content_layers=_equal(RELU),
     style_layers=_equal(RELU),
@@ -98,9 +100,9 @@ FIVE_LAYER = _preset(
 
 CLASSIC_LBFGS = _preset(
     "classic-lbfgs",
-    "The classic: content on conv4_2, style on five layers of VGG-19, L-BFGS from the content image.",
-    "The second of five public systems after Gatys, Ecker and Bethge 2015.",
-    "Features before the ReLU. Unsaid there and taken: Gram matrices divided by c·h·w.",
+    "The classic: content on conv4_2, style on five layers of VGG-19; L-BFGS, starting from the content image.",
+    "One of five public implementations of Gatys, Ecker and Bethge 2015 that nst reproduces.",
+    "Compares features before the ReLU. Assumed, where the original gives no value: Gram matrices divided by c·h·w.",
     **_PLAIN,
     content_layers={"conv4_2": 1.0},
     style_layers=_equal(CONV),
@@ -113,10 +115,10 @@ CLASSIC_LBFGS = _preset(
 
 FROM_NOISE = _preset(
     "from-noise",
-    "Both losses on five layers of VGG-19, summed and unnormalised, from white noise.",
-    "The third of five public systems after Gatys, Ecker and Bethge 2015.",
-    "Features before the ReLU. Unsaid there and taken: L-BFGS, 512 px, 500 steps, and a style weight with which both "
-    "terms start within a factor of 10.",
+    "Both losses on the same five layers of VGG-19, as plain sums of squares; starting from white noise.",
+    "One of five public implementations of Gatys, Ecker and Bethge 2015 that nst reproduces.",
+    "Compares features before the ReLU. Assumed, where the original gives no value: L-BFGS, 512 px, 500 steps, and a "
+    "style weight that makes the two losses start within a factor of 10 of each other.",
     **{**_PLAIN, "gram_scale": GramScale.NONE, "style_loss": StyleLoss.SUM, "content_loss": ContentLoss.HALF_SUM},
     content_layers=_equal(CONV),
     style_layers=_equal(CONV),
@@ -130,9 +132,11 @@ FROM_NOISE = _preset(
 
 DEEP_CONTENT = _preset(
     "deep-content",
-    "Content on the deep layer conv5_2, so that the style may bend forms; slow Adam from the content image.",
-    "The fourth of five public systems after Gatys, Ecker and Bethge 2015.",
-    "Features before the ReLU. Unsaid there and taken: mean squared content, Gram matrices divided by c·h·w.",
+    "Content on the deep layer conv5_2, so that the style may distort shapes; Adam with many small steps, starting "
+    "from the content image.",
+    "One of five public implementations of Gatys, Ecker and Bethge 2015 that nst reproduces.",
+    "Compares features before the ReLU. Assumed, where the original gives no value: a mean squared content loss, Gram "
+    "matrices divided by c·h·w.",
     **_PLAIN,
     content_layers={"conv5_2": 1.0},
     style_layers=_equal(CONV, 0.2),
@@ -146,10 +150,11 @@ DEEP_CONTENT = _preset(
 
 CNN_EXPLORER = _preset(
     "cnn-explorer",
-    "Made to compare networks, layers and starting images: VGG-19, strong-Wolfe L-BFGS, 400 px high.",
-    "The fifth of five public systems after Gatys, Ecker and Bethge 2015.",
-    "Style layers have weight 1/5, for the mean over layers. Unsaid there and taken: 1000 steps (with Adam: learning "
-    "rate 10, 3000 steps).",
+    "A system for comparing networks, layers and initial images: VGG-19, L-BFGS with a strong-Wolfe line search, "
+    "400 px high.",
+    "One of five public implementations of Gatys, Ecker and Bethge 2015 that nst reproduces.",
+    "Each style layer has weight 1/5, because the original takes the mean over its five layers. Assumed, where the "
+    "original gives no value: 1000 steps (with Adam: learning rate 10, 3000 steps).",
     **{**_PLAIN, "style_loss": StyleLoss.SUM, "tv_weight": 1.0},
     input_convention=InputConvention.MEAN255,
     content_layers={"relu4_2": 1.0},
@@ -186,8 +191,8 @@ NEURAL_STYLE = _preset(
     "neural-style",
     "The best-known early implementation: VGG-19, total variation, 1000 steps of L-BFGS from faint noise.",
     "Johnson 2015 (github.com/jcjohnson/neural-style).",
-    "Approximate with torchvision's weights: the original network was trained with Caffe. Its total variation is a "
-    "gradient only; here the loss includes it, as Σd².",
+    "Approximate with torchvision's weights: the original network was trained with Caffe. The original adds total "
+    "variation to the gradient only; here it is part of the loss, as Σd².",
     **{**_PLAIN, "tv_weight": 1e-3},
     input_convention=InputConvention.CAFFE,
     content_layers={"relu4_2": 1.0},
@@ -204,9 +209,10 @@ NEURAL_STYLE = _preset(
 
 MULTISCALE_W2 = _preset(
     "multiscale-w2",
-    "Five scales, Adam, averaged iterates, and Gaussians fitted to the features compared by Wasserstein distance.",
+    "Five scales with Adam and averaged iterates; the style loss is the Wasserstein distance between Gaussians fitted "
+    "to the features.",
     "Crowson 2021 (github.com/crowsonkb/style-transfer-pytorch).",
-    "Exact at 512 px: 1000 steps at the first of five scales, then 500 each.",
+    "Exact at 512 px: 1000 steps at the first of five scales, then 500 at each of the others.",
     model=Model.VGG19,
     padding=Padding.REPLICATE,
     pooling=Pooling.MAX,

@@ -147,7 +147,7 @@ def test_shares_that_cannot_be_are_refused(value: object) -> None:
 
 def test_two_weights_of_zero_leave_nothing_to_do() -> None:
     (problem,) = problems(content_weight=0, style_weight=0)
-    assert "nothing to optimise" in problem.message
+    assert "nothing to optimize" in problem.message
 
 
 @pytest.mark.parametrize("field", ["content_weight", "style_weight"])
