@@ -44,8 +44,8 @@ LBFGS, W2, DEFAULT = "single-scale L-BFGS", "multiscale-w2's schedule", "default
 PRECISIONS = (Precision.FLOAT32, Precision.BFLOAT16)
 COMMANDS = {
     "nst --help": "--help",
-    "nst stylize, 256 px": "stylize {photo} waves -o {folder}/out.png -q --max-size 256",
-    "nst stylize, 512 px": "stylize {photo} waves -o {folder}/out.png -q --max-size 512",
+    "nst stylize, 256 px": "stylize {photo} waves -o {folder}/out.png --overwrite -q --max-size 256",
+    "nst stylize, 512 px": "stylize {photo} waves -o {folder}/out.png --overwrite -q --max-size 512",
 }
 # Changes to `default` in float32 that give each scheme's optimiser and schedule, with `default`'s loss.
 SCHEMES: dict[str, dict[str, object]] = {

@@ -1,25 +1,26 @@
-"""Output images: their paths and formats; a file is written whole or not at all."""
+"""Output files: their paths and formats, checks before the work, and writing that does not lose a finished image."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import errno
+import os
+import stat
+import tempfile
+import uuid
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from cli.errors import InputError
+from cli.errors import CommandError, InputError
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
-    from nst_engine import Step
-
-TIMELAPSE_FRAMES = 48
 # Listed again here, so that `nst jobs` can write images where Pillow is not installed.
 FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp", ".tif": "tiff", ".tiff": "tiff"}
+PROBE_BYTES = 64 * 1024
 
 
-def output_paths(output: Path | None, photos: Sequence[Path], styles: Sequence[str], *, many: bool) -> list[Path]:
+def output_paths(
+    output: Path | None, photos: Sequence[Path], styles: Sequence[str], *, many: bool, overwrite: bool = False
+) -> list[Path]:
     """Return the path of each result, named PHOTO-STYLE.png unless a file was named; raises InputError.
 
     `many` is true for a folder or a pattern, even of a single photo; the output folder is then created.
@@ -37,7 +38,34 @@ def output_paths(output: Path | None, photos: Sequence[Path], styles: Sequence[s
     except OSError as error:
         raise InputError(f"--output: {folder}: {error.strerror}") from None
     suffix = "-".join(Path(style).stem for style in styles)
-    return [folder / f"{photo.stem}-{suffix}.png" for photo in photos]
+    paths = [folder / f"{name}-{suffix}.png" for name in distinct_names(photos)]
+    inputs = {photo.absolute() for photo in photos}
+    if replaced := next((path for path in paths if overwrite and path.absolute() in inputs), None):
+        raise InputError(f"--overwrite: {replaced} is one of the photos; name another folder with --output")
+    return paths
+
+
+def distinct_names(photos: Sequence[Path]) -> list[str]:
+    """Name each photo by its stem; add the extension, then the folders, where several photos share the name.
+
+    Raises InputError if the names still do not differ. Case does not count, because some file systems ignore it.
+    """
+    root = Path(os.path.commonpath([photo.parent for photo in photos]))
+    longer: tuple[Callable[[Path], str], ...] = (
+        lambda photo: f"{photo.stem}-{photo.suffix[1:]}",
+        lambda photo: "-".join([*photo.relative_to(root).parent.parts, photo.stem, photo.suffix[1:]]),
+    )
+    names = [photo.stem for photo in photos]
+    for lengthen in longer:
+        count = Counter(name.casefold() for name in names)
+        names = [
+            lengthen(photo) if count[name.casefold()] > 1 else name for photo, name in zip(photos, names, strict=True)
+        ]
+    first: dict[str, Path] = {}
+    for photo, name in zip(photos, names, strict=True):
+        if (other := first.setdefault(name.casefold(), photo)) != photo:
+            raise InputError(f"{other} and {photo} would have the same output file; stylize one of them with --output")
+    return names
 
 
 def image_format(output: Path) -> str:
@@ -50,59 +78,67 @@ def image_format(output: Path) -> str:
     return name
 
 
-def write_file(output: Path, data: bytes) -> None:
-    """Write a file whole or not at all; raises InputError."""
-    partial = output.with_name(f".{output.name}.part")
+def check_output(output: Path, *, overwrite: bool) -> None:
+    """Check before the work that a file can be written and replaces no other; raises InputError."""
+    try:
+        existing = output.stat()
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise InputError(f"cannot write {output}: {error.strerror}") from None
+    else:
+        if stat.S_ISDIR(existing.st_mode):
+            raise InputError(f"cannot write {output}: it is a folder")
+        if not overwrite:
+            raise InputError(f"{output} already exists; --overwrite replaces it")
+    probe = _partial(output)
+    try:
+        probe.write_bytes(bytes(PROBE_BYTES))
+        probe.unlink()
+    except OSError as error:
+        probe.unlink(missing_ok=True)
+        raise InputError(f"cannot write to the folder {output.parent}: {error.strerror}") from None
+
+
+def write_file(output: Path, data: bytes, *, overwrite: bool = True) -> None:
+    """Write a file whole or not at all; otherwise keep the data in another folder.
+
+    Raises CommandError, which names the file in the other folder.
+    """
+    try:
+        if not overwrite and output.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+        replace_file(output, data)
+    except OSError as error:
+        rescued = _rescue(output.suffix, data)
+        where = f"the result is in {rescued}" if rescued else "no other folder takes the result either"
+        raise CommandError(f"cannot write {output}: {error.strerror}; {where}") from None
+
+
+def replace_file(output: Path, data: bytes) -> None:
+    """Write a file whole or not at all; raises OSError."""
+    partial = _partial(output)
     try:
         partial.write_bytes(data)
         partial.replace(output)
-    except OSError as error:
+    except OSError:
         partial.unlink(missing_ok=True)
-        raise InputError(f"{output}: {error.strerror}") from None
+        raise
 
 
-@dataclass(kw_only=True)
-class OutputWriter:
-    """Writes the files of one run: the result, and previews and a time-lapse if they were asked for."""
+def _partial(output: Path) -> Path:
+    """Return a new path in the same folder; its name is short even if the output's is as long as it may be."""
+    return output.with_name(f".nst-{uuid.uuid4().hex[:12]}.part")
 
-    path: Path
-    quality: int | None = None
-    preview_every: int | None = None
-    timelapse: bool = False
-    frames: list[Image] = field(default_factory=list)
 
-    def on_step(self, step: Step) -> None:
-        """Write a preview, or keep a frame for the time-lapse, if one is due at this step."""
-        from nst_engine.tensors import to_picture
-
-        if self.preview_every and step.iteration % self.preview_every == 0:
-            preview = self.path.with_stem(f"{self.path.stem}.{step.iteration:05d}")
-            write_file(preview, _encode(step, preview))
-        if self.timelapse and step.iteration % max(1, step.total // TIMELAPSE_FRAMES) == 0:
-            self.frames.append(to_picture(step.image()))
-
-    def write_result(self, step: Step, parameters: dict[str, Any]) -> None:
-        """Write the image, with the parameters in its metadata."""
-        write_file(self.path, _encode(step, self.path, quality=self.quality, parameters=parameters))
-
-    def write_timelapse(self) -> Path | None:
-        """Write the time-lapse next to the result and return its path; None if there are no frames."""
-        from nst_engine.images.writing import timelapse
-
-        if not self.frames:
-            return None
-        path = self.path.with_name(f"{self.path.stem}-timelapse.webp")
-        write_file(path, timelapse(self.frames))
-        self.frames.clear()
+def _rescue(suffix: str, data: bytes) -> Path | None:
+    """Write data to the first folder that takes it: for temporary files, the home folder, or memory."""
+    places: tuple[Callable[[], str | Path], ...] = (tempfile.gettempdir, Path.home, lambda: "/dev/shm")
+    for place in places:
+        try:
+            path = Path(place()) / f"nst-{uuid.uuid4().hex[:12]}{suffix}"
+            replace_file(path, data)
+        except (OSError, RuntimeError):  # Path.home raises RuntimeError
+            continue
         return path
-
-
-def _encode(step: Step, path: Path, *, quality: int | None = None, parameters: dict[str, Any] | None = None) -> bytes:
-    """Encode a step's image in the format of the path: TIFF with 16 bits a channel, the others with 8."""
-    from nst_engine.images.writing import encode, encode16
-    from nst_engine.tensors import to_picture, to_uint16
-
-    name = image_format(path)
-    if name == "tiff":
-        return encode16(to_uint16(step.image()), metadata=parameters)
-    return encode(to_picture(step.image()), name, quality=quality, metadata=parameters)
+    return None

@@ -31,6 +31,7 @@ MASKS = typer.Option(
     [], "--mask", help="Image that limits a style to its white areas. Give one per style, in the same order."
 )
 DEVICE = typer.Option("auto", "--device", help="Compute on auto, cpu, cuda, cuda:N or mps.")
+OVERWRITE = typer.Option(False, "--overwrite", help="Replace output files that exist.")
 QUIET = typer.Option(False, "--quiet", "-q", help="Show no progress bar.")
 
 

@@ -116,7 +116,7 @@ def make(sheet: Sheet, output: Path, *, size: int = SIZE, steps: int = STEPS) ->
         files = pictures(Path(folder))
         words = [word.format(**files) for word in shlex.split(sheet.arguments)]
         fixed = [] if "steps" in sheet.arguments else ["--steps", str(steps)]
-        code = nst(["sweep", *words, "--max-size", str(size), *fixed, "-o", str(output), "-q"])
+        code = nst(["sweep", *words, "--max-size", str(size), *fixed, "-o", str(output), "--overwrite", "-q"])
     if code:
         raise SystemExit(f"{sheet.name}: nst sweep ended with {code}")
 

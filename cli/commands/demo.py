@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from cli import completion
-from cli.errors import CommandError
+from cli.errors import CommandError, InputError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+RESULT, COMPARISON = "demo.png", "demo-compare.png"
 PHOTO = "chelsea"  # a cat, from skimage.data
 
 
@@ -38,7 +39,16 @@ def demo(
     Writes demo.png, the result, and demo-compare.png, which shows photo, style and result side by side.
     """
     from cli.inputs import read_style
+    from cli.outputs import check_output
 
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--output: {output}: {error.strerror}") from None
+    for file in (output / RESULT, output / COMPARISON):
+        if file.exists():
+            typer.echo(f"{file} already exists and will be replaced", err=True)
+        check_output(file, overwrite=True)
     asyncio.run(run_demo(output, read_style(style, max_size), {"max_size": max_size, "steps": steps}))
 
 
@@ -47,7 +57,6 @@ async def run_demo(output: Path, style: Image, parameters: dict[str, Any]) -> No
     from cli.local_service.stack import Stack, StackSettings, free_port, running
     from cli.local_service.supervisor import file_log
 
-    output.mkdir(parents=True, exist_ok=True)
     log = output / "demo.log"
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -65,11 +74,12 @@ async def run_demo(output: Path, style: Image, parameters: dict[str, Any]) -> No
                 watch.result()
                 raise typer.Exit(130)
             await job
-    typer.echo(f"{output / 'demo.png'} and {output / 'demo-compare.png'}: {time.monotonic() - started:.0f} s in total")
+    typer.echo(f"{output / RESULT} and {output / COMPARISON}: {time.monotonic() - started:.0f} s in total")
 
 
 async def stylize_over_http(url: str, output: Path, style: Image, parameters: dict[str, Any]) -> None:
     """Submit one job, follow it and write its images; raises CommandError if there is no result."""
+    from cli.outputs import write_file
     from cli.terminal import progress_bar, show_end, show_event
     from nst_client import AsyncClient, ClientError, JobEndedError
 
@@ -88,8 +98,8 @@ async def stylize_over_http(url: str, output: Path, style: Image, parameters: di
             data = await client.result(job.id)
     except ClientError as error:
         raise CommandError(str(error)) from None
-    (output / "demo.png").write_bytes(data)
-    side_by_side(photo, style, data).save(output / "demo-compare.png")
+    write_file(output / RESULT, data)
+    write_file(output / COMPARISON, _png(side_by_side(photo, style, data)))
 
 
 def load_photo() -> Image:

@@ -11,7 +11,7 @@ import typer
 
 from cli import completion
 from cli.errors import CommandError
-from cli.parameters import MASKS, PARAMETERS, ParameterCommand
+from cli.parameters import MASKS, OVERWRITE, PARAMETERS, ParameterCommand
 
 if TYPE_CHECKING:
     from nst_client import Client, Job
@@ -47,6 +47,7 @@ def submit(
     output: Path | None = typer.Option(
         None, "--output", "-o", help="Wait for the job and write the result to this file (.png, .jpg, .webp or .tif)."
     ),
+    overwrite: bool = OVERWRITE,
     server: str | None = SERVER,
     key: str | None = KEY,
 ) -> None:
@@ -58,10 +59,11 @@ def submit(
     $ nst jobs submit photo.jpg waves --max-size 1024
     $ nst jobs submit photo.jpg painting.jpg -o result.png
     """
-    from cli.outputs import image_format
+    from cli.outputs import check_output, image_format
 
     if output is not None:
         image_format(output)
+        check_output(output, overwrite=overwrite)
     files = [Path(style) for style in styles]
     name = styles[0] if len(styles) == 1 and not files[0].exists() else None
     with connect(server, key) as client:
@@ -69,7 +71,7 @@ def submit(
         typer.echo(job.id)
         if output is not None:
             follow(client, job.id)
-            download(client, job.id, output)
+            download(client, job.id, output, overwrite=overwrite)
 
 
 def list_jobs(
@@ -112,12 +114,17 @@ def result(
     output: Path = typer.Option(
         ..., "--output", "-o", help="Write the result to this file (.png, .jpg, .webp or .tif)."
     ),
+    overwrite: bool = OVERWRITE,
     server: str | None = SERVER,
     key: str | None = KEY,
 ) -> None:
     """Download the result of a job that succeeded."""
+    from cli.outputs import check_output, image_format
+
+    image_format(output)
+    check_output(output, overwrite=overwrite)
     with connect(server, key) as client:
-        download(client, job_id, output)
+        download(client, job_id, output, overwrite=overwrite)
 
 
 def cancel(job_id: str = JOB, server: str | None = SERVER, key: str | None = KEY) -> None:
@@ -158,11 +165,11 @@ def follow(client: Client, job_id: str) -> None:
         raise CommandError(str(JobEndedError(job)))
 
 
-def download(client: Client, job_id: str, output: Path) -> None:
+def download(client: Client, job_id: str, output: Path, *, overwrite: bool) -> None:
     """Download a result in the format of the file's extension."""
     from cli.outputs import image_format, write_file
 
-    write_file(output, client.result(job_id, image_format(output)))
+    write_file(output, client.result(job_id, image_format(output)), overwrite=overwrite)
     typer.echo(str(output), err=True)
 
 

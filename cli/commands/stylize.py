@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from cli.errors import CommandError, InputError, one_line
-from cli.parameters import DEVICE, MASKS, PARAMETERS, QUIET, STYLES, as_input_error, build_config
+from cli.parameters import DEVICE, MASKS, OVERWRITE, PARAMETERS, QUIET, STYLES, as_input_error, build_config
 from cli.stylizer import Stylizer
 
 if TYPE_CHECKING:
-    from cli.outputs import OutputWriter
+    from cli.output_writer import OutputWriter
 
 
 def stylize(
@@ -28,9 +28,7 @@ def stylize(
         help="Write the result to this file (.png, .jpg, .webp or .tif), or to PHOTO-STYLE.png in this folder. "
         "Default: the current folder.",
     ),
-    overwrite: bool = typer.Option(
-        False, "--overwrite", help="Stylize every photo of a folder or pattern, even if its result exists."
-    ),
+    overwrite: bool = OVERWRITE,
     mask: list[Path] = MASKS,
     init_image: Path | None = typer.Option(None, help="Start from this image. Requires `--init image`."),
     device: str = DEVICE,
@@ -50,14 +48,31 @@ def stylize(
     $ nst stylize "photos/*.jpg" waves mosaic --style-blend 3,1 -o results
     """
     from cli.inputs import find_photos, read_image, read_style
-    from cli.outputs import OutputWriter, output_paths
+    from cli.output_writer import OutputWriter
+    from cli.outputs import output_paths
 
     config = build_config(context.meta[PARAMETERS])
     photos = find_photos(content)
     if len(mask) not in (0, len(styles)):
         raise InputError(f"--mask: give no mask, or one for each of the {len(styles)} styles")
     many = photos != [Path(content)]
-    paths = output_paths(output, photos, styles, many=many)
+    writers = [
+        OutputWriter(
+            path=path,
+            parameters=config.model_dump(mode="json"),
+            quality=quality,
+            preview_every=preview_every,
+            timelapse=timelapse,
+            overwrite=overwrite,
+        )
+        for path in output_paths(output, photos, styles, many=many, overwrite=overwrite)
+    ]
+    pending = [pair for pair in zip(photos, writers, strict=True) if overwrite or not (many and pair[1].path.exists())]
+    if len(pending) < len(photos):
+        skipped = len(photos) - len(pending)
+        typer.echo(f"skipped {skipped} of {len(photos)} photos, which have a result; --overwrite replaces it", err=True)
+    for _, writer in pending:
+        writer.check()
     stylizer = Stylizer(
         config=config,
         styles=[read_style(style, config.max_size) for style in styles],
@@ -65,13 +80,11 @@ def stylize(
         init_image=read_image(init_image) if init_image else None,
         device=device,
     )
-    pending = [pair for pair in zip(photos, paths, strict=True) if overwrite or not (many and pair[1].exists())]
     failed = 0
-    for photo, path in pending:
-        writer = OutputWriter(path=path, quality=quality, preview_every=preview_every, timelapse=timelapse)
+    for photo, writer in pending:
         try:
             report = stylize_photo(stylizer, photo, writer, quiet=quiet)
-        except InputError as error:
+        except CommandError as error:
             if not many:
                 raise
             failed += 1
@@ -86,17 +99,17 @@ def stylize(
 
 
 def stylize_photo(stylizer: Stylizer, photo: Path, writer: OutputWriter, *, quiet: bool) -> dict[str, Any]:
-    """Stylize one photo, write its files and return the report; raises InputError naming the wrong option."""
+    """Stylize one photo, write its files and return the report; raises CommandError."""
     from cli.inputs import read_image
     from nst_engine import ConfigError
 
     started = time.monotonic()
+    writer.check()  # again, because the photos before it may have filled the disk
     try:
         last = stylizer.run(read_image(photo), quiet=quiet, on_step=writer.on_step)
     except ConfigError as error:
         raise as_input_error(error) from None
-    parameters = stylizer.config.model_dump(mode="json")
-    writer.write_result(last, parameters)
+    writer.write_result(last)
     seconds = round(time.monotonic() - started, 2)
     timelapse = writer.write_timelapse()
     return {
@@ -107,5 +120,5 @@ def stylize_photo(stylizer: Stylizer, photo: Path, writer: OutputWriter, *, quie
         "iterations": last.iteration,
         "loss": last.loss,
         "seconds": seconds,
-        "parameters": parameters,
+        "parameters": writer.parameters,
     }

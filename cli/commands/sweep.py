@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 
 from cli.errors import InputError
-from cli.parameters import DEVICE, MASKS, PARAMETERS, QUIET, STYLES, build_config
+from cli.parameters import DEVICE, MASKS, OVERWRITE, PARAMETERS, QUIET, STYLES, build_config
 from cli.stylizer import Stylizer
 
 Cell = dict[str, str]  # the parameters that a row or a column sets
@@ -25,6 +25,7 @@ def sweep(
     ),
     mask: list[Path] = MASKS,
     output: Path = typer.Option(..., "--output", "-o", help="Write the sheet to this file: .png, .jpg, .webp or .tif."),
+    overwrite: bool = OVERWRITE,
     device: str = DEVICE,
     quality: int = typer.Option(85, min=1, max=100, help="Quality of a JPEG or WebP sheet."),
     quiet: bool = QUIET,
@@ -39,12 +40,13 @@ def sweep(
     """
     from cli.contact_sheet import sheet
     from cli.inputs import read_image, read_style
-    from cli.outputs import image_format, write_file
+    from cli.outputs import check_output, image_format, write_file
     from nst_engine.images.writing import encode
     from nst_engine.tensors import to_picture
 
     rows, columns = axes(over)
     name = image_format(output)
+    check_output(output, overwrite=overwrite)
     given = context.meta[PARAMETERS]
     configs = [[build_config(given | row | column) for column in columns] for row in rows]
     size = max(config.max_size for line in configs for config in line)
@@ -60,7 +62,7 @@ def sweep(
         for line in configs
     ]
     page = sheet(results, columns=[label(column) for column in columns], rows=[label(row) for row in rows])
-    write_file(output, encode(page, name, quality=quality if name in ("jpeg", "webp") else None))
+    write_file(output, encode(page, name, quality=quality if name in ("jpeg", "webp") else None), overwrite=overwrite)
     typer.echo(f"{output}: {len(rows) * len(columns)} images", err=True)
 
 

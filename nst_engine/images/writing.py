@@ -88,7 +88,14 @@ def encode16(array: "Array16", *, metadata: Mapping[str, Any] | None = None) -> 
     return file.getvalue()
 
 
-def timelapse(frames: Iterable[Image.Image], *, milliseconds: int = 80, hold: int = 2000, quality: int = 80) -> bytes:
+def timelapse(
+    frames: Iterable[Image.Image],
+    *,
+    milliseconds: int = 80,
+    hold: int = 2000,
+    quality: int = 80,
+    metadata: Mapping[str, Any] | None = None,
+) -> bytes:
     """Write frames as an animated WebP of the last one's size, which stays on for `hold` milliseconds."""
     pictures = [frame.convert("RGB") for frame in frames]
     if not pictures:
@@ -98,7 +105,9 @@ def timelapse(frames: Iterable[Image.Image], *, milliseconds: int = 80, hold: in
     durations = [milliseconds] * (len(pictures) - 1) + [hold]
     file = io.BytesIO()
     first, *rest = pictures
-    first.save(file, "WEBP", save_all=True, append_images=rest, duration=durations, loop=0, quality=quality, method=2)
+    options: dict[str, Any] = {"exif": _exif(metadata)} if metadata is not None else {}
+    options |= {"duration": durations, "loop": 0, "quality": quality, "method": 2}
+    first.save(file, "WEBP", save_all=True, append_images=rest, **options)
     return file.getvalue()
 
 

@@ -1,11 +1,13 @@
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
+from cli.errors import CommandError, InputError
 from cli.main import main
-from cli.outputs import FORMATS
+from cli.outputs import FORMATS, check_output, output_paths, write_file
 from nst_engine.images.writing import WRITABLE
 
 WITHOUT_PILLOW = """
@@ -35,3 +37,93 @@ def test_an_unknown_format_is_refused_before_a_job_is_submitted(
     nowhere = "http://127.0.0.1:1"  # connecting would fail with another error
     assert main(["jobs", "submit", "photo.jpg", "waves", "-o", "out.gif", "--server", nowhere]) == 2
     assert "out.gif must end in one of" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("photos", "names"),
+    [
+        (["a.jpg", "b.jpg"], ["a", "b"]),
+        (["a.jpg", "a.png", "b.png"], ["a-jpg", "a-png", "b"]),
+        (["a.jpg", "A.png"], ["a-jpg", "A-png"]),
+        (["x/a.jpg", "y/a.jpg"], ["x-a-jpg", "y-a-jpg"]),
+        (["a.jpg", "a.png", "a-jpg.png"], ["a-jpg", "a-png", "a-jpg-png"]),
+    ],
+)
+def test_photos_of_one_name_have_results_of_their_own(photos: list[str], names: list[str], tmp_path: Path) -> None:
+    paths = output_paths(tmp_path, [tmp_path / photo for photo in photos], ["waves"], many=True)
+    assert [path.name for path in paths] == [f"{name}-waves.png" for name in names]
+
+
+def test_a_result_never_replaces_one_of_the_photos(tmp_path: Path) -> None:
+    photos = [tmp_path / "a.png", tmp_path / "a-waves.png"]
+    with pytest.raises(InputError, match="is one of the photos"):
+        output_paths(tmp_path, photos, ["waves"], many=True, overwrite=True)
+
+
+EXISTING = {
+    "stylize": ["stylize", "photo.png", "waves", "-o", "there.png"],
+    "stylize without -o": ["stylize", "there.png", "waves"],
+    "sweep": ["sweep", "photo.png", "waves", "--over", "seed=1,2", "-o", "there.png"],
+    "jobs submit": ["jobs", "submit", "photo.png", "waves", "-o", "there.png", "--server", "http://127.0.0.1:1"],
+    "jobs result": ["jobs", "result", "j1", "-o", "there.png", "--server", "http://127.0.0.1:1"],
+    "styles": ["styles", ".", "--style", "waves", "--size", "16"],
+}
+
+
+@pytest.mark.parametrize("what", EXISTING)
+def test_an_existing_file_is_refused_before_the_work_and_the_option_named(
+    what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("photo.png", "there.png", "there-waves.png", "waves.png"):
+        Path(name).write_text("no image: reading it would fail with another error")
+    assert main(EXISTING[what]) == 2
+    error = capsys.readouterr().err
+    assert "already exists; --overwrite replaces it" in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("n" * 300 + ".png", "File name too long"), ("folder.png", "it is a folder"), ("gone/a.png", "cannot write to")],
+)
+def test_a_file_that_cannot_be_written_is_refused_before_the_work(name: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "folder.png").mkdir()
+    with pytest.raises(InputError, match=message):
+        check_output(tmp_path / name, overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["folder.png"]
+
+
+def test_a_name_of_the_greatest_length_is_written(tmp_path: Path) -> None:
+    output = tmp_path / ("n" * 251 + ".png")
+    check_output(output, overwrite=False)
+    write_file(output, b"image")
+    assert output.read_bytes() == b"image"
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+def test_an_image_that_cannot_be_written_is_kept_in_another_folder_and_the_message_names_it(
+    tmp_path: Path, temporary: Path
+) -> None:
+    with pytest.raises(CommandError) as caught:
+        write_file(tmp_path / "gone" / "a.webp", b"image")
+    (kept,) = temporary.iterdir()
+    assert (kept.suffix, kept.read_bytes()) == (".webp", b"image")
+    assert str(caught.value).endswith(f"No such file or directory; the result is in {kept}")
+    assert caught.value.exit_code == 1
+
+
+def test_a_file_that_appears_during_the_work_is_not_replaced(tmp_path: Path, temporary: Path) -> None:
+    output = tmp_path / "a.png"
+    output.write_text("there")
+    with pytest.raises(CommandError, match="File exists; the result is in"):
+        write_file(output, b"image", overwrite=False)
+    assert output.read_text() == "there"
+    assert [path.read_bytes() for path in temporary.iterdir()] == [b"image"]

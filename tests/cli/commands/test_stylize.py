@@ -125,6 +125,27 @@ def test_existing_results_are_skipped(photos: Path, tmp_path: Path) -> None:
     assert (out / "b-waves.png").is_file()
 
 
+def test_a_second_run_leaves_the_files_of_the_first_out(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["stylize", str(photos), "waves", "-o", str(photos), "--preview-every", "1", "--timelapse", *QUICK]
+    assert main(command) == 0
+    made = {path: path.stat().st_mtime_ns for path in photos.iterdir()}
+    capsys.readouterr()
+    assert main(command) == 0
+    assert {path: path.stat().st_mtime_ns for path in photos.iterdir()} == made
+    left_out, skipped = capsys.readouterr().err.splitlines()
+    assert left_out.startswith("left out 8 of 10 images")
+    assert skipped == "skipped 2 of 2 photos, which have a result; --overwrite replaces it"
+
+
+def test_a_preview_that_cannot_be_written_does_not_end_the_run(
+    photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "o.00001.png").mkdir()
+    assert main(["stylize", str(photo), "waves", "-o", str(tmp_path / "o.png"), "--preview-every", "1", *QUICK]) == 0
+    assert (tmp_path / "o.png").is_file()
+    assert "o.00001.png: Is a directory; no more previews are written" in capsys.readouterr().err
+
+
 def test_a_damaged_photo_does_not_stop_the_others(
     photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,0 +1,90 @@
+"""The files of one run: the result, previews and a time-lapse."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from cli.outputs import check_output, image_format, replace_file, write_file
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from nst_engine import Step
+
+TIMELAPSE_FRAMES = 48
+
+
+@dataclass(kw_only=True)
+class OutputWriter:
+    """Writes the files of one run; `parameters` are stored in each of them."""
+
+    path: Path
+    parameters: dict[str, Any]
+    quality: int | None = None
+    preview_every: int | None = None
+    timelapse: bool = False
+    overwrite: bool = False
+    frames: list[Image] = field(default_factory=list)
+
+    @property
+    def timelapse_path(self) -> Path:
+        """Return the path of the time-lapse, next to the result."""
+        return self.path.with_name(f"{self.path.stem}-timelapse.webp")
+
+    def check(self) -> None:
+        """Check before the run that its files can be written; raises InputError."""
+        check_output(self.path, overwrite=self.overwrite)
+        if self.timelapse:
+            check_output(self.timelapse_path, overwrite=self.overwrite)
+        if self.preview_every:  # previews of an interrupted run are replaced
+            check_output(self._preview_path(0), overwrite=True)
+
+    def on_step(self, step: Step) -> None:
+        """Write a preview, or keep a frame for the time-lapse, if one is due at this step."""
+        from nst_engine.tensors import to_picture
+
+        if self.preview_every and step.iteration % self.preview_every == 0:
+            self._write_preview(step)
+        if self.timelapse and step.iteration % max(1, step.total // TIMELAPSE_FRAMES) == 0:
+            self.frames.append(to_picture(step.image()))
+
+    def write_result(self, step: Step) -> None:
+        """Write the image, with the parameters in its metadata; raises CommandError."""
+        write_file(self.path, self._encode(step, quality=self.quality), overwrite=self.overwrite)
+
+    def write_timelapse(self) -> Path | None:
+        """Write the time-lapse and return its path; None if there are no frames. Raises CommandError."""
+        from nst_engine.images.writing import timelapse
+
+        if not self.frames:
+            return None
+        data = timelapse(self.frames, metadata=self.parameters)
+        self.frames.clear()
+        write_file(self.timelapse_path, data, overwrite=self.overwrite)
+        return self.timelapse_path
+
+    def _preview_path(self, iteration: int) -> Path:
+        return self.path.with_stem(f"{self.path.stem}.{iteration:05d}")
+
+    def _write_preview(self, step: Step) -> None:
+        """Write a preview; if that fails, say so and write no more, because the run matters more."""
+        path = self._preview_path(step.iteration)
+        try:
+            replace_file(path, self._encode(step))
+        except OSError as error:
+            typer.echo(f"nst: cannot write {path}: {error.strerror}; no more previews are written", err=True)
+            self.preview_every = None
+
+    def _encode(self, step: Step, *, quality: int | None = None) -> bytes:
+        """Encode a step's image in the format of the path: TIFF with 16 bits a channel, the others with 8."""
+        from nst_engine.images.writing import encode, encode16
+        from nst_engine.tensors import to_picture, to_uint16
+
+        name = image_format(self.path)
+        if name == "tiff":
+            return encode16(to_uint16(step.image()), metadata=self.parameters)
+        return encode(to_picture(step.image()), name, quality=quality, metadata=self.parameters)
