@@ -109,7 +109,10 @@ gallery: .venv/.dev  ## render the images of docs/gallery.md and docs/use/concep
 	@$(BIN)/python -m bench.sheets.gallery
 	@$(BIN)/python -m bench.sheets.concepts
 
-check: lint types imports docs deployment  ## run lint, types, imports, docs and deployment
+audit: .venv/.dev  ## look for known vulnerabilities of the locked packages; skipped where OSV cannot be reached
+	@$(BIN)/python -m tools.audit --uv $(UV)
+
+check: lint types imports docs deployment audit  ## run lint, types, imports, docs, deployment and audit
 
 images-test: .venv/.dev  ## build both container images and stylize one photo with them (needs root)
 	@type -P buildah debootstrap >/dev/null || \
@@ -126,4 +129,4 @@ format: .venv/.dev  ## format the code
 clean:  ## delete generated files, but not .venv
 	@rm -rf out dist site .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.*
 
-.PHONY: help setup demo up bench test chaos rolling coverage coverage-part coverage-report lint types imports docs reference requirements deployment gallery check images-test release-check format clean
+.PHONY: help setup demo up bench test chaos rolling coverage coverage-part coverage-report lint types imports docs reference requirements deployment audit gallery check images-test release-check format clean
