@@ -30,7 +30,7 @@ def start(job_settings: JobSettings, **settings: str) -> subprocess.CompletedPro
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_garbage_collections_pass_over_what_start_up_made() -> None:
+def test_garbage_collections_skip_objects_made_at_start() -> None:
     before = len(gc.get_objects())
     freeze_gc()
     try:
@@ -40,14 +40,14 @@ def test_garbage_collections_pass_over_what_start_up_made() -> None:
 
 
 @pytest.mark.acceptance
-def test_without_keys_other_addresses_are_not_bound(job_settings: JobSettings) -> None:
+def test_without_keys_only_loopback_addresses_are_bound(job_settings: JobSettings) -> None:
     done = start(job_settings, host="0.0.0.0", port="0")
     assert done.returncode == 2
     assert "nst keys create" in json.loads(done.stderr.splitlines()[-1])["event"]
 
 
 @pytest.mark.acceptance
-def test_a_redis_that_is_not_there_is_said(job_settings: JobSettings, tmp_path: Path) -> None:
+def test_an_unreachable_redis_ends_the_start_with_its_setting(job_settings: JobSettings, tmp_path: Path) -> None:
     away = job_settings.model_copy(update={"redis_url": f"unix://{tmp_path}/none.sock"})
     done = start(away, host="0.0.0.0", port="0")
     assert (done.returncode, "NST_REDIS_URL" in done.stderr) == (1, True)
@@ -62,14 +62,14 @@ def test_a_redis_that_is_not_there_is_said(job_settings: JobSettings, tmp_path: 
         ({"redis_url": "redis://127.0.0.1:1"}, "Redis is not reachable (NST_REDIS_URL)"),
     ],
 )
-def test_what_cannot_be_used_is_said(
+def test_a_storage_or_redis_that_cannot_be_used_is_a_startup_problem(
     job_settings: JobSettings, s3: FakeS3, settings: dict[str, str], told: str
 ) -> None:
     reason = startup_problem(job_settings.model_copy(update=s3.settings("b").model_dump(include=S3) | settings))
     assert reason is not None and told in reason
 
 
-def test_a_wrong_password_is_said(job_settings: JobSettings) -> None:
+def test_a_wrong_redis_password_is_a_startup_problem(job_settings: JobSettings) -> None:
     with Redis.from_url(job_settings.redis_url, protocol=2) as client:
         client.config_set("requirepass", "secret")
         try:
@@ -80,7 +80,7 @@ def test_a_wrong_password_is_said(job_settings: JobSettings) -> None:
     assert reason is not None and reason.startswith("Redis refuses the user or password of NST_REDIS_URL")
 
 
-def test_a_full_disk_is_no_reason_not_to_start(job_settings: JobSettings) -> None:
+def test_a_full_disk_is_no_startup_problem(job_settings: JobSettings) -> None:
     assert startup_problem(job_settings.model_copy(update={"storage_min_free_bytes": 1 << 62})) is None
 
 
@@ -88,7 +88,7 @@ def test_a_full_disk_is_no_reason_not_to_start(job_settings: JobSettings) -> Non
     ("trusted", "expected"), [(("10.0.0.1",), [401, 401]), (("10.0.0.2",), [401, 429]), ((), [401, 429])]
 )
 @pytest.mark.anyio
-async def test_forwarded_addresses_are_believed_from_listed_proxies_only(
+async def test_forwarded_addresses_are_trusted_only_from_listed_proxies(
     make_api: MakeApi, trusted: tuple[str, ...], expected: list[int]
 ) -> None:
     """Wrong keys are counted by address: a proxy's clients apart, a liar's together."""
@@ -104,5 +104,5 @@ async def test_forwarded_addresses_are_believed_from_listed_proxies_only(
     assert statuses == expected
 
 
-def test_an_app_can_be_made_without_any_service() -> None:
+def test_an_app_can_be_made_without_a_connection() -> None:
     assert create_app(ApiSettings(), JobSettings(redis_url="unix:///nowhere")).title == "nst"

@@ -28,12 +28,12 @@ def test_an_error_has_its_status_and_code_and_names_no_path(error: Exception, st
     assert ("Retry-After" in problem.headers) == (status > 500)
 
 
-def test_a_bad_parameter_is_pointed_at() -> None:
+def test_a_wrong_parameter_has_a_pointer() -> None:
     problem = as_problem(ConfigError("bad", (Problem(field="style_layers.relu1_1", message="no weight"),)))
     assert [(field.pointer, field.detail) for field in problem.errors] == [("#/style_layers/relu1_1", "no weight")]
 
 
-def test_what_is_no_refusal_is_raised_again() -> None:
+def test_an_unexpected_error_is_raised_again() -> None:
     with pytest.raises(PermissionError):
         as_problem(PermissionError(errno.EACCES, "Permission denied"))
 

@@ -25,7 +25,7 @@ def smooth(height: int, width: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (16, 1), (1, 16), (ROWS, 5), (ROWS + 1, 7), (3 * ROWS - 1, 300)])
-def test_pixels_come_back_as_they_were(size: tuple[int, int]) -> None:
+def test_pixels_survive_unchanged(size: tuple[int, int]) -> None:
     pixels = np.random.default_rng(1).integers(0, 256, (*size, 3), np.uint8)
     with Image.open(io.BytesIO(written(pixels))) as checked:
         checked.verify()  # the checksums too
@@ -34,12 +34,12 @@ def test_pixels_come_back_as_they_were(size: tuple[int, int]) -> None:
         assert np.array_equal(np.asarray(found), pixels)
 
 
-def test_a_worker_reads_it() -> None:
+def test_the_engine_reads_it() -> None:
     pixels = smooth(64, 80)
     assert np.array_equal(np.asarray(read_picture(written(pixels))), pixels)
 
 
-def test_a_photo_takes_hardly_more_than_zlibs_fastest() -> None:
+def test_a_photo_is_hardly_larger_than_with_the_fastest_zlib() -> None:
     pixels, file = smooth(512, 512), io.BytesIO()
     Image.fromarray(pixels).save(file, "PNG", compress_level=1)
     assert len(written(pixels)) < 1.1 * len(file.getvalue())

@@ -18,7 +18,9 @@ from PIL import Image
 from tests.api.conftest import picture
 from tests.stack.stack import Stack
 
-# The generator knows binary answers by one name only.
+pytestmark = pytest.mark.acceptance
+
+# The generator supports only one media type for binary responses.
 OVERRIDES = {f"image/{name}": "application/octet-stream" for name in ("png", "jpeg", "webp", "tiff")}
 
 

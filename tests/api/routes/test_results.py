@@ -37,7 +37,7 @@ async def test_the_result_is_the_file_that_was_stored(api: Api) -> None:
     assert answer.headers["content-length"] == str(len(data))
 
 
-async def test_head_tells_everything_but_the_picture(api: Api) -> None:
+async def test_head_returns_the_headers_without_the_picture(api: Api) -> None:
     path, _ = await finished(api)
     whole, head = await api.http.get(path), await api.http.head(path)
     assert (head.status_code, head.content) == (200, b"")
@@ -45,7 +45,7 @@ async def test_head_tells_everything_but_the_picture(api: Api) -> None:
         assert head.headers[name] == whole.headers[name]
 
 
-async def test_browsers_are_told_to_save_it_and_to_believe_its_type(api: Api) -> None:
+async def test_browsers_save_the_result_and_do_not_sniff_its_type(api: Api) -> None:
     path, _ = await finished(api)
     headers = (await api.http.get(path)).headers
     assert headers["x-content-type-options"] == "nosniff"
@@ -54,7 +54,7 @@ async def test_browsers_are_told_to_save_it_and_to_believe_its_type(api: Api) ->
     assert "private" in headers["cache-control"]
 
 
-async def test_what_is_known_is_not_sent_again(api: Api) -> None:
+async def test_a_matching_etag_is_a_304(api: Api) -> None:
     path, _ = await finished(api)
     etag = (await api.http.get(path)).headers["etag"]
     for known in (etag, f'"other", W/{etag}', "*"):
@@ -66,7 +66,7 @@ async def test_what_is_known_is_not_sent_again(api: Api) -> None:
 @pytest.mark.parametrize(
     ("asked", "first", "last"), [("bytes=0-9", 0, 9), ("bytes=10-", 10, None), ("bytes=-7", -7, None)]
 )
-async def test_a_range_is_sent_alone(api: Api, asked: str, first: int, last: int | None) -> None:
+async def test_a_range_is_a_206(api: Api, asked: str, first: int, last: int | None) -> None:
     path, data = await finished(api)
     answer = await api.http.get(path, headers={"Range": asked})
     expected = data[first:] if last is None else data[first : last + 1]
@@ -75,7 +75,7 @@ async def test_a_range_is_sent_alone(api: Api, asked: str, first: int, last: int
     assert answer.headers["content-range"] == f"bytes {start}-{start + len(expected) - 1}/{len(data)}"
 
 
-async def test_a_download_can_be_taken_up_again(api: Api) -> None:
+async def test_a_download_can_be_resumed(api: Api) -> None:
     noise = Image.effect_noise((900, 900), 100).convert("RGB")
     path, data = await finished(api, encode(noise, "png"))
     assert len(data) > 3 * CHUNK_BYTES
@@ -85,28 +85,28 @@ async def test_a_download_can_be_taken_up_again(api: Api) -> None:
     assert head.content + (await api.http.get(path, headers=headers)).content == data
 
 
-async def test_a_range_of_another_version_is_answered_with_the_whole(api: Api) -> None:
+async def test_a_range_of_another_version_returns_the_whole_file(api: Api) -> None:
     path, data = await finished(api)
     answer = await api.http.get(path, headers={"Range": "bytes=5-", "If-Range": '"old"'})
     assert (answer.status_code, answer.content) == (200, data)
 
 
 @pytest.mark.parametrize("asked", ["bytes=5-3", "bytes=0-1,4-5", "items=0-3", "bytes=a-b", "bytes=-"])
-async def test_a_range_that_is_not_understood_is_passed_over(api: Api, asked: str) -> None:
+async def test_a_malformed_range_is_ignored(api: Api, asked: str) -> None:
     path, data = await finished(api)
     answer = await api.http.get(path, headers={"Range": asked})
     assert (answer.status_code, answer.content) == (200, data)
 
 
 @pytest.mark.parametrize("asked", ["bytes=999999-", "bytes=-0"])
-async def test_bytes_that_are_not_there_are_a_416(api: Api, asked: str) -> None:
+async def test_a_range_beyond_the_file_is_a_416(api: Api, asked: str) -> None:
     path, data = await finished(api)
     answer = await api.http.get(path, headers={"Range": asked})
     assert (answer.status_code, answer.headers["content-range"]) == (416, f"bytes */{len(data)}")
 
 
 @pytest.mark.parametrize(("name", "media_type"), [("jpeg", "JPEG"), ("webp", "WEBP"), ("tiff", "TIFF"), ("png", "PNG")])
-async def test_other_formats_are_made_when_asked_for(api: Api, name: str, media_type: str) -> None:
+async def test_the_result_is_converted_to_the_requested_format(api: Api, name: str, media_type: str) -> None:
     data = encode(Image.new("RGB", (64, 48), "teal"), "png", metadata={"seed": 3})
     path, _ = await finished(api, data)
     answer = await api.http.get(path, params={"format": name})
@@ -135,13 +135,13 @@ async def test_accept_decides_the_format(api: Api, accept: str, expected: str) -
     assert "Accept" in answer.headers["vary"]
 
 
-async def test_a_format_that_cannot_be_made_is_refused(api: Api) -> None:
+async def test_an_unavailable_format_is_refused(api: Api) -> None:
     path, _ = await finished(api)
     assert (await api.http.get(path, headers={"Accept": "application/json"})).status_code == 406
     assert (await api.http.get(path, params={"format": "gif"})).status_code == 422
 
 
-async def test_each_format_has_an_etag_of_its_own(api: Api) -> None:
+async def test_each_format_has_its_own_etag(api: Api) -> None:
     path, _ = await finished(api)
     tags = {(await api.http.get(path, params={"format": name})).headers["etag"] for name in ("png", "jpeg", "webp")}
     assert len(tags) == 3
@@ -187,7 +187,7 @@ async def test_previews_show_the_latest_picture_and_then_the_result(api: Api) ->
     assert (await api.http.get(path)).content == data
 
 
-async def test_browsers_may_keep_a_result_but_ask_for_a_preview_anew(api: Api) -> None:
+async def test_browsers_cache_a_result_but_not_a_preview(api: Api) -> None:
     path, _ = await finished(api)
     shown = {"Sec-Fetch-Dest": "image"}
     result = await api.http.get(path, headers=shown)
@@ -197,7 +197,7 @@ async def test_browsers_may_keep_a_result_but_ask_for_a_preview_anew(api: Api) -
     assert preview.headers["cache-control"] == "private, no-cache"
 
 
-async def test_a_timelapse_is_there_if_it_was_asked_for(api: Api) -> None:
+async def test_a_timelapse_is_returned_if_the_job_has_one(api: Api) -> None:
     without, _ = await finished(api)
     assert (await api.http.get(without.replace("result", "timelapse"))).json()["code"] == "no_timelapse"
     job = await api.create(timelapse="true")
@@ -210,12 +210,12 @@ async def test_a_timelapse_is_there_if_it_was_asked_for(api: Api) -> None:
     assert (answer.content, answer.headers["content-type"]) == (data, "image/webp")
 
 
-async def test_a_picture_that_is_not_there_is_a_404(api: Api) -> None:
+async def test_a_style_picture_out_of_range_is_a_404(api: Api) -> None:
     job = await api.create()
     assert (await api.http.get(f"/v1/jobs/{job['id']}/style/1")).status_code == 404
 
 
-async def test_inputs_come_back_without_what_was_in_their_files(api: Api) -> None:
+async def test_inputs_are_returned_without_the_metadata_of_the_upload(api: Api) -> None:
     exif = Image.Exif()
     exif[0x010E] = "<script>alert(1)</script>"
     exif.get_ifd(0x8825)[2] = (52.0, 30.0, 0.0)

@@ -39,7 +39,7 @@ def succeeded(api: Api) -> None:
     api.worker.finish(api.worker.claim())
 
 
-async def test_the_matrix_leaves_out_no_route_of_a_job(api: Api) -> None:
+async def test_the_matrix_has_every_route_of_a_job(api: Api) -> None:
     """A route that is added has to be added to the matrix."""
     paths = {(method, path) for path, item in api.app.openapi()["paths"].items() for method in item}
     of_jobs = {(method.upper(), path) for method, path in paths if path.startswith("/v1/jobs/{job_id}")}
@@ -59,7 +59,7 @@ async def test_another_keys_job_is_a_404(api: Api, prepare: Prepare, method: str
     assert (await api.http.get(f"/v1/jobs/{job['id']}", headers=ann)).status_code == 200
 
 
-async def test_lists_and_positions_count_own_jobs_only(api: Api) -> None:
+async def test_lists_and_queue_positions_contain_only_the_callers_jobs(api: Api) -> None:
     ann, bob = await api.key("ann"), await api.key("bob")
     for _ in range(3):
         await api.create(ann)
@@ -76,14 +76,14 @@ async def test_an_idempotency_key_belongs_to_its_owner(api: Api) -> None:
     assert first["id"] != second["id"]
 
 
-async def test_a_cursor_of_another_key_shows_nothing(api: Api) -> None:
+async def test_the_cursor_of_another_key_returns_nothing(api: Api) -> None:
     ann, bob = await api.key("ann"), await api.key("bob")
     jobs = [await api.create(ann) for _ in range(3)]
     listed = await api.http.get("/v1/jobs", params={"cursor": jobs[2]["id"]}, headers=bob)
     assert listed.json()["jobs"] == []
 
 
-async def test_every_route_but_health_wants_a_key_once_there_is_one(api: Api) -> None:
+async def test_every_route_except_health_needs_a_key_once_one_exists(api: Api) -> None:
     await api.key()
     for path, item in api.app.openapi()["paths"].items():
         concrete = path.replace("{job_id}", "x").replace("{index}", "0")
@@ -94,7 +94,7 @@ async def test_every_route_but_health_wants_a_key_once_there_is_one(api: Api) ->
 
 
 @pytest.mark.parametrize("header", ["Bearer nst_wrong", "Bearer", "Basic YTpi", "nst_x", ""])
-async def test_a_wrong_key_is_a_401_that_says_how(api: Api, header: str) -> None:
+async def test_a_wrong_key_is_a_401_with_the_scheme(api: Api, header: str) -> None:
     await api.key()
     answer = await api.http.get("/v1/jobs", headers={"Authorization": header})
     assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
@@ -117,7 +117,7 @@ async def test_a_signed_picture_reads_its_own_key_alone(api: Api) -> None:
     assert "cmdstat_hvals" not in api.redis.info("commandstats")  # what reads every key
 
 
-async def test_only_the_digest_of_a_key_is_kept(api: Api) -> None:
+async def test_only_the_digest_of_a_key_is_stored(api: Api) -> None:
     secret = (await api.key())["Authorization"].removeprefix("Bearer ")
     kept = "".join(f"{field}{value}" for field, value in api.redis.hgetall("nst:keys").items())
     assert secret.startswith("nst_")
@@ -125,7 +125,7 @@ async def test_only_the_digest_of_a_key_is_kept(api: Api) -> None:
     assert secret.removeprefix("nst_") not in kept
 
 
-async def test_guessing_keys_is_slowed_down(make_api: Any) -> None:
+async def test_guessing_keys_is_rate_limited(make_api: Any) -> None:
     api = await make_api(bad_keys_per_minute=3)
     await api.key()
     wrong = {"Authorization": "Bearer nst_wrong"}
@@ -133,7 +133,7 @@ async def test_guessing_keys_is_slowed_down(make_api: Any) -> None:
     assert statuses == [401, 401, 401, 429, 429]
 
 
-async def test_a_quota_of_waiting_jobs_is_a_429(api: Api) -> None:
+async def test_the_quota_of_queued_jobs_is_a_429(api: Api) -> None:
     header = await api.key(limits={"queued": 2})
     for _ in range(2):
         await api.create(header)
@@ -144,7 +144,7 @@ async def test_a_quota_of_waiting_jobs_is_a_429(api: Api) -> None:
     assert len(api.stored()) == before
 
 
-async def test_a_quota_of_jobs_a_day_is_a_429(api: Api) -> None:
+async def test_the_quota_of_jobs_per_day_is_a_429(api: Api) -> None:
     header = await api.key(limits={"per_day": 1})
     job = await api.create(header)
     await api.http.delete(job["urls"]["self"], headers=header)
@@ -161,7 +161,7 @@ async def test_too_many_requests_are_a_429(make_api: Any) -> None:
     await api.create(bob)
 
 
-async def test_a_batch_key_makes_batch_jobs_only(api: Api) -> None:
+async def test_a_batch_key_creates_only_batch_jobs(api: Api) -> None:
     header = await api.key(priority=Priority.BATCH)
     assert (await api.create(header, priority="interactive"))["priority"] == "batch"
 
@@ -183,7 +183,7 @@ async def test_picture_urls_work_without_a_header(api: Api) -> None:
     assert (await api.http.get(f"{urls['result']}&format=jpeg")).headers["content-type"] == "image/jpeg"
 
 
-async def test_a_signed_url_is_good_for_its_path_alone(api: Api) -> None:
+async def test_a_signed_url_is_valid_only_for_its_path(api: Api) -> None:
     header = await api.key()
     job, other = await api.create(header), await api.create(header)
     url = job["urls"]["content"]
@@ -212,7 +212,7 @@ async def test_picture_urls_stay_the_same_for_a_while(api: Api) -> None:
     assert job["urls"]["content"] == again["urls"]["content"]
 
 
-async def test_a_picture_of_a_job_is_not_another_keys_through_its_form(api: Api) -> None:
+async def test_equal_uploads_of_two_keys_are_stored_separately(api: Api) -> None:
     """Equal files of two keys are two files."""
     ann, bob = await api.key("ann"), await api.key("bob")
     first, _ = await api.create(ann, content=picture()), await api.create(bob, content=picture())

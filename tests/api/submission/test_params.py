@@ -25,12 +25,12 @@ def refusal(*fields: tuple[str, str]) -> ProblemError:
     return caught.value
 
 
-def test_nothing_given_is_the_default_preset() -> None:
+def test_without_parameters_the_default_preset_is_used() -> None:
     config, options = parse()
     assert (config.preset, options.output_format) == ("default", "png")
 
 
-def test_fields_are_read_as_what_they_are() -> None:
+def test_fields_are_parsed_by_type() -> None:
     config = parsed(max_size="99", strength="0.25", carry_state="false", style_layers="style1:2,style3")
     assert (config.max_size, config.strength, config.carry_state) == (99, 0.25, False)
     assert config.style_layers == {"style1": 2.0, "style3": 1.0}
@@ -45,12 +45,12 @@ def test_a_list_may_come_field_by_field() -> None:
     assert config.style_blend == (3.0, 1.0)
 
 
-def test_a_preset_is_the_ground_for_what_is_given() -> None:
+def test_given_parameters_override_the_preset() -> None:
     config = parsed(params=json.dumps({"preset": "classic-lbfgs", "steps": 7}))
     assert (config.preset, config.steps, config.scales) == ("classic-lbfgs", 7, 1)
 
 
-def test_the_operators_network_is_that_of_the_default_preset_alone() -> None:
+def test_the_operators_default_network_applies_only_to_the_default_preset() -> None:
     def model(*fields: tuple[str, str]) -> str:
         return parse(*fields, default_model="squeezenet1_1")[0].model.value
 
@@ -91,12 +91,12 @@ def test_refuses(fields: list[tuple[str, str]]) -> None:
 
 
 @pytest.mark.parametrize("text", ["{", "[" * 20_000, '{"a": 1, "a": 2}', '{"seed": NaN}', "{'seed': 1}", ""])
-def test_json_that_is_none_is_a_400(text: str) -> None:
+def test_malformed_json_is_a_400(text: str) -> None:
     error = refusal(("params", text))
     assert (error.status, error.code) == (400, "params_malformed")
 
 
-def test_a_webhook_has_to_be_public_unless_listed() -> None:
+def test_a_webhook_host_must_be_public_or_listed() -> None:
     assert refusal(("webhook_url", "http://127.0.0.1:9/x")).errors[0].pointer == "#/webhook_url"
     _, options = parse(("webhook_url", "http://127.0.0.1:9/x"), webhook_hosts=("127.0.0.1:9",))
     assert options.webhook_url == "http://127.0.0.1:9/x"
