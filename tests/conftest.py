@@ -15,10 +15,10 @@ from jobs.settings import JobSettings
 from tests.fakes.s3 import FakeS3, running_s3
 from tests.stack.redis import running_redis
 
-# Before torch is loaded: threads that spin while they wait make a busy machine ten times slower.
+# Before torch is loaded: threads that spin while they wait slow a busy machine down ten times.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-# A shell starts a background job with SIGINT ignored, and children inherit that: tests that press Ctrl-C would wait.
+# A shell starts background jobs with SIGINT ignored, and children inherit that; tests that send Ctrl-C would hang.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -33,7 +33,7 @@ def redis_server_url() -> Iterator[str]:
 
 @pytest.fixture
 def redis_url(redis_server_url: str) -> str:
-    """Return the address of an empty Redis."""
+    """Return the URL of an empty Redis."""
     with redis.Redis.from_url(redis_server_url) as client:
         client.flushall()
     return redis_server_url
@@ -41,7 +41,7 @@ def redis_url(redis_server_url: str) -> str:
 
 @pytest.fixture
 def job_settings(redis_url: str, tmp_path: Path) -> JobSettings:
-    """Return settings of an empty store, with short times."""
+    """Return the settings of an empty store, with short times."""
     return JobSettings(
         redis_url=redis_url,
         data_dir=tmp_path / "data",

@@ -1,4 +1,4 @@
-"""What importing a package brings along, each seen from a fresh interpreter."""
+"""What importing a package loads and does, each in a fresh interpreter."""
 
 import os
 import subprocess
@@ -21,7 +21,7 @@ print(repr([opened, threading.active_count() - 1, {k: v for k, v in os.environ.i
 
 
 def python(code: str, *arguments: str, **environment: str) -> str:
-    """Run code in a fresh interpreter and return what it printed."""
+    """Run code in a fresh interpreter and return its output."""
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments],
         capture_output=True,
@@ -46,5 +46,5 @@ def test_the_api_loads_no_worker_code() -> None:
 
 @pytest.mark.parametrize("module", ENTRY_POINTS)
 def test_importing_it_does_nothing(module: str) -> None:
-    """No connection, folder, process, thread or environment variable comes from an import."""
+    """An import makes no connection, folder, process or thread, and sets no environment variable."""
     assert python(WATCHED, module, NST_REDIS_URL="redis://127.0.0.1:1/0") == "[[], 0, {}]"

@@ -1,4 +1,4 @@
-"""How close a picture is to its style and its content, by real pretrained networks it was not made with.
+"""How close a picture is to its style and its content, measured with pretrained networks that did not make it.
 
 The style distance is the mean over relu1_1, relu2_1, relu3_1 (VGG-19) and fire3, fire5, fire7 (SqueezeNet v1.1) of
 ‖G(result) − G(style)‖²_F / ‖G(style)‖²_F with G = F Fᵀ/(h·w); the content distance is the mean over relu3_1 and
@@ -26,14 +26,14 @@ CONTENT = ("relu3_1", "fire5")
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """The two judged distances."""
+    """The two distances."""
 
     style: float
     content: float
 
 
 class Judge:
-    """The two networks, loaded once from a folder with their weights."""
+    """Measures with VGG-19 and SqueezeNet, whose weights are in a folder."""
 
     def __init__(self, weights_dir: Path) -> None:
         specs = [NetworkSpec(model=model, layers=layers) for model, layers in STYLE.items()]
@@ -41,7 +41,7 @@ class Judge:
 
     @torch.no_grad()
     def score(self, result: Image.Image, content: Image.Image, style: Image.Image) -> Score:
-        """Judge a result; the content is brought to its size, the style's longest side to its longest side."""
+        """Measure a result; the content is scaled to its size, the longest side of the style to its longest side."""
         x = self._features(result)
         p = self._features(content.convert("RGB").resize(result.size, Image.Resampling.LANCZOS))
         s = self._features(_fitted(style.convert("RGB"), max(result.size)))

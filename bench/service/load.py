@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
 
-from bench.stats import percentile
+import numpy as np
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,17 +22,20 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class Load:
-    """What came of a load: answers, those per second, the seconds that half of them and 99 % of them took at most."""
+    """The result of a load: answers, answers per second, and the 99th percentile of their seconds."""
 
     count: int
     rate: float
-    median: float
     p99: float
 
     @classmethod
     def of(cls, times: Sequence[float], seconds: float) -> Load:
-        """Sum up the times of all answers."""
-        return cls(count=len(times), rate=len(times) / seconds, median=percentile(times, 50), p99=percentile(times, 99))
+        """Summarize the times of all answers."""
+        return cls(
+            count=len(times),
+            rate=len(times) / seconds,
+            p99=float(np.percentile(times, 99)),
+        )
 
 
 def get(path: str) -> bytes:

@@ -26,13 +26,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from redis import Redis
 
 from bench.service.baseline_app import BaselineApp
 from bench.service.load import Answer, Connection, Load, ask, get, pace, post, saturate
 from bench.service.sample_jobs import creation, job_id, photograph, small_photo
 from bench.service.upload_baseline import UploadBaseline
-from bench.stats import percentile
 from bench.tables import machine
 from jobs.connections import connect
 from jobs.model import Failure, Progress, WorkerInfo
@@ -189,7 +189,11 @@ async def queue(servers: Servers, count: int) -> Figures:
         times.append((await servers.wait_for(answer))["queue_seconds"])
         answered.append(answer.seconds)
     times, answered = times[1:], answered[1:]
-    return {"median": statistics.median(times), "p95": percentile(times, 95), "answer": statistics.median(answered)}
+    return {
+        "median": statistics.median(times),
+        "p95": float(np.percentile(times, 95)),
+        "answer": statistics.median(answered),
+    }
 
 
 async def busy(servers: Servers, turns: int, seconds: float) -> Figures:

@@ -1,4 +1,4 @@
-"""The picture sheets of docs/gallery.md: `python -m bench.sheets.gallery [SHEET ...]`; all of them without an argument.
+"""The sheets of docs/gallery.md: `python -m bench.sheets.gallery [SHEET ...]`; without an argument, all of them.
 
 Each sheet is one call of `nst sweep` with the project's own pictures, so that anybody can make it again.
 """
@@ -21,7 +21,7 @@ SIZE, STEPS = 192, 150
 
 @dataclass(frozen=True, kw_only=True)
 class Sheet:
-    """A sheet: what it shows, and the arguments of `nst sweep` that make it; {cat}, {face} and {rest} are pictures."""
+    """A sheet, and the arguments of the `nst sweep` that makes it; {cat}, {face} and {rest} are pictures."""
 
     name: str
     title: str
@@ -97,32 +97,36 @@ SHEETS = (
 
 
 def main() -> None:
-    """Make the sheets asked for and write the page."""
+    """Make the sheets that were asked for, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     names = [sheet.name for sheet in SHEETS]
-    parser.add_argument("sheets", nargs="*", metavar="SHEET", help=f"of {', '.join(names)}; default all")
+    parser.add_argument("sheets", nargs="*", metavar="SHEET", help=f"any of {', '.join(names)}; default: all")
     parser.add_argument("--out", type=Path, default=Path("docs"))
-    asked = parser.parse_args()
-    (asked.out / "images").mkdir(parents=True, exist_ok=True)
+    options = parser.parse_args()
     for sheet in SHEETS:
-        if not asked.sheets or sheet.name in asked.sheets:
-            make(sheet, asked.out / "images" / "gallery" / f"{sheet.name}.jpg")
-    (asked.out / "gallery.md").write_text(page())
+        if not options.sheets or sheet.name in options.sheets:
+            make(sheet.arguments, options.out / "images" / "gallery" / f"{sheet.name}.jpg")
+    (options.out / "gallery.md").write_text(page())
 
 
-def make(sheet: Sheet, output: Path, *, size: int = SIZE, steps: int = STEPS) -> None:
-    """Make one sheet with `nst sweep`, cells of `size` px; `steps` unless its arguments name theirs."""
+def make(arguments: str, output: Path, *, size: int = SIZE, steps: int = STEPS) -> None:
+    """Make one sheet with `nst sweep`, in cells of `size` px."""
+    output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         files = pictures(Path(folder))
-        words = [word.format(**files) for word in shlex.split(sheet.arguments)]
-        fixed = [] if "steps" in sheet.arguments else ["--steps", str(steps)]
-        code = nst(["sweep", *words, "--max-size", str(size), *fixed, "-o", str(output), "--overwrite", "-q"])
+        words = [word.format(**files) for word in shlex.split(complete(arguments, size, steps))]
+        code = nst(["sweep", *words, "-o", str(output), "--overwrite", "-q"])
     if code:
-        raise SystemExit(f"{sheet.name}: nst sweep ended with {code}")
+        raise SystemExit(f"{output.stem}: nst sweep ended with {code}")
+
+
+def complete(arguments: str, size: int, steps: int) -> str:
+    """Add the size, and the steps if the arguments do not set them."""
+    return f"{arguments} --max-size {size}" + ("" if "steps" in arguments else f" --steps {steps}")
 
 
 def pictures(folder: Path) -> dict[str, str]:
-    """Write the pictures that the sheets name; return their paths."""
+    """Write the pictures that the sheets name, and return their paths."""
     cat = Image.fromarray(data.chelsea()).convert("RGB")  # type: ignore[no-untyped-call]
     face = Image.new("L", cat.size)
     ImageDraw.Draw(face).ellipse((120, 30, 350, 260), fill=255)
@@ -137,10 +141,9 @@ def page() -> str:
     """Return docs/gallery.md."""
     tag = "<!-- not run: `make gallery` runs them all and takes a while -->"
     parts = [f"# Gallery\n\n{tag}\n\nEach sheet is made by one `nst sweep`. `make gallery` makes them all again.\n"]
+    files = {name: f"{name}.png" for name in ("cat", "face", "rest")}
     for sheet in SHEETS:
-        command = f"nst sweep {sheet.arguments} --max-size {SIZE} -o {sheet.name}.jpg"
-        for name in ("cat", "face", "rest"):
-            command = command.replace(f"{{{name}}}", f"{name}.png")
+        command = f"nst sweep {complete(sheet.arguments, SIZE, STEPS).format(**files)} -o {sheet.name}.jpg"
         picture = f"![{sheet.title}](images/gallery/{sheet.name}.jpg)"
         parts.append(f"## {sheet.title}\n\n{sheet.text}\n\n{picture}\n\n```bash\n{command}\n```\n")
     return "\n".join(parts)

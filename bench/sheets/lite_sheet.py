@@ -1,13 +1,13 @@
-"""How good is `lite`, next to SqueezeNet's features and to random ones?
+"""How good is `lite`, compared with SqueezeNet's features and with random ones?
 
     python -m bench.sheets.lite_sheet --weights DIR --content DIR --styles DIR \\
         --only starry_night,great_wave,tahiti,edtaonisl
 
     python -m bench.sheets.lite_sheet --weights DIR --pairs 3
 
-Makes each pair with the preset `default` on three networks that differ in nothing else and judges the pictures
-(bench/quality/judge.py). With folders, writes the figures to docs/internals/lite-quality.md; without, on pictures
-that may be passed on, the sheet docs/images/lite.jpg.
+Stylizes each pair with the preset `default` on three networks and measures the distances (`bench/quality/judge.py`).
+With folders, writes the figures to docs/internals/lite-quality.md; without, on pictures of free licenses, the sheet
+docs/images/lite.jpg.
 """
 
 from __future__ import annotations
@@ -22,73 +22,65 @@ from PIL import Image
 from torchvision.models.feature_extraction import create_feature_extractor
 
 from bench.quality.judge import Judge
-from bench.quality.pictures import Pair, pairs
+from bench.quality.pictures import Pair, add_options, chosen_pairs, thumbnail
 from bench.tables import machine, markdown
 from cli.contact_sheet import sheet
-from nst_engine import Network, StyleConfig, load_network, resolve, stylize
+from nst_engine import Network, StyleConfig, load_network, resolve
 from nst_engine.networks.features import NetworkSpec
 from nst_engine.networks.lite import Lite
-from nst_engine.tensors import to_picture, to_tensor
+from nst_engine.tensors import to_picture
 
 NETWORKS = ("lite", "squeezenet1_1", "random")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Made:
-    """One picture's judged distances, by network and pair."""
+class Figures:
+    """The distances of one picture, by network and pair."""
 
     network: str
     pair: str
     style: float
     content: float
 
+    def __str__(self) -> str:
+        return f"{self.style:.3f} / {self.content:.2f}"
+
 
 def main() -> None:
     """Run the comparison and write the report."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--weights", type=Path, required=True, help="folder with SqueezeNet's and VGG-19's weights")
-    parser.add_argument("--content", type=Path, help="folder of photos; else scikit-image's")
-    parser.add_argument("--styles", type=Path, help="folder of paintings; else the built-in styles")
-    parser.add_argument("--only", help="names of the paintings to take, with commas")
-    parser.add_argument("--pairs", type=int, default=9)
-    parser.add_argument("--size", type=int, default=256)
-    parser.add_argument("--networks", default=",".join(NETWORKS))
-    parser.add_argument("--shown", type=int, default=6, help="pairs on the sheet; the random network makes no others")
-    parser.add_argument("--folder", type=Path, default=Path("out/lite"), help="where pictures are kept and found again")
+    parser.add_argument("--weights", type=Path, required=True, help="folder with the weights of SqueezeNet and VGG-19")
+    add_options(parser, pairs=9, size=256)
+    parser.add_argument("--shown", type=int, default=6, help="pairs on the sheet, and of the random network")
+    parser.add_argument("--folder", type=Path, default=Path("out/lite"), help="cache of the pictures")
     parser.add_argument("--out", type=Path, default=Path("docs"))
-    asked = parser.parse_args()
-    chosen = pairs(asked.content, asked.styles, count=asked.pairs, only=asked.only.split(",") if asked.only else None)
-    asked.folder.mkdir(parents=True, exist_ok=True)
-    judge = Judge(asked.weights)
-    made = []
-    for index, pair in enumerate(chosen):
-        for name in asked.networks.split(",")[: None if index < asked.shown else 2]:
-            picture = kept(name, pair, size=asked.size, weights=asked.weights, folder=asked.folder)
-            score = judge.score(picture, pair.content, pair.style)
-            made.append(Made(network=name, pair=pair.name, style=score.style, content=score.content))
-            print(json.dumps(asdict(made[-1])), flush=True)
-    if asked.content:
-        report(made, chosen, asked)
+    options = parser.parse_args()
+    pairs = chosen_pairs(options)
+    options.folder.mkdir(parents=True, exist_ok=True)
+    judge = Judge(options.weights)
+    found = []
+    for index, pair in enumerate(pairs):
+        for network in NETWORKS[: None if index < options.shown else 2]:
+            score = judge.score(cached(network, pair, options), pair.content, pair.style)
+            found.append(Figures(network=network, pair=pair.name, style=score.style, content=score.content))
+            print(json.dumps(asdict(found[-1])), flush=True)
+    if options.content:
+        report(found, pairs, options)
     else:
-        show(chosen, asked)
+        show(pairs, options)
 
 
-def kept(name: str, pair: Pair, *, size: int, weights: Path, folder: Path) -> Image.Image:
-    """Return a picture from the folder, or make it."""
-    file = folder / f"{name}_{pair.name.replace(' + ', '_')}_{size}.png"
+def cached(name: str, pair: Pair, options: argparse.Namespace) -> Image.Image:
+    """Return a picture from the cache, or make it."""
+    file: Path = options.folder / f"{name}_{pair.stem}_{options.size}.png"
     if not file.exists():
-        paint(name, pair, size=size, weights=weights).save(file)
+        config = resolve("default", {"model": "lite" if name == "random" else name, "max_size": options.size})
+        if name == "random":
+            network = untrained(config)
+        else:
+            network = load_network(config, weights_dir=None if name == "lite" else options.weights)
+        to_picture(pair.stylize(config, network).image()).save(file)
     return Image.open(file).convert("RGB")
-
-
-def paint(name: str, pair: Pair, *, size: int, weights: Path) -> Image.Image:
-    config = resolve("default", {"model": "lite" if name == "random" else name, "max_size": size})
-    if name == "random":
-        network = untrained(config)
-    else:
-        network = load_network(config, weights_dir=None if name == "lite" else weights)
-    *_, last = stylize(to_tensor(pair.content), [to_tensor(pair.style)], config, network=network)
-    return to_picture(last.image())
 
 
 def untrained(config: StyleConfig) -> Network:
@@ -101,44 +93,35 @@ def untrained(config: StyleConfig) -> Network:
     return Network(create_feature_extractor(lite, {layer: layer for layer in NetworkSpec.of(config).layers}))
 
 
-def report(made: list[Made], chosen: list[Pair], asked: argparse.Namespace) -> None:
+def report(found: list[Figures], pairs: list[Pair], options: argparse.Namespace) -> None:
     """Write the table."""
-    names = asked.networks.split(",")
-    found = {(m.network, m.pair): m for m in made}
-    rows = [[pair.name, *(_figures(found.get((name, pair.name))) for name in names)] for pair in chosen]
-    rows.append(["**mean**", *(_figures(mean([m for m in made if m.network == name])) for name in names)])
-    head = ["pair", *(f"`{name}` style / content" for name in names)]
-    (asked.out / "internals" / "lite-quality.md").write_text(
-        _PAGE.format(table=markdown(head, rows), size=asked.size, machine=machine(), threads=torch.get_num_threads())
-    )
+    cells = {(figures.network, figures.pair): str(figures) for figures in found}
+    rows = [[pair.name, *(cells.get((network, pair.name), "–") for network in NETWORKS)] for pair in pairs]
+    means = (str(mean([figures for figures in found if figures.network == network])) for network in NETWORKS)
+    table = markdown(["pair", *(f"`{network}` style / content" for network in NETWORKS)], [*rows, ["**mean**", *means]])
+    page = _PAGE.format(table=table, size=options.size, machine=machine(), threads=torch.get_num_threads())
+    (options.out / "internals" / "lite-quality.md").write_text(page)
 
 
-def show(chosen: list[Pair], asked: argparse.Namespace) -> None:
+def show(pairs: list[Pair], options: argparse.Namespace) -> None:
     """Write the sheet."""
-    names, pictures = asked.networks.split(","), []
-    for pair in chosen[: asked.shown]:
-        images = [kept(name, pair, size=asked.size, weights=asked.weights, folder=asked.folder) for name in names]
-        pictures.append([_thumbnail(pair.content, asked.size), _thumbnail(pair.style, asked.size), *images])
-    page = sheet(pictures, columns=["content", "style", *names], rows=["" for _ in pictures])
-    (asked.out / "images").mkdir(parents=True, exist_ok=True)
-    page.save(asked.out / "images" / "lite.jpg", quality=80)
+    pictures = [
+        [
+            thumbnail(pair.content, options.size),
+            thumbnail(pair.style, options.size),
+            *(cached(network, pair, options) for network in NETWORKS),
+        ]
+        for pair in pairs[: options.shown]
+    ]
+    page = sheet(pictures, columns=["content", "style", *NETWORKS], rows=["" for _ in pictures])
+    (options.out / "images").mkdir(parents=True, exist_ok=True)
+    page.save(options.out / "images" / "lite.jpg", quality=80)
 
 
-def mean(made: list[Made]) -> Made:
+def mean(found: list[Figures]) -> Figures:
     """Return the mean of one network's figures."""
-    count = len(made)
-    style, content = sum(m.style for m in made) / count, sum(m.content for m in made) / count
-    return Made(network=made[0].network, pair="mean", style=style, content=content)
-
-
-def _figures(made: Made | None) -> str:
-    return f"{made.style:.3f} / {made.content:.2f}" if made else "–"
-
-
-def _thumbnail(image: Image.Image, size: int) -> Image.Image:
-    small = image.convert("RGB")
-    small.thumbnail((size, size), Image.Resampling.LANCZOS)
-    return small
+    style, content = (sum(getattr(f, name) for f in found) / len(found) for name in ("style", "content"))
+    return Figures(network=found[0].network, pair="mean", style=style, content=content)
 
 
 _PAGE = """# Quality of `lite`
@@ -150,9 +133,7 @@ use layers of VGG-19 and SqueezeNet (`bench/quality/judge.py`). No painting or p
 Measured with `python -m bench.sheets.lite_sheet` on {machine} (threads: {threads}). The random network painted only
 the first pairs.
 
-
 {table}
-
 """
 
 

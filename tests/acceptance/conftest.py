@@ -1,4 +1,4 @@
-"""One real service for the tests that do not harm it."""
+"""One real service for all tests that leave it running."""
 
 from collections.abc import Iterator
 

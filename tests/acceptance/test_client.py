@@ -29,15 +29,16 @@ def test_a_program_gets_its_picture(service: Service, photo: Path) -> None:
     assert Image.open(io.BytesIO(painted.data)).size == (48, 48)
 
 
-def test_proxies_of_the_environment_do_not_stand_before_this_machine(
-    service: Service, monkeypatch: pytest.MonkeyPatch
+def test_a_service_on_this_machine_is_reached_without_the_proxy_of_the_environment(
+    service: Service, photo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     with Client(service.url) as client:
-        assert isinstance(list(client.jobs()), list)
+        job = client.submit(photo, photo, max_size=48, steps=1)
+        assert client.get(job.id).id == job.id
 
 
-def test_events_tell_the_whole_story(service: Service, photo: Path) -> None:
+def test_the_events_of_a_job_end_with_its_completion(service: Service, photo: Path) -> None:
     async def main() -> list[str]:
         async with AsyncClient(service.url) as client:
             job = await client.submit(photo, photo, max_size=48, steps=3)
@@ -55,7 +56,7 @@ def test_a_refusal_is_an_exception_with_its_reason(service: Service, photo: Path
     assert "#/max_size" in caught.value.errors
 
 
-def test_nst_jobs_sends_follows_fetches_and_lists(
+def test_nst_jobs_submits_shows_lists_retries_watches_and_downloads(
     service: Service, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     there = ["--server", service.url]
@@ -75,7 +76,7 @@ def test_nst_jobs_sends_follows_fetches_and_lists(
     assert Image.open(tmp_path / "again.png").size == (48, 48)
 
 
-def test_nst_jobs_tells_a_refusal_in_one_line(
+def test_nst_jobs_prints_an_error_in_one_line(
     service: Service, photo: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["jobs", "show", "0198f1c2-a7f0-7d5a-9d0e-3a4b5c6d7e8f", "--server", service.url]) == 2

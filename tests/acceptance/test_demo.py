@@ -27,7 +27,7 @@ def test_the_demo_leaves_two_pictures_and_no_process(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_during_a_run_is_tidy(tmp_path: Path) -> None:
-    """On a terminal, because only there a bar is drawn while it runs."""
+    """On a terminal, because a progress bar is only drawn there."""
     paint("waves", 64).save(tmp_path / "photo.png")
     ours, theirs = pty.openpty()
     with os.fdopen(theirs, "w") as screen:

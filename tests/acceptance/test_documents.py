@@ -1,6 +1,6 @@
-"""The examples of README.md and docs/, run as they stand there, a page at a time in a folder of its own.
+"""The examples of README.md and docs/ are run, one page at a time, in a temporary folder.
 
-Sizes and steps are made small, for time, and the service's address is that of the test's service.
+Sizes and steps are reduced, and the URL of the service is replaced by that of the test's service.
 """
 
 import os
@@ -37,7 +37,7 @@ pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(400)]
 
 
 def quick(example: Example, url: str) -> str:
-    """Return an example's text with a small picture, few steps and the test's service in it."""
+    """Return an example's text with a small size, few steps and the URL of the test's service."""
     small = {
         "bash": [
             (r"-F max_size=\d+", "-F max_size=64 -F steps=4"),
@@ -58,7 +58,7 @@ def quick(example: Example, url: str) -> str:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Return a folder with a photo and a painting, and an `nst` that paints small."""
+    """Return a folder with a photo, a painting, and an `nst` that makes small pictures."""
     paint("pointillism", 128).save(tmp_path / "photo.jpg")
     paint("watercolour", 128).save(tmp_path / "painting.jpg")
     shim = tmp_path / ".bin" / "nst"
@@ -69,7 +69,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def alone(text: str) -> list[list[str]] | None:
-    """Return the words of each line, if all are calls of `nst` that need no shell."""
+    """Return the words of each line if all lines are calls of `nst` that need no shell."""
     if re.search(r"[$|&;<>()]", re.sub("#.*", "", text)):
         return None
     lines = [shlex.split(line, comments=True) for line in text.replace("\\\n", " ").splitlines()]
@@ -77,7 +77,7 @@ def alone(text: str) -> list[list[str]] | None:
 
 
 def run(example: Example, folder: Path, url: str) -> None:
-    """Run an example in a process of its own; calls of `nst` alone in this one, where torch is loaded already."""
+    """Run an example in a new process, but calls of `nst` in this one, where torch is already loaded."""
     if example.language == "bash" and (lines := alone(example.text)):
         for words in lines:
             paints = words[1] in ("stylize", "sweep") or words[1:3] == ["jobs", "submit"]
@@ -100,7 +100,7 @@ def test_the_examples_of_a_page_work(
         "PATH": os.pathsep.join([str(folder / ".bin"), str(Path(sys.executable).parent), os.environ["PATH"]]),
         "HOME": str(folder),
         "NST_SERVER": service.url,
-        "NST_REDIS_URL": redis_url,  # for operators' commands: a key made here must not close the test's service
+        "NST_REDIS_URL": redis_url,  # for operators' commands: a key created here must not lock the test's service
         **ONE_THREAD,
     }
     for name, value in environment.items():
@@ -113,7 +113,7 @@ def test_the_examples_of_a_page_work(
 
 
 def check_written(path: Path, where: str) -> None:
-    """Look whether what an example says it writes is there, and a picture if its name says so."""
+    """Check that a file exists that an example writes, and that it is a picture if its name says so."""
     assert path.exists(), f"{where}: no {path.name}"
     if path.suffix in (".png", ".jpg", ".webp"):
         with Image.open(path) as picture:

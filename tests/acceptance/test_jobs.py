@@ -1,4 +1,4 @@
-"""From an upload to a picture, through real processes; and what is refused leaves nothing behind."""
+"""From an upload to a picture, through real processes; a refused upload leaves nothing behind."""
 
 import io
 from typing import Any
@@ -86,7 +86,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("what", REFUSED)
-def test_bad_input_is_a_problem_and_leaves_nothing(service: Service, what: str) -> None:
+def test_bad_input_is_refused_and_leaves_nothing(service: Service, what: str) -> None:
     files, fields, status = REFUSED[what]
     stored, known = service.stored(), service.http.get("/v1/jobs").json()
 
@@ -98,7 +98,7 @@ def test_bad_input_is_a_problem_and_leaves_nothing(service: Service, what: str) 
     assert problem["code"]
     assert problem["request_id"]
     assert problem["title"] or problem["detail"]
-    # The canceled job of a test before may bring its last preview yet.
+    # The canceled job of an earlier test may still store its last preview.
     assert [path for path in service.stored() - stored if not path.name.startswith("preview-")] == []
     assert [job["id"] for job in service.http.get("/v1/jobs").json()["jobs"]] == [job["id"] for job in known["jobs"]]
 
@@ -108,7 +108,7 @@ def test_a_network_without_its_weights_is_refused_with_the_command_that_gets_the
 
 
 def test_the_api_process_has_no_torch(service: NstUp) -> None:
-    """Torch's libraries are mapped into the worker's memory, and into no one else's."""
+    """Only the worker has torch's libraries in its memory."""
     with_torch = {}
     for process in map(psutil.Process, service.children()):
         libraries = [mapped.path for mapped in process.memory_maps()]

@@ -1,4 +1,4 @@
-"""The service with nothing but Redis and S3 between API and worker, each with a data folder of its own."""
+"""API and worker with separate data folders: they share nothing but Redis and S3."""
 
 from __future__ import annotations
 

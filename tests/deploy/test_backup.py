@@ -1,4 +1,4 @@
-"""What docs/run/operations.md says of backups, with a real Redis."""
+"""The backups of docs/run/operations.md, with a real Redis."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="nst-") as made:  # short: a socket's path must be
+    with tempfile.TemporaryDirectory(prefix="nst-") as made:  # not tmp_path: a socket's path must be short
         yield Path(made)
 
 
@@ -36,11 +36,11 @@ def restore(folder: Path, backup: bytes) -> subprocess.CompletedProcess[bytes]:
     )
 
 
-def test_a_backup_of_a_running_redis_becomes_the_data_of_another(folder: Path) -> None:
+def test_a_backup_of_a_running_redis_is_restored_into_another(folder: Path) -> None:
     with running_redis(folder / "old") as old:
         client = redis.Redis.from_url(old.url)
         client.set("nst:job", "kept")
-        client.config_set("repl-diskless-sync-delay", 0)  # no other replica is waited for
+        client.config_set("repl-diskless-sync-delay", 0)  # do not wait for more replicas
         backup = subprocess.run(
             [find_redis().with_name("redis-cli"), "-s", old.socket, "--rdb", "-"],
             capture_output=True,
@@ -54,14 +54,14 @@ def test_a_backup_of_a_running_redis_becomes_the_data_of_another(folder: Path) -
         assert redis.Redis.from_url(new.url).get("nst:job") == b"kept"
 
 
-def test_a_folder_with_data_is_left_alone(folder: Path) -> None:
+def test_a_folder_with_data_is_not_overwritten(folder: Path) -> None:
     (folder / "appendonly.aof").write_text("precious")
     done = restore(folder, b"")
     assert done.returncode == 1 and b"is not empty" in done.stderr
     assert (folder / "appendonly.aof").read_text() == "precious"
 
 
-def test_a_broken_backup_is_named(folder: Path) -> None:
+def test_a_broken_backup_is_refused(folder: Path) -> None:
     prepare_folder(folder / "new")
     done = restore(folder / "new", b"REDIS0009 and no more")
     assert done.returncode == 1 and b"the input is not a readable backup" in done.stderr

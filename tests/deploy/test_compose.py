@@ -13,28 +13,28 @@ OURS = ("api", "worker")
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_every_variable_given_is_a_setting(name: str) -> None:
+def test_every_variable_is_a_setting(name: str) -> None:
     given = set(SERVICES[name]["environment"]) | set(GPU_WORKER["environment"])
     assert "NST_REDIS_URL" in given
     assert no_settings(given) == set()
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_a_service_can_write_to_its_volume_and_tmp_alone(name: str) -> None:
+def test_a_service_can_only_write_to_its_volume_and_tmp(name: str) -> None:
     service = SERVICES[name]
     assert (service["read_only"], service["cap_drop"], service["tmpfs"]) == (True, ["ALL"], ["/tmp"])
     assert service["volumes"] == ["pictures:/data"]
 
 
-def test_a_worker_is_given_time_to_hand_its_job_back() -> None:
+def test_a_worker_has_time_to_requeue_its_job() -> None:
     assert seconds(SERVICES["worker"]["stop_grace_period"]) > WorkerSettings().stop_grace_seconds
 
 
-def test_nothing_stands_in_the_way_of_more_workers() -> None:
+def test_more_workers_can_be_started() -> None:
     assert not {"ports", "container_name"} & set(SERVICES["worker"])
 
 
-def test_redis_loses_nothing_and_asks_for_a_password() -> None:
+def test_redis_persists_its_data_and_requires_a_password() -> None:
     options = SERVICES["redis"]["command"][1:]
     given = dict(zip(options[::2], options[1::2], strict=True))
     assert (given["--appendonly"], given["--maxmemory-policy"]) == ("yes", "noeviction")
@@ -42,7 +42,7 @@ def test_redis_loses_nothing_and_asks_for_a_password() -> None:
     assert "ports" not in SERVICES["redis"]
 
 
-def test_the_redis_of_compose_and_of_kubernetes_is_the_same_and_pinned() -> None:
+def test_compose_and_kubernetes_pin_the_same_redis() -> None:
     image = SERVICES["redis"]["image"]
     assert re.fullmatch(r"redis:\d+\.\d+\.\d+-bookworm@sha256:[0-9a-f]{64}", image)
     assert image in (ROOT / "deploy/k8s/redis.yaml").read_text()
@@ -55,7 +55,7 @@ def test_the_redis_has_the_fixes_of_its_line() -> None:
 
 
 def test_every_worker_sees_every_gpu() -> None:
-    """A count with replicas would give all of them the same one; each worker takes a free one itself."""
+    """With a count, all replicas would get the same GPU; each worker takes a free one itself."""
     (devices,) = GPU_WORKER["deploy"]["resources"]["reservations"]["devices"]
     assert (devices["driver"], devices["count"], devices["capabilities"]) == ("nvidia", "all", ["gpu"])
 

@@ -1,4 +1,4 @@
-"""The Dockerfiles fit each other; `make images-test` builds and runs them."""
+"""The Dockerfiles match each other; `make images-test` builds and runs them."""
 
 import re
 import tomllib
@@ -16,22 +16,22 @@ def text(name: str) -> str:
 
 
 def copied(name: str) -> set[str]:
-    """Return the folders that the last stage takes from the repository."""
+    """Return the folders of the repository that the last stage copies."""
     return set(re.findall(r"^COPY (\w+) \w+$", text(name).split("FROM ${BASE}")[-1], re.MULTILINE))
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_the_base_is_pinned_and_can_be_another(name: str) -> None:
+def test_the_base_is_pinned_and_can_be_replaced(name: str) -> None:
     assert re.search(r"^ARG BASE=python:3\.11\.\d+-slim-bookworm@sha256:[0-9a-f]{64}$", text(name), re.MULTILINE)
     assert set(re.findall(r"^FROM (\S+)", text(name), re.MULTILINE)) == {"${BASE}"}
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_every_variable_set_is_a_setting(name: str) -> None:
+def test_every_variable_is_a_setting(name: str) -> None:
     assert no_settings(set(re.findall(r"\b(NST_\w+)=", text(name)))) == set()
 
 
-def test_both_images_are_built_alike() -> None:
+def test_both_images_use_the_same_base_and_uv() -> None:
     for line in (r"ARG BASE=.*", r"RUN .*\n.*pip install .*"):
         assert len({found[0] for name in FILES if (found := re.search(line, text(name)))}) == 1
 
@@ -74,12 +74,12 @@ def test_the_cpu_build_leaves_out_the_libraries_of_cuda() -> None:
     assert not {name for name in names - left_out if "nvidia" in name or "cuda" in name}
 
 
-def test_each_image_takes_its_own_part_of_the_code() -> None:
+def test_each_image_holds_only_its_packages() -> None:
     assert copied("Dockerfile.api") == {"nst_engine", "nst_client", "jobs", "api", "cli"}
     assert copied("Dockerfile.worker") == {"nst_engine", "jobs", "worker", "cli"}
 
 
-def test_what_is_copied_is_let_through_to_the_build() -> None:
+def test_dockerignore_admits_what_is_copied() -> None:
     allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     assert allowed == copied("Dockerfile.api") | copied("Dockerfile.worker") | {
         "pyproject.toml",
@@ -89,7 +89,7 @@ def test_what_is_copied_is_let_through_to_the_build() -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_the_extras_that_are_installed_exist(name: str) -> None:
+def test_installed_extras_exist(name: str) -> None:
     known = tomllib.loads(text("pyproject.toml"))["project"]["optional-dependencies"]
     asked = re.findall(r"--extra (\w+)", text(name))
     assert asked and set(asked) <= set(known)

@@ -1,4 +1,4 @@
-"""The manifests fit Kubernetes, KEDA, the images and the settings."""
+"""The manifests match Kubernetes, KEDA, the images and the settings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.deploy.files import ROOT, Document, document, documents, no_settings
 from worker.settings import WorkerSettings
 
 FOLDER = "deploy/k8s"
-VERSION = "1.31"  # the oldest that the manifests are meant for
+VERSION = "1.31"  # the oldest that the manifests support
 FOUND = [found for found in documents(FOLDER) if found["kind"] != "Kustomization"]
 KEDA = [found for found in FOUND if found["apiVersion"].startswith("keda.sh/")]
 
@@ -28,22 +28,22 @@ def get(kind: str, name: str) -> Any:
 
 
 def pods() -> dict[str, Any]:
-    """Return the pods' specifications by what runs them."""
+    """Return the pod specifications by the resource that runs them."""
     kinds = ("Deployment", "StatefulSet")
     return {named(found): found["spec"]["template"]["spec"] for found in FOUND if found["kind"] in kinds}
 
 
 @pytest.mark.parametrize("found", [found for found in FOUND if found not in KEDA], ids=named)
-def test_kubernetes_takes_it(found: Document) -> None:
+def test_a_manifest_is_valid_for_kubernetes(found: Document) -> None:
     kubernetes_validate.validate(found, VERSION, strict=True)
 
 
-def test_everything_is_applied() -> None:
+def test_kustomize_applies_every_manifest() -> None:
     listed = set(document(f"{FOLDER}/kustomization.yaml")["resources"])
     assert listed == {path.name for path in (ROOT / FOLDER).glob("*.yaml")} - {"kustomization.yaml"}
 
 
-# KEDA's custom resources, as far as they are used here: https://keda.sh/docs/2.17/reference/scaledobject-spec/
+# The parts of KEDA's custom resources that are used here: https://keda.sh/docs/2.17/reference/scaledobject-spec/
 
 
 class Strict(BaseModel):
@@ -79,7 +79,7 @@ class Advanced(Strict):
 
 
 class MetricsApi(Strict):
-    """The scaler's metadata, all of it text: https://keda.sh/docs/2.17/scalers/metrics-api/"""
+    """The metadata of the scaler, all strings: https://keda.sh/docs/2.17/scalers/metrics-api/"""
 
     url: str = Field(pattern="^https?://")
     format: Literal["json", "xml", "yaml", "prometheus"]
@@ -114,30 +114,30 @@ class TriggerAuthentication(Strict):
 
 
 @pytest.mark.parametrize("found", KEDA, ids=named)
-def test_keda_takes_it(found: Document) -> None:
+def test_a_manifest_is_valid_for_keda(found: Document) -> None:
     assert found["apiVersion"] == "keda.sh/v1alpha1"
     {"ScaledObject": ScaledObject, "TriggerAuthentication": TriggerAuthentication}[found["kind"]](**found["spec"])
 
 
-def test_what_is_scaled_and_asked_is_there() -> None:
+def test_the_scaled_deployment_and_the_queried_service_exist() -> None:
     scaled = ScaledObject(**get("ScaledObject", "worker"))
     (trigger,) = scaled.triggers
-    assert "replicas" not in get("Deployment", scaled.scaleTargetRef.name), "it would undo the scaling"
-    assert scaled.minReplicaCount >= 1, "without a worker nothing expires and no webhook is sent"
+    assert "replicas" not in get("Deployment", scaled.scaleTargetRef.name), "replicas would undo the scaling"
+    assert scaled.minReplicaCount >= 1, "without a worker, nothing expires and no webhook is sent"
     assert get("TriggerAuthentication", trigger.authenticationRef.name)
     service = re.match(r"http://(\w+)\.nst\.", trigger.metadata.url)
     assert service and get("Service", service[1])["ports"][0]["port"] == 80
 
 
-def test_a_worker_has_one_gpu_and_time_to_hand_its_job_back() -> None:
+def test_a_worker_has_one_gpu_and_time_to_requeue_its_job() -> None:
     spec = pods()["Deployment/worker"]
     assert spec["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == 1
     assert spec["terminationGracePeriodSeconds"] > WorkerSettings().stop_grace_seconds
 
 
 @pytest.mark.parametrize("name", pods())
-def test_a_container_can_do_as_little_as_possible(name: str) -> None:
-    """What the namespace's level, restricted, asks for, and a read-only root."""
+def test_a_container_has_minimal_privileges(name: str) -> None:
+    """The namespace enforces the Pod Security level `restricted`; a read-only root comes on top."""
     spec = pods()[name]
     assert spec["automountServiceAccountToken"] is False
     assert spec["securityContext"]["runAsNonRoot"] is True
@@ -157,14 +157,14 @@ def test_pods_run_as_the_user_of_their_image(role: str) -> None:
     assert f"\nUSER {user}\n" in (ROOT / f"Dockerfile.{role}").read_text()
 
 
-def test_every_variable_given_is_a_setting() -> None:
+def test_every_variable_is_a_setting() -> None:
     (config,) = (found["data"] for found in FOUND if found["kind"] == "ConfigMap")
     given = {item["name"] for spec in pods().values() for box in spec["containers"] for item in box.get("env", ())}
     assert "NST_REDIS_URL" in given
     assert no_settings(given | set(config)) == set()
 
 
-def test_selectors_find_their_pods() -> None:
+def test_selectors_match_pods() -> None:
     labels = {
         found["spec"]["template"]["metadata"]["labels"]["app"] for found in FOUND if "template" in found.get("spec", {})
     }

@@ -1,4 +1,4 @@
-"""The alerts and the scaling ask for metrics that the service has."""
+"""The alerts and the scaling use metrics that the service exports."""
 
 import re
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ OPERATIONS = ROOT / "docs" / "run" / "operations.md"
 
 @pytest.fixture(scope="module")
 def exported() -> set[str]:
-    """Name the samples of a metrics page on which everything has happened once."""
+    """Return the names of the samples once everything has been counted."""
     metrics = Metrics()
     metrics.observe_request("GET", "/v1/jobs/{id}", 200, 0.1)
     worker = WorkerInfo(
@@ -38,7 +38,7 @@ def exported() -> set[str]:
 
 
 def totals() -> Iterator[str]:
-    """Name the counters that the store's scripts keep."""
+    """Yield the names of the counters in the scripts of the store."""
     for script in Path(ROOT / "jobs" / "store" / "lua").rglob("*.lua"):
         for name in re.findall(r"count\('(\w+:?)'", script.read_text()):
             yield name + "reason" if name.endswith(":") else name
@@ -46,8 +46,8 @@ def totals() -> Iterator[str]:
     yield from (status.value for status in (Status.SUCCEEDED, Status.CANCELED))
 
 
-def asked(expression: str) -> set[str]:
-    """Name the metrics that an expression reads."""
+def metrics_of(expression: str) -> set[str]:
+    """Return the metrics in an expression."""
     names: set[str] = set()
 
     def note(node: promql_parser.Expr) -> bool:
@@ -60,30 +60,30 @@ def asked(expression: str) -> set[str]:
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
-def test_an_alert_reads_metrics_that_are_exported(rule: dict[str, str], exported: set[str]) -> None:
-    names = asked(rule["expr"])
+def test_an_alert_uses_exported_metrics(rule: dict[str, str], exported: set[str]) -> None:
+    names = metrics_of(rule["expr"])
     assert names and names <= exported | {"up"}
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
-def test_an_alert_is_explained_to_operators(rule: dict[str, str]) -> None:
+def test_an_alert_is_documented(rule: dict[str, str]) -> None:
     assert f"`{rule['alert']}`" in OPERATIONS.read_text()
 
 
-def test_every_metric_is_explained_to_operators(exported: set[str]) -> None:
+def test_every_metric_is_documented(exported: set[str]) -> None:
     parts = re.compile("_(bucket|count|sum|created)$")
     names = {parts.sub("", name) for name in exported - {"nst_jobs_created_total"}} - {"nst_http_requests"}
     table = set(re.findall(r"`(nst_[a-z_]+)`", OPERATIONS.read_text()))
     assert names | {"nst_jobs_created_total"} <= table
 
 
-def test_the_number_of_workers_follows_a_metric_that_is_exported(exported: set[str]) -> None:
+def test_the_scaling_uses_an_exported_metric(exported: set[str]) -> None:
     (scaled,) = (found for found in documents("deploy/k8s") if found["kind"] == "ScaledObject")
     (trigger,) = scaled["spec"]["triggers"]
     assert trigger["metadata"]["valueLocation"] in exported
 
 
-def test_the_example_reads_the_alerts_and_is_the_job_they_watch() -> None:
+def test_the_example_loads_the_alerts_and_defines_their_job() -> None:
     example = document("deploy/prometheus/prometheus.yml")
     assert example["rule_files"] == ["alerts.yml"]
     assert [job["job_name"] for job in example["scrape_configs"]] == ["nst"]

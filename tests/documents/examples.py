@@ -1,4 +1,4 @@
-"""The examples in README.md and docs/: where they are, and which are run.
+"""The examples in README.md and docs/, and which of them are run.
 
 A block of bash, python or js is run by tests/acceptance/test_documents.py, unless a comment before it says
 `<!-- not run: REASON -->`; the same comment before the first heading of the second level speaks for the whole page.
@@ -14,14 +14,14 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 RUN = {"bash", "python", "js"}
-SHOWN = {"text", "json", "toml", "yaml", "ini", "nginx", "html", "dockerfile", "promql"}  # what is no command
+SHOWN = {"text", "json", "toml", "yaml", "ini", "nginx", "html", "dockerfile", "promql"}  # languages that are not run
 FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 NOT_RUN = re.compile(r"<!-- not run: (.+?) -->\n+\Z", re.DOTALL)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
-    """A fenced block: where it is, what it says, and why it is not run, if it is not."""
+    """A fenced block, and the reason why it is not run, if there is one."""
 
     page: Path
     line: int

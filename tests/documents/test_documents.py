@@ -1,4 +1,4 @@
-"""What the documents say of themselves: links, the site's menu, commands that exist."""
+"""The documents are consistent: links, the menu of the site, commands, examples."""
 
 import re
 import shlex
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from bench.sheets.concepts import STRIPS, picture
+from bench.sheets.concepts import SHEETS
 from cli.main import application
 from tests.documents.examples import PAGES, ROOT, RUN, SHOWN, examples
 
@@ -33,7 +33,7 @@ def test_every_link_leads_to_a_file(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_every_example_is_run_or_says_why_not(page: Path) -> None:
-    """An example in a language that nothing runs would go stale unseen."""
+    """Otherwise an example could become wrong unnoticed."""
     found = list(examples(page))
     assert [str(example) for example in found if example.language not in RUN | SHOWN] == []
     assert len(found) * 2 == page.read_text().count("```")
@@ -55,19 +55,19 @@ def menu(entries: list[dict[str, object]]) -> list[str]:
 
 
 def test_the_sites_menu_holds_every_page_once() -> None:
-    """Zensical does not say so: a page that is not in the menu of zensical.toml is not found."""
+    """Zensical does not warn about a page that is missing in the menu."""
     listed = menu(tomllib.loads((ROOT / "zensical.toml").read_text())["project"]["nav"])
     pages = [str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md") if page.parent.name != "adr"]
     assert sorted(listed) == sorted(["adr/README.md", *pages])
 
 
-def test_the_concepts_show_every_strip() -> None:
+def test_the_concepts_show_every_sheet() -> None:
     page = (DOCS / "use" / "concepts.md").read_text()
-    assert [strip.name for strip in STRIPS if f"(../images/concepts/{picture(strip).name})" not in page] == []
+    assert [name for name in SHEETS if f"(../images/concepts/{name}.jpg)" not in page] == []
 
 
 def mentioned(page: Path, program: str) -> list[str]:
-    """Return the commands of a program that a page names: in its examples, and between backquotes in the text."""
+    """Return the commands of a program in a page's examples and between backquotes."""
     code = [line for example in examples(page) for line in example.text.replace("\\\n", " ").splitlines()]
     code += re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL))
     return [line.strip() for line in code if re.match(rf"\s*{program} [a-zA-Z-]", line)]
@@ -112,7 +112,7 @@ def test_targets_of_make_that_are_mentioned_exist(page: Path) -> None:
 
 
 def test_a_page_of_the_site_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
-    """Built as `make docs` does; a broken link or anchor fails it."""
+    """Build the site as `make docs` does; a broken link or anchor fails the build."""
     shutil.copytree(DOCS, tmp_path / "docs")
     shutil.copy(ROOT / "zensical.toml", tmp_path)
     zensical = Path(sys.executable).with_name("zensical")

@@ -1,4 +1,4 @@
-"""Which tests may be skipped: three reasons, all about the machine. In CI any other skip is a failure."""
+"""Skips tests that the machine cannot run, for three reasons. In CI, any other skip is a failure."""
 
 import os
 import shutil
@@ -14,27 +14,27 @@ NO_SHELLS = "zsh or fish is not on PATH"
 NO_SHARED = "no ../shared folder with sample data"
 
 
-def _excuses(root: Path) -> dict[str, str]:
-    """Name the markers whose tests cannot run on this machine, each with its reason."""
-    excuses = {}
+def _skip_reasons(root: Path) -> dict[str, str]:
+    """Return the markers whose tests cannot run on this machine, with the reasons."""
+    reasons = {}
     if not any(shutil.which(name) for name in BROWSERS):
-        excuses["browser"] = NO_BROWSER
+        reasons["browser"] = NO_BROWSER
     if not all(shutil.which(name) for name in SHELLS):
-        excuses["shells"] = NO_SHELLS
+        reasons["shells"] = NO_SHELLS
     if not (root.parent / "shared").is_dir():
-        excuses["shared"] = NO_SHARED
-    return excuses
+        reasons["shared"] = NO_SHARED
+    return reasons
 
 
-def _refused(report: pytest.TestReport | pytest.CollectReport, allowed: set[str]) -> bool:
-    """Tell whether this report is a skip that CI does not accept."""
+def _is_unaccepted_skip(report: pytest.TestReport | pytest.CollectReport, allowed: set[str]) -> bool:
+    """Tell whether a report is a skip that CI does not accept."""
     if not report.skipped or hasattr(report, "wasxfail") or not os.environ.get("CI"):
         return False
     return not any(reason in str(report.longrepr) for reason in allowed)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    for marker, reason in _excuses(config.rootpath).items():
+    for marker, reason in _skip_reasons(config.rootpath).items():
         for item in items:
             if item.get_closest_marker(marker):
                 item.add_marker(pytest.mark.skip(reason=reason))
@@ -43,7 +43,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    if _refused(report, set(_excuses(item.config.rootpath).values())):
+    if _is_unaccepted_skip(report, set(_skip_reasons(item.config.rootpath).values())):
         report.outcome, report.longrepr = "failed", f"skipped in CI without a stated reason: {report.longrepr}"
     return report
 
@@ -53,6 +53,6 @@ def pytest_make_collect_report(
     collector: pytest.Collector,
 ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
     report = yield
-    if _refused(report, set(_excuses(collector.config.rootpath).values())):
+    if _is_unaccepted_skip(report, set(_skip_reasons(collector.config.rootpath).values())):
         report.outcome, report.longrepr = "failed", f"skipped in CI without a stated reason: {report.longrepr}"
     return report

@@ -1,4 +1,4 @@
-"""The rule about skipping, tried on a project of its own."""
+"""The rule about skipped tests, on a temporary project."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ FOR_THE_SAMPLES = "import pytest\n\n@pytest.mark.shared\ndef test_it():\n    rai
 
 
 def run(folder: Path, test: str, **environment: str) -> tuple[int, str]:
-    """Run one test file in a project without browser and sample data, and return the code and what was said."""
+    """Run one test file without browser and sample data; return the exit code and the output."""
     (folder / "test_one.py").write_text(test)
     (folder / "pytest.ini").write_text("[pytest]\nmarkers =\n    browser\n    shared\n")
     done = subprocess.run(
@@ -32,7 +32,7 @@ def run(folder: Path, test: str, **environment: str) -> tuple[int, str]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Return a project with nothing beside it."""
+    """Return a project folder without siblings."""
     (tmp_path / "project").mkdir()
     return tmp_path / "project"
 
@@ -45,7 +45,7 @@ def test_a_skip_is_a_failure_in_ci(folder: Path, test: str) -> None:
 
 
 @pytest.mark.parametrize("test", [SKIPPED, NOT_COLLECTED])
-def test_elsewhere_it_is_a_skip(folder: Path, test: str) -> None:
+def test_outside_ci_a_skip_stays_a_skip(folder: Path, test: str) -> None:
     assert "1 skipped" in run(folder, test)[1]
 
 
@@ -53,7 +53,7 @@ def test_elsewhere_it_is_a_skip(folder: Path, test: str) -> None:
     ("test", "reason"),
     [(FOR_A_BROWSER, "no Chromium on PATH"), (FOR_THE_SAMPLES, "no ../shared folder with sample data")],
 )
-def test_what_the_machine_lacks_excuses_in_ci_too(folder: Path, test: str, reason: str) -> None:
+def test_a_tool_that_the_machine_lacks_is_a_reason_to_skip_in_ci(folder: Path, test: str, reason: str) -> None:
     code, told = run(folder, test, CI="true")
     assert code == 0
     assert reason in told
