@@ -11,7 +11,7 @@ from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 
 from api.problems import ProblemError
-from api.responses import matches
+from api.routes.responses import matches
 from nst_engine.images.writing import WRITABLE
 
 CHUNK_BYTES = 256 * 1024

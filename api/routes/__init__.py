@@ -1,1 +1,1 @@
-"""The HTTP routes, one module for each noun."""
+"""The HTTP routes, one module for each resource, and what they share."""

@@ -12,7 +12,7 @@ from api.docs.request_body import INPUT_MEDIA_TYPES
 from api.downloads import Download
 from api.long_poll import MAX_WAIT_SECONDS
 from api.problems import ProblemError
-from api.responses import error_responses, if_none_match_header, picture_responses, range_headers, urls_for
+from api.routes.responses import error_responses, if_none_match_header, picture_responses, range_headers, urls_for
 from api.security.auth import CallerDep, authenticate, authenticate_viewer
 from api.services import ServicesDep
 from api.submission.multipart import MAX_PARAMS_BYTES, MAX_STYLES

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from api.responses import error_responses, urls_for
 from api.routes.jobs import JobId
+from api.routes.responses import error_responses, urls_for
 from api.security.auth import CallerDep
 from api.security.rate_limits import too_many
 from api.services import Services, ServicesDep

@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 from api.metrics import MEDIA_TYPE
 from api.problems import ProblemError
-from api.responses import error_responses
+from api.routes.responses import error_responses
 from api.security.auth import require_operator
 from api.services import ServicesDep
 from jobs.errors import JobsError

@@ -6,10 +6,10 @@ from anyio import to_thread
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 
 from api.docs.request_body import CREATE_BODY
-from api.fast_route import FastRoute
 from api.long_poll import preferred_wait
 from api.problems import ProblemError
-from api.responses import error_responses, if_none_match_header, job_response, urls_for
+from api.routes.fast_route import FastRoute
+from api.routes.responses import error_responses, if_none_match_header, job_response, urls_for
 from api.schemas import JobPageView, JobView, job_view, json_bytes
 from api.security.auth import CallerDep
 from api.security.caller import Caller

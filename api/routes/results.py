@@ -12,8 +12,8 @@ from fastapi import Path as PathParameter
 
 from api.downloads import FORMAT_BY_MEDIA_TYPE, Download, negotiate_format
 from api.problems import ProblemError
-from api.responses import error_responses, if_none_match_header, picture_responses, range_headers
 from api.routes.jobs import JobId
+from api.routes.responses import error_responses, if_none_match_header, picture_responses, range_headers
 from api.security.auth import ViewerDep
 from api.services import Services, ServicesDep
 from jobs.model import BlobRef, Job, ResultInfo

@@ -5,7 +5,7 @@ from datetime import datetime
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.responses import error_responses
+from api.routes.responses import error_responses
 from api.security.auth import require_operator
 from api.services import ServicesDep
 

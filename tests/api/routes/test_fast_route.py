@@ -4,7 +4,7 @@ import httpx
 import pytest
 from fastapi.routing import APIRoute, request_response
 
-from api.fast_route import FastRoute
+from api.routes.fast_route import FastRoute
 from tests.api.conftest import Api, MakeApi
 
 pytestmark = pytest.mark.anyio
