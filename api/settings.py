@@ -2,31 +2,84 @@
 
 from __future__ import annotations
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+import ipaddress
+import re
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from jobs.cores import cores
-from jobs.settings import LogLevel, Names, ServiceSecret, WebhookHosts
+from jobs.settings import LogLevel, ServiceSecret, WebhookHosts, host_name, split_names, split_url
 
 MIB = 1024 * 1024
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def _root_path(value: str) -> str:
+    if not re.fullmatch(r"(/[\w.~%!$&'()*+,;=:@-]+)*/?", value, re.ASCII):
+        raise ValueError("write a path that begins with a slash, such as /nst")
+    return value
+
+
+def _origin(value: str) -> str:
+    """Accept an origin as browsers send it, `null` and `*`."""
+    if value in ("*", "null"):
+        return value
+    example, parts = "https://app.example", split_url(value)
+    if parts and parts.scheme and parts.hostname and re.fullmatch(r"[a-z0-9_.:-]+", parts.hostname):
+        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        port = "" if parts.port in (None, DEFAULT_PORTS.get(parts.scheme)) else f":{parts.port}"
+        example = f"{parts.scheme}://{host}{port}"
+    if value != example:
+        raise ValueError(f"{value!r} is no origin; write scheme and host without a path, such as {example}")
+    return value
+
+
+def _proxies(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Accept `*` alone, or addresses and networks."""
+    if values == ("*",):
+        return values
+    for value in values:
+        try:
+            ipaddress.ip_network(value)
+        except ValueError:
+            raise ValueError(f"{value!r} is no address or network; {_proxy_advice(value)}") from None
+    return values
+
+
+def _proxy_advice(value: str) -> str:
+    try:
+        return f"write {ipaddress.ip_network(value, strict=False)}"
+    except ValueError:
+        return "write for example 192.0.2.1 or 10.0.0.0/8, or * alone to trust every proxy"
+
+
+Hosts = Annotated[tuple[Annotated[str, AfterValidator(host_name)], ...], NoDecode, BeforeValidator(split_names)]
+Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(split_names)]
+Proxies = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_names), AfterValidator(_proxies)]
 
 
 class ApiSettings(BaseSettings):
     """Settings of the API. The variable of each is `NST_` and its name in capitals."""
 
-    model_config = SettingsConfigDict(env_prefix="NST_", env_ignore_empty=True, frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="NST_", env_ignore_empty=True, frozen=True, extra="ignore", allow_inf_nan=False
+    )
 
-    host: str = Field("127.0.0.1", description="Address that the API listens on.")
+    host: Annotated[str, AfterValidator(host_name)] = Field("127.0.0.1", description="Address that the API listens on.")
     port: int = Field(8000, description="Port that the API listens on.", ge=0, le=65535)
     insecure_no_auth: bool = Field(False, description="Serve other machines although there is no API key.")
-    allowed_hosts: Names = Field(
+    allowed_hosts: Hosts = Field(
         (), description="Host names that requests may use, besides loopback ones, while there is no API key."
     )
-    cors_origins: Names = Field(
+    cors_origins: Origins = Field(
         (), description="Origins whose web pages may call the API, such as https://app.example."
     )
-    root_path: str = Field("", description="Path under which a proxy serves the API, such as /nst.")
-    trusted_proxies: Names = Field(
+    root_path: Annotated[str, AfterValidator(_root_path)] = Field(
+        "", description="Path under which a proxy serves the API, such as /nst."
+    )
+    trusted_proxies: Proxies = Field(
         (), description="Addresses or networks of proxies whose `X-Forwarded-…` headers are trusted."
     )
     log_level: LogLevel = Field("info", description="Lowest level of messages that are logged.")
@@ -63,6 +116,14 @@ class ApiSettings(BaseSettings):
         900, description="Minimum time for which a signed picture URL is valid, in seconds.", ge=30
     )
     webhook_hosts: WebhookHosts = ()
+
+    @model_validator(mode="after")
+    def _file_fits_into_body(self) -> Self:
+        if "max_file_bytes" in self.model_fields_set and self.max_file_bytes > self.max_body_bytes:
+            raise ValueError(
+                "NST_MAX_FILE_BYTES must be at most NST_MAX_BODY_BYTES, because the body contains the file"
+            )
+        return self
 
     @property
     def decoders(self) -> int:

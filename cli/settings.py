@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from cli.errors import InputError
 
 PREFIX = "NST_"
+URL = r"^https?://[^/?#\s]+"
 STABLE_SECONDS = 30.0  # a process that has run this long has started well
 
 Settings = TypeVar("Settings", bound=BaseSettings)
@@ -19,13 +21,15 @@ Settings = TypeVar("Settings", bound=BaseSettings)
 class CommandSettings(BaseSettings):
     """Settings that only the command reads."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="ignore", allow_inf_nan=False
+    )
 
 
 class ConnectionSettings(CommandSettings):
     """Which service `nst jobs` talks to, and with which key."""
 
-    server: str = Field("http://127.0.0.1:8000", description="URL of the service for `nst jobs`.", pattern="^https?://")
+    server: str = Field("http://127.0.0.1:8000", description="URL of the service for `nst jobs`.", pattern=URL)
     api_key: SecretStr | None = Field(None, description="API key for `nst jobs`, if the service requires one.")
 
 
@@ -47,7 +51,7 @@ class WeightsSettings(CommandSettings):
     weights_mirror: str = Field(
         "https://download.pytorch.org/models",
         description="URL from which `nst weights pull` downloads the weights; a mirror must use PyTorch's file names.",
-        pattern="^https?://",
+        pattern=URL,
     )
     weights_timeout_seconds: float = Field(
         30, description="`nst weights pull` gives up when the server sends nothing for this many seconds.", gt=0
@@ -63,8 +67,13 @@ def load_settings(kind: type[Settings], **options: object) -> Settings:
     try:
         return kind(**given)
     except ValidationError as error:
-        problems = [f"{_source(str(item['loc'][0]), given)}: {item['msg']}" for item in error.errors()]
-        raise InputError("; ".join(problems)) from None
+        raise InputError("; ".join(_problem(item["loc"], item["msg"], given) for item in error.errors())) from None
+
+
+def _problem(location: Sequence[int | str], message: str, given: dict[str, Any]) -> str:
+    """Name the setting; the message of a rule about several settings names them itself."""
+    text = message.removeprefix("Value error, ")
+    return f"{_source(str(location[0]), given)}: {text}" if location else text
 
 
 def _source(name: str, given: dict[str, Any]) -> str:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import SplitResult, urlsplit
 
-from pydantic import BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from nst_engine.spec.config import Model
+
+HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
 
 
 def split_names(value: Any) -> Any:
@@ -18,13 +25,76 @@ def _lower(value: Any) -> Any:
     return value.lower() if isinstance(value, str) else value
 
 
+def host_name(value: str) -> str:
+    """Return a host name or an address in lower case; raises ValueError if it is neither."""
+    host = value.lower().rstrip(".")
+    if not (_is_address(host) or HOST_NAME.fullmatch(host)):
+        raise ValueError(f"{value!r} is no host; write a name or an address only, such as nst.example or 192.0.2.1")
+    return host
+
+
+def _host_and_port(value: str) -> str:
+    host, colon, port = value.rpartition(":")
+    if colon and port.isdecimal() and not _is_address(value):
+        if not 0 < int(port) < 2**16:
+            raise ValueError(f"{value!r} has no valid port; write a port from 1 to 65535")
+        return f"{host_name(host)}:{int(port)}"
+    return host_name(value)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _redis_url(value: str) -> str:
+    parts = split_url(value)
+    if parts is not None and not parts.fragment:
+        if parts.scheme == "unix" and parts.path.startswith("/") and not parts.hostname:
+            return value
+        if parts.scheme in ("redis", "rediss") and re.fullmatch(r"/?[0-9]*", parts.path):
+            return value
+    raise ValueError(
+        "write redis://HOST:PORT/NUMBER, rediss://… or unix:///FOLDER/SOCKET; "
+        "escape special characters of a password or path, such as # as %23"
+    )
+
+
+def _http_url(value: str) -> str:
+    parts = split_url(value)
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("write a URL that begins with http:// or https:// and names a host")
+    return value
+
+
+def split_url(value: str) -> SplitResult | None:
+    """Split a URL into its parts; return None if its host or its port is invalid."""
+    try:
+        parts = urlsplit(value)
+        parts.port  # noqa: B018  # raises ValueError if it is no port
+    except ValueError:
+        return None
+    return None if re.search(r"\s", value) else parts
+
+
+def _network_name(value: str) -> str:
+    if value not in list(Model):
+        raise ValueError(f"no network is called {value!r}; write one of {', '.join(Model)}")
+    return value
+
+
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_names)]
 ServiceSecret = Annotated[
     SecretStr | None,
     Field(description="Secret that signs picture URLs and webhooks; if empty, one is created and kept in Redis."),
 ]
 WebhookHosts = Annotated[
-    Names,
+    tuple[Annotated[str, AfterValidator(_host_and_port)], ...],
+    NoDecode,
+    BeforeValidator(split_names),
     Field(description="Hosts (`host` or `host:port`) that webhooks may reach over http or on private addresses."),
 ]
 LogLevel = Annotated[Literal["debug", "info", "warning", "error", "critical"], BeforeValidator(_lower)]
@@ -33,9 +103,11 @@ LogLevel = Annotated[Literal["debug", "info", "warning", "error", "critical"], B
 class JobSettings(BaseSettings):
     """Settings of the job store, the queue and the storage. The variable of each is `NST_` and its name in capitals."""
 
-    model_config = SettingsConfigDict(env_prefix="NST_", env_ignore_empty=True, frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="NST_", env_ignore_empty=True, frozen=True, extra="ignore", allow_inf_nan=False
+    )
 
-    redis_url: str = Field(
+    redis_url: Annotated[str, AfterValidator(_redis_url)] = Field(
         default="redis://127.0.0.1:6379/0",
         description="Address of Redis, which holds the job records and the queue: redis://, rediss:// or unix://.",
     )
@@ -63,7 +135,7 @@ class JobSettings(BaseSettings):
         description="Maximum size of all pictures on the disk together, in bytes; 0 means no limit. For `redis://` set "
         "Redis' `maxmemory` instead, for `s3://` a quota of the bucket.",
     )
-    s3_endpoint: str | None = Field(
+    s3_endpoint: Annotated[str, AfterValidator(_http_url)] | None = Field(
         default=None, description="Address of an S3-compatible storage, such as http://minio:9000; AWS if empty."
     )
     s3_region: str | None = Field(default=None, description="Region of the bucket; `AWS_REGION` if empty.")
@@ -107,4 +179,12 @@ class JobSettings(BaseSettings):
         description="Maximum time of an upload, in seconds. Older files that belong to no job are removed.",
     )
     queue_limit: int = Field(default=10_000, ge=1, description="Maximum number of waiting jobs of all owners together.")
-    default_model: str = Field(default="lite", description="Network of a request that names none.")
+    default_model: Annotated[str, AfterValidator(_network_name)] = Field(
+        default="lite", description="Network of a request that names none."
+    )
+
+    @model_validator(mode="after")
+    def _lease_outlasts_heartbeat(self) -> Self:
+        if self.heartbeat_seconds >= self.lease_seconds:
+            raise ValueError("NST_HEARTBEAT_SECONDS must be less than NST_LEASE_SECONDS, or every run loses its lease")
+        return self

@@ -15,7 +15,9 @@ from jobs.status import Priority
 class WorkerSettings(BaseSettings):
     """Settings of a worker. The variable of each is `NST_` and its name in capitals."""
 
-    model_config = SettingsConfigDict(env_prefix="NST_", env_ignore_empty=True, frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="NST_", env_ignore_empty=True, frozen=True, extra="ignore", allow_inf_nan=False
+    )
 
     device: str = Field(
         "auto",

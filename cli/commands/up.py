@@ -39,11 +39,12 @@ def up(
     from worker.settings import WorkerSettings
 
     api = load_settings(ApiSettings, host=host, port=port, insecure_no_auth=insecure_no_auth or None)
+    jobs = load_settings(JobSettings, data_dir=data_dir)
     for kind in (WorkerSettings, WebhookSettings):  # refuse here what would stop the worker later
         load_settings(kind)
     check_port_free(api.host, api.port)
     settings = StackSettings(
-        data_dir=data_dir or load_settings(JobSettings).data_dir,
+        data_dir=jobs.data_dir,
         host=api.host,
         port=api.port,
         redis_url=os.environ.get("NST_REDIS_URL") or None,

@@ -27,7 +27,7 @@ def open_blobs(settings: JobSettings) -> Blobs:
     match kind:
         case "disk":
             return _disk(settings.data_dir / "blobs", settings)
-        case "file":
+        case "file" if rest:
             return _disk(Path(rest), settings)
         case "redis":
             timeout = settings.redis_timeout_seconds

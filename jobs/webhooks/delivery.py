@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Protocol
 
 import httpx
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, NonNegativeFloat
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from redis import Redis
 from standardwebhooks.webhooks import Webhook
@@ -38,11 +38,13 @@ REFUSED = 0  # in place of a status: the URL must not be called
 class WebhookSettings(BaseSettings):
     """Settings of webhooks. The variable of each is `NST_` and its name in capitals."""
 
-    model_config = SettingsConfigDict(env_prefix="NST_", env_ignore_empty=True, frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="NST_", env_ignore_empty=True, frozen=True, extra="ignore", allow_inf_nan=False
+    )
 
     secret: ServiceSecret = None
     webhook_hosts: WebhookHosts = ()
-    webhook_delays: Annotated[tuple[float, ...], NoDecode, BeforeValidator(split_names)] = Field(
+    webhook_delays: Annotated[tuple[NonNegativeFloat, ...], NoDecode, BeforeValidator(split_names)] = Field(
         (5, 60, 300, 1800, 7200, 18000, 36000),
         description="Delays before the second and each further attempt at a webhook, in seconds.",
     )

@@ -1,9 +1,11 @@
 import pytest
+from pydantic_settings import BaseSettings
 
 from api.settings import ApiSettings
 from cli.errors import InputError
 from cli.settings import ConnectionSettings, WeightsSettings, load_settings
 from jobs.settings import JobSettings
+from jobs.webhooks.delivery import WebhookSettings
 from worker.settings import WorkerSettings
 
 
@@ -48,3 +50,87 @@ def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) ->
     assert load_settings(ApiSettings).port == 8000
     assert load_settings(WeightsSettings).weights_dir is None
     assert load_settings(ConnectionSettings).server == "http://127.0.0.1:8000"
+
+
+REFUSED = [
+    (ApiSettings, "NST_ROOT_PATH", "nst", "write a path that begins with a slash, such as /nst"),
+    (ApiSettings, "NST_ROOT_PATH", "https://app.example/nst", "write a path that begins with a slash"),
+    (ApiSettings, "NST_CORS_ORIGINS", "https://app.example/", "such as https://app.example$"),
+    (ApiSettings, "NST_CORS_ORIGINS", "https://App.example:443", "such as https://app.example$"),
+    (ApiSettings, "NST_CORS_ORIGINS", "app.example", "such as https://app.example$"),
+    (ApiSettings, "NST_CORS_ORIGINS", "https://*.example", "such as https://app.example$"),
+    (ApiSettings, "NST_CORS_ORIGINS", '["https://app.example"]', "such as https://app.example$"),
+    (ApiSettings, "NST_TRUSTED_PROXIES", "nonsense", "write for example 192.0.2.1"),
+    (ApiSettings, "NST_TRUSTED_PROXIES", "10.1.2.3/8", "write 10.0.0.0/8$"),
+    (ApiSettings, "NST_TRUSTED_PROXIES", "*,10.0.0.0/8", r"\* alone"),
+    (ApiSettings, "NST_ALLOWED_HOSTS", "http://my.host/", "write a name or an address only"),
+    (ApiSettings, "NST_ALLOWED_HOSTS", "my.host:8000", "write a name or an address only"),
+    (ApiSettings, "NST_ALLOWED_HOSTS", "*", "write a name or an address only"),
+    (ApiSettings, "NST_HOST", "http://127.0.0.1", "write a name or an address only"),
+    (ApiSettings, "NST_WEBHOOK_HOSTS", "http://hooks.lan", "write a name or an address only"),
+    (ApiSettings, "NST_WEBHOOK_HOSTS", "hooks.lan:99999", "write a port from 1 to 65535"),
+    (ApiSettings, "NST_UPLOAD_IDLE_SECONDS", "inf", "finite number"),
+    (JobSettings, "NST_DEFAULT_MODEL", "vgg91", "no network is called 'vgg91'; write one of lite, "),
+    (JobSettings, "NST_REDIS_URL", "127.0.0.1:6379", "write redis://HOST:PORT"),
+    (JobSettings, "NST_REDIS_URL", "http://127.0.0.1:6379", "write redis://HOST:PORT"),
+    (JobSettings, "NST_REDIS_URL", "redis://:pass#word@redis:6379/0", "such as # as %23"),
+    (JobSettings, "NST_REDIS_URL", "redis://redis:6379/main", "write redis://HOST:PORT/NUMBER"),
+    (JobSettings, "NST_REDIS_URL", "unix://redis.sock", "unix:///FOLDER/SOCKET"),
+    (JobSettings, "NST_S3_ENDPOINT", "minio:9000", "begins with http:// or https://"),
+    (JobSettings, "NST_LEASE_SECONDS", "nan", "finite number"),
+    (WebhookSettings, "NST_WEBHOOK_DELAYS", "5,-1", "greater than or equal to 0"),
+    (ConnectionSettings, "NST_SERVER", "http://", "match pattern"),
+]
+
+
+@pytest.mark.parametrize(("kind", "variable", "value", "advice"), REFUSED)
+def test_a_setting_that_cannot_work_is_refused_and_the_message_says_what_to_write(
+    kind: type[BaseSettings], variable: str, value: str, advice: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(InputError, match=f"^{variable}: .*{advice}") as caught:
+        load_settings(kind)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "named"),
+    [
+        (ApiSettings, {"NST_MAX_FILE_BYTES": "20000", "NST_MAX_BODY_BYTES": "10000"}, "NST_MAX_BODY_BYTES"),
+        (JobSettings, {"NST_HEARTBEAT_SECONDS": "30"}, "NST_LEASE_SECONDS"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(
+    kind: type[BaseSettings], values: dict[str, str], named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable, value in values.items():
+        monkeypatch.setenv(variable, value)
+    with pytest.raises(InputError, match=f"^{next(iter(values))} must be .*{named}"):
+        load_settings(kind)
+
+
+ACCEPTED = [
+    (ApiSettings, "root_path", "/nst/", "/nst/"),
+    (
+        ApiSettings,
+        "cors_origins",
+        "https://app.example, http://[::1]:3000",
+        ("https://app.example", "http://[::1]:3000"),
+    ),
+    (ApiSettings, "cors_origins", "*", ("*",)),
+    (ApiSettings, "trusted_proxies", "*", ("*",)),
+    (ApiSettings, "trusted_proxies", "127.0.0.1, 172.16.0.0/12, ::1", ("127.0.0.1", "172.16.0.0/12", "::1")),
+    (ApiSettings, "allowed_hosts", "NST.lan., 192.0.2.1, ::1", ("nst.lan", "192.0.2.1", "::1")),
+    (ApiSettings, "webhook_hosts", "Hooks.lan, 127.0.0.1:9000", ("hooks.lan", "127.0.0.1:9000")),
+    (ApiSettings, "max_body_bytes", "1048576", 1048576),
+    (JobSettings, "redis_url", "rediss://user:p%23ss@redis:6380/2", "rediss://user:p%23ss@redis:6380/2"),
+    (JobSettings, "redis_url", "unix:///run/a%23b/redis.sock", "unix:///run/a%23b/redis.sock"),
+]
+
+
+@pytest.mark.parametrize(("kind", "name", "value", "read"), ACCEPTED)
+def test_settings_that_work_are_accepted(
+    kind: type[BaseSettings], name: str, value: str, read: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"NST_{name.upper()}", value)
+    assert getattr(load_settings(kind), name) == read
