@@ -66,7 +66,6 @@ ERROR_DESCRIPTIONS = {
     401: "The API key is missing or not valid.",
     403: "The key is not an operator's (operator routes), or the host or origin is not allowed (without API keys).",
     404: "There is no such job or style, or the job belongs to another key.",
-    405: "The path does not support this method.",
     406: "The picture is not available in any accepted format.",
     408: "The request body did not arrive in time.",
     409: "The state of the job does not allow this.",
