@@ -17,15 +17,15 @@ PAGE = """# Benchmarks
 
 Measured with `{command_line}` on {machine}, {threads} threads, with everything on that one machine.
 `python -m bench.engine --quick --json` and `python -m bench.service.measure --quick --json` print the figures alone.
-`bench/engine.py` and `bench/service/measure.py` explain at their top how each figure is measured.
+`bench/engine.py` and `bench/service/measure.py` explain in their docstrings how each figure is measured.
 
 ## Engine
 
 ### Overhead
 
 Seconds of one iteration of `default` (evaluation, L-BFGS, checks), and of a bare forward and backward pass through the
-same truncated network in the same arithmetic. Both are medians and alternate in one process. VGG-19 has random
-weights. On a CPU with bfloat16 instructions, `default` computes in bfloat16
+same truncated network in the same arithmetic. The two are measured in turn in one process, and each figure is a median.
+VGG-19 has random weights. On a CPU with bfloat16 instructions, `default` computes in bfloat16
 ([ADR 0014](../adr/0014-memory-threads-precision.md)). This speeds up the bare pass more than the rest of an iteration.
 
 {overhead}
@@ -34,10 +34,11 @@ Goal, in float32 at 512 px: a ratio of at most 1.12 with VGG-19 and 1.25 with `l
 
 ### Time to the objective
 
-Seconds until a scheme reaches the loss that single-scale L-BFGS has after 300 evaluations, with the loss of `default`
-on `lite`. The loss is that of the picture, with pixels clamped to [0, 1]. Schemes compute in float32, like the systems
-that they stand for; only "default" and "L-BFGS of default" compute as `default` does. A scheme that needs more than
-twice the time of single-scale L-BFGS is stopped and counts as that long. The lowest loss is a multiple of the target.
+The target is the loss that single-scale L-BFGS has after 300 evaluations, with the losses of `default` on `lite`. The
+table has the seconds until each scheme, an optimizer with a schedule of scales, reaches it. The loss is that of the
+picture, with pixels clamped to [0, 1]. Schemes compute in float32, like the published systems that use them; only
+"default" and "L-BFGS of default" compute as `default` does. A scheme that takes more than twice the time of
+single-scale L-BFGS is stopped, and twice that time is entered. The lowest loss is given as a multiple of the target.
 
 {objective}
 
@@ -55,8 +56,8 @@ Goal: 0.5 s for the help, 15 s at 256 px, 60 s at 512 px.
 
 ## Service
 
-Each row compares the service with a baseline, unless it names something else. The baseline is a FastAPI endpoint that
-returns the same number of bytes under the same load and does nothing else.
+Each row compares the service with a baseline, unless the row names something else. The baseline is a FastAPI endpoint
+that returns the same number of bytes under the same load and does nothing else.
 
 {service}
 

@@ -200,16 +200,16 @@ def _figure(value: float | None) -> str:
 
 _PAGE = """# Quality of `default`
 
-Style distance at equal content distance (lower is better), at {size} px on `{model}`.
-`bench/quality/judge.py` measures both. Every scheme does the work of {steps} steps of `default`: the same number of
-network evaluations, weighted by pixels. Each scheme runs with six style weights, and the table interpolates between
-them.
+How close does each preset come to the style, when all keep equally close to the content? The tables compare the style
+distance at the same content distance (lower is better), at {size} px on `{model}`; `bench/quality/judge.py` measures
+both. Every preset gets as much work as {steps} steps of `default`: the same number of network evaluations, weighted by
+pixels. Each preset runs with six style weights, and the tables interpolate between them.
 
 {compared}
 {unseen}
 ![Curves](../images/quality/curves.png)
 
-The picture of each scheme that is closest to that content distance:
+From the six pictures of each preset, these are the ones closest to the content distance in the tables:
 
 ![Pictures](../images/quality/sheet.jpg)
 
@@ -217,7 +217,8 @@ Measured with `python -m bench.quality.compare` on {machine} (threads: {threads}
 """
 
 _UNSEEN = """
-The layer weights of `default` were chosen on pairs with these paintings. On paintings that played no part:
+The layer weights of `default` were chosen on pairs with these paintings. The next table has paintings that were not
+used for that:
 
 {compared}
 """

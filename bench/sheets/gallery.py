@@ -33,7 +33,7 @@ SHEETS = (
     Sheet(
         name="strength",
         title="Strength",
-        text="The most useful parameter: 0 is nearly the photo, 0.5 the preset as it is, 1 nearly all style.",
+        text="The most useful parameter: 0 is nearly the photo, 0.5 keeps the preset's balance, 1 is nearly all style.",
         arguments="{cat} flow-strokes --over strength=0,0.25,0.5,0.75,1",
     ),
     Sheet(
@@ -57,13 +57,13 @@ SHEETS = (
     Sheet(
         name="masks",
         title="Masks",
-        text="One painting for the cat's face, another for the rest. Each has a mask, white where it applies.",
+        text="One painting for the cat's face, another for the rest. Each painting applies where its mask is white.",
         arguments="{cat} stained-glass waves --mask {face} --mask {rest} --over strength=0.4,0.6",
     ),
     Sheet(
         name="starting-points",
         title="Starting points",
-        text="Where the optimization starts, for three weights of the style.",
+        text="How the starting point of the optimization shows in the result, at three style weights.",
         arguments="{cat} flow-strokes --preset cnn-explorer --model lite --steps 400 "
         "--over style_weight=3e3,3e4,3e5 --over init=content,style,gaussian,uniform",
     ),
@@ -82,13 +82,13 @@ SHEETS = (
     Sheet(
         name="content-layer",
         title="Content layer",
-        text="The deeper the content layer, the more the style may bend forms.",
+        text="The deeper the content layer, the more the style may distort shapes.",
         arguments="{cat} flow-strokes --over content_layers=relu1a,fire2,fire3,fire5,fire7",
     ),
     Sheet(
         name="style-layers",
         title="Style layers",
-        text="The first layer alone gives colors; more layers add strokes, then larger forms.",
+        text="The first layer alone gives colors; more layers add strokes, then larger shapes.",
         arguments="{cat} flow-strokes --over "
         '"style_layers=relu1a;relu1a,fire2;relu1a,fire2,fire3;relu1a,fire2,fire3,fire5;'
         'relu1a,fire2,fire3,fire5,fire7"',
@@ -140,7 +140,8 @@ def pictures(folder: Path) -> dict[str, str]:
 def page() -> str:
     """Return docs/gallery.md."""
     tag = "<!-- not run: `make gallery` runs them all and takes a while -->"
-    parts = [f"# Gallery\n\n{tag}\n\nEach sheet is made by one `nst sweep`. `make gallery` makes them all again.\n"]
+    text = "Each sheet of pictures is the output of one `nst sweep`. `make gallery` runs them all."
+    parts = [f"# Gallery\n\n{tag}\n\n{text}\n"]
     files = {name: f"{name}.png" for name in ("cat", "face", "rest")}
     for sheet in SHEETS:
         command = f"nst sweep {complete(sheet.arguments, SIZE, STEPS).format(**files)} -o {sheet.name}.jpg"

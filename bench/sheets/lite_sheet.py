@@ -127,11 +127,12 @@ def mean(found: list[Figures]) -> Figures:
 _PAGE = """# Quality of `lite`
 
 Style and content distance on three networks: `lite`, SqueezeNet, and the architecture of `lite` with random weights.
-Lower is closer. Each picture has the preset `default`, a longest side of {size} px and the same seed. The distances
-use layers of VGG-19 and SqueezeNet (`bench/quality/judge.py`). No painting or photo here was used in training.
+Lower is closer. Each picture was made with the preset `default`, a longest side of {size} px and the same seed. The
+distances use layers of VGG-19 and SqueezeNet (`bench/quality/judge.py`). None of these paintings and photos was used
+in training.
 
-Measured with `python -m bench.sheets.lite_sheet` on {machine} (threads: {threads}). The random network painted only
-the first pairs.
+Measured with `python -m bench.sheets.lite_sheet` on {machine} (threads: {threads}). The random network was
+not run on every pair (–).
 
 {table}
 """
