@@ -1,4 +1,4 @@
-"""A load generator that costs little beside what it measures: HTTP/1.1 over kept connections, with asyncio alone."""
+"""A load generator that costs little compared with what it measures: HTTP/1.1 over kept connections, with asyncio."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
 
+import httpx
 import numpy as np
 
 
@@ -43,20 +44,16 @@ def get(path: str) -> bytes:
     return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
 
 
-def post(path: str, *, files: dict[str, bytes] | None = None, fields: dict[str, str] | None = None) -> bytes:
+def post(path: str, *, files: dict[str, bytes], fields: dict[str, str] | None = None) -> bytes:
     """Return a POST request with a multipart body."""
-    parts = [(f'name="{name}"; filename="{name}"', data) for name, data in (files or {}).items()]
-    parts += [(f'name="{name}"', value.encode()) for name, value in (fields or {}).items()]
-    mark = b"--bench-boundary"
-    pieces = [mark + b"\r\nContent-Disposition: form-data; " + head.encode() for head, _ in parts]
-    body = b"".join(p + b"\r\n\r\n" + data + b"\r\n" for p, (_, data) in zip(pieces, parts, strict=True))
-    body += mark + b"--\r\n"
-    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\n"
-    return f"{head}Content-Type: multipart/form-data; boundary=bench-boundary\r\n\r\n".encode() + body
+    request = httpx.Request("POST", f"http://127.0.0.1{path}", files=files, data=fields)
+    body = request.read()
+    head = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
+    return f"POST {path} HTTP/1.1\r\n{head}\r\n".encode() + body
 
 
 class Connection:
-    """One kept connection; a request at a time."""
+    """A kept connection; one request at a time."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
@@ -87,12 +84,12 @@ class Connection:
         return count
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._writer.close()
 
 
 async def ask(port: int, request: bytes) -> Answer:
-    """Send one request over a connection of its own."""
+    """Send one request over a new connection."""
     connection = await Connection.open(port)
     try:
         return await connection.ask(request)
@@ -101,7 +98,7 @@ async def ask(port: int, request: bytes) -> Answer:
 
 
 async def saturate(port: int, *requests: bytes, connections: int, seconds: float, status: int = 200) -> Load:
-    """Send requests one after another over each connection, again and again, without a pause."""
+    """Send requests over each connection, one after another, without a pause."""
     opened = [await Connection.open(port) for _ in range(connections)]
     started = time.perf_counter()
 
@@ -124,7 +121,7 @@ async def saturate(port: int, *requests: bytes, connections: int, seconds: float
 
 
 async def pace(port: int, request: bytes, *, rate: float, seconds: float) -> Load:
-    """Send a request so many times a second, whether or not those before were answered; waiting counts as time."""
+    """Send a request at a fixed rate, whether or not earlier ones were answered; their waiting time counts."""
     free = [await Connection.open(port) for _ in range(16)]
     opened, times = list(free), []
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from jobs.settings import JobSettings
 from tests.stack.process import Process, clean_environment
-
-COMMAND = (sys.executable, "-m", "tests.fakes.worker")
+from tests.stack.stack import FAKE_WORKER
 
 
 def worker_process(settings: JobSettings, log: Path, **environment: str) -> Process:
@@ -21,7 +19,7 @@ def worker_process(settings: JobSettings, log: Path, **environment: str) -> Proc
         "NST_HEARTBEAT_SECONDS": "0.2",
         "NST_REAPER_SECONDS": "0.3",
     }
-    return Process("worker", COMMAND, environment={**clean_environment(), **defaults, **environment}, log=log)
+    return Process("worker", FAKE_WORKER, environment={**clean_environment(), **defaults, **environment}, log=log)
 
 
 def refusal(process: Process) -> tuple[int, list[str]]:
