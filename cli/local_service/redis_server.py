@@ -9,6 +9,7 @@ import shutil
 import socket
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 PROGRAMS = ("redis-server", "valkey-server")
 MAX_SOCKET_PATH_BYTES = 100  # the kernel's limit is about 108
@@ -32,7 +33,7 @@ class RedisFiles:
     @property
     def url(self) -> str:
         """Return the URL for NST_REDIS_URL."""
-        return f"unix://{self.socket}"
+        return f"unix://{quote(str(self.socket))}"
 
 
 def find_redis() -> Path:
