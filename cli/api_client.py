@@ -25,4 +25,6 @@ def api_client(server: str | None, key: str | None) -> Iterator[Client]:
     except ClientError as error:
         raise CommandError(str(error)) from None
     except OSError as error:
+        if error.filename is None:  # not an image that is missing, but stdout
+            raise
         raise InputError(f"{error.filename}: {error.strerror}") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -64,11 +65,50 @@ def read_image(path: Path) -> Image:
 
 
 def read_style(style: str, size: int) -> Image:
-    """Read a style image, or paint the built-in style of that name; a file wins over a name."""
-    from nst_engine.paintings import LARGEST, STYLES, paint
+    """Paint the built-in style of that name, or read a style image; a name wins over a file, `./` makes it a file."""
+    from nst_engine.paintings import LARGEST, paint
 
-    if style in STYLES and not Path(style).exists():
+    if is_builtin_style(style):
         return paint(style, min(size, LARGEST))
-    if not Path(style).is_file():
+    return read_image(style_file(style))
+
+
+def styles_to_submit(styles: Sequence[str]) -> tuple[list[Path | bytes], str | None]:
+    """Return style images to upload, or none of them and the name of a style that the service has.
+
+    The service takes one name only, so the built-in styles among several are painted here, as the service paints them.
+    """
+    if len(styles) == 1 and (is_builtin_style(styles[0]) or not _may_be_a_file(styles[0])):
+        return [], styles[0]
+    return [_painted(style) if is_builtin_style(style) else style_file(style) for style in styles], None
+
+
+def is_builtin_style(style: str) -> bool:
+    """Tell whether this is the name of a built-in style, and say so if a file has the same name."""
+    try:
+        from nst_engine.paintings import STYLES
+    except ModuleNotFoundError:  # a plain installation has no numpy
+        return False
+    if style in STYLES and Path(style).is_file():
+        typer.echo(f"{style} is the built-in style; write ./{style} for the file", err=True)
+    return style in STYLES
+
+
+def style_file(style: str) -> Path:
+    """Return the path of a style image; raises InputError if there is no such file."""
+    path = Path(style)
+    if not path.is_file():
         raise InputError(f"{style}: neither a file nor a built-in style (`nst styles` lists those)")
-    return read_image(Path(style))
+    return path
+
+
+def _may_be_a_file(style: str) -> bool:
+    path = Path(style)
+    return path.is_file() or bool(path.suffix) or path.name != style
+
+
+def _painted(style: str) -> bytes:
+    from nst_engine.images.writing import encode
+    from nst_engine.paintings import paint
+
+    return encode(paint(style), "png")

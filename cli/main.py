@@ -3,8 +3,12 @@
 Exit codes: 0 success, 1 failure, 2 invalid input or settings, 130 Ctrl-C.
 """
 
+import errno
+import os
+import signal
 import sys
 from collections.abc import Sequence
+from types import FrameType
 
 import typer
 from typer.exceptions import TyperException
@@ -25,6 +29,8 @@ from cli.parameters import ParameterCommand
 from nst_engine.machine.allocator import configure_cpu_runtime
 
 INVALID_INPUT = 2
+INTERRUPTED = 130
+UNWRITABLE = (errno.ENOSPC, errno.EPIPE, errno.EBADF, errno.EIO)  # how writing to a full or closed stdout fails
 
 
 def version(asked: bool) -> None:
@@ -91,8 +97,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         typer.echo(f"nst: {error.name} is not installed; nst[embedded] installs everything", err=True)
         return 1
     except typer.Abort:
-        return 130
+        return INTERRUPTED
+    except SystemExit as ended:  # Typer and Rich end silently if the reader of a pipe has gone
+        if not isinstance(ended.__context__, BrokenPipeError):
+            raise
+        return report_unwritable(ended.__context__)
+    except OSError as error:
+        return report_unwritable(error)
     return code if isinstance(code, int) else 0
+
+
+def report_unwritable(error: OSError) -> int:
+    """Say that stdout takes no more output and return the exit code; raise any other error."""
+    if error.errno not in UNWRITABLE or error.filename is not None:
+        raise error
+    typer.echo(f"nst: cannot write the output: {error.strerror}", err=True)
+    return 1
 
 
 def exit_code(error: Exception) -> int:
@@ -106,5 +126,48 @@ def exit_code(error: Exception) -> int:
 
 def run() -> None:
     """Run as the installed command."""
-    configure_cpu_runtime()
-    sys.exit(main())
+    open_missing_streams()
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else the shell has had it ignored
+        signal.signal(signal.SIGINT, interrupt)
+    try:
+        configure_cpu_runtime()
+        code = main()
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    sys.exit(flush_stdout(code))
+
+
+def open_missing_streams() -> None:
+    """Replace a closed stdin, stdout or stderr, so that no other file gets its descriptor.
+
+    Writing to the new stdout fails, as it does to a closed one.
+    """
+    streams = (("stdin", os.O_RDONLY, "r"), ("stdout", os.O_RDONLY, "w"), ("stderr", os.O_WRONLY, "w"))
+    for number, (name, flags, mode) in enumerate(streams):
+        if getattr(sys, name) is None:
+            opened = os.open(os.devnull, flags)
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+            setattr(sys, name, os.fdopen(number, mode, closefd=False))
+
+
+def interrupt(_number: int, _frame: FrameType | None) -> None:
+    """Handle Ctrl-C; end at once during an import that would turn the interrupt into another error, or lose it."""
+    for name in ("torch", "numpy"):
+        if getattr(getattr(sys.modules.get(name), "__spec__", None), "_initializing", False):
+            os._exit(INTERRUPTED)
+    raise KeyboardInterrupt
+
+
+def flush_stdout(code: int) -> int:
+    """Write what is left of the output and return the exit code: 1 if that fails after a command that succeeded.
+
+    What cannot be written is discarded, so that Python's own flush at the end does not fail.
+    """
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return code or report_unwritable(error)
+    return code

@@ -24,7 +24,7 @@ PARAMETERS = "parameters"  # the key of the given parameters in a context's meta
 STYLES = typer.Argument(
     ...,
     metavar="STYLE...",
-    help="Style images: files, or names of built-in styles.",
+    help="Style images: files, or names of built-in styles. A name wins; write ./NAME for a file of that name.",
     autocompletion=completion.styles,
 )
 MASKS = typer.Option(

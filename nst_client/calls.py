@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ import httpx
 from nst_client.errors import ServiceError
 from nst_client.job import Job, Page
 
-Picture = bytes | str | Path  # the bytes of an image file, or its path
+Picture = bytes | bytearray | str | os.PathLike[str]  # the bytes of an image file, or its path
 T = TypeVar("T")
 
 
@@ -48,15 +49,18 @@ def submit(
     style: Picture | Sequence[Picture],
     *,
     style_name: str | None,
-    masks: Sequence[Picture],
+    masks: Picture | Sequence[Picture],
     parameters: Mapping[str, Any],
 ) -> Call[Job]:
     """Create a job; thanks to the idempotency key, a repeated request does not create another one."""
-    styles = [style] if isinstance(style, bytes | str | Path) else style
     form = {name: _format(value) for name, value in parameters.items() if value is not None}
     if style_name is not None:
         form["style_name"] = style_name
-    pictures = [("content", content), *(("style", item) for item in styles), *(("mask", mask) for mask in masks)]
+    pictures = [
+        ("content", content),
+        *(("style", item) for item in _several(style)),
+        *(("mask", item) for item in _several(masks)),
+    ]
     files = [(part, (part, _read_bytes(picture))) for part, picture in pictures]
     options = {"headers": _idempotency_key(), "data": form, "files": files}
     return Call(method="POST", path="/v1/jobs", read=_read_job, options=options)
@@ -114,8 +118,13 @@ def _idempotency_key() -> dict[str, str]:
     return {"Idempotency-Key": uuid.uuid4().hex}
 
 
+def _several(pictures: Picture | Sequence[Picture]) -> Sequence[Picture]:
+    """Return a sequence of pictures; a single one counts as a sequence of one, because a str is a sequence too."""
+    return [pictures] if isinstance(pictures, bytes | bytearray | str | os.PathLike) else pictures
+
+
 def _read_bytes(picture: Picture) -> bytes:
-    return picture if isinstance(picture, bytes) else Path(picture).read_bytes()
+    return bytes(picture) if isinstance(picture, bytes | bytearray) else Path(picture).read_bytes()
 
 
 def _format(value: object) -> str:

@@ -78,7 +78,7 @@ class Client:
         style: Picture | Sequence[Picture] = (),
         *,
         style_name: str | None = None,
-        masks: Sequence[Picture] = (),
+        masks: Picture | Sequence[Picture] = (),
         **parameters: Any,
     ) -> Job:
         """Create a job; `style_name` is a built-in style, and the parameters are those of the HTTP API."""

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cli import completion
 from cli.errors import CommandError
-from cli.parameters import MASKS, OVERWRITE, PARAMETERS, ParameterCommand
+from cli.parameters import MASKS, OVERWRITE, PARAMETERS, STYLES, ParameterCommand
 
 if TYPE_CHECKING:
     from nst_client import Client, Job
@@ -37,12 +36,7 @@ def commands() -> typer.Typer:
 def submit(
     context: typer.Context,
     content: Path = typer.Argument(..., metavar="CONTENT", help="The photo."),
-    styles: list[str] = typer.Argument(
-        ...,
-        metavar="STYLE...",
-        help="Style images, or the name of one built-in style.",
-        autocompletion=completion.styles,
-    ),
+    styles: list[str] = STYLES,
     mask: list[Path] = MASKS,
     output: Path | None = typer.Option(
         None, "--output", "-o", help="Wait for the job and write the result to this file (.png, .jpg, .webp or .tif)."
@@ -59,15 +53,15 @@ def submit(
     $ nst jobs submit photo.jpg waves --max-size 1024
     $ nst jobs submit photo.jpg painting.jpg -o result.png
     """
+    from cli.inputs import styles_to_submit
     from cli.outputs import check_output, image_format
 
     if output is not None:
         image_format(output)
         check_output(output, overwrite=overwrite)
-    files = [Path(style) for style in styles]
-    name = styles[0] if len(styles) == 1 and not files[0].exists() else None
+    images, name = styles_to_submit(styles)
     with connect(server, key) as client:
-        job = client.submit(content, [] if name else files, style_name=name, masks=mask, **context.meta[PARAMETERS])
+        job = client.submit(content, images, style_name=name, masks=mask, **context.meta[PARAMETERS])
         typer.echo(job.id)
         if output is not None:
             follow(client, job.id)

@@ -1,13 +1,17 @@
+import importlib.machinery
+import os
 import shlex
+import signal
 import subprocess
 import sys
+import types
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import typer
 
-from cli.main import application, main
+from cli.main import application, interrupt, main
 
 
 def commands(group: Any = None, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -84,3 +88,53 @@ def test_help_imports_nothing_slow() -> None:
     code = "import sys; from cli.main import main; main(['--help']); sys.exit(str(set(sys.argv) & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code, *heavy], capture_output=True, text=True, timeout=60, check=False)
     assert done.stderr.strip() == "set()"
+
+
+def run(words: str, stdout: int | None) -> subprocess.CompletedProcess[str]:
+    """Run `nst` in a process of its own; None closes its stdout."""
+    command = f"exec {shlex.quote(sys.executable)} -m cli {words}" + (" >&-" if stdout is None else "")
+    return subprocess.run(
+        ["bash", "-c", command], stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=120, check=False
+    )
+
+
+@pytest.fixture(params=["full", "closed", "pipe"])
+def unwritable(request: pytest.FixtureRequest) -> Iterator[int | None]:
+    """Return a descriptor that takes no output: a full device, None for a closed one, a pipe that nobody reads."""
+    if request.param == "closed":
+        yield None
+        return
+    reader, writer = os.pipe()
+    os.close(reader)
+    full = os.open("/dev/full", os.O_WRONLY)
+    yield full if request.param == "full" else writer
+    os.close(full)
+    os.close(writer)
+
+
+@pytest.mark.parametrize("words", ["--version", "--help", "models", "config --json"])
+def test_output_that_cannot_be_written_is_one_line_and_code_1(words: str, unwritable: int | None) -> None:
+    done = run(words, unwritable)
+    assert done.stderr.startswith("nst: cannot write the output: ")
+    assert done.stderr.count("\n") == 1
+    assert done.returncode == 1
+
+
+def test_wrong_usage_is_reported_without_stdout() -> None:
+    done = run("stylise", None)
+    assert done.stderr.startswith("nst: No such command 'stylise'.")
+    assert done.returncode == 2
+
+
+def test_ctrl_c_during_the_import_of_torch_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An interrupt there becomes an ImportError, or the end of the process with a C++ error."""
+    codes: list[int] = []
+    monkeypatch.setattr(os, "_exit", codes.append)
+    torch = types.ModuleType("torch")
+    torch.__spec__ = importlib.machinery.ModuleSpec("torch", None)
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    for importing in (True, False):
+        torch.__spec__._initializing = importing  # type: ignore[attr-defined]
+        with pytest.raises(KeyboardInterrupt):
+            interrupt(signal.SIGINT, None)
+    assert codes == [130]

@@ -105,6 +105,16 @@ def test_stylize_submits_waits_and_downloads(service: FakeService, tmp_path: Pat
     assert service.pauses == [0.5]
 
 
+@pytest.mark.parametrize("kind", [str, Path, bytes, bytearray])
+def test_a_single_style_or_mask_needs_no_list(service: FakeService, tmp_path: Path, kind: Any) -> None:
+    path = tmp_path / "p.png"
+    path.write_bytes(b"picture")
+    picture = kind(path) if kind in (str, Path) else kind(b"picture")
+    service.responds(reply(202, JOB)).call("submit", picture, picture, masks=picture)
+    (sent,) = service.requests
+    assert [parts(sent, name) for name in ("content", "style", "mask")] == [[b"picture"]] * 3
+
+
 def test_parameters_are_sent_in_the_format_of_the_http_api(service: FakeService) -> None:
     service.responds(reply(202, JOB)).call(
         "submit",
