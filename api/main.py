@@ -11,8 +11,8 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.app import create_app
+from api.security.connection_guard import guarded_protocol
 from api.security.keyless_access import is_loopback
-from api.security.slow_request_guard import guarded_protocol
 from api.services import Services
 from api.settings import ApiSettings
 from jobs.api_keys import ApiKeys
@@ -113,7 +113,7 @@ def server_config(app: FastAPI, settings: ApiSettings) -> uvicorn.Config:
         forwarded_allow_ips=list(settings.trusted_proxies),
         timeout_keep_alive=30,
         timeout_graceful_shutdown=10,
-        http=guarded_protocol(head_seconds=settings.upload_idle_seconds),
+        http=guarded_protocol(head_seconds=settings.upload_idle_seconds, max_connections=settings.max_connections),
         ws="none",
         backlog=1024,
     )

@@ -109,6 +109,9 @@ class ApiSettings(BaseSettings):
     bad_keys_per_minute: int = Field(
         30, description="Maximum number of wrong keys that an address tries per minute.", ge=1
     )
+    max_connections: int = Field(
+        4096, description="Maximum number of open connections; further ones get a 503 and are closed.", ge=1
+    )
     max_listeners: int = Field(
         2000, description="Maximum number of open event streams; one key may open half of them.", ge=1
     )
