@@ -1,5 +1,6 @@
-"""House rules that a machine can check: the length of files, the size of folders, the names in the import contract."""
+"""House rules that a machine can check: length of files, size of folders, names in the import contract, spelling."""
 
+import re
 import subprocess
 import tomllib
 from collections import Counter
@@ -9,41 +10,43 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 CODE = {".py", ".js", ".css", ".lua", ".html", ".sh"}
+TEXT = {*CODE, ".md", ".toml", ".yml", ".yaml"}
 MOST_LINES = 300
 MOST_FILES = 16
-# A file in the torch-free part that is no folder: hatch reads the version from it.
+VENDORED = "tests/browser/vendor/"
+# A file of the torch-free part that is no folder: hatch reads the version from it.
 TORCH_FREE_FILES = {"nst_engine.version"}
-VENDORED = {"tests/browser/vendor/axe.min.js"}
+BRITISH = re.compile(
+    r"\w*(?:colour|grey|centre|behaviour|neighbour|licence|artefact"
+    r"|(?:normal|optim|styl|initial|organ|recogn|serial|minim|maxim|general|summar|synchron|quant)is(?:e|ing|ation))\w*",
+    re.IGNORECASE,
+)
+# Users hold a style's name and a value of content_loss and style_loss; the last is a mistyped command in a test.
+KEPT_WORDS = {"watercolour", "normalised", "stylise"}
 
-# Still to be split; this list is empty when that is done.
-TOO_LONG = {
-    "nst_engine/run.py",
-    "nst_engine/spec/config.py",
-    "tests/jobs/store/test_lease.py",
-    "tests/nst_engine/test_run.py",
-    "tests/worker/test_runner.py",
-}
-TOO_FULL = {"api/page/js"}
+# Not done yet; these lists are removed when they are empty.
+TOO_LONG = {"nst_engine/run.py", "nst_engine/spec/config.py", "tests/nst_engine/test_run.py"}
+STILL_BRITISH = ("nst_engine/", "tests/nst_engine/", "bench/engine.py")
 
 
-def tracked() -> list[Path]:
+def tracked(suffixes: set[str] | None = None) -> list[Path]:
     """Return the files that git tracks, relative to the root."""
     done = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         pytest.skip("no git checkout")
-    return [Path(name) for name in done.stdout.split("\0") if name and (ROOT / name).exists()]
+    names = [name for name in done.stdout.split("\0") if name and not name.startswith(VENDORED)]
+    paths = [Path(name) for name in names if (ROOT / name).exists()]
+    return [path for path in paths if suffixes is None or path.suffix in suffixes]
 
 
-def test_no_file_is_longer_than_a_reader_keeps_in_mind() -> None:
-    code = [path for path in tracked() if path.suffix in CODE and str(path) not in VENDORED]
-    lines = {str(path): len((ROOT / path).read_text().splitlines()) for path in code}
+def test_no_file_has_more_than_300_lines() -> None:
+    lines = {str(path): len((ROOT / path).read_text().splitlines()) for path in tracked(CODE)}
     assert {name: count for name, count in lines.items() if count > MOST_LINES and name not in TOO_LONG} == {}
 
 
-def test_no_folder_holds_more_files_than_a_reader_takes_in() -> None:
-    files = Counter(path.parent for path in tracked())
-    full = {str(folder): count for folder, count in files.items() if count > MOST_FILES}
-    assert {name: count for name, count in full.items() if name not in TOO_FULL} == {}
+def test_no_folder_has_more_than_16_files() -> None:
+    files = Counter(str(path.parent) for path in tracked())
+    assert {folder: count for folder, count in files.items() if count > MOST_FILES} == {}
 
 
 def test_the_torch_free_part_is_named_by_its_folders() -> None:
@@ -51,3 +54,10 @@ def test_the_torch_free_part_is_named_by_its_folders() -> None:
     (contract,) = (contract for contract in contracts if contract["id"] == "torch-free")
     named = set(contract["source_modules"]) - TORCH_FREE_FILES
     assert named and {name for name in named if not (ROOT / name.replace(".", "/")).is_dir()} == set()
+
+
+def test_the_spelling_is_american() -> None:
+    checked = [path for path in tracked(TEXT) if not str(path).startswith(STILL_BRITISH)]
+    paths = [path for path in checked if path.name != Path(__file__).name]
+    words = {str(path): set(BRITISH.findall((ROOT / path).read_text())) - KEPT_WORDS for path in paths}
+    assert {name: found for name, found in words.items() if found} == {}

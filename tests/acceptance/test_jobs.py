@@ -81,7 +81,7 @@ REFUSED = {
     "a network without its weights": (BOTH, {"model": "vgg16"}, 422),
     "no size": (BOTH, {"max_size": "0"}, 422),
     "a negative size": (BOTH, {"max_size": "-64"}, 422),
-    "an unknown parameter": (BOTH, {"colour": "blue"}, 422),
+    "an unknown parameter": (BOTH, {"hue": "blue"}, 422),
 }
 
 
