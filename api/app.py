@@ -19,7 +19,7 @@ from api.long_poll import LongPoll
 from api.metrics import Metrics
 from api.middleware import RequestMiddleware
 from api.routes import catalogue, events, health, jobs, results, workers
-from api.security.keyless_access import KeylessAccess
+from api.security.keyless_access import KeyHistory, KeylessAccess
 from api.security.rate_limits import RateLimits
 from api.security.signed_urls import Signer
 from api.services import Services
@@ -124,6 +124,8 @@ async def _make_services(
     blobs = await to_thread.run_sync(open_blobs, job_settings)
     workers, api_keys, event_hub = AsyncWorkerRegistry(redis, job_settings), ApiKeys(redis), EventHub(store)
     builtin_styles = BuiltinStyles(job_settings.data_dir / "paintings")
+    keyless_access = KeylessAccess(api_keys, settings, KeyHistory(job_settings.data_dir))
+    await keyless_access.start()
     secret = settings.secret.get_secret_value().encode() if settings.secret else await service_secret(redis)
     return Services(
         settings=settings,
@@ -132,7 +134,7 @@ async def _make_services(
         workers=workers,
         blobs=blobs,
         api_keys=api_keys,
-        keyless_access=KeylessAccess(api_keys, settings),
+        keyless_access=keyless_access,
         rate_limits=_make_rate_limits(settings, redis),
         signer=Signer(secret, seconds=settings.picture_url_seconds),
         event_hub=event_hub,

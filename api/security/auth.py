@@ -27,6 +27,7 @@ async def authenticate(request: Request, services: ServicesDep, credentials: Bea
     if key is None:
         await services.rate_limits.count_bad_key(request.client.host if request.client else "-")
         raise unauthorized("the API key is not valid")
+    services.keyless_access.key_was_used()
     request.scope["nst.owner"] = key.id
     return Caller(owner=key.id, operator=key.operator, keyed=True, priority=key.priority, limits=key.limits)
 

@@ -1,5 +1,6 @@
 """Without keys: this machine only, and no other site's page."""
 
+import httpx
 import pytest
 
 from api.security.keyless_access import host_name, is_loopback
@@ -13,11 +14,90 @@ async def test_this_machines_host_names_are_allowed(api: Api, host: str) -> None
     assert (await api.http.get("/v1/jobs", headers={"Host": host})).status_code == 200
 
 
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "10.0.0.1", "localhost.evil.example", "[x"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "127.0.0.1.evil.example",
+        "10.0.0.1",
+        "localhost.evil.example",
+        "[x",
+        "@localhost",
+        "a@localhost",
+        "localhost..",
+        "localhost:",
+        "localhost:8000:1",
+        ".localhost",
+        "a..localhost",
+        "localhost/",
+        "localhost#",
+        "localhost?",
+        "127.0.0.1\\@evil.example",
+        "[::1]evil",
+        "local\thost",
+        "127.1",
+        "0x7f000001",
+        "::1",
+        "",
+    ],
+)
 async def test_other_host_names_are_refused(api: Api, host: str) -> None:
     """A page may bind its own name to 127.0.0.1, but its requests name it."""
     answer = await api.http.get("/v1/jobs", headers={"Host": host})
     assert (answer.status_code, answer.json()["code"]) == (403, "host_refused")
+
+
+async def test_two_host_headers_are_refused(api: Api) -> None:
+    answer = await api.http.get("/v1/jobs", headers=[("Host", "localhost"), ("Host", "localhost")])
+    assert (answer.status_code, answer.json()["code"]) == (403, "host_refused")
+
+
+async def get_from(api: Api, peer: str, path: str = "/v1/jobs", **headers: str) -> httpx.Response:
+    transport = httpx.ASGITransport(app=api.app, client=(peer, 1))
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
+        return await http.get(path, headers=headers)
+
+
+@pytest.mark.parametrize("path", ["/v1/jobs", "/v1/workers", "/metrics"])
+async def test_other_machines_are_refused_whatever_host_they_name(api: Api, path: str) -> None:
+    answer = await get_from(api, "192.168.1.7", path)
+    assert (answer.status_code, answer.json()["code"]) == (403, "peer_refused")
+    assert (await get_from(api, "127.0.0.1", path)).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP"])
+async def test_what_a_proxy_on_this_machine_forwards_is_refused(api: Api, name: str) -> None:
+    answer = await get_from(api, "127.0.0.1", **{name: "127.0.0.1"})
+    assert (answer.status_code, answer.json()["code"]) == (403, "peer_refused")
+
+
+async def test_a_service_started_for_other_machines_asks_for_a_key(make_api: MakeApi) -> None:
+    api = await make_api(host="0.0.0.0")
+    assert (await get_from(api, "127.0.0.1")).status_code == 401
+
+
+async def test_insecure_no_auth_serves_other_machines(make_api: MakeApi) -> None:
+    api = await make_api(host="0.0.0.0", insecure_no_auth=True)
+    assert (await get_from(api, "192.168.1.7")).status_code == 200
+
+
+@pytest.mark.parametrize("insecure", [False, True])
+@pytest.mark.parametrize("noticed_by", ["keyless request", "keyed request", "start"])
+async def test_a_service_that_had_a_key_stays_closed_when_redis_loses_it(
+    make_api: MakeApi, insecure: bool, noticed_by: str
+) -> None:
+    """In the same process and after a restart."""
+    api = await make_api(insecure_no_auth=insecure)
+    header = await api.key()
+    if noticed_by == "start":
+        api = await make_api(insecure_no_auth=insecure)
+    else:
+        await api.http.get("/v1/jobs", headers=header if noticed_by == "keyed request" else None)
+    api.redis.flushall()
+    assert (await get_from(api, "127.0.0.1")).status_code == 401
+    restarted = await make_api(insecure_no_auth=insecure)
+    for path in ("/v1/jobs", "/v1/workers", "/metrics"):
+        assert (await get_from(restarted, "127.0.0.1", path)).status_code == 401
 
 
 async def test_listed_host_names_are_allowed(make_api: MakeApi) -> None:
