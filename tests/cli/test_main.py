@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import typer
 
-from cli.main import application, interrupt, main
+from cli.application import application
+from cli.main import interrupt, main
 
 
 def commands(group: Any = None, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:

@@ -12,7 +12,7 @@ import pytest
 import typer
 
 from bench.sheets.concepts import SHEETS
-from cli.main import application
+from cli.application import application
 from tests.documents.examples import PAGES, ROOT, RUN, SHOWN, examples
 
 DOCS = ROOT / "docs"
