@@ -60,6 +60,8 @@ class Attempts:
         """Return the pause after an error response; raises ServiceError if another attempt would not help."""
         self._failed += 1
         pause = self._retries.pause(self._failed, response.headers.get("Retry-After"))
-        if pause is None or response.status_code not in RETRIED_STATUSES:
-            raise ServiceError.from_response(response)
+        error = ServiceError.from_response(response)
+        # A lost request may still be served; its key is free, or answers with its job, when that has ended.
+        if pause is None or not (error.status in RETRIED_STATUSES or error.code == "idempotency_key_in_use"):
+            raise error
         return pause

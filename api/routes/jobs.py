@@ -14,7 +14,7 @@ from api.schemas import JobPageView, JobView, job_view, json_bytes
 from api.security.auth import CallerDep
 from api.security.caller import Caller
 from api.services import Services, ServicesDep
-from api.submission.idempotency import check_key, earlier_job, reserved_key
+from api.submission.idempotency import check_key, earlier_job, reserved_key, retry_fingerprint
 from api.submission.job_request import received_job_request
 from jobs.model import Job
 from jobs.status import Status
@@ -24,6 +24,9 @@ ID = r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 
 JobId = Annotated[
     str, Path(description="Id of the job.", max_length=64, examples=["0198f1c2-a7f0-7d5a-9d0e-3a4b5c6d7e8f"])
+]
+IdempotencyKey = Annotated[
+    str | None, Header(description="For 24 hours, the same key and request return the same job.", max_length=255)
 ]
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -44,10 +47,7 @@ async def create_job(
     request: Request,
     services: ServicesDep,
     caller: CallerDep,
-    idempotency_key: Annotated[
-        str | None,
-        Header(description="For 24 hours, the same key and request return the same job.", max_length=255),
-    ] = None,
+    idempotency_key: IdempotencyKey = None,
     prefer: Annotated[
         str | None, Header(description="`wait=N`: answer when the job has ended or after N seconds, at most 60.")
     ] = None,
@@ -150,16 +150,32 @@ async def cancel_job(request: Request, services: ServicesDep, caller: CallerDep,
         **error_responses(404, 409, 410, 429, 507),
     },
 )
-async def retry_job(request: Request, services: ServicesDep, caller: CallerDep, job_id: JobId) -> Response:
+async def retry_job(
+    request: Request, services: ServicesDep, caller: CallerDep, job_id: JobId, idempotency_key: IdempotencyKey = None
+) -> Response:
     """Create a new job with the inputs and parameters of one that has ended, unless its pictures have been removed."""
     await services.rate_limits.count_create(caller.owner)
+    check_key(idempotency_key)
+    fingerprint = retry_fingerprint(job_id)
+    async with reserved_key(services.store, caller.owner, idempotency_key) as earlier:
+        if earlier is not None:
+            job = await earlier_job(services.store, caller.owner, earlier, fingerprint)
+        else:
+            idempotency = None if idempotency_key is None else Idempotency(key=idempotency_key, fingerprint=fingerprint)
+            job = await _retry(request, services, caller, job_id, idempotency)
+    return job_response(request, services, caller, job, 202)
+
+
+async def _retry(
+    request: Request, services: Services, caller: Caller, job_id: str, idempotency: Idempotency | None
+) -> Job:
     job = await services.store.get(job_id, caller.owner)
     if not job.status.is_terminal:
         raise ProblemError(409, "wrong_state", f"a job that is {job.status} cannot be retried")
     if job.expired:
         raise ProblemError(410, "inputs_gone", "the pictures of this job have been removed")
-    retry = await services.job_creator.retry(job, caller, request_id=request.scope["nst.request_id"])
-    return job_response(request, services, caller, retry, 202)
+    request_id = request.scope["nst.request_id"]
+    return await services.job_creator.retry(job, caller, request_id=request_id, idempotency=idempotency)
 
 
 @router.delete(

@@ -61,7 +61,7 @@ class JobCreator:
             await self._remove_blobs(job_id)
         return job
 
-    async def retry(self, job: Job, caller: Caller, *, request_id: str) -> Job:
+    async def retry(self, job: Job, caller: Caller, *, request_id: str, idempotency: Idempotency | None = None) -> Job:
         """Create a job with the inputs and parameters of another."""
         async with self._new_job_id() as job_id:
             new = NewJob(
@@ -75,7 +75,10 @@ class JobCreator:
                 request_id=request_id,
                 retry_of=job.id,
             )
-            return await self.store.create(new, limits=caller.limits)
+            retry = await self.store.create(new, limits=caller.limits, idempotency=idempotency)
+        if retry.id != job_id:  # the job of the earlier request
+            await self._remove_blobs(job_id)
+        return retry
 
     async def _check_network(self, model: str) -> None:
         """Refuse a network that no worker has; see `AsyncWorkerRegistry.accepts`."""

@@ -1,5 +1,6 @@
 """Idempotency keys: the same request sent twice creates one job."""
 
+import hashlib
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -20,6 +21,11 @@ def check_key(key: str | None) -> None:
     if key is not None and not KEY.fullmatch(key):
         detail = "an Idempotency-Key must have 1 to 255 printable ASCII characters without spaces"
         raise ProblemError(422, "idempotency_key_invalid", detail)
+
+
+def retry_fingerprint(job_id: str) -> str:
+    """Identify a request to retry a job; creations have other fingerprints."""
+    return hashlib.sha256(f"retry {job_id}".encode()).hexdigest()
 
 
 @asynccontextmanager

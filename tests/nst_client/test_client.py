@@ -253,6 +253,14 @@ def test_the_key_is_sent(service: FakeService) -> None:
     assert [request.headers.get("Authorization") for request in service.requests] == ["Bearer nst_x", None]
 
 
+def test_a_request_that_is_still_being_served_is_repeated_until_it_returns_its_job(service: FakeService) -> None:
+    in_use = reply(409, {"code": "idempotency_key_in_use"}, **{"Retry-After": "1"})
+    service.responds(httpx.ReadTimeout("lost"), in_use, reply(202, JOB))
+    assert service.call("retry", "j1").id == "j1"
+    assert len({request.headers["Idempotency-Key"] for request in service.requests}) == 1
+    assert service.pauses == [0.5, 1.0]
+
+
 CALLS: dict[str, tuple[tuple[Any, ...], httpx.Response, str, Any]] = {
     "get": ((), reply(200, JOB), "GET /v1/jobs/j1", "j1"),
     "wait": ((), reply(200, DONE), "GET /v1/jobs/j1", "j1"),

@@ -72,3 +72,42 @@ async def test_a_job_that_is_deleted_during_the_second_upload_is_a_410(api: Api)
 async def test_a_malformed_key_is_a_422(api: Api, key: str) -> None:
     answer = await api.http.post("/v1/jobs", files=form(), headers={"Idempotency-Key": key})
     assert answer.status_code == 422
+
+
+async def test_a_retry_sent_twice_with_one_key_is_one_job(api: Api) -> None:
+    job = await api.create()
+    api.worker.finish(api.worker.claim())
+    key = {"Idempotency-Key": "again"}
+    first = await api.http.post(job["urls"]["retry"], headers=key)
+    await api.http.delete(job["urls"]["self"])  # the answer of a repeated request needs nothing of the first job
+    repeated = await api.http.post(job["urls"]["retry"], headers=key)
+    assert (first.status_code, repeated.status_code) == (202, 202)
+    assert repeated.json()["id"] == first.json()["id"] == repeated.headers["location"].rpartition("/")[2]
+    assert len(api.redis.keys("nst:job:*")) == 1
+
+
+async def test_ten_retries_at_once_with_one_key_are_one_job(api: Api) -> None:
+    job = await api.create()
+    api.worker.finish(api.worker.claim())
+
+    async def send() -> httpx.Response:
+        return await api.http.post(job["urls"]["retry"], headers={"Idempotency-Key": "race"})
+
+    answers = await asyncio.gather(*(send() for _ in range(10)))
+    assert {answer.status_code for answer in answers} <= {202, 409}
+    assert len({answer.json()["id"] for answer in answers if answer.status_code == 202}) == 1
+    assert len(api.redis.keys("nst:job:*")) == 2
+
+
+async def test_the_key_of_a_retry_is_refused_for_another_request_and_checked(api: Api) -> None:
+    first, second = await api.create(), await api.create()
+    api.worker.finish(api.worker.claim())
+    key = {"Idempotency-Key": "again"}
+    running = await api.http.post(second["urls"]["retry"], headers=key)
+    assert (running.status_code, running.json()["code"]) == (409, "wrong_state")  # and the key is free again
+    assert (await api.http.post(first["urls"]["retry"], headers=key)).status_code == 202
+    creation = api.http.post("/v1/jobs", files=form(), headers=key)
+    for answer in (await api.http.post(second["urls"]["retry"], headers=key), await creation):
+        assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_key_reused")
+    malformed = await api.http.post(first["urls"]["retry"], headers={"Idempotency-Key": "a b"})
+    assert (malformed.status_code, malformed.json()["code"]) == (422, "idempotency_key_invalid")

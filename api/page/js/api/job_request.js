@@ -1,4 +1,4 @@
-// Builds and sends the request that creates a job.
+// Builds and sends the requests that create jobs.
 
 import { NetworkError } from "./client.js";
 
@@ -12,15 +12,25 @@ export function jobParams({ params, chosenStyles }, { timelapse }) {
   return chosen;
 }
 
-/** Create a job and return it. A retry after a lost connection creates no second job. */
+/** Create a job and return it. */
 export async function createJob(store, params) {
-  const options = { method: "POST", body: await jobForm(store, params), headers: { "Idempotency-Key": randomKey() } };
+  return sendOnce(store, "v1/jobs", await jobForm(store, params));
+}
+
+/** Create a job with the images and parameters of another one and return it. */
+export async function repeatJob(store, job) {
+  return sendOnce(store, job.urls.retry);
+}
+
+/** Send a request; sending it again after a lost connection creates no second job. */
+async function sendOnce(store, url, body) {
+  const options = { method: "POST", body, headers: { "Idempotency-Key": randomKey() } };
   try {
-    return await store.client.json("v1/jobs", options);
+    return await store.client.json(url, options);
   } catch (error) {
     if (!(error instanceof NetworkError)) throw error;
     await store.connection.restored();
-    return store.client.json("v1/jobs", options);
+    return store.client.json(url, options);
   }
 }
 

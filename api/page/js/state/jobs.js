@@ -1,6 +1,6 @@
 // Creates, opens, edits and repeats jobs.
 
-import { createJob, jobParams } from "../api/job_request.js";
+import { createJob, jobParams, repeatJob } from "../api/job_request.js";
 import { announce } from "../shell/toasts.js";
 import { reportErrors } from "./errors.js";
 import { jobIdInUrl, putJobIdInUrl } from "./job_url.js";
@@ -52,7 +52,7 @@ export function jobActions(store) {
   }
 
   async function retryJob(job) {
-    await reportErrors(async () => show(await store.client.json(job.urls.retry, { method: "POST" })));
+    await reportErrors(async () => show(await repeatJob(store, job)));
   }
 
   /** Open the job in the page's URL, else the first of `recent` that has not ended. */
