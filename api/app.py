@@ -39,8 +39,11 @@ from jobs.worker_registry import AsyncWorkerRegistry
 from nst_engine.version import __version__
 
 FRESH_SECONDS = 1.0  # maximum age of `queue_seconds` and `run_seconds` in an answer
-CORS_METHODS = ["GET", "POST", "DELETE"]
-CORS_REQUEST_HEADERS = ["Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "Last-Event-ID", "Prefer"]
+CORS_METHODS = ["GET", "HEAD", "POST", "DELETE"]
+CORS_REQUEST_HEADERS = [
+    *("Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "If-Range"),
+    *("Last-Event-ID", "Prefer", "Range", "X-Request-ID"),
+]
 CORS_RESPONSE_HEADERS = ["ETag", "Location", "Retry-After", "X-Request-ID", "Content-Range", "Content-Disposition"]
 
 
@@ -75,6 +78,7 @@ def create_app(
         separate_input_output_schemas=False,
     )
     problems.register(app)
+    app.add_exception_handler(events.AllReceivedError, events.stop_reconnecting)
     for module in (jobs, events, results, catalogue, workers, health, page):
         app.router.routes.extend(module.router.routes)  # include_router would match every path twice
     openapi.install(app)

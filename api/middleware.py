@@ -46,7 +46,7 @@ class RequestMiddleware:
         request_id = scope["nst.request_id"] = _request_id(scope)
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
-        if scope["method"] == "HEAD" and not scope["path"].endswith("/events"):
+        if scope["method"] == "HEAD" and not scope["path"].endswith("/events"):  # whose GET does not end
             scope, send = {**scope, "method": "GET"}, _without_body(send)
         began, status = time.perf_counter(), 0
 

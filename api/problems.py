@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
-from starlette.routing import compile_path
+from starlette.routing import Route
 
 from jobs import errors as store
 from nst_engine.spec.errors import ConfigError, EngineError, PictureError
@@ -96,22 +96,27 @@ def register(app: FastAPI) -> None:
 
 
 async def _answer(request: Request, error: Exception) -> Response:
+    if isinstance(error, HTTPException) and error.status_code in (404, 405):
+        error = _unmatched(request, error)
     problem = as_problem(error)
-    if problem.status == 405:
-        problem.headers["Allow"] = _allowed_methods(request.app, request.url.path)
     return problem_response(problem, request.scope.get("nst.request_id", "-"))
 
 
-def _allowed_methods(app: FastAPI, path: str) -> str:
-    """Return the Allow header for a path; starlette names only the methods of the first route that matches it."""
+def _unmatched(request: Request, error: HTTPException) -> HTTPException:
+    """Return the error of a request that no route serves: a 405 if a route has its path.
+
+    The page's files are mounted at `/`, so starlette finds no file where another method has a route.
+    """
+    path = request.url.path.removeprefix(request.scope.get("root_path", ""))
     methods: set[str] = set()
-    for template, operations in app.openapi()["paths"].items():
-        pattern, _, _ = compile_path(template)
-        if pattern.fullmatch(path):
-            methods |= {method.upper() for method in operations}
-    if not methods or ("GET" in methods and not path.endswith("/events")):
-        methods |= {"GET", "HEAD"}  # the page's files, and every answer without its body
-    return ", ".join(sorted(methods))
+    for route in request.app.routes:
+        if isinstance(route, Route) and route.path_regex.fullmatch(path):
+            methods |= route.methods or set()
+    if "GET" in methods or (not methods and error.status_code == 405):
+        methods |= {"GET", "HEAD"}  # every answer without its body, and the page's files
+    if not methods or request.method in methods:
+        return error
+    return HTTPException(405, headers={"Allow": ", ".join(sorted(methods))})
 
 
 def as_problem(error: Exception) -> ProblemError:

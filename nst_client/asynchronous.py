@@ -137,6 +137,8 @@ class AsyncClient:
                     if response.is_error:
                         await response.aread()
                         raise ServiceError.from_response(response)
+                    if response.status_code == 204:  # the last event was `completed`
+                        return
                     async for line in response.aiter_lines():
                         if event := parser.feed(line):
                             attempts.reset()

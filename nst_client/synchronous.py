@@ -141,6 +141,8 @@ class Client:
                     if response.is_error:
                         response.read()
                         raise ServiceError.from_response(response)
+                    if response.status_code == 204:  # the last event was `completed`
+                        return
                     for line in response.iter_lines():
                         if event := parser.feed(line):
                             attempts.reset()

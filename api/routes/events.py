@@ -7,7 +7,7 @@ from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import aclosing
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from api.routes.jobs import JobId
@@ -21,17 +21,43 @@ from jobs.model import Event, Job
 from jobs.status import Status
 
 EVENT_ID = re.compile(r"\d{1,15}-\d{1,10}")
+COMPLETED_ID = "999999999999999-0"  # of a `completed` that is made from the record; later than all events
 RETRY_MILLISECONDS = 2000
 
+LastEventId = Annotated[str | None, Header(description="Id of the last event that the client received.")]
 router = APIRouter(prefix="/v1/jobs", tags=["events"])
 
 
-async def job_to_follow(services: ServicesDep, caller: CallerDep, job_id: JobId) -> Job:
-    """Return the job; runs before the stream begins, while an error response can still be sent."""
+class AllReceivedError(Exception):
+    """The job has ended and the client has received its last event."""
+
+
+async def stop_reconnecting(_request: Request, _error: Exception) -> Response:
+    """Answer with the 204 that ends an EventSource, which reconnects after every other end of its stream."""
+    return Response(status_code=204)
+
+
+async def job_to_follow(
+    services: ServicesDep, caller: CallerDep, job_id: JobId, last_event_id: LastEventId = None
+) -> Job:
+    """Return the job; runs before the stream begins, while another response can still be sent."""
     full = services.event_hub.listeners >= services.settings.max_listeners
     if full or services.open_streams[caller.owner] >= services.settings.max_listeners_per_key:
         raise too_many("too_many_listeners", "too many event streams are open", seconds=10)
-    return await services.store.get(job_id, caller.owner)
+    job = await services.store.get(job_id, caller.owner)
+    if job.status.is_terminal and await _is_completed(services, job_id, last_event_id):
+        raise AllReceivedError
+    return job
+
+
+async def _is_completed(services: Services, job_id: str, event_id: str | None) -> bool:
+    """Tell whether this is the id of the job's `completed`."""
+    if event_id is None or not EVENT_ID.fullmatch(event_id):
+        return False
+    milliseconds, number = map(int, event_id.split("-"))
+    before = f"{milliseconds}-{number - 1}" if number else f"{max(0, milliseconds - 1)}-{2**64 - 1}"
+    events = (await services.store.events({job_id: before}, count=1)).get(job_id, ())
+    return event_id == COMPLETED_ID or any(event.id == event_id and event.type == "completed" for event in events)
 
 
 @router.get(
@@ -40,6 +66,7 @@ async def job_to_follow(services: ServicesDep, caller: CallerDep, job_id: JobId)
     response_class=EventSourceResponse,
     responses={
         200: {"description": "Events `status`, `progress`, `preview`, `completed`."},
+        204: {"description": "`Last-Event-ID` is the id of `completed`: do not reconnect."},
         **error_responses(404, 409, 429),
     },
 )
@@ -48,7 +75,7 @@ async def get_events(
     services: ServicesDep,
     caller: CallerDep,
     job: Annotated[Job, Depends(job_to_follow)],
-    last_event_id: Annotated[str | None, Header(description="Id of the last event that the client received.")] = None,
+    last_event_id: LastEventId = None,
 ) -> AsyncIterable[ServerSentEvent]:
     """Send each event as it happens; the stream ends after `completed`."""
     after = last_event_id if last_event_id and EVENT_ID.fullmatch(last_event_id) else "0"
@@ -61,6 +88,12 @@ async def get_events(
         yield _server_sent_event(event, job.id, urls)
         if event.type == "completed":
             return
+
+
+@router.head("/{job_id}/events", include_in_schema=False, dependencies=[Depends(job_to_follow)])
+async def head_events() -> Response:
+    """Answer as GET does, without the stream."""
+    return Response(media_type="text/event-stream", headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
 
 
 async def _events(services: Services, job: Job, after: str) -> AsyncIterator[Event | None]:
@@ -102,7 +135,7 @@ def _completed(job: Job) -> Event:
     data: dict[str, Any] = {"status": job.status, "version": job.version}
     if job.failure is not None:
         data["error"] = {"code": job.failure.code, "message": job.failure.message}
-    return Event(id="", type="completed", data=data)
+    return Event(id=COMPLETED_ID, type="completed", data=data)
 
 
 def _server_sent_event(event: Event, job_id: str, urls: Urls) -> ServerSentEvent:

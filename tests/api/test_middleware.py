@@ -54,3 +54,20 @@ async def test_urls_contain_the_path_under_which_a_proxy_serves_the_api(make_api
     # Not every proxy strips the prefix.
     for asked in (url.removeprefix("/nst"), url):
         assert (await api.http.get(asked)).status_code == 200
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "DELETE"])
+async def test_pages_of_an_allowed_origin_may_send_every_method_and_header_of_the_api(
+    make_api: MakeApi, method: str
+) -> None:
+    api = await make_api(cors_origins=("https://app.example",))
+    document = str(api.app.openapi()).lower()
+    names = {"range", "if-range", "if-none-match", "idempotency-key", "prefer", "last-event-id"}
+    assert all(f"'{name}'" in document for name in names)
+    headers = {
+        "Origin": "https://app.example",
+        "Access-Control-Request-Method": method,
+        "Access-Control-Request-Headers": ", ".join(sorted({*names, "authorization", "content-type", "x-request-id"})),
+    }
+    answer = await api.http.options("/v1/jobs/x/result", headers=headers)
+    assert answer.status_code == 200, answer.text

@@ -1,13 +1,14 @@
 """Errors as the problem documents that a client sees."""
 
 import errno
+import re
 
 import pytest
 
 from api.problems import as_problem
 from jobs import errors as store
 from nst_engine.spec.errors import ConfigError, EngineError, PictureError, Problem
-from tests.api.conftest import Api
+from tests.api.conftest import Api, MakeApi
 
 
 @pytest.mark.parametrize(
@@ -63,3 +64,22 @@ async def test_the_frameworks_own_errors_are_problems_too(
 async def test_a_405_lists_the_methods_of_the_path(api: Api) -> None:
     assert (await api.http.put("/v1/jobs")).headers["allow"] == "GET, HEAD, POST"
     assert (await api.http.put("/v1/jobs/x")).headers["allow"] == "DELETE, GET, HEAD"
+
+
+@pytest.mark.anyio
+async def test_every_route_answers_a_method_that_it_does_not_have_with_its_methods(make_api: MakeApi) -> None:
+    api = await make_api(root_path="/nst")
+    for template, operations in api.app.openapi()["paths"].items():
+        path = re.sub(r"{\w+}", "x", template)
+        methods = {method.upper() for method in operations} | ({"HEAD"} if "get" in operations else set())
+        for method in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} - methods:
+            for prefix in ("", "/nst"):
+                answer = await api.http.request(method, prefix + path)
+                allow = set(answer.headers.get("allow", "").split(", "))
+                assert (answer.status_code, allow) == (405, methods), f"{method} {prefix}{path}"
+
+
+@pytest.mark.anyio
+async def test_a_url_without_a_route_has_no_methods(api: Api) -> None:
+    for method in ("GET", "HEAD", "POST", "DELETE"):
+        assert (await api.http.request(method, "/nope")).status_code == 404

@@ -109,12 +109,32 @@ async def test_the_stream_of_an_ended_job_ends_at_once(api: Api) -> None:
     assert (await listen(api, job["id"]))[-1][1] == "completed"
 
 
-async def test_a_client_that_reconnects_after_the_last_event_gets_completed_again(api: Api) -> None:
-    """Otherwise a client that lost its connection on the last event would wait forever."""
+async def test_an_event_source_that_reconnects_after_completed_is_told_to_stop(api: Api) -> None:
     job = await api.create()
     await run_job(api, 1)
     last = (await listen(api, job["id"]))[-1][0]
-    assert [kind for _, kind, _ in await listen(api, job["id"], after=last)] == ["completed"]
+    answer = await api.http.get(job["urls"]["events"], headers={"Last-Event-ID": last})
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert "x-request-id" in answer.headers
+
+
+async def test_a_client_that_missed_completed_gets_it_and_is_then_told_to_stop(api: Api) -> None:
+    job = await api.create()
+    await run_job(api, 1)
+    before = (await listen(api, job["id"]))[-2][0]
+    assert [kind for _, kind, _ in await listen(api, job["id"], after=before)] == ["completed"]
+    api.redis.delete(f"nst:events:{job['id']}")
+    ((last, kind, _),) = await listen(api, job["id"], after=before)
+    assert (bool(last), kind) == (True, "completed")
+    assert (await api.http.get(job["urls"]["events"], headers={"Last-Event-ID": last})).status_code == 204
+
+
+async def test_head_of_a_stream_has_its_headers(api: Api) -> None:
+    job = await api.create()
+    answer = await api.http.head(job["urls"]["events"])
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
+    assert (await api.http.head("/v1/jobs/nope/events")).status_code == 404
 
 
 @pytest.mark.parametrize("malformed", ["nonsense", "-", "9" * 40, "1-1-1", "0x10-0"])

@@ -48,6 +48,7 @@ export async function readEvents({ client, connection, url, onEvent, signal }) {
     try {
       const headers = { Accept: "text/event-stream", ...(lastId && { "Last-Event-ID": lastId }) };
       const response = await client.request(url, { headers, signal, cache: "no-store" });
+      if (response.status === 204) return; // the last event was `completed`
       await readText(response.body, createParser(receive, (milliseconds) => { retryMilliseconds = milliseconds; }));
       if (!completed) await pause(retryMilliseconds, signal);
     } catch (error) {
