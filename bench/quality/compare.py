@@ -26,7 +26,7 @@ from bench.quality.curves import Curve, draw
 from bench.quality.judge import Judge
 from bench.quality.pictures import Pair, add_options, chosen_pairs, names, pairs, thumbnail
 from bench.tables import machine, markdown
-from cli.contact_sheet import sheet
+from cli.output.contact_sheet import sheet
 from nst_engine import load_network, resolve
 from nst_engine.schedule import schedule
 from nst_engine.spec.config import StyleConfig

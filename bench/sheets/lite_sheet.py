@@ -24,7 +24,7 @@ from torchvision.models.feature_extraction import create_feature_extractor
 from bench.quality.judge import Judge
 from bench.quality.pictures import Pair, add_options, chosen_pairs, thumbnail
 from bench.tables import machine, markdown
-from cli.contact_sheet import sheet
+from cli.output.contact_sheet import sheet
 from nst_engine import Network, StyleConfig, load_network, resolve
 from nst_engine.networks.features import NetworkSpec
 from nst_engine.networks.lite import Lite

@@ -39,7 +39,7 @@ def demo(
     Writes demo.png, the result, and demo-compare.png, which shows photo, style and result side by side.
     """
     from cli.inputs import read_style
-    from cli.outputs import check_output
+    from cli.output.files import check_output
 
     try:
         output.mkdir(parents=True, exist_ok=True)
@@ -79,7 +79,7 @@ async def run_demo(output: Path, style: Image, parameters: dict[str, Any]) -> No
 
 async def stylize_over_http(url: str, output: Path, style: Image, parameters: dict[str, Any]) -> None:
     """Submit one job, follow it and write its images; raises CommandError if there is no result."""
-    from cli.outputs import write_file
+    from cli.output.files import write_file
     from cli.terminal import progress_bar, show_end, show_event
     from nst_client import AsyncClient, ClientError, JobEndedError
 

@@ -54,7 +54,7 @@ def submit(
     $ nst jobs submit photo.jpg painting.jpg -o result.png
     """
     from cli.inputs import styles_to_submit
-    from cli.outputs import check_output, image_format
+    from cli.output.files import check_output, image_format
 
     if output is not None:
         image_format(output)
@@ -113,7 +113,7 @@ def result(
     key: str | None = KEY,
 ) -> None:
     """Download the result of a job that succeeded."""
-    from cli.outputs import check_output, image_format
+    from cli.output.files import check_output, image_format
 
     image_format(output)
     check_output(output, overwrite=overwrite)
@@ -161,7 +161,7 @@ def follow(client: Client, job_id: str) -> None:
 
 def download(client: Client, job_id: str, output: Path, *, overwrite: bool) -> None:
     """Download a result in the format of the file's extension."""
-    from cli.outputs import image_format, write_file
+    from cli.output.files import image_format, write_file
 
     write_file(output, client.result(job_id, image_format(output)), overwrite=overwrite)
     typer.echo(str(output), err=True)

@@ -40,7 +40,7 @@ def styles(
 
 def export(folder: Path, names: list[str], *, size: int, seed: int, overwrite: bool) -> None:
     """Paint styles into a folder and print the path of each; raises InputError if one cannot be written."""
-    from cli.outputs import check_output, write_file
+    from cli.output.files import check_output, write_file
     from nst_engine.images.writing import encode
     from nst_engine.paintings import paint
 

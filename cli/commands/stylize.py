@@ -14,7 +14,7 @@ from cli.parameters import DEVICE, MASKS, OVERWRITE, PARAMETERS, QUIET, STYLES, 
 from cli.stylizer import Stylizer
 
 if TYPE_CHECKING:
-    from cli.output_writer import OutputWriter
+    from cli.output.writer import OutputWriter
 
 
 def stylize(
@@ -48,8 +48,8 @@ def stylize(
     $ nst stylize "photos/*.jpg" waves mosaic --style-blend 3,1 -o results
     """
     from cli.inputs import find_photos, read_image, read_style
-    from cli.output_writer import OutputWriter
-    from cli.outputs import output_paths
+    from cli.output.files import output_paths
+    from cli.output.writer import OutputWriter
 
     config = build_config(context.meta[PARAMETERS])
     photos = find_photos(content)

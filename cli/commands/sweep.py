@@ -38,9 +38,9 @@ def sweep(
     $ nst sweep photo.jpg waves --over strength=0.2,0.5,0.8 -o strengths.png
     $ nst sweep photo.jpg waves --over strength=0.2,0.8 --over seed=1,2,3 -o table.png
     """
-    from cli.contact_sheet import sheet
     from cli.inputs import read_image, read_style
-    from cli.outputs import check_output, image_format, write_file
+    from cli.output.contact_sheet import sheet
+    from cli.output.files import check_output, image_format, write_file
     from nst_engine.images.writing import encode
     from nst_engine.tensors import to_picture
 

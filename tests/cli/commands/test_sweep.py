@@ -4,9 +4,9 @@ import pytest
 from PIL import Image
 
 from cli.commands.sweep import axes, label
-from cli.contact_sheet import MARGIN, sheet
 from cli.errors import InputError
 from cli.main import main
+from cli.output.contact_sheet import MARGIN, sheet
 
 
 def test_one_parameter_makes_a_strip() -> None:

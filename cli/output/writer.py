@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from cli.outputs import check_output, image_format, replace_file, write_file
+from cli.output.files import check_output, image_format, replace_file, write_file
 
 if TYPE_CHECKING:
     from PIL.Image import Image

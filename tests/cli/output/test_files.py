@@ -7,14 +7,14 @@ import pytest
 
 from cli.errors import CommandError, InputError
 from cli.main import main
-from cli.outputs import FORMATS, check_output, output_paths, write_file
+from cli.output.files import FORMATS, check_output, output_paths, write_file
 from nst_engine.images.writing import WRITABLE
 
 WITHOUT_PILLOW = """
 import sys
 from pathlib import Path
 sys.modules["PIL"] = sys.modules["numpy"] = None
-from cli.outputs import write_file, image_format
+from cli.output.files import write_file, image_format
 write_file(Path(sys.argv[1]), image_format(Path(sys.argv[1])).encode())
 """
 
