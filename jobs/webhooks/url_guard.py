@@ -20,7 +20,28 @@ Resolve = Callable[[str, int], Collection[str]]
 # IPv6 ranges that embed IPv4 addresses.
 DETOURS = ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "::/96")
 TRANSLATED = tuple(ipaddress.IPv6Network(network) for network in DETOURS)
-LOCAL_SUFFIXES = (".localhost", ".local", ".internal", ".lan", ".home.arpa", ".intranet", ".corp", ".home")
+# Ranges that `is_global` admits, or admits in some versions of Python.
+NOT_PUBLIC = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "168.63.129.16/32",  # Azure's host, reached from every virtual machine
+        "192.0.0.0/24",  # IETF protocol assignments
+        "192.88.99.0/24",  # 6to4 relays, no longer in use
+        "192.31.196.0/24",  # AS112
+        "192.52.193.0/24",  # AMT
+        "192.175.48.0/24",  # AS112
+        "100::/64",  # discard only
+        "2001::/23",  # IETF protocol assignments
+        "2001:db8::/32",  # documentation
+        "3fff::/20",  # documentation
+        "5f00::/16",  # segment routing
+        "fec0::/10",  # site-local
+    )
+)
+LOCAL_DOMAINS = (
+    "localhost localdomain local internal intranet private lan home corp home.arpa svc cluster.local consul docker pod"
+)
+LOCAL_SUFFIXES = tuple(f".{domain}" for domain in LOCAL_DOMAINS.split())
 
 
 class AddressRefusedError(JobsError):
@@ -101,6 +122,8 @@ def is_public(address: IPAddress) -> bool:
             return False
         if any(address in network for network in TRANSLATED):
             return False
+    if any(address.version == network.version and address in network for network in NOT_PUBLIC):
+        return False
     return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
 
 

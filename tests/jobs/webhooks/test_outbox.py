@@ -65,3 +65,18 @@ async def test_a_failed_delivery_is_due_again_later(store: Store, outbox: Outbox
     outbox.retry(delivery, in_seconds=3600)
     assert outbox.take() is None
     assert store.redis.zscore("nst:webhooks", delivery.id) > delivery.payload["time_ms"] + 3_500_000
+
+
+@pytest.mark.parametrize("state", ["queued", "running", "canceled", "taken"])
+async def test_a_deleted_job_leaves_no_delivery(store: Store, outbox: Outbox, state: str) -> None:
+    job = await store.create(webhook_url=URL)
+    if state == "running":
+        store.must_claim()
+    elif state != "queued":
+        await store.client.cancel(job.id, "ann")
+    delivery = outbox.take() if state == "taken" else None
+    await store.client.delete(job.id, "ann")
+    if delivery is not None:
+        outbox.retry(delivery, in_seconds=-60)
+    assert outbox.take() is None
+    assert store.redis.keys("nst:webhook*") == []

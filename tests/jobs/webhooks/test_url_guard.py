@@ -60,6 +60,21 @@ def resolver(*addresses: str):  # type: ignore[no-untyped-def]
         "https://[2002:7f00:1::]/",
         "https://[2001:0:7f00:1::]/",
         "https://[::1",
+        "https://[fec0::1]/",
+        "https://[3fff::1]/",
+        "https://[2001:db8::1]/",
+        "https://[5f00::1]/",
+        "https://[100::1]/",
+        "https://168.63.129.16/",
+        "https://192.88.99.1/",
+        "https://192.0.0.9/",
+        "https://api.default.svc/",
+        "https://api.default.SVC./",
+        "https://api.default.svc.cluster.local/",
+        "https://vault.service.consul/",
+        "https://host.docker.internal/",
+        "https://router.home.arpa/",
+        "https://box.localdomain/",
     ],
 )
 def test_refuses_without_asking_anyone(url: str) -> None:
@@ -73,7 +88,8 @@ def test_takes_public_addresses(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["127.0.0.1", "10.1.2.3", "169.254.169.254", "::1", "::ffff:10.0.0.1", "fe80::1%eth0"]
+    "address",
+    ["127.0.0.1", "10.1.2.3", "169.254.169.254", "168.63.129.16", "fec0::1", "::1", "::ffff:10.0.0.1", "fe80::1%eth0"],
 )
 def test_refuses_a_public_name_of_a_private_address(address: str) -> None:
     with pytest.raises(AddressRefusedError):
