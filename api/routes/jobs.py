@@ -135,8 +135,8 @@ router.add_api_route(
     },
 )
 async def cancel_job(request: Request, services: ServicesDep, caller: CallerDep, job_id: JobId) -> Response:
-    """End a queued job at once, or tell the worker to stop a running one."""
-    job = await services.store.cancel(job_id, caller.owner)
+    """End a queued job at once, or tell the worker to stop a running one; operators may cancel every job."""
+    job = await services.store.cancel(job_id, None if caller.operator else caller.owner)
     return job_response(request, services, caller, job, 200 if job.status is Status.CANCELED else 202)
 
 
@@ -186,7 +186,7 @@ async def _retry(
     responses={204: {"description": "The job and its pictures have been deleted."}, **error_responses(404)},
 )
 async def delete_job(services: ServicesDep, caller: CallerDep, job_id: JobId) -> Response:
-    """Cancel the job if it has not ended, then delete its record and pictures."""
-    await services.store.delete(job_id, caller.owner)
+    """Cancel the job if it has not ended, then delete its record and pictures; operators may delete every job."""
+    await services.store.delete(job_id, None if caller.operator else caller.owner)
     await to_thread.run_sync(services.blobs.delete_all, job_id)
     return Response(status_code=204)

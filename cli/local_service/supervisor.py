@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cli.errors import CommandError
-from cli.local_service.log_format import format_line
+from cli.local_service.log_format import format_line, printable
 from cli.settings import STABLE_SECONDS
 from worker.process_control import die_with_parent
 
@@ -140,7 +140,7 @@ class Child:
                     continue
                 if not data:
                     return
-                line = data.decode(errors="replace").rstrip()
+                line = printable(data.decode(errors="replace").rstrip())
                 self._last_line = line or self._last_line
                 self._log(self.spec.name, line)
 

@@ -105,13 +105,17 @@ class Lease:
         encoded = None if progress is None else encode(progress)
         return Instruction(self._run("heartbeat", progress=encoded, lease=self._milliseconds, timeout_message=message))
 
-    def preview(self, preview: Preview) -> bool:
-        """Publish an intermediate picture that is already stored; return False if the lease is lost."""
-        return self._set_field("preview", encode(preview), event="preview")
+    def preview(self, preview: Preview) -> bool | None:
+        """Publish an intermediate picture that is already stored.
+
+        Return False if the lease is lost, and None if the job is deleted: then nobody else deletes the picture soon.
+        """
+        answer = self._set_field("preview", encode(preview), event="preview")
+        return None if answer < 0 else answer > 0
 
     def checkpoint(self, checkpoint: Checkpoint) -> bool:
         """Record a state that is already stored; return False if the lease is lost."""
-        return self._set_field("checkpoint", json.dumps(asdict(checkpoint)))
+        return self._set_field("checkpoint", json.dumps(asdict(checkpoint))) > 0
 
     def complete(self, result: ResultInfo, progress: Progress | None = None) -> Finished:
         """End the job with its result and last progress, or as canceled if a cancel was accepted before."""
@@ -138,8 +142,8 @@ class Lease:
         answer, needs_wakeup = self._run("finish", status=str(status), payload=payload, progress=progress)
         return Finished(status=None if answer == "lost" else Status(answer), needs_wakeup=bool(needs_wakeup))
 
-    def _set_field(self, field: str, value: str, event: str | None = None) -> bool:
-        return bool(self._run("set_field", field=field, value=value, event=event))
+    def _set_field(self, field: str, value: str, event: str | None = None) -> int:
+        return int(self._run("set_field", field=field, value=value, event=event))
 
     def _run(self, name: str, **arguments: Any) -> Any:
         return self._scripts.run(name, id=self.job.id, token=self.token, **arguments)

@@ -51,8 +51,9 @@ class Previews:
             ref = self._blobs.put(self._name, encode_webp(shrink(picture, SIDE), quality=QUALITY), "image/webp")
             self._sequence += 1
             preview = Preview(blob=ref.name, sequence=self._sequence, iteration=iteration, media_type="image/webp")
-            # This is refused if the lease is lost or the job has ended. The file stays, because the record may list an
-            # earlier preview under the same name; otherwise the reaper deletes it.
-            self._lease.preview(preview)
+            # If the lease is lost or the job has ended, the file stays, because the record may list an earlier preview
+            # under the same name; otherwise the reaper deletes it.
+            if self._lease.preview(preview) is None:
+                self._blobs.delete(self._name)
         except (BlobError, StoreUnavailable) as error:
             log.info("a preview was not published: %s", error)

@@ -49,7 +49,8 @@ async def test_the_matrix_has_every_route_of_a_job(api: Api) -> None:
 @pytest.mark.parametrize("prepare", [waiting, running, succeeded])
 @pytest.mark.parametrize(("method", "rest"), JOB_ROUTES)
 async def test_another_keys_job_is_a_404(api: Api, prepare: Prepare, method: str, rest: str) -> None:
-    ann, bob = await api.key("ann"), await api.key("bob", operator=True)
+    stops = rest == "/cancel" or method == "DELETE"  # what operators may do
+    ann, bob = await api.key("ann"), await api.key("bob", operator=not stops)
     job = await api.create(ann)
     prepare(api)
     seen = await api.http.request(method, f"/v1/jobs/{job['id']}{rest}", headers=bob)
@@ -57,6 +58,19 @@ async def test_another_keys_job_is_a_404(api: Api, prepare: Prepare, method: str
     assert (seen.status_code, unknown.status_code) == (404, 404)
     assert {**seen.json(), "request_id": ""} == {**unknown.json(), "request_id": ""}
     assert (await api.http.get(f"/v1/jobs/{job['id']}", headers=ann)).status_code == 200
+
+
+@pytest.mark.parametrize("prepare", [waiting, running])
+async def test_an_operator_stops_the_job_of_a_revoked_key(api: Api, prepare: Prepare) -> None:
+    ann, operator = await api.key("ann"), await api.key("operator", operator=True)
+    job = await api.create(ann)
+    prepare(api)
+    await api.services.api_keys.revoke((await api.services.api_keys.list())[0].id)
+    canceled = await api.http.post(f"/v1/jobs/{job['id']}/cancel", headers=operator)
+    assert canceled.status_code == (200 if prepare is waiting else 202)
+    assert (await api.http.delete(f"/v1/jobs/{job['id']}", headers=operator)).status_code == 204
+    assert api.stored() == []
+    assert (await api.http.delete(f"/v1/jobs/{job['id']}", headers=operator)).status_code == 404
 
 
 async def test_lists_and_queue_positions_contain_only_the_callers_jobs(api: Api) -> None:

@@ -62,6 +62,7 @@ async def test_a_heartbeat_for_a_deleted_job_is_lost(store: Store) -> None:
     lease = store.must_claim()
     await store.client.delete(job.id, "ann")
     assert lease.heartbeat() is Instruction.LOST
+    assert lease.preview(Preview(blob="x/y", sequence=1, iteration=1, media_type="image/webp")) is None
 
 
 async def test_an_old_token_can_do_nothing(store: Store) -> None:
@@ -76,7 +77,7 @@ async def test_an_old_token_can_do_nothing(store: Store) -> None:
     assert old.fail(FAILURE).status is None
     assert old.cancel().status is None
     assert old.release("drained") is None
-    assert not old.preview(preview)
+    assert old.preview(preview) is False
     assert not old.checkpoint(Checkpoint(blob="x/y", sha256="", iteration=1))
     after = await store.client.get(job.id, "ann")
     assert (after.version, after.status) == (before.version, Status.RUNNING)
