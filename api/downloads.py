@@ -29,6 +29,8 @@ def negotiate_format(stored: str, *, query: str | None, accept: str | None) -> s
     if not accept:
         return stored
     qualities = _parse_accept(accept)
+    if "text/html" in qualities and _quality(WRITABLE[stored].media_type, qualities) > 0:
+        return stored  # a browser opens the URL; its Accept ranks what it can show, not what its user wants
     names = [stored, *(name for name in WRITABLE if name != stored)]
     best = max(names, key=lambda name: _quality(WRITABLE[name].media_type, qualities))
     if _quality(WRITABLE[best].media_type, qualities) <= 0:

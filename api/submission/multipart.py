@@ -26,6 +26,7 @@ MAX_PARAMS_BYTES = 64 * 1024  # all fields together
 MAX_STYLES = 8
 MAX_NAME_LENGTH = 100
 MAX_BOUNDARY_LENGTH = 200
+PLAIN_ENCODINGS = ("", "7bit", "8bit", "binary")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,12 +120,13 @@ class _FormParser:
         self._settings, self._folder = settings, folder
         self._form = Form()
         self._body_bytes = self._params_bytes = self._file_bytes = self._parts = 0
-        self._header, self._value, self._disposition = b"", b"", b""
-        self._name = ""
+        self._header, self._value, self._disposition, self._encoding = b"", b"", b"", b""
+        self._name, self._is_file, self._has_file_name = "", False, False
         self._text = bytearray()
         self._file: BinaryIO | None = None
         self._hash = hashlib.sha256()
-        self._ended = False
+        self._delimiter, self._preamble = b"\r\n--" + boundary, b"\r\n"
+        self._begun = self._ended = False
         callbacks = {name[1:]: getattr(self, name) for name in dir(self) if name.startswith("_on_")}
         self._parser = MultipartParser(boundary, callbacks)  # type: ignore[arg-type]
 
@@ -132,7 +134,17 @@ class _FormParser:
         self._body_bytes += len(chunk)
         if self._body_bytes > self._settings.max_body_bytes:
             raise _too_large("body", self._settings.max_body_bytes)
+        if not self._begun:
+            chunk = self._without_preamble(chunk)
         self._parser.write(chunk)
+
+    def _without_preamble(self, chunk: bytes) -> bytes:
+        """Leave out the lines that MIME allows before the first boundary, which python-multipart refuses."""
+        text = self._preamble + chunk
+        found = text.find(self._delimiter)
+        self._begun = found >= 0
+        self._preamble = text[-len(self._delimiter) :]
+        return text[found + len(b"\r\n") :] if self._begun else b""
 
     def finish(self) -> Form:
         self._parser.finalize()
@@ -149,7 +161,7 @@ class _FormParser:
         self._parts += 1
         if self._parts > MAX_FIELDS + 2 * MAX_STYLES + 1:
             raise ProblemError(413, "too_many_fields", "the form has too many fields", headers={"Connection": "close"})
-        self._disposition = self._header = self._value = b""
+        self._disposition = self._encoding = self._header = self._value = b""
 
     def _on_header_field(self, data: bytes, start: int, end: int) -> None:
         self._header += data[start:end]
@@ -160,6 +172,8 @@ class _FormParser:
     def _on_header_end(self) -> None:
         if self._header.lower() == b"content-disposition":
             self._disposition = self._value
+        elif self._header.lower() == b"content-transfer-encoding":
+            self._encoding = self._value
         self._header = self._value = b""
 
     def _on_headers_finished(self) -> None:
@@ -167,12 +181,19 @@ class _FormParser:
         self._name = options.get(b"name", b"").decode("utf-8", "replace")
         if not 0 < len(self._name) <= MAX_NAME_LENGTH:
             raise _malformed("a part of the form has no name, or a name that is too long")
+        self._check_encoding()
         self._text = bytearray()
-        if self._name in FILE_PARTS:
-            self._begin_file()
-        elif b"filename" in options and self._name != "params":
+        self._is_file, self._has_file_name = self._name in FILE_PARTS, bool(options.get(b"filename"))
+        if self._has_file_name and not self._is_file and self._name != "params":
             errors = [InvalidField(pointer="#/form", detail="files are sent as content, style or mask")]
             raise ProblemError(422, "unknown_part", "the form has a file with an unknown name", errors=errors)
+
+    def _check_encoding(self) -> None:
+        encoding = self._encoding.decode("ascii", "replace").strip().lower()
+        if encoding not in PLAIN_ENCODINGS:
+            detail = f"has Content-Transfer-Encoding: {encoding[:40]}; send it as binary"
+            errors = [InvalidField(pointer=f"#/{self._name}", detail=detail)]
+            raise ProblemError(415, "transfer_encoding_unsupported", f"{self._name} {detail}", errors=errors)
 
     def _begin_file(self) -> None:
         limit = 1 if self._name == "content" else MAX_STYLES
@@ -185,6 +206,8 @@ class _FormParser:
 
     def _on_part_data(self, data: bytes, start: int, end: int) -> None:
         piece = data[start:end]
+        if self._is_file and self._file is None:
+            self._begin_file()
         if self._file is not None:
             self._file_bytes += len(piece)
             if self._file_bytes > self._settings.max_file_bytes:
@@ -198,6 +221,10 @@ class _FormParser:
         self._text += piece
 
     def _on_part_end(self) -> None:
+        if self._is_file and self._file is None:
+            if not self._has_file_name:
+                return  # a browser's file input without a file
+            self._begin_file()
         if self._file is not None:
             path, index = Path(self._file.name), len(self._form.part(self._name))
             self.close()

@@ -100,10 +100,14 @@ def _config(values: dict[str, Any], default_model: str) -> StyleConfig:
 
 
 def _merge(fields: Sequence[tuple[str, str]]) -> dict[str, Any]:
-    """Merge the JSON part with the plain fields; only a list may be given in several fields of the same name."""
+    """Merge the JSON part with the plain fields; only a list may be given in several fields of the same name.
+
+    Empty fields count as left out, because the forms of browsers send every input.
+    """
     texts_by_name: dict[str, list[str]] = {}
     for name, text in fields:
-        texts_by_name.setdefault(name, []).append(text)
+        if text:
+            texts_by_name.setdefault(name, []).append(text)
     parts = texts_by_name.pop(JSON_PART, [])
     if len(parts) > 1:
         raise _invalid("#/params", "given more than once")
@@ -111,26 +115,30 @@ def _merge(fields: Sequence[tuple[str, str]]) -> dict[str, Any]:
     for name, texts in texts_by_name.items():
         if name in values or (len(texts) > 1 and name not in LISTS):
             raise _invalid(pointer(name[:80]), "given more than once")
-        values[name] = texts if len(texts) > 1 else _json_or_text(texts[0])
+        values[name] = texts if len(texts) > 1 else _json_or_text(name, texts[0])
     for name in FILE_PARTS:
         if name in values:
             raise _invalid(f"#/{name}", "is a file, not a parameter")
     return values
 
 
-def _json_or_text(text: str) -> Any:
+def _json_or_text(name: str, text: str) -> Any:
     """Decode objects and lists, which some clients send as JSON; other values are parsed by their field."""
     if not text.startswith(("{", "[")):
         return text
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_unique_names)
+    except _AmbiguousJsonError as error:
+        raise _invalid(pointer(name[:80]), str(error)) from None
     except (ValueError, RecursionError):
         return text
 
 
 def _json_object(text: str) -> dict[str, Any]:
     try:
-        value = json.loads(text, object_pairs_hook=_unique_names, parse_constant=_refuse_constant)
+        value = json.loads(
+            text.removeprefix("\ufeff"), object_pairs_hook=_unique_names, parse_constant=_refuse_constant
+        )
     except (ValueError, RecursionError) as error:
         reason = str(error) if isinstance(error, _AmbiguousJsonError) else "not valid JSON"
         errors = [InvalidField(pointer="#/params", detail=reason)]

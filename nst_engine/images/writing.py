@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import ExifTags, Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
-from nst_engine.spec.errors import PictureError
+from nst_engine.spec.errors import ConfigError, PictureError
 from nst_engine.version import __version__
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ def encode(
     """Write a picture as a file of the named format (a key of WRITABLE); quality (1..100) is for JPEG and WebP."""
     if name not in WRITABLE:
         raise PictureError("format_unknown", f"unknown format {name!r}; one of {', '.join(WRITABLE)}")
+    if quality is not None and WRITABLE[name].quality is None:
+        raise ConfigError(f"quality: {name} is lossless; leave it out, or write jpeg or webp")
     quality = quality or WRITABLE[name].quality
     options: dict[str, Any] = {"icc_profile": srgb_profile()}
     if name == "png":

@@ -130,8 +130,14 @@ def _layer_weights(value: object) -> object:
     """Read `conv1_1:1,conv2_1:0.5` or `conv1_1,conv2_1`; leave mappings alone."""
     if not isinstance(value, str):
         return value
-    pairs = (item.partition(":") for item in value.replace(" ", "").split(",") if item)
-    return {name: weight or 1.0 for name, _, weight in pairs}
+    weights: dict[str, object] = {}
+    for item in value.replace(" ", "").split(","):
+        name, _, weight = item.partition(":")
+        if name in weights:
+            raise ValueError(f"{name} is given more than once")
+        if item:
+            weights[name] = weight or 1.0
+    return weights
 
 
 def _numbers(value: object) -> object:
@@ -141,10 +147,18 @@ def _numbers(value: object) -> object:
     return tuple(item for item in value.replace(" ", "").split(",") if item) or None
 
 
-Weight = Annotated[float, Field(ge=0, le=1e12)]
+def _not_bool(value: object) -> object:
+    """Refuse true and false, which Python takes for 1 and 0."""
+    if isinstance(value, bool):
+        raise ValueError("a number, not true or false")
+    return value
+
+
+Number = Annotated[float, BeforeValidator(_not_bool)]
+Weight = Annotated[Number, Field(ge=0, le=1e12)]
 LayerWeights = Annotated[dict[str, Weight], BeforeValidator(_layer_weights)]
-Blend = Annotated[tuple[Annotated[float, Field(ge=0, le=1e6)], ...] | None, BeforeValidator(_numbers)]
-Shares = Annotated[tuple[Annotated[float, Field(gt=0, le=1e6)], ...], Field(min_length=1), BeforeValidator(_numbers)]
+Blend = Annotated[tuple[Annotated[Number, Field(ge=0, le=1e6)], ...] | None, BeforeValidator(_numbers)]
+Shares = Annotated[tuple[Annotated[Number, Field(gt=0, le=1e6)], ...], Field(min_length=1), BeforeValidator(_numbers)]
 
 
 def _field(default: Any, group: str, description: str, **bounds: Any) -> Any:
@@ -318,6 +332,12 @@ class StyleConfig(BaseModel):
         "machine",
         "low computes in tiles, which is slower but bounds the memory; auto does so only if memory is short.",
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _numbers_are_not_bool(cls, value: object, info: ValidationInfo) -> object:
+        is_number = cls.model_fields[info.field_name or ""].annotation in (int, float)
+        return _not_bool(value) if is_number else value
 
     @field_validator("style_layers", "content_layers", mode="after")
     @classmethod

@@ -126,6 +126,9 @@ async def test_the_result_is_converted_to_the_requested_format(api: Api, name: s
         ("text/html, image/avif, image/jpeg;q=0.5, image/webp;q=0.9", "image/webp"),
         ("image/*", "image/png"),
         ("image/png;q=0, image/*;q=0.1", "image/jpeg"),
+        ("image/webp, */*;q=0.8", "image/webp"),
+        ("text/html,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8", "image/png"),
+        ("text/html,application/xhtml+xml,image/avif,image/webp,image/png;q=0.5,image/*;q=0.4", "image/png"),
     ],
 )
 async def test_accept_decides_the_format(api: Api, accept: str, expected: str) -> None:

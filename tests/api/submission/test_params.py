@@ -84,16 +84,48 @@ def test_every_wrong_value_is_named() -> None:
         [("params", '{"style_layers": {}}')],
         [("clamp", "step")],
         [("init", "image")],
+        [("quality", "90"), ("output_format", "png")],
     ],
 )
 def test_refuses(fields: list[tuple[str, str]]) -> None:
     assert refusal(*fields).status == 422
 
 
-@pytest.mark.parametrize("text", ["{", "[" * 20_000, '{"a": 1, "a": 2}', '{"seed": NaN}', "{'seed': 1}", ""])
+@pytest.mark.parametrize("text", ["{", "[" * 20_000, '{"a": 1, "a": 2}', '{"seed": NaN}', "{'seed': 1}", " "])
 def test_malformed_json_is_a_400(text: str) -> None:
     error = refusal(("params", text))
     assert (error.status, error.code) == (400, "params_malformed")
+
+
+@pytest.mark.parametrize(
+    ("fields", "pointer"),
+    [
+        ([("params", '{"seed": true}')], "#/seed"),
+        ([("params", '{"strength": false}')], "#/strength"),
+        ([("params", '{"style_layers": {"style1": true}}')], "#/style_layers/style1"),
+        ([("params", '{"style_blend": [true, 1]}')], "#/style_blend/0"),
+        ([("style_layers", "style1:1,style1:2")], "#/style_layers"),
+        ([("content_layers", "content, content")], "#/content_layers"),
+        ([("style_layers", '{"style1": 1, "style1": 2}')], "#/style_layers"),
+        ([("quality", "90")], "#/quality"),
+    ],
+)
+def test_a_value_that_could_be_read_in_two_ways_is_refused_with_its_field(
+    fields: list[tuple[str, str]], pointer: str
+) -> None:
+    error = refusal(*fields)
+    assert (error.status, [item.pointer for item in error.errors]) == (422, [pointer])
+
+
+def test_empty_fields_of_a_form_are_as_if_left_out() -> None:
+    empty = [(name, "") for name in ("params", *StyleConfig.model_fields, *JobOptions.model_fields)]
+    assert parse(*empty) == parse()
+    assert parse(("style_blend", "3"), ("style_blend", ""), ("style_blend", "1"))[0].style_blend == (3.0, 1.0)
+    assert parse(("seed", ""), ("params", '{"seed": 5}'))[0].seed == 5
+
+
+def test_a_byte_order_mark_before_the_parameters_is_ignored() -> None:
+    assert parsed(params='\ufeff{"seed": 5}').seed == 5
 
 
 def test_a_webhook_host_must_be_public_or_listed() -> None:

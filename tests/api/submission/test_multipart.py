@@ -1,0 +1,70 @@
+"""Multipart bodies as browsers and other senders write them."""
+
+from typing import Any
+
+import pytest
+
+from tests.api.conftest import Api, picture
+
+pytestmark = pytest.mark.anyio
+
+PNG = ("x.png", picture(), "image/png")
+NO_FILE = ("", b"", "application/octet-stream")
+
+
+async def test_file_inputs_without_a_file_are_as_if_left_out(api: Api) -> None:
+    files = [("content", NO_FILE), ("content", PNG), *[("style", NO_FILE)] * 9, ("style", PNG)]
+    files += [("mask", NO_FILE), ("params", NO_FILE), ("other", NO_FILE)]
+    answer = await api.http.post("/v1/jobs", files=files, data={"style_name": "", "seed": "", "webhook_url": ""})
+    assert answer.status_code == 202, answer.text
+    assert len(answer.json()["urls"]["style"]) == 1
+    named = await api.http.post("/v1/jobs", files=[("content", PNG), ("style", NO_FILE)], data={"style_name": "waves"})
+    assert named.status_code == 202, named.text
+
+
+async def test_a_form_without_a_photo_says_that_it_is_missing(api: Api) -> None:
+    answer = await api.http.post("/v1/jobs", files=[("content", NO_FILE), ("style", PNG)])
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "#/content")
+
+
+async def test_an_empty_file_with_a_name_is_refused(api: Api) -> None:
+    answer = await api.http.post("/v1/jobs", files=[("content", ("x.png", b"")), ("style", PNG)])
+    assert (answer.status_code, answer.json()["code"]) == (422, "picture_empty")
+
+
+def body(*, preamble: bytes = b"", header: bytes = b"") -> bytes:
+    parts = [b'--b\r\nContent-Disposition: form-data; name="style_name"\r\n\r\nwaves\r\n']
+    parts.append(b'--b\r\nContent-Disposition: form-data; name="content"; filename="x"\r\n' + header)
+    return preamble + b"".join(parts) + b"\r\n" + picture() + b"\r\n--b--\r\nepilogue"
+
+
+async def send(api: Api, *chunks: bytes) -> Any:
+    async def stream() -> Any:
+        for chunk in chunks:
+            yield chunk
+
+    return await api.http.post(
+        "/v1/jobs", content=stream(), headers={"Content-Type": "multipart/form-data; boundary=b"}
+    )
+
+
+@pytest.mark.parametrize("preamble", [b"", b"\r\n", b"This is a multi-part message.\r\n", b"--a\r\n--\r\n"])
+async def test_lines_before_the_first_boundary_are_ignored(api: Api, preamble: bytes) -> None:
+    text = body(preamble=preamble)
+    assert (await send(api, text)).status_code == 202
+    assert (await send(api, *(text[i : i + 1] for i in range(len(text))))).status_code == 202
+
+
+@pytest.mark.parametrize("encoding", ["binary", "8BIT", "7bit"])
+async def test_a_transfer_encoding_that_changes_nothing_is_accepted(api: Api, encoding: str) -> None:
+    header = f"Content-Transfer-Encoding: {encoding}\r\n".encode()
+    assert (await send(api, body(header=header))).status_code == 202
+
+
+@pytest.mark.parametrize("encoding", ["base64", "quoted-printable", "x-unknown"])
+async def test_another_transfer_encoding_is_refused_by_name(api: Api, encoding: str) -> None:
+    answer = await send(api, body(header=f"content-transfer-encoding: {encoding}\r\n".encode()))
+    problem = answer.json()
+    assert (answer.status_code, problem["code"]) == (415, "transfer_encoding_unsupported")
+    assert problem["errors"][0]["pointer"] == "#/content"
+    assert encoding in problem["detail"]
