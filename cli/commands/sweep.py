@@ -10,6 +10,7 @@ from cli.errors import InputError
 from cli.parameters import DEVICE, MASKS, OVERWRITE, PARAMETERS, QUIET, STYLES, build_config
 from cli.stylizer import Stylizer
 
+LARGEST_SIDE = {"webp": 16_383, "jpeg": 65_500}  # in pixels, of a file of the format
 Cell = dict[str, str]  # the parameters that a row or a column sets
 
 
@@ -51,6 +52,7 @@ def sweep(
     configs = [[build_config(given | row | column) for column in columns] for row in rows]
     size = max(config.max_size for line in configs for config in line)
     photo, style_images = read_image(content), [read_style(style, size) for style in styles]
+    check_side(name, photo.size, size, columns=len(columns), rows=len(rows))
     masks = [read_image(path) for path in mask]
     results = [
         [
@@ -81,6 +83,17 @@ def parse_axis(text: str) -> list[Cell]:
     if not name or not all(found):
         raise InputError(f"--over: {text!r} is not of the form name=value,value")
     return [{name.strip().replace("-", "_"): value} for value in found]
+
+
+def check_side(name: str, photo: tuple[int, int], size: int, *, columns: int, rows: int) -> None:
+    """Raise InputError if the images alone make a sheet that is too large for its format."""
+    scale = min(1.0, size / max(photo))
+    side = max(columns * photo[0] * scale, rows * photo[1] * scale)
+    if name in LARGEST_SIDE and side > LARGEST_SIDE[name]:
+        raise InputError(
+            f"--output: the sheet would be {side:.0f} pixels long, a {name} file has at most {LARGEST_SIDE[name]}; "
+            "write a .png file, or choose a smaller --max-size"
+        )
 
 
 def label(cell: Cell) -> str:

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from cli.commands.sweep import axes, label
+from cli.commands.sweep import axes, check_side, label
 from cli.errors import InputError
 from cli.main import main
 from cli.output.contact_sheet import MARGIN, sheet
@@ -54,3 +54,10 @@ def test_an_invalid_value_is_refused_before_the_first_run(tmp_path: Path, capsys
     assert main(["sweep", str(photo), "waves", "--over", "strength=0.2,7", "-o", str(output), "-q"]) == 2
     assert "--strength" in capsys.readouterr().err
     assert not output.exists()
+
+
+def test_a_sheet_too_large_for_its_format_is_refused_before_the_work() -> None:
+    check_side("webp", (4000, 3000), 4096, columns=4, rows=1)
+    check_side("png", (4000, 3000), 4096, columns=40, rows=1)
+    with pytest.raises(InputError, match=r"20000 pixels long, a webp file has at most 16383; write a \.png file"):
+        check_side("webp", (4000, 3000), 4096, columns=5, rows=1)
