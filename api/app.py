@@ -19,6 +19,7 @@ from api.long_poll import LongPoll
 from api.metrics import Metrics
 from api.middleware import RequestMiddleware
 from api.routes import catalogue, events, health, jobs, results, workers
+from api.security.key_watch import KeyWatch
 from api.security.keyless_access import KeyHistory, KeylessAccess
 from api.security.rate_limits import RateLimits
 from api.security.signed_urls import Signer
@@ -138,6 +139,7 @@ async def _make_services(
         workers=workers,
         blobs=blobs,
         api_keys=api_keys,
+        key_watch=KeyWatch(api_keys),
         keyless_access=keyless_access,
         rate_limits=_make_rate_limits(settings, redis),
         signer=Signer(secret, seconds=settings.picture_url_seconds),

@@ -12,6 +12,7 @@ from api.event_hub import EventHub
 from api.long_poll import LongPoll
 from api.metrics import Metrics
 from api.schemas import JobSerializer
+from api.security.key_watch import KeyWatch
 from api.security.keyless_access import KeylessAccess
 from api.security.rate_limits import RateLimits
 from api.security.signed_urls import Signer
@@ -35,6 +36,7 @@ class Services:
     workers: AsyncWorkerRegistry
     blobs: Blobs
     api_keys: ApiKeys
+    key_watch: KeyWatch
     keyless_access: KeylessAccess
     rate_limits: RateLimits
     signer: Signer

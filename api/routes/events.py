@@ -2,9 +2,11 @@
 
 import json
 import re
+import time
 from collections import Counter
 from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request, Response
@@ -13,6 +15,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from api.routes.jobs import JobId
 from api.routes.responses import error_responses, urls_for
 from api.security.auth import CallerDep
+from api.security.caller import Caller
 from api.security.rate_limits import too_many
 from api.services import Services, ServicesDep
 from api.urls import Urls, job_path
@@ -37,17 +40,38 @@ async def stop_reconnecting(_request: Request, _error: Exception) -> Response:
     return Response(status_code=204)
 
 
-async def job_to_follow(
+@dataclass(frozen=True, kw_only=True)
+class Followed:
+    """A job, and the id of the event after which its stream begins."""
+
+    job: Job
+    after: str
+
+
+async def followed_job(
     services: ServicesDep, caller: CallerDep, job_id: JobId, last_event_id: LastEventId = None
-) -> Job:
-    """Return the job; runs before the stream begins, while another response can still be sent."""
-    full = services.event_hub.listeners >= services.settings.max_listeners
-    if full or services.open_streams[caller.owner] >= services.settings.max_listeners_per_key:
+) -> AsyncIterator[Followed]:
+    """Count the stream and yield the job; runs before the stream begins, while another response can still be sent."""
+    streams, settings = services.open_streams, services.settings
+    if streams.total() >= settings.max_listeners or streams[caller.owner] >= settings.max_listeners_per_key:
         raise too_many("too_many_listeners", "too many event streams are open", seconds=10)
-    job = await services.store.get(job_id, caller.owner)
-    if job.status.is_terminal and await _is_completed(services, job_id, last_event_id):
-        raise AllReceivedError
-    return job
+    streams[caller.owner] += 1  # before anything is awaited, or else requests at the same time would pass together
+    try:
+        job = await services.store.get(job_id, caller.owner)
+        if job.status.is_terminal and await _is_completed(services, job_id, last_event_id):
+            raise AllReceivedError
+        yield Followed(job=job, after=await _start(services, job_id, last_event_id))
+    finally:
+        services.open_streams -= Counter((caller.owner,))  # subtraction drops owners with a count of zero
+
+
+async def _start(services: Services, job_id: str, event_id: str | None) -> str:
+    """Return the id if it is that of an event of the job; "0", for all events, otherwise.
+
+    The listeners of a job share a reader, which an id from elsewhere would hold up.
+    """
+    known = event_id is not None and EVENT_ID.fullmatch(event_id) and await services.store.has_event(job_id, event_id)
+    return event_id if event_id is not None and known else "0"
 
 
 async def _is_completed(services: Services, job_id: str, event_id: str | None) -> bool:
@@ -74,50 +98,51 @@ async def get_events(
     request: Request,
     services: ServicesDep,
     caller: CallerDep,
-    job: Annotated[Job, Depends(job_to_follow)],
-    last_event_id: LastEventId = None,
+    followed: Annotated[Followed, Depends(followed_job)],
 ) -> AsyncIterable[ServerSentEvent]:
     """Send each event as it happens; the stream ends after `completed`."""
-    after = last_event_id if last_event_id and EVENT_ID.fullmatch(last_event_id) else "0"
     urls = urls_for(request, services, caller)
     yield ServerSentEvent(retry=RETRY_MILLISECONDS)
-    async for event in _events(services, job, after):
+    async for event in _events(services, caller, followed):
         if event is None:
             yield ServerSentEvent(comment="nothing new")
             continue
-        yield _server_sent_event(event, job.id, urls)
+        yield _server_sent_event(event, followed.job.id, urls)
         if event.type == "completed":
             return
 
 
-@router.head("/{job_id}/events", include_in_schema=False, dependencies=[Depends(job_to_follow)])
+@router.head("/{job_id}/events", include_in_schema=False, dependencies=[Depends(followed_job)])
 async def head_events() -> Response:
     """Answer as GET does, without the stream."""
     return Response(media_type="text/event-stream", headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
 
 
-async def _events(services: Services, job: Job, after: str) -> AsyncIterator[Event | None]:
-    """Yield the events of a job, and None when none has arrived for a while."""
+async def _events(services: Services, caller: Caller, followed: Followed) -> AsyncIterator[Event | None]:
+    """Yield the events of a job, and None when none has arrived for a while; end when the key is revoked."""
+    job, after = followed.job, followed.after
     if job.status.is_terminal:
         for event in (await services.store.events({job.id: after})).get(job.id, ()):
             yield event
         yield _completed(job)  # the stream may be gone, or the client may have received all of it
         return
-    idle_seconds = services.event_heartbeat_seconds
-    services.open_streams[job.owner] += 1
-    try:
-        async with aclosing(services.event_hub.listen(job.id, after, idle_seconds=idle_seconds)) as stream:
-            async for events in stream:
-                for event in events:
-                    yield event
-                if events:
-                    continue
-                end = await _unnoticed_end(services, job)
-                yield end
-                if end is not None:
-                    return
-    finally:
-        services.open_streams -= Counter((job.owner,))  # subtraction drops owners with a count of zero
+    idle_seconds = min(services.event_heartbeat_seconds, services.key_watch.seconds)
+    last_sent = time.monotonic()
+    async with aclosing(services.event_hub.listen(job.id, after, idle_seconds=idle_seconds)) as stream:
+        async for events in stream:
+            if caller.keyed and not await services.key_watch.is_active(caller.owner):
+                return
+            for event in events:
+                yield event
+            if not events and time.monotonic() - last_sent < services.event_heartbeat_seconds:
+                continue
+            last_sent = time.monotonic()
+            if events:
+                continue
+            end = await _unnoticed_end(services, job)
+            yield end
+            if end is not None:
+                return
 
 
 async def _unnoticed_end(services: Services, job: Job) -> Event | None:

@@ -177,6 +177,11 @@ class JobStore:
             for name, entries in answer or ()
         }
 
+    async def has_event(self, job_id: str, event_id: str) -> bool:
+        """Tell whether the stream of a job contains an event."""
+        with store_errors():
+            return bool(await self._redis.xrange(key("events", job_id), event_id, event_id, count=1))
+
     async def stats(self) -> Stats:
         """Count the waiting and running jobs, the workers, and what has happened so far."""
         with store_errors():

@@ -162,7 +162,11 @@ async def test_the_stream_of_a_deleted_job_ends(api: Api) -> None:
     assert (await heard)[-1][1] == "completed"
 
 
-async def test_an_end_without_an_event_is_found_in_the_record(api: Api) -> None:
+async def test_an_end_without_an_event_is_found_in_the_record(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def is_known(job_id: str, event_id: str) -> bool:
+        return True
+
+    monkeypatch.setattr(api.services.store, "has_event", is_known)
     api.services.event_heartbeat_seconds = 0.05
     job = await api.create()
     heard = asyncio.create_task(listen(api, job["id"], after="99999999999999-0"))
@@ -200,3 +204,45 @@ async def test_one_key_cannot_open_every_stream(make_api: MakeApi) -> None:
         await api.http.post(job["urls"]["cancel"], headers=header)
     assert [answer.status_code for answer in await asyncio.gather(*heard)] == [200, 200]
     assert not api.services.open_streams
+
+
+async def test_streams_that_are_opened_at_the_same_time_are_counted(make_api: MakeApi) -> None:
+    api = await make_api(max_listeners=6)
+    header = await api.key()
+    job = await api.create(header)
+    heard = [asyncio.create_task(api.http.get(job["urls"]["events"], headers=header)) for _ in range(20)]
+    await until(lambda: sum(task.done() for task in heard) >= 17)
+    await listening(api, 3)
+    await api.http.post(job["urls"]["cancel"], headers=header)
+    answers = [answer.status_code for answer in await asyncio.gather(*heard)]
+    assert (answers.count(200), answers.count(429)) == (3, 17)
+    assert not api.services.open_streams
+
+
+async def test_the_streams_of_a_revoked_key_end(api: Api) -> None:
+    api.services.key_watch.seconds = 0.02
+    ann, bob = await api.key("ann"), await api.key("bob")
+    jobs = [await api.create(header) for header in (ann, bob)]
+    heard = [
+        asyncio.create_task(api.http.get(job["urls"]["events"], headers=header))
+        for job, header in zip(jobs, (ann, bob), strict=True)
+    ]
+    await listening(api, 2)
+    await api.services.api_keys.revoke((await api.services.api_keys.list())[0].id)
+    async with asyncio.timeout(20):
+        answer = await heard[0]
+    assert "completed" not in answer.text
+    assert not heard[1].done()
+    await api.http.post(jobs[1]["urls"]["cancel"], headers=bob)
+    assert parsed((await heard[1]).text)[-1][1] == "completed"
+
+
+@pytest.mark.parametrize("unknown", ["999999999999999-0", "1-1", "99999999999999-7"])
+async def test_an_unknown_event_id_replays_everything_and_holds_up_nobody(api: Api, unknown: str) -> None:
+    job = await api.create()
+    liar = asyncio.create_task(listen(api, job["id"], after=unknown))
+    await listening(api)
+    honest = asyncio.create_task(listen(api, job["id"]))
+    await listening(api, 2)
+    await run_job(api, 1)
+    assert await liar == await honest
