@@ -13,7 +13,7 @@ MAX_PIPELINED = 16  # requests that wait while an earlier one of the same connec
 PIECE_BYTES = 16 * 1024  # the parser gets no more at a time, so that little is parsed beyond a limit
 BODY_PATIENCE = 3  # times what the application waits for a part of a body, so that it can answer with a 408 first
 LINGER_SECONDS = 10.0  # how long the rest of a refused body is read, so that its client can read the response
-LINGER_BYTES = 16 * 1024 * 1024
+LINGER_BYTES = 64 * 1024 * 1024
 TOO_MANY_CONNECTIONS = (
     b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain; charset=utf-8\r\n"
     b"retry-after: 5\r\ncontent-length: 20\r\nconnection: close\r\n\r\nToo many connections"

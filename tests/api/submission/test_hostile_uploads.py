@@ -5,12 +5,14 @@ import json
 import select
 import socket
 from collections.abc import Callable
+from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
+from api.security.connection_guard import LINGER_BYTES
 from api.settings import ApiSettings
 from tests.api.conftest import form, picture
 from tests.api.submission import corpus
@@ -172,7 +174,23 @@ def test_a_body_without_a_length_is_refused_while_it_streams_in(service: Stack, 
             sent += MIB
 
     assert exchange(service, http, b"Transfer-Encoding: chunked", endless) in (413, 0)
-    assert sent < ApiSettings().max_body_bytes
+    assert sent < ApiSettings().max_body_bytes + LINGER_BYTES
+
+
+@pytest.mark.parametrize(
+    ("part", "size"), [('"content"; filename="x"', 21), ('"content"; filename="x"', 60), ('"seed"', 1)]
+)
+def test_a_client_that_reads_only_after_it_has_written_gets_the_413(
+    service: Stack, http: httpx.Client, part: str, size: int
+) -> None:
+    place = urlsplit(service.url)
+    body = BOUNDARY + part.encode() + b"\r\n\r\n" + bytes(size * MIB) + b"\r\n--b--\r\n"
+    with contextlib.closing(HTTPConnection(str(place.hostname), place.port, timeout=60)) as connection:
+        headers = {"Authorization": http.headers["Authorization"], "Content-Type": "multipart/form-data; boundary=b"}
+        connection.request("POST", "/v1/jobs", body, headers)
+        answer = connection.getresponse()
+        assert (answer.status, answer.headers["Connection"]) == (413, "close")
+        assert b"too_large" in answer.read()
 
 
 @pytest.mark.parametrize("length", [b"-5", b"abc", b"10, 20", b"1e3"])
