@@ -33,7 +33,8 @@ from bench.tables import machine
 from nst_engine import Step, load_network, resolve, stylize
 from nst_engine.machine.precision import has_bfloat16_instructions
 from nst_engine.networks.features import Network, NetworkSpec, build_body
-from nst_engine.spec.config import Precision, StyleConfig
+from nst_engine.spec.config import StyleConfig
+from nst_engine.spec.enums import Precision
 from nst_engine.tensors import to_tensor
 
 REFERENCE_EVALUATIONS = 300

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from nst_engine.networks.features import Network as Network
     from nst_engine.networks.features import load_network as load_network
     from nst_engine.paintings import paint as paint
-    from nst_engine.run import Step as Step
-    from nst_engine.run import stylize as stylize
+    from nst_engine.run.loop import stylize as stylize
+    from nst_engine.run.step import Step as Step
     from nst_engine.spec.config import StyleConfig as StyleConfig
     from nst_engine.spec.errors import CheckpointError as CheckpointError
     from nst_engine.spec.errors import ConfigError as ConfigError
@@ -36,7 +36,8 @@ _EXPORTS = {
     "nst_engine.images.reading": ("read_picture",),
     "nst_engine.networks.features": ("Network", "load_network"),
     "nst_engine.paintings": ("paint",),
-    "nst_engine.run": ("Step", "stylize"),
+    "nst_engine.run.loop": ("stylize",),
+    "nst_engine.run.step": ("Step",),
     "nst_engine.spec.config": ("StyleConfig",),
     "nst_engine.spec.errors": (
         "CheckpointError",

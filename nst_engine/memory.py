@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from nst_engine.machine.allocator import trim_heap
 from nst_engine.networks.features import Network
 from nst_engine.schedule import Scale, fitted, style_size
-from nst_engine.spec.config import Memory, Optimizer, SizeBy, StyleConfig
+from nst_engine.spec.config import StyleConfig
+from nst_engine.spec.enums import Memory, Optimizer, SizeBy
 from nst_engine.spec.errors import MemoryLimitError
 from nst_engine.spec.layers import NETWORKS
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nst_engine.spec.config import SizeBy, StyleConfig
+from nst_engine.spec.config import StyleConfig
+from nst_engine.spec.enums import SizeBy
 from nst_engine.spec.errors import ConfigError, Problem
 from nst_engine.spec.layers import NETWORKS
 

@@ -24,7 +24,8 @@ from nst_engine.machine.allocator import trim_heap
 from nst_engine.machine.devices import list_devices
 from nst_engine.networks.features import NetworkSpec
 from nst_engine.networks.weights import candidates
-from nst_engine.spec.config import Memory, problems_of
+from nst_engine.spec.config import problems_of
+from nst_engine.spec.enums import Memory
 from nst_engine.spec.errors import CheckpointError, DivergedError, EngineError, MemoryLimitError, WeightsError
 from nst_engine.spec.layers import NETWORKS
 from nst_engine.tensors import to_picture, to_tensor, to_uint16

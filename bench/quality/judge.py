@@ -17,7 +17,7 @@ from torch import Tensor
 
 from nst_engine.losses.moments import moment_sums
 from nst_engine.networks.features import Network, NetworkSpec, load_body
-from nst_engine.spec.config import Model
+from nst_engine.spec.enums import Model
 from nst_engine.tensors import to_tensor
 
 STYLE = {Model.VGG19: ("relu1_1", "relu2_1", "relu3_1"), Model.SQUEEZENET: ("fire3", "fire5", "fire7")}

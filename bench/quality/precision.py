@@ -18,7 +18,7 @@ from bench.quality.judge import Judge
 from bench.quality.pictures import Pair, add_options, chosen_pairs
 from bench.tables import machine, markdown
 from nst_engine import load_network, resolve, stylize
-from nst_engine.spec.config import Precision
+from nst_engine.spec.enums import Precision
 from nst_engine.spec.presets import PRESETS
 from nst_engine.tensors import to_picture, to_tensor
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
+import torch
 from torch import Tensor
 
 from nst_engine.machine.precision import to_float32
-from nst_engine.spec.config import ContentLoss
+from nst_engine.spec.enums import ContentLoss
 
 
 @dataclass(frozen=True)
@@ -36,4 +38,20 @@ def content_target(features: Tensor, kind: ContentLoss) -> ContentTarget:
 
 def content_loss(features: Tensor, target: ContentTarget) -> Tensor:
     """Return scale · Σ(F − P)² of features (1, C, H, W)."""
-    return target.scale * (to_float32(features) - target.features).square().sum()
+    total: Tensor = _SquaredDistance.apply(to_float32(features), target.features)
+    return target.scale * total
+
+
+class _SquaredDistance(torch.autograd.Function):
+    """Σd² with its gradient 2d by hand: autograd goes over the features three times, 2 % of an iteration of `lite`."""
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, target: Tensor) -> Tensor:
+        difference = features - target
+        ctx.save_for_backward(difference)
+        return difference.square().sum()
+
+    @staticmethod
+    def backward(ctx: Any, *by_value: Tensor) -> tuple[Tensor, None]:
+        (difference,) = ctx.saved_tensors
+        return difference * (2 * by_value[0]), None

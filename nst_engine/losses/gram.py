@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from nst_engine.losses.moments import Moments
-from nst_engine.spec.config import GramScale, StyleLoss
+from nst_engine.spec.enums import GramScale, StyleLoss
 
 
 @dataclass(frozen=True)

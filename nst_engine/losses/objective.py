@@ -16,7 +16,8 @@ from nst_engine.losses.targets import SumsGradient, make_targets
 from nst_engine.losses.total_variation import total_variation
 from nst_engine.machine.allocator import trim_heap
 from nst_engine.networks.features import Network
-from nst_engine.spec.config import Precision, StyleConfig
+from nst_engine.spec.config import StyleConfig
+from nst_engine.spec.enums import Precision
 from nst_engine.spec.layers import NETWORKS
 
 
@@ -117,7 +118,8 @@ class Objective:
         config, x = self._config, image.detach().requires_grad_()
         tv = outside = image.new_zeros(())
         if config.tv_weight:
-            tv = config.tv_weight * total_variation(x * self._pixel_scale, config.tv_loss)
+            scaled = x if self._pixel_scale == 1.0 else x * self._pixel_scale
+            tv = config.tv_weight * total_variation(scaled, config.tv_loss)
         if config.range_weight:
             outside = config.range_weight * range_loss(x)
         if not (tv + outside).requires_grad:

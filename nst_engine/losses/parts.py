@@ -9,7 +9,7 @@ from torch import Tensor
 
 from nst_engine.losses.tiles import Place, Tile, tiles
 from nst_engine.networks.features import Network
-from nst_engine.spec.config import Precision
+from nst_engine.spec.enums import Precision
 
 
 @dataclass(frozen=True)

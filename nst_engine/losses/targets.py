@@ -15,7 +15,8 @@ from nst_engine.losses.parts import Part
 from nst_engine.losses.tiles import Place
 from nst_engine.losses.wasserstein import GaussianTarget, gaussian_target, wasserstein_loss
 from nst_engine.machine.precision import to_float32
-from nst_engine.spec.config import StyleConfig, StyleStatistic
+from nst_engine.spec.config import StyleConfig
+from nst_engine.spec.enums import StyleStatistic
 from nst_engine.spec.layers import NETWORKS, resolve_layers
 
 Size = tuple[int, int]  # height and width of a layer of the whole image

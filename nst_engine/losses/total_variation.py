@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nst_engine.spec.config import TvLoss
+from nst_engine.spec.enums import TvLoss
 
 ALL, START, END = slice(None), slice(None, -1), slice(1, None)
 Term = tuple[Any, Any, float]  # the pixels that have a neighbor there, the neighbors, the weight of their differences

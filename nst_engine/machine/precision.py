@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from nst_engine.spec.config import Precision
+from nst_engine.spec.enums import Precision
 from nst_engine.spec.errors import ConfigError, Problem
 
 

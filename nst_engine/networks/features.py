@@ -18,7 +18,8 @@ from torchvision.models.feature_extraction import create_feature_extractor
 from nst_engine.machine.precision import to_float32
 from nst_engine.networks import weights
 from nst_engine.networks.lite import Lite
-from nst_engine.spec.config import InputConvention, Model, Padding, Pooling, Precision, StyleConfig
+from nst_engine.spec.config import StyleConfig
+from nst_engine.spec.enums import InputConvention, Model, Padding, Pooling, Precision
 from nst_engine.spec.layers import NETWORKS, resolve_layers
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nst_engine.networks import weights
 from nst_engine.networks.features import NetworkSpec, build_body, parameters, unexpected_key
-from nst_engine.spec.config import Model
+from nst_engine.spec.enums import Model
 from nst_engine.spec.layers import NETWORKS, resolve_layers
 from nst_engine.spec.presets import PRESETS
 

@@ -12,7 +12,8 @@ from torch import Tensor
 from nst_engine.losses.objective import Evaluation
 from nst_engine.optim.linesearch import strong_wolfe
 from nst_engine.optim.preconditioner import energy, strengthen_coarse
-from nst_engine.spec.config import LineSearch, Optimizer, StyleConfig
+from nst_engine.spec.config import StyleConfig
+from nst_engine.spec.enums import LineSearch, Optimizer
 
 Evaluate = Callable[[Tensor], Evaluation]
 Resize = Callable[[Tensor, str], Tensor]  # (B, 3, H, W) and an interpolation mode -> (B, 3, H', W')

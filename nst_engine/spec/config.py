@@ -1,133 +1,40 @@
-"""The parameters of one run, with bounds, units and help written once; loads no torch.
+"""The parameters of a run, with their bounds, units and help; loads no torch.
 
-The command line, the HTTP API, OpenAPI and the web page are generated from `StyleConfig`.
+The options of the command, the fields of the HTTP API and the controls of the web page are made from `StyleConfig`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
+from nst_engine.spec.enums import (
+    Clamp,
+    ContentLoss,
+    GramScale,
+    Init,
+    InputConvention,
+    LineSearch,
+    Memory,
+    Model,
+    Optimizer,
+    Padding,
+    Pooling,
+    Precision,
+    PreserveColor,
+    SizeBy,
+    StyleLoss,
+    StyleStatistic,
+    TvLoss,
+)
 from nst_engine.spec.errors import ConfigError, Problem
 from nst_engine.spec.layers import NETWORKS, resolve_layers
 
 
-class Model(StrEnum):
-    LITE = "lite"
-    VGG19 = "vgg19"
-    VGG16 = "vgg16"
-    SQUEEZENET = "squeezenet1_1"
-    RESNET50 = "resnet50"
-    INCEPTION = "inception_v3"
-
-
-class InputConvention(StrEnum):
-    """How pixels in [0, 1] become network input."""
-
-    TORCHVISION = "torchvision"  # RGB, minus the ImageNet mean, divided by its standard deviation
-    CAFFE = "caffe"  # BGR, 0…255, minus the mean; RGB order where the weights were not trained with Caffe
-    MEAN255 = "mean255"  # RGB, 0…255, minus the ImageNet mean
-
-
-class Pooling(StrEnum):
-    MAX = "max"
-    AVERAGE = "average"
-    L2 = "l2"
-
-
-class Padding(StrEnum):
-    ZEROS = "zeros"
-    REPLICATE = "replicate"
-
-
-class ContentLoss(StrEnum):
-    MEAN = "mean"  # mean((F − P)²)
-    HALF_SUM = "half_sum"  # ½ Σ(F − P)²
-    NORMALIZED = "normalised"  # mean((F − P)²) / var(P)
-
-
-class StyleStatistic(StrEnum):
-    GRAM = "gram"
-    WASSERSTEIN = "wasserstein"
-
-
-class GramScale(StrEnum):
-    """What F Fᵀ is divided by."""
-
-    NONE = "none"
-    HW = "hw"
-    CHW = "chw"
-
-
-class StyleLoss(StrEnum):
-    """How the difference of two Gram matrices becomes a number."""
-
-    MEAN = "mean"  # mean((G − A)²)
-    SUM = "sum"  # Σ(G − A)²
-    MEAN_PER_CHW = "mean_per_chw"  # mean((G − A)²) / (c·h·w)
-    NORMALIZED = "normalised"  # Σ(G − A)² / ΣA²
-
-
-class TvLoss(StrEnum):
-    """Total variation, on pixels in the units of the input convention."""
-
-    L1 = "l1"  # Σ|d|
-    L2 = "l2"  # Σd²
-    MEAN_EIGHT = "mean_eight"  # 2[(mean dx² + mean dy²)/3 + (both diagonals)/12]
-
-
-class Init(StrEnum):
-    CONTENT = "content"
-    STYLE = "style"
-    GAUSSIAN = "gaussian"
-    UNIFORM = "uniform"
-    IMAGE = "image"
-
-
-class Optimizer(StrEnum):
-    LBFGS = "lbfgs"
-    ADAM = "adam"
-
-
-class LineSearch(StrEnum):
-    NONE = "none"
-    STRONG_WOLFE = "strong_wolfe"
-
-
-class Clamp(StrEnum):
-    END = "end"
-    STEP = "step"
-
-
-class SizeBy(StrEnum):
-    LONGEST = "longest"
-    HEIGHT = "height"
-
-
-class PreserveColor(StrEnum):
-    NONE = "none"
-    LUMINANCE = "luminance"
-    LINEAR = "linear"
-
-
-class Precision(StrEnum):
-    AUTO = "auto"
-    FLOAT32 = "float32"
-    TF32 = "tf32"
-    BFLOAT16 = "bfloat16"
-
-
-class Memory(StrEnum):
-    AUTO = "auto"
-    NORMAL = "normal"
-    LOW = "low"
-
-
 def _layer_weights(value: object) -> object:
-    """Read `conv1_1:1,conv2_1:0.5` or `conv1_1,conv2_1`; leave mappings alone."""
+    """Read `conv1_1:1,conv2_1:0.5` or `conv1_1,conv2_1`; return mappings as they are."""
     if not isinstance(value, str):
         return value
     weights: dict[str, object] = {}
@@ -141,7 +48,7 @@ def _layer_weights(value: object) -> object:
 
 
 def _numbers(value: object) -> object:
-    """Read `3,1`; leave sequences and None alone."""
+    """Read `3,1`; return sequences and None as they are."""
     if not isinstance(value, str):
         return value
     return tuple(item for item in value.replace(" ", "").split(",") if item) or None
@@ -359,19 +266,19 @@ class StyleConfig(BaseModel):
     @classmethod
     def _some_blend(cls, value: tuple[float, ...] | None) -> tuple[float, ...] | None:
         if value is not None and sum(value) <= 0:
-            raise ValueError("at least one weight has to be above 0")
+            raise ValueError("at least one weight must be above 0")
         return value
 
     @field_validator("clamp", mode="after")
     @classmethod
     def _clamp_with_adam(cls, value: Clamp, info: ValidationInfo) -> Clamp:
         if value is Clamp.STEP and info.data.get("optimizer") is Optimizer.LBFGS:
-            raise ValueError("step goes with optimizer=adam only: it makes L-BFGS diverge")
+            raise ValueError("step needs optimizer=adam, since clamping makes L-BFGS diverge")
         return value
 
     @classmethod
     def checked(cls, values: Mapping[str, object]) -> Self:
-        """Validate `values`, turning every violated bound into one ConfigError."""
+        """Validate `values`; raises one ConfigError that names every problem."""
         try:
             return cls.model_validate(values)
         except ValidationError as error:
@@ -380,12 +287,12 @@ class StyleConfig(BaseModel):
 
     @property
     def style_factor(self) -> float:
-        """Factor that `strength` puts on the style weight: 1 at 0.5, two decades either way."""
+        """Factor that `strength` puts on the style weight: 1 at 0.5, 0.01 at 0 and 100 at 1."""
         return float(10.0 ** (4.0 * (self.strength - 0.5)))
 
 
 def problems_of(error: ValidationError) -> tuple[Problem, ...]:
-    """Name field, value and range of every violated bound."""
+    """Return the problems of a validation, each with the field, the value and the bound."""
     found = []
     for item in error.errors(include_url=False):
         field = ".".join(str(part) for part in item["loc"]) or "parameters"

@@ -1,13 +1,12 @@
-"""What can go wrong in the engine. Every message may be shown to the user as it is.
+"""The errors of the engine. Every message may be shown to the user as it is.
 
 EngineError
-    ConfigError         parameters that cannot be run; `.problems` names each field
-    PictureError        a picture that cannot be read; `.code` says why
-    WeightsError        a network's weights are not there; `.command` gets them
-    MemoryLimitError    the run does not fit; `.would_fit` is the side in pixels that would
-    CheckpointError     a saved state is damaged or belongs to another run
-    DivergedError       the loss is no longer a number
-    DeviceError         this machine has no such device
+├── ConfigError         parameters that cannot be run; `.problems` names each field
+├── PictureError        a picture that cannot be read; `.code` says why
+├── WeightsError        a network's weights are missing or damaged; `.command` gets them
+├── MemoryLimitError    the run does not fit into memory; `.would_fit` is the side in pixels that would
+├── CheckpointError     a saved state is damaged or belongs to another run
+└── DivergedError       the loss is no longer a number
 """
 
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ class Problem:
 
 
 class EngineError(Exception):
-    """Carry a message that may be shown to the user."""
+    """Base class: an error with a message that may be shown to the user."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -30,7 +29,7 @@ class EngineError(Exception):
 
 
 class ConfigError(EngineError):
-    """Refuse parameters."""
+    """The parameters cannot be run."""
 
     def __init__(self, message: str, problems: tuple[Problem, ...] = ()) -> None:
         super().__init__(message)
@@ -38,7 +37,7 @@ class ConfigError(EngineError):
 
 
 class PictureError(EngineError):
-    """Refuse a picture."""
+    """The picture cannot be read."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -46,7 +45,7 @@ class PictureError(EngineError):
 
 
 class WeightsError(EngineError):
-    """Say which network's weights are missing and the command that gets them."""
+    """The weights of a network are missing or damaged."""
 
     def __init__(self, message: str, *, model: str, command: str) -> None:
         super().__init__(message)
@@ -55,7 +54,7 @@ class WeightsError(EngineError):
 
 
 class MemoryLimitError(EngineError):
-    """Say the side in pixels that would fit."""
+    """The run does not fit into memory."""
 
     def __init__(self, message: str, *, would_fit: int | None = None) -> None:
         super().__init__(message)
@@ -63,11 +62,11 @@ class MemoryLimitError(EngineError):
 
 
 class CheckpointError(EngineError):
-    """Refuse a saved state."""
+    """The saved state cannot be resumed."""
 
 
 class DivergedError(EngineError):
-    """Stop a run whose loss is no longer a number."""
+    """The loss is no longer a number."""
 
 
 class DeviceError(EngineError):

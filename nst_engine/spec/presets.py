@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nst_engine.spec.config import (
+from nst_engine.spec.config import StyleConfig
+from nst_engine.spec.enums import (
     Clamp,
     ContentLoss,
     GramScale,
@@ -24,7 +25,6 @@ from nst_engine.spec.config import (
     Pooling,
     Precision,
     SizeBy,
-    StyleConfig,
     StyleLoss,
     StyleStatistic,
     TvLoss,

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from nst_engine.networks.features import NetworkSpec, build_body
-from nst_engine.spec.config import Model
+from nst_engine.spec.enums import Model
 from tests.nst_engine.tiny import seeded
 
 SHARED_WEIGHTS = Path(__file__).parents[3] / "shared" / "weights"

@@ -1,7 +1,7 @@
 import pytest
 
 from nst_engine.schedule import fitted, schedule
-from nst_engine.spec.config import SizeBy
+from nst_engine.spec.enums import SizeBy
 from nst_engine.spec.errors import ConfigError
 from nst_engine.spec.presets import resolve
 from tests.nst_engine.tiny import config

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from nst_engine.losses.content import content_loss, content_target
-from nst_engine.spec.config import ContentLoss
+from nst_engine.spec.enums import ContentLoss
 from tests.nst_engine.losses.tiny_features import F, P, features
 
 

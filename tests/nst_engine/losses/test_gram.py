@@ -3,7 +3,7 @@ import torch
 
 from nst_engine.losses.gram import gram_loss, gram_target
 from nst_engine.losses.moments import moment_sums
-from nst_engine.spec.config import GramScale, StyleLoss
+from nst_engine.spec.enums import GramScale, StyleLoss
 from tests.nst_engine.losses.tiny_features import F, P, features
 
 

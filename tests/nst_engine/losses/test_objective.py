@@ -9,7 +9,8 @@ from nst_engine.losses.objective import Evaluation, Objective
 from nst_engine.losses.pixel_range import range_loss
 from nst_engine.losses.total_variation import total_variation
 from nst_engine.networks.features import Network
-from nst_engine.spec.config import ContentLoss, StyleConfig
+from nst_engine.spec.config import StyleConfig
+from nst_engine.spec.enums import ContentLoss
 from tests.nst_engine.losses.tiny_features import F, P
 from tests.nst_engine.tiny import DEEP, SHALLOW, config, network, objective, picture
 

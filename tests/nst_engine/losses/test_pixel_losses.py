@@ -9,7 +9,7 @@ from torch import Tensor
 
 from nst_engine.losses.pixel_range import range_loss
 from nst_engine.losses.total_variation import total_variation
-from nst_engine.spec.config import TvLoss
+from nst_engine.spec.enums import TvLoss
 
 # One channel of three would do; the image has one to keep the sums short.
 IMAGE = torch.tensor([[1.0, 2.0, 4.0], [1.0, 0.0, 3.0]]).view(1, 1, 2, 3)

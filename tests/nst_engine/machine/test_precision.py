@@ -11,7 +11,7 @@ import torch
 from nst_engine import load_network, resolve, stylize
 from nst_engine.machine.precision import has_bfloat16_instructions, resolve_precision
 from nst_engine.networks.features import Network
-from nst_engine.spec.config import Precision
+from nst_engine.spec.enums import Precision
 from nst_engine.spec.errors import ConfigError
 from nst_engine.spec.presets import PRESETS
 from tests.nst_engine.tiny import TinyBody, seeded

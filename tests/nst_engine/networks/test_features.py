@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from nst_engine import load_network
 from nst_engine.networks.features import CAFFE_MEAN, IMAGENET_MEAN, IMAGENET_STD, Network, NetworkSpec, build_body
-from nst_engine.spec.config import InputConvention, Model, Padding, Pooling, Precision, StyleConfig
+from nst_engine.spec.config import StyleConfig
+from nst_engine.spec.enums import InputConvention, Model, Padding, Pooling, Precision
 from nst_engine.spec.errors import WeightsError
 from nst_engine.spec.layers import NETWORKS
 from nst_engine.spec.presets import resolve

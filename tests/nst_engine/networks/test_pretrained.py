@@ -18,7 +18,7 @@ from nst_engine.networks.pretrained import (
     trim,
     verify,
 )
-from nst_engine.spec.config import Model
+from nst_engine.spec.enums import Model
 from nst_engine.spec.errors import WeightsError
 from nst_engine.spec.layers import NETWORKS
 from nst_engine.spec.presets import PRESETS, resolve

@@ -1,0 +1,47 @@
+"""Recovery of a run that diverges."""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor
+
+from nst_engine.losses.objective import Evaluation
+from nst_engine.optim.optimizers import Evaluate, PixelOptimizer
+from nst_engine.spec.errors import DivergedError
+
+MAX_RETRIES = 8
+BLOW_UP = 1e6  # a loss this many times the first one of the scale counts as diverged, before it overflows
+
+
+class DivergenceGuard:
+    """Restore the last good iterate when the loss diverges, and go on with smaller steps."""
+
+    def __init__(self, optimizer: PixelOptimizer) -> None:
+        self._optimizer = optimizer
+        self._good: Tensor | None = None
+        self._first_loss: float | None = None
+        self._retries = 0
+
+    def step(self, x: Tensor, evaluate: Evaluate) -> Evaluation | None:
+        """Take a step; return None if it was undone. Raises DivergedError after MAX_RETRIES undone steps."""
+        before = x.clone()
+        now = self._optimizer.step(x, evaluate)
+        if self._is_good(float(now.loss)):
+            self._good = before
+            if math.isfinite(float(x.sum())):  # a single pixel that is infinite or NaN makes the sum so
+                return now
+        self._retries += 1
+        if self._good is None or self._retries > MAX_RETRIES:
+            raise DivergedError(
+                "the optimization diverged: the loss is no longer a number; try a smaller learning rate"
+            )
+        x.copy_(self._good)
+        self._optimizer.slow_down()
+        return None
+
+    def _is_good(self, loss: float) -> bool:
+        if not math.isfinite(loss):
+            return False
+        self._first_loss = loss if self._first_loss is None else self._first_loss
+        return loss <= BLOW_UP * max(self._first_loss, 1e-12)

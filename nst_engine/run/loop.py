@@ -1,0 +1,213 @@
+"""The optimization loop as a generator: it yields a step for each iteration, and the caller decides on the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from nst_engine import color
+from nst_engine.losses.objective import Evaluation, Objective
+from nst_engine.machine.precision import convolution_precision, resolve_precision
+from nst_engine.machine.threads import threads_for
+from nst_engine.memory import plan_tiles
+from nst_engine.networks.features import Network, load_network
+from nst_engine.optim.optimizers import PixelOptimizer, make_optimizer
+from nst_engine.run.average import IterateAverage
+from nst_engine.run.divergence_guard import DivergenceGuard
+from nst_engine.run.inputs import Inputs
+from nst_engine.run.scaled_inputs import ScaledInputs
+from nst_engine.run.step import Step
+from nst_engine.schedule import Scale, schedule
+from nst_engine.spec.config import StyleConfig
+from nst_engine.spec.enums import Clamp, Init, PreserveColor
+from nst_engine.spec.errors import CheckpointError
+from nst_engine.state import State
+from nst_engine.tensors import resize
+
+PLATEAU_WINDOW = 20  # iterations
+OPTIMIZER = "optimizer."  # prefix of the optimizer's tensors in a state
+
+
+def stylize(
+    content: Tensor,
+    styles: Sequence[Tensor],
+    config: StyleConfig | None = None,
+    *,
+    masks: Sequence[Tensor] | None = None,
+    init_image: Tensor | None = None,
+    device: torch.device | str = "cpu",
+    network: Network | None = None,
+    resume: State | None = None,
+) -> Iterator[Step]:
+    """Paint `content` in the manner of `styles`; yield a Step for each iteration (Gatys, Ecker and Bethge 2016).
+
+    content, styles: float RGB (3, H, W) in [0, 1], of any size; they are not changed.
+    masks: one (H, W) in [0, 1] per style, of any size: where on the content that style applies.
+    init_image: (3, H, W), for init=image.
+    network: what `load_network` returned for this config; without it the network is loaded.
+    resume: a State of a run with the same inputs and config.
+
+    Everything is checked before the first step. The call raises ConfigError, WeightsError, MemoryLimitError or
+    CheckpointError; a step raises DivergedError.
+    """
+    config = config or StyleConfig()
+    inputs = Inputs.checked(content, styles, config, masks, init_image)
+    network = network or load_network(config, device=device)
+    return Run(inputs, config, network, resume).steps()
+
+
+class Run:
+    """The image being made, and all that decides how the run goes on."""
+
+    def __init__(self, inputs: Inputs, config: StyleConfig, network: Network, resume: State | None) -> None:
+        self._config, self._network = config, network
+        self._inputs = ScaledInputs(inputs, config, network)
+        self._scales = schedule(config, *inputs.content.shape[-2:])
+        self._precision = resolve_precision(config.precision, network.device)
+        styles = [(style.shape[-2], style.shape[-1]) for style in inputs.styles]
+        self._tilings = plan_tiles(config, network, self._scales, styles)
+        self._fingerprint = inputs.fingerprint(config)
+        self._optimizer: PixelOptimizer = make_optimizer(config)
+        self._index, self._done = 0, 0
+        self._recent: list[float] = []  # losses of the last iterations at this scale
+        if resume is None:
+            self._x = self._inputs.start(self._scales[0])
+            self._average = self._new_average()
+        else:
+            self._restore(resume)
+
+    @property
+    def _scale(self) -> Scale:
+        return self._scales[self._index]
+
+    def steps(self) -> Iterator[Step]:
+        """Yield a step for each iteration, over all scales."""
+        while True:
+            yield from self._steps_at_scale()
+            if self._index == len(self._scales) - 1:
+                return
+            self._enlarge()
+
+    def _steps_at_scale(self) -> Iterator[Step]:
+        with self._computing():
+            objective = self._objective()
+        guard = DivergenceGuard(self._optimizer)
+        while self._done < self._scale.steps and not self._on_plateau():
+            with self._computing():
+                now = guard.step(self._x, lambda x: self._evaluate(objective, x))
+            if now is None:
+                if self._average is not None:
+                    self._average.replace_last(self._x)
+                continue
+            self._done += 1
+            if self._config.clamp is Clamp.STEP:
+                self._x.clamp_(0, self._network.pixel_scale)
+            if self._average is not None:
+                self._average.add(self._x)
+            self._recent = [*self._recent[-PLATEAU_WINDOW:], float(now.loss)]
+            yield self._step(now)
+
+    @contextmanager
+    def _computing(self) -> Iterator[None]:
+        """Compute in the precision and with the threads for this scale; the caller's settings come back afterwards."""
+        pixels = self._scale.height * self._scale.width
+        with convolution_precision(self._precision), threads_for(pixels, self._config.model):
+            yield
+
+    def _objective(self) -> Objective:
+        content, styles = self._inputs.content_and_styles(self._scale)
+        tiling = self._tilings[self._index]
+        return Objective(
+            self._network,
+            self._config,
+            content=content,
+            styles=styles,
+            masks=self._inputs.masks(self._scale),
+            tile=tiling.picture,
+            style_tile=tiling.styles,
+            precision=self._precision,
+        )
+
+    def _evaluate(self, objective: Objective, x: Tensor) -> Evaluation:
+        """Evaluate x, which is in the units of the input convention; the gradient is in them, too."""
+        unit = self._network.pixel_scale
+        if unit == 1.0:
+            return objective.evaluate(x)
+        now = objective.evaluate(x / unit)
+        return Evaluation(now.loss, now.content, now.style, now.tv, now.gradient / unit)
+
+    def _on_plateau(self) -> bool:
+        if not self._config.plateau or len(self._recent) <= PLATEAU_WINDOW:
+            return False
+        return self._recent[-1] > (1 - self._config.plateau) * self._recent[0]
+
+    def _enlarge(self) -> None:
+        """Go to the next scale: enlarge the image and add the detail of the content that was too fine before."""
+        image, before = self._current(), self._scale
+        self._index, self._done, self._recent = self._index + 1, 0, []
+        height, width = self._scale.height, self._scale.width
+        self._x = resize(image, height, width).contiguous()
+        if self._config.init is Init.CONTENT and self._config.content_weight:
+            fine = self._inputs.content(self._scale) - resize(self._inputs.content(before), height, width)
+            self._x += fine * (self._config.detail * self._network.pixel_scale)
+        self._average = self._new_average()
+        if self._config.carry_state:
+            self._optimizer.resize(lambda t, mode: resize(t, height, width, mode))
+        else:
+            self._optimizer = make_optimizer(self._config)
+
+    def _new_average(self) -> IterateAverage | None:
+        return IterateAverage.like(self._config.average_decay, self._x) if self._config.average_decay else None
+
+    def _current(self) -> Tensor:
+        """Return the result so far, in the units of the input convention: the iterate, or the average of iterates."""
+        return self._x if self._average is None or self._done == 0 else self._average.after(self._done)
+
+    def _image(self) -> Tensor:
+        image = self._current() / self._network.pixel_scale
+        if self._config.preserve_color is PreserveColor.LUMINANCE:
+            image = color.with_colors_of(image, self._inputs.content(self._scale))
+        return image[0].clamp(0, 1).cpu().clone()
+
+    def _step(self, now: Evaluation) -> Step:
+        return Step(
+            iteration=sum(scale.steps for scale in self._scales[: self._index]) + self._done,
+            total=sum(scale.steps for scale in self._scales),
+            scale=self._index + 1,
+            scales=len(self._scales),
+            width=self._scale.width,
+            height=self._scale.height,
+            loss=float(now.loss),
+            content_loss=float(now.content),
+            style_loss=float(now.style),
+            tv_loss=float(now.tv),
+            _image=self._image,
+            _state=self._state,
+        )
+
+    def _state(self) -> State:
+        tensors = {"x": self._x, "recent": torch.tensor(self._recent, dtype=torch.float64)}
+        if self._average is not None:
+            tensors["average"] = self._average.biased
+        tensors |= {f"{OPTIMIZER}{name}": value for name, value in self._optimizer.state().items()}
+        return State(
+            fingerprint=self._fingerprint,
+            scale=self._index,
+            done=self._done,
+            tensors={name: tensor.detach().cpu().clone() for name, tensor in tensors.items()},
+        )
+
+    def _restore(self, state: State) -> None:
+        if state.fingerprint != self._fingerprint:
+            raise CheckpointError("the checkpoint belongs to other pictures or parameters")
+        tensors = {name: tensor.to(self._network.device) for name, tensor in state.tensors.items()}
+        self._index, self._done, self._recent = state.scale, state.done, tensors["recent"].tolist()
+        self._x = tensors["x"].clone()
+        average = tensors.get("average")
+        self._average = None if average is None else IterateAverage(self._config.average_decay, average.clone())
+        self._optimizer.restore(
+            {name.removeprefix(OPTIMIZER): t for name, t in tensors.items() if name.startswith(OPTIMIZER)}
+        )

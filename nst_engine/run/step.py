@@ -1,0 +1,40 @@
+"""What the caller of `stylize` gets for each iteration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from nst_engine.state import State
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One finished iteration. The losses are weighted, and are those of the image that the iteration started from.
+
+    `iteration` counts from 1 to `total` over all scales, `scale` from 1 to `scales`; `width` and `height` are pixels.
+    `image()` and `state()` return what is current when they are called: call them before asking for the next step.
+    """
+
+    iteration: int
+    total: int
+    scale: int
+    scales: int
+    width: int
+    height: int
+    loss: float
+    content_loss: float
+    style_loss: float
+    tv_loss: float
+    _image: Callable[[], Tensor] = field(repr=False, compare=False)
+    _state: Callable[[], State] = field(repr=False, compare=False)
+
+    def image(self) -> Tensor:
+        """Return the image so far, float RGB (3, H, W) in [0, 1] on the CPU."""
+        return self._image()
+
+    def state(self) -> State:
+        """Return the state from which the run can be resumed after this step, to the same result."""
+        return self._state()

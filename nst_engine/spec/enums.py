@@ -1,0 +1,116 @@
+"""The choices of the parameters that have a fixed set of values; loads no torch."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Model(StrEnum):
+    LITE = "lite"
+    VGG19 = "vgg19"
+    VGG16 = "vgg16"
+    SQUEEZENET = "squeezenet1_1"
+    RESNET50 = "resnet50"
+    INCEPTION = "inception_v3"
+
+
+class InputConvention(StrEnum):
+    """How pixels in [0, 1] become network input."""
+
+    TORCHVISION = "torchvision"  # RGB, minus the ImageNet mean, divided by its standard deviation
+    CAFFE = "caffe"  # BGR, 0…255, minus the mean; RGB order where the weights were not trained with Caffe
+    MEAN255 = "mean255"  # RGB, 0…255, minus the ImageNet mean
+
+
+class Pooling(StrEnum):
+    MAX = "max"
+    AVERAGE = "average"
+    L2 = "l2"
+
+
+class Padding(StrEnum):
+    ZEROS = "zeros"
+    REPLICATE = "replicate"
+
+
+class ContentLoss(StrEnum):
+    MEAN = "mean"  # mean((F − P)²)
+    HALF_SUM = "half_sum"  # ½ Σ(F − P)²
+    NORMALIZED = "normalised"  # mean((F − P)²) / var(P)
+
+
+class StyleStatistic(StrEnum):
+    GRAM = "gram"
+    WASSERSTEIN = "wasserstein"
+
+
+class GramScale(StrEnum):
+    """What F Fᵀ is divided by."""
+
+    NONE = "none"
+    HW = "hw"
+    CHW = "chw"
+
+
+class StyleLoss(StrEnum):
+    """How the difference of two Gram matrices becomes a number."""
+
+    MEAN = "mean"  # mean((G − A)²)
+    SUM = "sum"  # Σ(G − A)²
+    MEAN_PER_CHW = "mean_per_chw"  # mean((G − A)²) / (c·h·w)
+    NORMALIZED = "normalised"  # Σ(G − A)² / ΣA²
+
+
+class TvLoss(StrEnum):
+    """Total variation, on pixels in the units of the input convention."""
+
+    L1 = "l1"  # Σ|d|
+    L2 = "l2"  # Σd²
+    MEAN_EIGHT = "mean_eight"  # 2[(mean dx² + mean dy²)/3 + (both diagonals)/12]
+
+
+class Init(StrEnum):
+    CONTENT = "content"
+    STYLE = "style"
+    GAUSSIAN = "gaussian"
+    UNIFORM = "uniform"
+    IMAGE = "image"
+
+
+class Optimizer(StrEnum):
+    LBFGS = "lbfgs"
+    ADAM = "adam"
+
+
+class LineSearch(StrEnum):
+    NONE = "none"
+    STRONG_WOLFE = "strong_wolfe"
+
+
+class Clamp(StrEnum):
+    END = "end"
+    STEP = "step"
+
+
+class SizeBy(StrEnum):
+    LONGEST = "longest"
+    HEIGHT = "height"
+
+
+class PreserveColor(StrEnum):
+    NONE = "none"
+    LUMINANCE = "luminance"
+    LINEAR = "linear"
+
+
+class Precision(StrEnum):
+    AUTO = "auto"
+    FLOAT32 = "float32"
+    TF32 = "tf32"
+    BFLOAT16 = "bfloat16"
+
+
+class Memory(StrEnum):
+    AUTO = "auto"
+    NORMAL = "normal"
+    LOW = "low"
