@@ -12,6 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from api import problems
 from api.builtin_styles import BuiltinStyles
+from api.decoding.conversions import Conversions
 from api.decoding.pool import Decoder, DecoderPool
 from api.docs import openapi, page
 from api.event_hub import EventHub
@@ -131,6 +132,9 @@ async def _make_services(
     builtin_styles = BuiltinStyles(job_settings.data_dir / "paintings")
     keyless_access = KeylessAccess(api_keys, settings, KeyHistory(job_settings.data_dir))
     await keyless_access.start()
+    temporary_files = TemporaryFiles(
+        job_settings.data_dir / "incoming", max_age_seconds=job_settings.upload_timeout_seconds
+    )
     secret = settings.secret.get_secret_value().encode() if settings.secret else await service_secret(redis)
     return Services(
         settings=settings,
@@ -146,9 +150,8 @@ async def _make_services(
         event_hub=event_hub,
         long_poll=LongPoll(store, event_hub),
         decoder=decoder,
-        temporary_files=TemporaryFiles(
-            job_settings.data_dir / "incoming", max_age_seconds=job_settings.upload_timeout_seconds
-        ),
+        conversions=Conversions(decoder, blobs, temporary_files),
+        temporary_files=temporary_files,
         builtin_styles=builtin_styles,
         job_creator=JobCreator(
             store=store, workers=workers, blobs=blobs, decoder=decoder, builtin_styles=builtin_styles

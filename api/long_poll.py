@@ -3,6 +3,7 @@
 import asyncio
 import re
 import time
+from collections import Counter
 from contextlib import aclosing
 
 from api.event_hub import EventHub
@@ -13,6 +14,7 @@ WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})\"?(?:$|[,;\s])", re.IGNO
 RECHECK_SECONDS = 5.0
 MAX_WAIT_SECONDS = 60
 MAX_WAITING = 200
+MAX_WAITING_PER_KEY = 100
 
 
 def preferred_wait(prefer: str | None) -> int:
@@ -22,24 +24,25 @@ def preferred_wait(prefer: str | None) -> int:
 
 
 class LongPoll:
-    """Wait for jobs on behalf of clients, at most MAX_WAITING of them at a time."""
+    """Wait for jobs on behalf of clients, at most MAX_WAITING of them at a time, and half as many of a key."""
 
     def __init__(self, store: JobStore, event_hub: EventHub) -> None:
         self._store, self._event_hub = store, event_hub
-        self._waiting = 0
+        self._waiting: Counter[str] = Counter()  # by owner
 
     async def wait_until_ended(self, job: Job, seconds: int) -> Job:
         """Return the job when it has ended, or as it is when the time is up or too many clients wait already."""
-        if seconds == 0 or self._waiting >= MAX_WAITING:
+        full = self._waiting.total() >= MAX_WAITING or self._waiting[job.owner] >= MAX_WAITING_PER_KEY
+        if seconds == 0 or full:
             return job
-        self._waiting += 1
+        self._waiting[job.owner] += 1
         try:
             async with asyncio.timeout(seconds):
                 await self._wait_for_end(job)
         except TimeoutError:
             pass
         finally:
-            self._waiting -= 1
+            self._waiting -= Counter((job.owner,))  # subtraction drops owners with a count of zero
         return await self._store.get(job.id, job.owner)
 
     async def _wait_for_end(self, job: Job) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from api.builtin_styles import BuiltinStyles
+from api.decoding.conversions import Conversions
 from api.decoding.pool import Decoder
 from api.event_hub import EventHub
 from api.long_poll import LongPoll
@@ -43,6 +44,7 @@ class Services:
     event_hub: EventHub
     long_poll: LongPoll
     decoder: Decoder
+    conversions: Conversions
     temporary_files: TemporaryFiles
     builtin_styles: BuiltinStyles
     job_creator: JobCreator

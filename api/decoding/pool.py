@@ -8,7 +8,7 @@ import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Protocol
 from weakref import WeakValueDictionary
@@ -30,6 +30,9 @@ class Decoder(Protocol):
     async def decode(self, source: Path, target: Path, *, owner: str) -> None:
         """Write the upload at `source` as a plain PNG to `target`; raises PictureError or OSError."""
 
+    def turn(self, owner: str) -> AbstractAsyncContextManager[None]:
+        """Wait until fewer than this owner's share of the processes work for the owner."""
+
     async def convert(self, source: Path, target: Path, format_name: str) -> None:
         """Write one of the service's own pictures in another format; raises PictureError or OSError."""
 
@@ -40,7 +43,7 @@ class Decoder(Protocol):
 class DecoderPool:
     """A Decoder that keeps a few processes and gives each one task at a time.
 
-    One owner's uploads take at most all processes but one, so that others' uploads need not wait for them.
+    One owner's uploads and conversions take at most all processes but one, so that others' need not wait for them.
     """
 
     def __init__(self, *, processes: int, max_pixels: int, seconds: int, memory_bytes: int) -> None:
@@ -52,11 +55,16 @@ class DecoderPool:
         self._shares: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     async def decode(self, source: Path, target: Path, *, owner: str) -> None:
+        async with self.turn(owner):
+            await self._perform(source, target, None)
+
+    @asynccontextmanager
+    async def turn(self, owner: str) -> AsyncIterator[None]:
         share = self._shares.get(owner)
         if share is None:
             share = self._shares[owner] = asyncio.Semaphore(max(1, self._processes - 1))
         async with share:
-            await self._perform(source, target, None)
+            yield
 
     async def convert(self, source: Path, target: Path, format_name: str) -> None:
         await self._perform(source, target, format_name)

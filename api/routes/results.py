@@ -1,9 +1,7 @@
 """Pictures of a job: the result, the preview, the time-lapse and the inputs."""
 
 import io
-import shutil
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Literal
 
 from anyio import to_thread
@@ -18,7 +16,6 @@ from api.security.auth import ViewerDep
 from api.services import Services, ServicesDep
 from jobs.model import BlobRef, Job, ResultInfo
 from jobs.status import Status
-from jobs.storage.blobs import Blobs
 from nst_engine.images.writing import WRITABLE
 
 router = APIRouter(
@@ -42,6 +39,7 @@ class _StoredPicture:
     blob: str
     format: str
     tag: str
+    owner: str  # whose turn a conversion takes
     changing: bool = False
 
 
@@ -49,21 +47,22 @@ class _StoredPicture:
     "/{job_id}/result",
     summary="Download the result",
     response_class=Response,
-    responses={**picture_responses(*FORMAT_BY_MEDIA_TYPE), **ERRORS},
+    responses={**picture_responses(*FORMAT_BY_MEDIA_TYPE), **ERRORS, **error_responses(429)},
 )
 async def get_result(
     request: Request, services: ServicesDep, caller: ViewerDep, job_id: JobId, wanted: Format = None
 ) -> Response:
     """Return the finished picture."""
-    result = _result(await _unexpired_job(services, caller.owner, job_id))
-    return await _send_as(request, services, _result_picture(result), wanted, f"nst-{job_id}")
+    job = await _unexpired_job(services, caller.owner, job_id)
+    picture = _result_picture(_result(job), job.owner)
+    return await _send_as(request, services, picture, wanted, f"nst-{job_id}")
 
 
 @router.get(
     "/{job_id}/preview",
     summary="Download the preview",
     response_class=Response,
-    responses={**picture_responses(*FORMAT_BY_MEDIA_TYPE), **ERRORS},
+    responses={**picture_responses(*FORMAT_BY_MEDIA_TYPE), **ERRORS, **error_responses(429)},
 )
 async def get_preview(
     request: Request, services: ServicesDep, caller: ViewerDep, job_id: JobId, wanted: Format = None
@@ -71,12 +70,13 @@ async def get_preview(
     """Return the latest intermediate picture or, once the job has succeeded, the result."""
     job = await _unexpired_job(services, caller.owner, job_id)
     if job.result is not None:
-        picture = _result_picture(job.result, changing=True)
+        picture = _result_picture(job.result, job.owner, changing=True)
     elif job.preview is not None:
         picture = _StoredPicture(
             blob=job.preview.blob,
             format=FORMAT_BY_MEDIA_TYPE[job.preview.media_type],
             tag=f"{job_id}-{job.attempt}-{job.preview.sequence}",
+            owner=job.owner,
             changing=True,
         )
     else:
@@ -95,7 +95,7 @@ async def get_timelapse(request: Request, services: ServicesDep, caller: ViewerD
     result = _result(await _unexpired_job(services, caller.owner, job_id))
     if result.timelapse is None:
         raise ProblemError(409, "no_timelapse", "the job was created without a time-lapse")
-    return await _send_blob(request, services, result.timelapse, "webp", f"nst-{job_id}-timelapse")
+    return await _send_blob(request, services, result.timelapse, "webp", f"nst-{job_id}-timelapse", owner=caller.owner)
 
 
 @router.get(
@@ -107,7 +107,7 @@ async def get_timelapse(request: Request, services: ServicesDep, caller: ViewerD
 async def get_content(request: Request, services: ServicesDep, caller: ViewerDep, job_id: JobId) -> Response:
     """Return the photo as the service stores it: upright, sRGB, without metadata."""
     job = await _unexpired_job(services, caller.owner, job_id)
-    return await _send_blob(request, services, job.inputs.content, "png", f"nst-{job_id}-content")
+    return await _send_blob(request, services, job.inputs.content, "png", f"nst-{job_id}-content", owner=caller.owner)
 
 
 @router.get(
@@ -127,7 +127,7 @@ async def get_style(
     styles = (await _unexpired_job(services, caller.owner, job_id)).inputs.styles
     if index >= len(styles):
         raise ProblemError(404, "style_unknown", "the job has no style picture with this index")
-    return await _send_blob(request, services, styles[index], "png", f"nst-{job_id}-style-{index}")
+    return await _send_blob(request, services, styles[index], "png", f"nst-{job_id}-style-{index}", owner=caller.owner)
 
 
 async def _unexpired_job(services: Services, owner: str, job_id: str) -> Job:
@@ -146,13 +146,15 @@ def _result(job: Job) -> ResultInfo:
     return job.result
 
 
-def _result_picture(result: ResultInfo, *, changing: bool = False) -> _StoredPicture:
+def _result_picture(result: ResultInfo, owner: str, *, changing: bool = False) -> _StoredPicture:
     format_name = FORMAT_BY_MEDIA_TYPE[result.media_type]
-    return _StoredPicture(blob=result.blob, format=format_name, tag=result.sha256, changing=changing)
+    return _StoredPicture(blob=result.blob, format=format_name, tag=result.sha256, owner=owner, changing=changing)
 
 
-async def _send_blob(request: Request, services: Services, ref: BlobRef, format_name: str, title: str) -> Response:
-    picture = _StoredPicture(blob=ref.name, format=format_name, tag=ref.sha256)
+async def _send_blob(
+    request: Request, services: Services, ref: BlobRef, format_name: str, title: str, *, owner: str
+) -> Response:
+    picture = _StoredPicture(blob=ref.name, format=format_name, tag=ref.sha256, owner=owner)
     return await _send(request, services, picture, format_name, title)
 
 
@@ -178,19 +180,7 @@ async def _send(
     if (response := download.not_modified(request)) is not None:
         return response
     if converted:
-        return download.send(request, io.BytesIO(await _convert(services, picture.blob, format_name)))
+        return download.send(
+            request, io.BytesIO(await services.conversions.convert(picture.blob, format_name, owner=picture.owner))
+        )
     return download.send(request, await to_thread.run_sync(services.blobs.open, picture.blob))
-
-
-async def _convert(services: Services, blob: str, format_name: str) -> bytes:
-    """Convert a picture in a decoder process, because a large one takes more memory and time than the API can spare."""
-    with services.temporary_files.folder("convert-") as folder:
-        source, target = folder / "source", folder / "target"
-        await to_thread.run_sync(_copy_blob, services.blobs, blob, source)
-        await services.decoder.convert(source, target, format_name)
-        return await to_thread.run_sync(target.read_bytes)
-
-
-def _copy_blob(blobs: Blobs, name: str, target: Path) -> None:
-    with blobs.open(name) as file, target.open("wb") as copy:
-        shutil.copyfileobj(file, copy)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -136,6 +136,10 @@ class InProcessDecoder:
 
     async def decode(self, source: Path, target: Path, *, owner: str) -> None:
         await to_thread.run_sync(process.decode, source, target, PictureLimits())
+
+    @asynccontextmanager
+    async def turn(self, owner: str) -> AsyncIterator[None]:
+        yield
 
     async def convert(self, source: Path, target: Path, format_name: str) -> None:
         await to_thread.run_sync(process.convert, source, target, format_name)

@@ -18,6 +18,14 @@ def test_a_folder_is_removed_at_the_end_of_its_block(tmp_path: Path) -> None:
     assert list(files.path.iterdir()) == []
 
 
+def test_a_folder_in_use_is_not_swept_however_old(tmp_path: Path) -> None:
+    files = TemporaryFiles(tmp_path / "incoming", max_age_seconds=300)
+    with files.folder("convert-") as folder:
+        os.utime(folder, (0, 0))
+        files.sweep()
+        assert folder.is_dir()
+
+
 @pytest.mark.anyio
 async def test_the_api_removes_folders_that_a_killed_process_left(make_api: MakeApi, job_settings: JobSettings) -> None:
     incoming = job_settings.data_dir / "incoming"
