@@ -105,7 +105,7 @@ async def count(counts: Counts, system: System, store: JobStore, client: Retryin
     counts.records_beyond_accepted = len({job.id for job in jobs} - client.accepted)
     by_id = {job.id: job for job in jobs}
     for job_id in client.accepted:
-        _count_end(counts, by_id.get(job_id), recorder.histories[job_id])
+        count_end(counts, by_id.get(job_id), recorder.histories[job_id])
     for job in jobs:
         if job.result is not None and not await _readable(client, job):
             counts.succeeded_without_readable_result += 1
@@ -113,7 +113,8 @@ async def count(counts: Counts, system: System, store: JobStore, client: Retryin
     counts.longest_repeated_work_seconds = max(repeated_work(read(system.journal)), default=0.0)
 
 
-def _count_end(counts: Counts, job: Job | None, history: History) -> None:
+def count_end(counts: Counts, job: Job | None, history: History) -> None:
+    """Count how a job ended, by its record and by its events."""
     if job is None or not job.status.is_terminal:
         counts.not_ended += 1
         return
