@@ -1,8 +1,10 @@
 """Pictures of a job: the result, the preview, the time-lapse and the inputs."""
 
+import asyncio
 import io
+from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -180,7 +182,25 @@ async def _send(
     if (response := download.not_modified(request)) is not None:
         return response
     if converted:
-        return download.send(
-            request, io.BytesIO(await services.conversions.convert(picture.blob, format_name, owner=picture.owner))
-        )
+        conversion = services.conversions.convert(picture.blob, format_name, owner=picture.owner)
+        return download.send(request, io.BytesIO(await _while_connected(request, conversion)))
     return download.send(request, await to_thread.run_sync(services.blobs.open, picture.blob))
+
+
+async def _while_connected(request: Request, work: Coroutine[Any, Any, bytes]) -> bytes:
+    """Return the result of the work, which is canceled when the client disconnects."""
+
+    async def until_disconnected() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+
+    tasks = working, leaving = asyncio.create_task(work), asyncio.create_task(until_disconnected())
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return working.result()
+        raise ProblemError(400, "client_disconnected", "the client disconnected before the picture was converted")
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(working, leaving, return_exceptions=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import httpx
 import pytest
 
 from api.long_poll import preferred_wait
@@ -41,3 +42,21 @@ async def test_waiting_ends_with_the_time(api: Api) -> None:
 )
 def test_the_preference_is_parsed(prefer: str | None, seconds: int) -> None:
     assert preferred_wait(prefer) == seconds
+
+
+async def test_one_key_cannot_take_every_wait(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.long_poll.MAX_WAITING_PER_KEY", 1)
+    ann, bob = await api.key("ann"), await api.key("bob")
+
+    def create(header: dict[str, str]) -> asyncio.Task[httpx.Response]:
+        headers = {**header, "Prefer": "wait=60"}
+        return asyncio.create_task(api.http.post("/v1/jobs", files=form(), headers=headers))
+
+    waiting = [create(ann)]
+    await until(lambda: api.services.event_hub.listeners == 1)
+    assert (await create(ann)).status_code == 202
+    waiting.append(create(bob))
+    await until(lambda: api.services.event_hub.listeners == 2)
+    for _ in range(3):
+        api.worker.finish(api.worker.claim())
+    assert [(await task).json()["status"] for task in waiting] == ["succeeded", "succeeded"]

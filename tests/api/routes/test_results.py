@@ -1,7 +1,9 @@
 """Pictures over HTTP: formats, ranges, ETags, and what a browser is told about them."""
 
+import asyncio
 import hashlib
 import io
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -230,3 +232,30 @@ async def test_inputs_are_returned_without_the_metadata_of_the_upload(api: Api) 
     assert not opened(answer.content).getexif()
     assert b"script" not in answer.content
     assert b"PK\x03\x04" not in answer.content
+
+
+async def test_a_conversion_stops_when_its_client_disconnects(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = await api.create()
+    api.worker.finish(api.worker.claim())
+    started, stopped = asyncio.Event(), asyncio.Event()
+
+    async def convert(source: Path, target: Path, format_name: str) -> None:
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopped.set()
+
+    async def receive() -> dict[str, str]:
+        await started.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        pass
+
+    monkeypatch.setattr(api.services.decoder, "convert", convert)
+    scope = {"type": "http", "method": "GET", "path": f"/v1/jobs/{job['id']}/result", "query_string": b"format=webp"}
+    async with asyncio.timeout(20):
+        await api.app({**scope, "headers": [(b"host", b"127.0.0.1")], "client": ("127.0.0.1", 1)}, receive, send)
+    assert stopped.is_set()
+    assert list(api.services.temporary_files.path.iterdir()) == []
