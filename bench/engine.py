@@ -48,7 +48,7 @@ COMMANDS = {
     "nst stylize, 256 px": "stylize {photo} waves -o {folder}/out.png --overwrite -q --max-size 256",
     "nst stylize, 512 px": "stylize {photo} waves -o {folder}/out.png --overwrite -q --max-size 512",
 }
-# Changes to `default` in float32 that give each scheme's optimiser and schedule, with `default`'s loss.
+# Changes to `default` in float32 that give each scheme's optimizer and schedule, with `default`'s loss.
 SCHEMES: dict[str, dict[str, object]] = {
     LBFGS: {**SINGLE, "lbfgs_coarse": 0.0, "steps": REFERENCE_EVALUATIONS},
     "single-scale Adam": {**SINGLE, "optimizer": "adam", "learning_rate": 0.02, "adam_beta2": 0.99, "steps": 900},

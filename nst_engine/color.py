@@ -1,4 +1,4 @@
-"""Keeping the content's colours (Gatys, Bethge, Hertzmann and Shechtman 2016)."""
+"""Keeping the content's colors (Gatys, Bethge, Hertzmann and Shechtman 2016)."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ _TO_YIQ = torch.tensor([[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.21
 
 
 def luminance(image: Tensor) -> Tensor:
-    """Return the luminance of an image (1, 3, H, W) as a grey image of the same shape."""
+    """Return the luminance of an image (1, 3, H, W) as a gray image of the same shape."""
     weights = _TO_YIQ[0].to(image.device).view(1, 3, 1, 1)
     return (image * weights).sum(1, keepdim=True).expand_as(image).contiguous()
 
 
 def match_luminance(style: Tensor, content: Tensor) -> Tensor:
     """Return the style's luminance (1, 3, h, w) with mean and spread of the content's, as the paper's section 5.1."""
-    grey, target = luminance(style), luminance(content)
-    return (grey - grey.mean()) * (target.std() / grey.std().clamp(min=1e-5)) + target.mean()
+    gray, target = luminance(style), luminance(content)
+    return (gray - gray.mean()) * (target.std() / gray.std().clamp(min=1e-5)) + target.mean()
 
 
 def with_colors_of(image: Tensor, content: Tensor) -> Tensor:
@@ -30,7 +30,7 @@ def with_colors_of(image: Tensor, content: Tensor) -> Tensor:
 
 
 def match_colors(style: Tensor, content: Tensor) -> Tensor:
-    """Return the style (1, 3, h, w) with mean and covariance of the content's colours, as the paper's section 5.2."""
+    """Return the style (1, 3, h, w) with mean and covariance of the content's colors, as the paper's section 5.2."""
     mean, covariance = _color_moments(style)
     target_mean, target_covariance = _color_moments(content)
     root = sqrtm(covariance)
@@ -44,5 +44,5 @@ def match_colors(style: Tensor, content: Tensor) -> Tensor:
 def _color_moments(image: Tensor) -> tuple[Tensor, Tensor]:
     flat = image[0].flatten(1)  # (3, N)
     mean = flat.mean(1)
-    centred = flat - mean[:, None]
-    return mean, centred @ centred.T / flat.shape[1] + 1e-5 * torch.eye(3, device=image.device)
+    centered = flat - mean[:, None]
+    return mean, centered @ centered.T / flat.shape[1] + 1e-5 * torch.eye(3, device=image.device)

@@ -46,7 +46,7 @@ def schedule(config: StyleConfig, height: int, width: int) -> tuple[Scale, ...]:
     if min(sizes[0]) < smallest:
         side = min(sizes[0])
         message = f"{config.model} needs at least {smallest} px on the short side, the result would have {side}"
-        raise ConfigError(f"max_size: {message}", (Problem(field="max_size", message=message),))
+        raise ConfigError.of(Problem(field="max_size", message=message))
     for i in range(1, config.scales):
         size = round(final / config.scale_factor**i)
         below = fitted(height, width, size, config.size_by)

@@ -24,9 +24,6 @@ BRITISH = re.compile(
 # Users hold a style's name and a value of content_loss and style_loss; the last is a mistyped command in a test.
 KEPT_WORDS = {"watercolour", "normalised", "stylise"}
 
-# Not done yet; these lists are removed when they are empty.
-STILL_BRITISH = ("nst_engine/", "tests/nst_engine/", "bench/engine.py")
-
 
 def tracked(suffixes: set[str] | None = None) -> list[Path]:
     """Return the files that git tracks, relative to the root."""
@@ -56,7 +53,6 @@ def test_the_torch_free_part_is_named_by_its_folders() -> None:
 
 
 def test_the_spelling_is_american() -> None:
-    checked = [path for path in tracked(TEXT) if not str(path).startswith(STILL_BRITISH)]
-    paths = [path for path in checked if path.name != Path(__file__).name]
+    paths = [path for path in tracked(TEXT) if path.name != Path(__file__).name]
     words = {str(path): set(BRITISH.findall((ROOT / path).read_text())) - KEPT_WORDS for path in paths}
     assert {name: found for name, found in words.items() if found} == {}

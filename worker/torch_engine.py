@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from cachetools import LRUCache
 from PIL import Image
-from pydantic import ValidationError
 from torch import Tensor
 
 from jobs.cores import cores_per_worker
@@ -24,9 +23,15 @@ from nst_engine.machine.allocator import trim_heap
 from nst_engine.machine.devices import list_devices
 from nst_engine.networks.features import NetworkSpec
 from nst_engine.networks.weights import candidates
-from nst_engine.spec.config import problems_of
 from nst_engine.spec.enums import Memory
-from nst_engine.spec.errors import CheckpointError, DivergedError, EngineError, MemoryLimitError, WeightsError
+from nst_engine.spec.errors import (
+    CheckpointError,
+    ConfigError,
+    DivergedError,
+    EngineError,
+    MemoryLimitError,
+    WeightsError,
+)
 from nst_engine.spec.layers import NETWORKS
 from nst_engine.tensors import to_picture, to_tensor, to_uint16
 from worker.engine import (
@@ -112,10 +117,9 @@ class TorchEngine:
 
     def _config(self, request: RunRequest) -> StyleConfig:
         try:
-            config = StyleConfig.model_validate(dict(request.params))
-        except ValidationError as error:
-            problems = "; ".join(f"{problem.field}: {problem.message}" for problem in problems_of(error))
-            raise RunError("invalid_input", f"The parameters cannot be run by this worker: {problems}") from None
+            config = StyleConfig.checked(request.params)
+        except ConfigError as error:
+            raise RunError("invalid_input", f"The parameters cannot be run by this worker: {error}") from None
         return config.model_copy(update={"memory": Memory.LOW}) if request.memory_saving else config
 
     def _network(self, config: StyleConfig) -> Network:

@@ -18,7 +18,7 @@ def resolve_precision(wanted: Precision, device: torch.device) -> Precision:
         return _quick_and_close(device)
     if wanted is Precision.TF32 and device.type != "cuda":
         message = f"tf32 needs a CUDA device, this run is on {device.type}"
-        raise ConfigError(f"precision: {message}", (Problem(field="precision", message=message),))
+        raise ConfigError.of(Problem(field="precision", message=message))
     return wanted
 
 

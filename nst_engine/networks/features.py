@@ -63,7 +63,7 @@ class NetworkSpec:
 class Network:
     """Features at named layers of an image.
 
-    `body` maps normalised input (1, 3, H, W) to a mapping from layer name to features (1, C, h, w).
+    `body` maps normalized input (1, 3, H, W) to a mapping from layer name to features (1, C, h, w).
     """
 
     def __init__(

@@ -1,10 +1,10 @@
 """The small extractor that ships with the package, trained to predict layers of larger networks.
 
-`relu1a` sees single edges and colours at full size. Beside it stand a stem at half size, `relu2s`, and six blocks: a
+`relu1a` sees single edges and colors at full size. Beside it stand a stem at half size, `relu2s`, and six blocks: a
 narrow layer, `relu3c` to `relu5b`, and a wide one, `fire2` to `fire7`, which predicts that layer of SqueezeNet 1.1. See
 docs/internals/lite.md.
 
-Input: (B, 3, H, W), RGB normalised with ImageNet's mean and standard deviation. At least 32 x 32 pixels.
+Input: (B, 3, H, W), RGB normalized with ImageNet's mean and standard deviation. At least 32 x 32 pixels.
 """
 
 from torch import Tensor, nn
@@ -30,7 +30,7 @@ LAYERS: tuple[str, ...] = (
 class Lite(nn.Module):
     """Run every layer; `forward` returns them by name.
 
-    Replicate padding at full size, because zeros there show as a frame in an optimised picture; zeros further down, as
+    Replicate padding at full size, because zeros there show as a frame in an optimized picture; zeros further down, as
     the teacher has.
     """
 

@@ -1,4 +1,4 @@
-"""Optimisers of pixels that give control back after every iteration and can be saved, restored and resized."""
+"""Optimizers of pixels that give control back after every iteration and can be saved, restored and resized."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class PixelOptimizer(Protocol):
 
 
 def make_optimizer(config: StyleConfig) -> PixelOptimizer:
-    """Return the optimiser `config` asks for."""
+    """Return the optimizer `config` asks for."""
     if config.optimizer is Optimizer.ADAM:
         return Adam(learning_rate=config.learning_rate, beta1=config.adam_beta1, beta2=config.adam_beta2)
     search = config.line_search is LineSearch.STRONG_WOLFE

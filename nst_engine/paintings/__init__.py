@@ -8,18 +8,18 @@ import numpy as np
 from PIL import Image
 
 from nst_engine.paintings import discs, dots, flow, glass, hatching, marbling, mosaic, wash, waves, woodcut
-from nst_engine.paintings.color import Colours
+from nst_engine.paintings.color import Colors
 from nst_engine.spec.errors import ConfigError, Problem
 
 
 @dataclass(frozen=True, kw_only=True)
 class Painting:
-    """A built-in style; `painter` takes a size and a random generator and returns colours (S, S, 3)."""
+    """A built-in style; `painter` takes a size and a random generator and returns colors (S, S, 3)."""
 
     name: str
     title: str
     summary: str
-    painter: Callable[[int, np.random.Generator], Colours]
+    painter: Callable[[int, np.random.Generator], Colors]
 
 
 def _painting(name: str, title: str, module: ModuleType) -> Painting:
@@ -51,8 +51,8 @@ def paint(name: str, size: int = 512, seed: int = 0) -> Image.Image:
         raise _refusal("style_name", f"no style is called {name!r}; there are {', '.join(STYLES)}")
     if not SMALLEST <= size <= LARGEST:
         raise _refusal("size", f"a style is painted at {SMALLEST} to {LARGEST} pixels, not {size}")
-    colours = STYLES[name].painter(size, np.random.default_rng(seed))
-    return Image.fromarray((np.clip(colours, 0, 1) * 255 + 0.5).astype(np.uint8), "RGB")
+    colors = STYLES[name].painter(size, np.random.default_rng(seed))
+    return Image.fromarray((np.clip(colors, 0, 1) * 255 + 0.5).astype(np.uint8), "RGB")
 
 
 def _refusal(field: str, message: str) -> ConfigError:

@@ -1,4 +1,4 @@
-"""A brush with bristles: strokes that follow a field of directions and leave colour and relief."""
+"""A brush with bristles: strokes that follow a field of directions and leave color and relief."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from nst_engine.paintings.color import Colours, relief
+from nst_engine.paintings.color import Colors, relief
 from nst_engine.paintings.noise import Field, sample
 
 Points = NDArray[np.floating]  # (..., 2), x and y in [0, 1]
@@ -43,15 +43,15 @@ class Brush:
 class Canvas:
     """A picture in the making, at twice its size, with the height of the paint beside it."""
 
-    def __init__(self, size: int, ground: Colours) -> None:
+    def __init__(self, size: int, ground: Colors) -> None:
         self.size = size
         self.scale = 2 * size
-        colour = tuple(int(255 * c) for c in ground)
-        self.picture = Image.new("RGB", (self.scale, self.scale), colour)
+        color = tuple(int(255 * c) for c in ground)
+        self.picture = Image.new("RGB", (self.scale, self.scale), color)
         self.height = Image.new("L", (self.scale, self.scale), 128)
 
-    def stroke(self, rng: np.random.Generator, paths: Points, colours: Colours, brush: Brush) -> None:
-        """Draw paths (N, K, 2), each in its colour (N, 3), later ones over earlier ones."""
+    def stroke(self, rng: np.random.Generator, paths: Points, colors: Colors, brush: Brush) -> None:
+        """Draw paths (N, K, 2), each in its color (N, 3), later ones over earlier ones."""
         ink, paint = ImageDraw.Draw(self.picture), ImageDraw.Draw(self.height)
         count = len(paths)
         along = np.gradient(paths, axis=1)
@@ -59,7 +59,7 @@ class Canvas:
         across /= np.linalg.norm(across, axis=-1, keepdims=True) + 1e-9
         taper = np.sin(np.linspace(0.25, np.pi - 0.25, paths.shape[1]))[None, :, None]
         offsets = np.linspace(-0.5, 0.5, brush.bristles)
-        shades = rng.normal(0, brush.variation, (count, brush.bristles, 1)) + colours[:, None]
+        shades = rng.normal(0, brush.variation, (count, brush.bristles, 1)) + colors[:, None]
         shades = (np.clip(shades, 0, 1) * 255).astype(int)
         heights = rng.integers(70, 255, (count, brush.bristles))
         wide = max(1, round(brush.width * self.scale / brush.bristles * 1.5))
@@ -73,11 +73,11 @@ class Canvas:
                 ink.line(line, fill=tuple(shades[n, b].tolist()), width=wide)
                 paint.line(line, fill=int(heights[n, b]), width=wide)
 
-    def finished(self, *, thickness: float = 0.0) -> Colours:
+    def finished(self, *, thickness: float = 0.0) -> Colors:
         """Return the picture (S, S, 3), its paint lit from the side."""
         small = self.picture.resize((self.size, self.size), Image.Resampling.BOX)
-        colours = np.asarray(small, np.float32) / 255
+        colors = np.asarray(small, np.float32) / 255
         if thickness:
             height = self.height.resize((self.size, self.size), Image.Resampling.BOX)
-            colours = colours * relief(np.asarray(height, np.float32) / 255, thickness)[..., None]
-        return np.clip(colours, 0, 1)
+            colors = colors * relief(np.asarray(height, np.float32) / 255, thickness)[..., None]
+        return np.clip(colors, 0, 1)

@@ -1,11 +1,11 @@
-"""Simultaneous discs: rings of pure colour, broken by the light into quarters."""
+"""Simultaneous discs: rings of pure color, broken by the light into quarters."""
 
 import numpy as np
 
-from nst_engine.paintings.color import Colours, mix, palette, relief
+from nst_engine.paintings.color import Colors, mix, palette, relief
 from nst_engine.paintings.noise import Field, coordinates, fbm, smoothstep
 
-COLOURS = palette(
+COLORS = palette(
     "#d7263d",
     "#f46036",
     "#f9c80e",
@@ -25,7 +25,7 @@ DISCS = (
 )  # fmt: skip
 
 
-def paint(size: int, rng: np.random.Generator) -> Colours:
+def paint(size: int, rng: np.random.Generator) -> Colors:
     """Paint the picture, (S, S, 3)."""
     x, y = coordinates(size)
     shake = 0.0014 * fbm(rng, size, cells=24, octaves=3)
@@ -36,22 +36,22 @@ def paint(size: int, rng: np.random.Generator) -> Colours:
     for cx, cy, radius, rings, sectors in DISCS:
         picture, line = disc(picture, line, x - cx, y - cy, rng, radius=radius, rings=rings, sectors=sectors)
     stroked = picture * (1 + 0.05 * brush)[..., None] * relief(0.06 * brush, 1.6)[..., None]
-    return mix(stroked, COLOURS[-1], 0.85 * line)
+    return mix(stroked, COLORS[-1], 0.85 * line)
 
 
-def ground(x: Field, y: Field, rng: np.random.Generator) -> Colours:
-    """Cut the ground into slanted fields of colour."""
-    picture = np.broadcast_to(COLOURS[8], (*x.shape, 3)).astype(np.float32)
+def ground(x: Field, y: Field, rng: np.random.Generator) -> Colors:
+    """Cut the ground into slanted fields of color."""
+    picture = np.broadcast_to(COLORS[8], (*x.shape, 3)).astype(np.float32)
     for _ in range(11):
         angle, offset = rng.uniform(0, 2 * np.pi), rng.uniform(-0.35, 0.35)
         side = (x - 0.5) * np.cos(angle) + (y - 0.5) * np.sin(angle) - offset
         band = smoothstep(0, 0.002, side) * smoothstep(0.30, 0.298, side)
-        picture = mix(picture, COLOURS[rng.integers(10)], band * rng.uniform(0.6, 1.0))
+        picture = mix(picture, COLORS[rng.integers(10)], band * rng.uniform(0.6, 1.0))
     return picture
 
 
 def disc(
-    picture: Colours,
+    picture: Colors,
     line: Field,
     dx: Field,
     dy: Field,
@@ -60,8 +60,8 @@ def disc(
     radius: float,
     rings: int,
     sectors: int,
-) -> tuple[Colours, Field]:
-    """Lay one disc over the picture, each sector of each ring in a colour unlike its neighbours'."""
+) -> tuple[Colors, Field]:
+    """Lay one disc over the picture, each sector of each ring in a color unlike its neighbors'."""
     far = np.hypot(dx, dy)
     turn = (np.arctan2(dy, dx) / (2 * np.pi) + rng.random() + 0.04 * np.sin(far * 18)) % 1
     inside = smoothstep(radius, radius - 0.002, far)
@@ -69,8 +69,8 @@ def disc(
     borders = borders / borders[-1] * radius
     ring = np.searchsorted(borders, far.ravel()).reshape(far.shape)
     sector = np.floor(turn * sectors).astype(int)
-    chosen = np.stack([rng.permutation(len(COLOURS))[:sectors] for _ in range(rings + 1)])
-    tint = COLOURS[chosen[np.minimum(ring, rings), sector % sectors]]
+    chosen = np.stack([rng.permutation(len(COLORS))[:sectors] for _ in range(rings + 1)])
+    tint = COLORS[chosen[np.minimum(ring, rings), sector % sectors]]
     blend = 0.86 + 0.28 * (turn * sectors % 1)  # each piece goes from darker to lighter
     edge = np.min([np.abs(far - border) for border in borders], axis=0)
     thin = smoothstep(0.0026, 0.0012, edge) * (rng.random() < 0.6)

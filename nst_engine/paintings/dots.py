@@ -1,11 +1,11 @@
-"""Pointillism: a river at sunset, in dots of pure colour that mix in the eye."""
+"""Pointillism: a river at sunset, in dots of pure color that mix in the eye."""
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from nst_engine.paintings.brush import scatter
-from nst_engine.paintings.color import Colours, mix, palette, ramp
+from nst_engine.paintings.color import Colors, mix, palette, ramp
 from nst_engine.paintings.noise import coordinates, fbm, sample, smoothstep
 
 SKY = palette("#3f6fb5", "#7fa8d8", "#f3c9a0", "#ffd86b", "#ff9e4a")
@@ -17,7 +17,7 @@ SUN = palette("#fff6c2")[0]
 LAYERS = ((2500, 0.0135), (9000, 0.0068), (9000, 0.0048))
 
 
-def paint(size: int, rng: np.random.Generator) -> Colours:
+def paint(size: int, rng: np.random.Generator) -> Colors:
     """Paint the picture, (S, S, 3)."""
     scene = landscape(size, rng)
     scale = 3 * size
@@ -27,21 +27,21 @@ def paint(size: int, rng: np.random.Generator) -> Colours:
         points = scatter(rng, count)
         tint = split(sample(scene, points), rng)
         radii = radius * rng.uniform(0.7, 1.15, count * 2)
-        for (x, y), colour, r in zip((points * scale).tolist(), tint.tolist(), (radii * scale).tolist(), strict=False):
-            draw.ellipse((x - r, y - r, x + r, y + r), fill=tuple(colour))
+        for (x, y), color, r in zip((points * scale).tolist(), tint.tolist(), (radii * scale).tolist(), strict=False):
+            draw.ellipse((x - r, y - r, x + r, y + r), fill=tuple(color))
     return np.asarray(picture.resize((size, size), Image.Resampling.BOX), np.float32) / 255
 
 
-def split(tint: Colours, rng: np.random.Generator) -> NDArray[np.integer]:
-    """Replace each colour by a purer one near it, and some by its complement, as 0 to 255."""
-    grey = tint.mean(-1, keepdims=True)
-    pure = grey + (tint - grey) * rng.uniform(1.0, 2.0, (len(tint), 1)) + rng.normal(0, 0.07, tint.shape)
-    opposite = grey - (tint - grey) * 1.1 + 0.06
+def split(tint: Colors, rng: np.random.Generator) -> NDArray[np.integer]:
+    """Replace each color by a purer one near it, and some by its complement, as 0 to 255."""
+    gray = tint.mean(-1, keepdims=True)
+    pure = gray + (tint - gray) * rng.uniform(1.0, 2.0, (len(tint), 1)) + rng.normal(0, 0.07, tint.shape)
+    opposite = gray - (tint - gray) * 1.1 + 0.06
     pure = np.where(rng.random((len(tint), 1)) < 0.13, opposite, pure)
     return (np.clip(pure, 0, 1) * 255).astype(int)
 
 
-def landscape(size: int, rng: np.random.Generator) -> Colours:
+def landscape(size: int, rng: np.random.Generator) -> Colors:
     """Lay out the scene: sky, sun, water with its light, two banks, trees."""
     x, y = coordinates(size)
     cloud = fbm(rng, size, cells=3, octaves=4)

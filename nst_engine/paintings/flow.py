@@ -3,7 +3,7 @@
 import numpy as np
 
 from nst_engine.paintings.brush import Brush, Canvas, follow, scatter
-from nst_engine.paintings.color import Colours, mix, palette, ramp
+from nst_engine.paintings.color import Colors, mix, palette, ramp
 from nst_engine.paintings.noise import Field, coordinates, fbm, sample, smoothstep
 
 NIGHT = palette("#0b1540", "#14307c", "#1f57a8", "#3b8cc4", "#8cc6d8", "#d9e6c0")
@@ -16,13 +16,13 @@ WHIRLS = ((0.40, 0.24, 0.20, 1.0), (0.63, 0.40, 0.16, -1.0), (0.13, 0.62, 0.13, 
 LAYERS = ((500, 0.050, 0.22), (1500, 0.022, 0.12), (3600, 0.011, 0.075), (3000, 0.006, 0.05))
 
 
-def paint(size: int, rng: np.random.Generator) -> Colours:
+def paint(size: int, rng: np.random.Generator) -> Colors:
     """Paint the picture, (S, S, 3)."""
     suns = np.array(SUNS) + rng.normal(0, 0.012, (len(SUNS), 3)) * (1, 1, 0)
     whirls = np.array(WHIRLS) + rng.normal(0, 0.02, (len(WHIRLS), 4)) * (1, 1, 0, 0)
     ground = 0.70 + 0.05 * fbm(rng, size, cells=2, octaves=2) * 0.6
     angle = directions(size, rng, suns, whirls, ground)
-    scene = colours(size, rng, suns, whirls, ground)
+    scene = colors(size, rng, suns, whirls, ground)
     canvas = Canvas(size, NIGHT[0])
     for count, width, length in LAYERS:
         start = scatter(rng, count)
@@ -50,8 +50,8 @@ def directions(size: int, rng: np.random.Generator, suns: Field, whirls: Field, 
     return np.where(y > ground, land, sky).astype(np.float32)
 
 
-def colours(size: int, rng: np.random.Generator, suns: Field, whirls: Field, ground: Field) -> Colours:
-    """Lay out the colours that the strokes pick up."""
+def colors(size: int, rng: np.random.Generator, suns: Field, whirls: Field, ground: Field) -> Colors:
+    """Lay out the colors that the strokes pick up."""
     x, y = coordinates(size)
     light = 0.30 + 0.13 * fbm(rng, size, cells=4, octaves=4) + 0.25 * y
     for cx, cy, radius, sense in whirls:

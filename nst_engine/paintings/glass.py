@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_engine.paintings.color import Colours, palette, ramp, relief
+from nst_engine.paintings.color import Colors, palette, ramp, relief
 from nst_engine.paintings.noise import Field, coordinates, fbm, smoothstep
 
 RINGS = palette(
@@ -14,17 +14,17 @@ PANES = 300
 GOLDEN_ANGLE = np.pi * (3 - 5**0.5)
 
 
-def paint(size: int, rng: np.random.Generator) -> Colours:
+def paint(size: int, rng: np.random.Generator) -> Colors:
     """Paint the picture, (S, S, 3)."""
-    centre = 0.5 + rng.normal(0, 0.03, 2)
-    panes = places(rng, centre)
+    center = 0.5 + rng.normal(0, 0.03, 2)
+    panes = places(rng, center)
     nearest, gap = cells(size, panes, 0.006 * fbm(rng, size, cells=10, octaves=2))
-    far = np.hypot(*(panes - centre).T)
+    far = np.hypot(*(panes - center).T)
     tint = ramp(RINGS, np.clip(far / 0.68 + rng.normal(0, 0.045, PANES), 0, 1))
     tint = np.clip(tint * rng.uniform(0.72, 1.25, (PANES, 1)), 0, 1)
     streaks = fbm(rng, size, cells=6, octaves=6, gain=0.8)
     x, y = coordinates(size)
-    glow = 1.08 - 0.55 * np.hypot(x - centre[0], y - centre[1])
+    glow = 1.08 - 0.55 * np.hypot(x - center[0], y - center[1])
     light = glow * (1 + 0.10 * streaks) * (0.78 + 0.4 * smoothstep(0.004, 0.03, gap))
     glass = tint[nearest] * light[..., None]
     glass *= relief(0.25 * streaks, 0.5)[..., None]
@@ -35,12 +35,12 @@ def paint(size: int, rng: np.random.Generator) -> Colours:
     return glass + (metal - glass) * came[..., None]
 
 
-def places(rng: np.random.Generator, centre: Field) -> Field:
+def places(rng: np.random.Generator, center: Field) -> Field:
     """Set the panes on a sunflower's spirals, denser inside, a little disturbed, (N, 2)."""
     n = np.arange(PANES)
     far = 0.78 * ((n + 0.3) / PANES) ** 0.62
     around = n * GOLDEN_ANGLE
-    spiral = centre + far[:, None] * np.stack([np.cos(around), np.sin(around)], -1)
+    spiral = center + far[:, None] * np.stack([np.cos(around), np.sin(around)], -1)
     return spiral + rng.normal(0, 0.006, (PANES, 2)) * (0.3 + far[:, None] * 2)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from nst_engine.paintings.brush import follow, scatter
-from nst_engine.paintings.color import Colours, mix, palette
+from nst_engine.paintings.color import Colors, mix, palette
 from nst_engine.paintings.noise import Field, coordinates, fbm, sample, smoothstep
 
 PAPER, INK = palette("#f4ead2", "#231a16")
@@ -14,7 +14,7 @@ SPHERES = ((0.34, 0.42, 0.21), (0.67, 0.55, 0.17), (0.47, 0.72, 0.11), (0.80, 0.
 LAYERS = ((0.0, 0.10, 5200, 0.085), (0.9, 0.34, 4600, 0.07), (-0.8, 0.55, 4200, 0.06), (1.6, 0.74, 4200, 0.05))
 
 
-def paint(size: int, rng: np.random.Generator) -> Colours:
+def paint(size: int, rng: np.random.Generator) -> Colors:
     """Paint the picture, (S, S, 3)."""
     dark, form = still_life(size, rng)
     scale = 3 * size

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_engine.paintings.color import Colours, palette
+from nst_engine.paintings.color import Colors, palette
 from nst_engine.paintings.noise import Field, coordinates, fbm, smoothstep
 
 INKS = palette("#14213d", "#b3202c", "#f2c14e", "#f7efe0", "#1f7a8c", "#e07a5f", "#3d2c5e", "#7fb069")
@@ -13,7 +13,7 @@ DROPS = 70
 FULL = 2  # painted at so many times the size
 
 
-def paint(size: int, rng: np.random.Generator) -> Colours:
+def paint(size: int, rng: np.random.Generator) -> Colors:
     """Paint the picture, (S, S, 3)."""
     x, y = coordinates(size * FULL)
     for cx, cy, reach, drag in TURNS:

@@ -1,8 +1,8 @@
-"""Mosaic: stone tiles laid in fans, in sea and earth colours with a little gold."""
+"""Mosaic: stone tiles laid in fans, in sea and earth colors with a little gold."""
 
 import numpy as np
 
-from nst_engine.paintings.color import Colours, mix, palette, ramp, relief
+from nst_engine.paintings.color import Colors, mix, palette, ramp, relief
 from nst_engine.paintings.noise import Field, coordinates, fbm, smoothstep
 
 GROUT = palette("#cfc4ad")[0]
@@ -19,7 +19,7 @@ ROWS = 5
 TILE = 0.0205  # a tile's side, as a part of the picture's
 
 
-def paint(size: int, rng: np.random.Generator) -> Colours:
+def paint(size: int, rng: np.random.Generator) -> Colors:
     """Paint the picture, (S, S, 3)."""
     x, y = coordinates(size)
     bend = 0.0032

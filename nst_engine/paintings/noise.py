@@ -22,7 +22,7 @@ def enlarge(grid: Field, size: int) -> Field:
 
 
 def coordinates(size: int) -> tuple[Field, Field]:
-    """Return x and y of each pixel's centre, in [0, 1]."""
+    """Return x and y of each pixel's center, in [0, 1]."""
     axis = (np.arange(size, dtype=np.float32) + 0.5) / size
     x, y = np.meshgrid(axis, axis)
     return x, y

@@ -1,8 +1,8 @@
-"""Watercolour: transparent washes that bloom, pool at their edges and settle in the paper's grain."""
+"""Watercolor: transparent washes that bloom, pool at their edges and settle in the paper's grain."""
 
 import numpy as np
 
-from nst_engine.paintings.color import Colours, palette
+from nst_engine.paintings.color import Colors, palette
 from nst_engine.paintings.noise import Field, coordinates, fbm, smoothstep
 
 PIGMENTS = palette("#1f4fa0", "#2aa5b8", "#e0457b", "#f2a12e", "#6b3fa0", "#3f9a56", "#d9402b")
@@ -17,14 +17,14 @@ WASHES = (
 )  # fmt: skip
 
 
-def paint(size: int, rng: np.random.Generator) -> Colours:
+def paint(size: int, rng: np.random.Generator) -> Colors:
     """Paint the picture, (S, S, 3)."""
     grain = fbm(rng, size, cells=90, octaves=2, gain=0.6)
     warp = fbm(rng, size, cells=5, octaves=5, gain=0.6), fbm(rng, size, cells=5, octaves=5, gain=0.6)
     light = np.ones((size, size, 3)) * PAPER
     for x, y, radius, stretch, pigment, strength in WASHES:
         shifted = (x + rng.normal(0, 0.02), y + rng.normal(0, 0.02))
-        layer = wash(size, rng, warp, centre=shifted, radius=radius, stretch=stretch)
+        layer = wash(size, rng, warp, center=shifted, radius=radius, stretch=stretch)
         density = strength * layer * (1 + 0.16 * grain * smoothstep(0.1, 0.5, layer))
         light *= np.exp(np.log(PIGMENTS[pigment] * 0.94 + 0.04) * density[..., None])
     for _ in range(60):
@@ -38,15 +38,15 @@ def wash(
     rng: np.random.Generator,
     warp: tuple[Field, Field],
     *,
-    centre: tuple[float, float],
+    center: tuple[float, float],
     radius: float,
     stretch: float,
 ) -> Field:
     """Let one wash run and dry: how much pigment lies where, (S, S)."""
     x, y = coordinates(size)
     edge = fbm(rng, size, cells=4, octaves=5, gain=0.62)
-    dx = (x - centre[0] + 0.05 * warp[0]) / stretch
-    dy = y - centre[1] + 0.05 * warp[1]
+    dx = (x - center[0] + 0.05 * warp[0]) / stretch
+    dy = y - center[1] + 0.05 * warp[1]
     inside = radius - np.hypot(dx, dy) + 0.045 * edge
     body = smoothstep(-0.004, 0.006, inside)
     rim = np.exp(-np.maximum(inside, 0) / 0.006)

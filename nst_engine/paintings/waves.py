@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from nst_engine.paintings.color import Colours, palette
+from nst_engine.paintings.color import Colors, palette
 from nst_engine.paintings.noise import coordinates, fbm, smoothstep
 
 PAPER, SAND, DEEP, BLUE, PALE, FOAM, LINE, SUN = palette(
@@ -14,7 +14,7 @@ ROWS = 7
 FULL = 2  # drawn at so many times the size
 
 
-def paint(size: int, rng: np.random.Generator) -> Colours:
+def paint(size: int, rng: np.random.Generator) -> Colors:
     """Paint the picture, (S, S, 3)."""
     x, y = coordinates(size * FULL)
     sky = PAPER + (SAND - PAPER) * smoothstep(0.42, 0.0, y)[..., None]
@@ -44,8 +44,8 @@ def sea_row(draw: ImageDraw.ImageDraw, rng: np.random.Generator, *, base: float,
     for stripe in range(1, 7):
         drop = stripe * height * 0.20
         lower = crest(length, height * (1 - 0.10 * stripe), phase + 0.008 * stripe, swell, base + drop)
-        colour = (PALE, tones[0], tones[1], PALE, tones[1], tones[0])[stripe - 1]
-        draw.polygon(_pixels([*lower, (1.3, 1.3), (-0.3, 1.3)], scale), fill=_ink(colour))
+        color = (PALE, tones[0], tones[1], PALE, tones[1], tones[0])[stripe - 1]
+        draw.polygon(_pixels([*lower, (1.3, 1.3), (-0.3, 1.3)], scale), fill=_ink(color))
         draw.line(_pixels(lower, scale), fill=_ink(LINE), width=max(1, round(0.0016 * scale)))
     foam(draw, rng, outline, height)
     draw.line(_pixels(outline, scale), fill=_ink(LINE), width=max(1, round(0.0035 * scale)), joint="curve")
@@ -93,6 +93,6 @@ def _pixels(points: list[tuple[float, float]], scale: int) -> list[tuple[float, 
     return [(x * scale, y * scale) for x, y in points]
 
 
-def _ink(colour: Colours) -> tuple[int, int, int]:
-    red, green, blue = (int(255 * c) for c in colour)
+def _ink(color: Colors) -> tuple[int, int, int]:
+    red, green, blue = (int(255 * c) for c in color)
     return red, green, blue

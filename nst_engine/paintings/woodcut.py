@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nst_engine.paintings.color import Colours, mix, palette
+from nst_engine.paintings.color import Colors, mix, palette
 from nst_engine.paintings.noise import Field, coordinates, fbm, smoothstep
 
 PAPER, INK, RED, BLUE = palette("#f3e6c8", "#1b1a1c", "#c8371f", "#2f6a86")
@@ -10,7 +10,7 @@ PAPER, INK, RED, BLUE = palette("#f3e6c8", "#1b1a1c", "#c8371f", "#2f6a86")
 RIDGES = ((0.47, 0.05, 46, 0.42), (0.58, 0.075, 38, 0.55), (0.72, 0.07, 30, 0.68), (0.88, 0.05, 24, 0.8))
 
 
-def paint(size: int, rng: np.random.Generator) -> Colours:
+def paint(size: int, rng: np.random.Generator) -> Colors:
     """Paint the picture, (S, S, 3)."""
     x, y = coordinates(size)
     grain = fbm(rng, size, cells=24, octaves=4, gain=0.8)
@@ -30,7 +30,7 @@ def paint(size: int, rng: np.random.Generator) -> Colours:
 
 
 def ridge(
-    picture: Colours,
+    picture: Colors,
     rng: np.random.Generator,
     grain: Field,
     *,
@@ -39,7 +39,7 @@ def ridge(
     lines: int,
     dark: float,
     number: int,
-) -> Colours:
+) -> Colors:
     """Print one range of mountains over what lies behind it."""
     size = len(grain)
     x, y = coordinates(size)

@@ -39,7 +39,7 @@ class Inputs:
             *_mask_problems(masks or ()),
         ]
         if problems:
-            raise ConfigError("; ".join(f"{p.field}: {p.message}" for p in problems), tuple(problems))
+            raise ConfigError.of(*problems)
         return cls(
             content=_batched(content),
             styles=tuple(_batched(style) for style in styles),

@@ -6,9 +6,9 @@ The options of the command, the fields of the HTTP API and the controls of the w
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from nst_engine.spec.enums import (
     Clamp,
@@ -31,41 +31,7 @@ from nst_engine.spec.enums import (
 )
 from nst_engine.spec.errors import ConfigError, Problem
 from nst_engine.spec.layers import NETWORKS, resolve_layers
-
-
-def _layer_weights(value: object) -> object:
-    """Read `conv1_1:1,conv2_1:0.5` or `conv1_1,conv2_1`; return mappings as they are."""
-    if not isinstance(value, str):
-        return value
-    weights: dict[str, object] = {}
-    for item in value.replace(" ", "").split(","):
-        name, _, weight = item.partition(":")
-        if name in weights:
-            raise ValueError(f"{name} is given more than once")
-        if item:
-            weights[name] = weight or 1.0
-    return weights
-
-
-def _numbers(value: object) -> object:
-    """Read `3,1`; return sequences and None as they are."""
-    if not isinstance(value, str):
-        return value
-    return tuple(item for item in value.replace(" ", "").split(",") if item) or None
-
-
-def _not_bool(value: object) -> object:
-    """Refuse true and false, which Python takes for 1 and 0."""
-    if isinstance(value, bool):
-        raise ValueError("a number, not true or false")
-    return value
-
-
-Number = Annotated[float, BeforeValidator(_not_bool)]
-Weight = Annotated[Number, Field(ge=0, le=1e12)]
-LayerWeights = Annotated[dict[str, Weight], BeforeValidator(_layer_weights)]
-Blend = Annotated[tuple[Annotated[Number, Field(ge=0, le=1e6)], ...] | None, BeforeValidator(_numbers)]
-Shares = Annotated[tuple[Annotated[Number, Field(gt=0, le=1e6)], ...], Field(min_length=1), BeforeValidator(_numbers)]
+from nst_engine.spec.value_types import Blend, LayerWeights, Shares, not_bool
 
 
 def _field(default: Any, group: str, description: str, **bounds: Any) -> Any:
@@ -244,7 +210,7 @@ class StyleConfig(BaseModel):
     @classmethod
     def _numbers_are_not_bool(cls, value: object, info: ValidationInfo) -> object:
         is_number = cls.model_fields[info.field_name or ""].annotation in (int, float)
-        return _not_bool(value) if is_number else value
+        return not_bool(value) if is_number else value
 
     @field_validator("style_layers", "content_layers", mode="after")
     @classmethod
@@ -282,8 +248,7 @@ class StyleConfig(BaseModel):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            problems = problems_of(error)
-            raise ConfigError("; ".join(f"{p.field}: {p.message}" for p in problems), problems) from None
+            raise ConfigError.of(*_problems_of(error)) from None
 
     @property
     def style_factor(self) -> float:
@@ -291,7 +256,7 @@ class StyleConfig(BaseModel):
         return float(10.0 ** (4.0 * (self.strength - 0.5)))
 
 
-def problems_of(error: ValidationError) -> tuple[Problem, ...]:
+def _problems_of(error: ValidationError) -> tuple[Problem, ...]:
     """Return the problems of a validation, each with the field, the value and the bound."""
     found = []
     for item in error.errors(include_url=False):

@@ -10,6 +10,7 @@ EngineError
 """
 
 from dataclasses import dataclass
+from typing import Self
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +35,11 @@ class ConfigError(EngineError):
     def __init__(self, message: str, problems: tuple[Problem, ...] = ()) -> None:
         super().__init__(message)
         self.problems = problems
+
+    @classmethod
+    def of(cls, *problems: Problem) -> Self:
+        """Return the error whose message lists the problems."""
+        return cls("; ".join(f"{problem.field}: {problem.message}" for problem in problems), problems)
 
 
 class PictureError(EngineError):

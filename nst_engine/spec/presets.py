@@ -263,6 +263,6 @@ def resolve(preset: str = "default", overrides: Mapping[str, object] | None = No
     if preset not in PRESETS:
         names = ", ".join(PRESETS)
         message = f"no preset {preset!r:.60}; there are {names}"
-        raise ConfigError(f"preset: {message}", (Problem(field="preset", message=message),))
+        raise ConfigError.of(Problem(field="preset", message=message))
     values = PRESETS[preset].config.model_dump() | dict(overrides or {})
     return StyleConfig.checked(values | {"preset": preset})

@@ -34,7 +34,7 @@ def test_the_composition_is_the_same_at_every_size(name: str) -> None:
 
 
 def test_no_two_styles_look_alike() -> None:
-    """Their histograms of colour (4 x 4 x 4 bins) overlap by less than nine tenths."""
+    """Their histograms of color (4 x 4 x 4 bins) overlap by less than nine tenths."""
     pictures = [pixels(name, 64).reshape(-1, 3) for name in STYLES]
     counts = [np.histogramdd(picture, bins=4, range=[(0, 256)] * 3)[0].ravel() / len(picture) for picture in pictures]
     overlaps = [np.minimum(counts[i], counts[j]).sum() for i in range(len(counts)) for j in range(i)]

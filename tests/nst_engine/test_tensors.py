@@ -18,7 +18,7 @@ def test_a_tensor_is_rgb_by_rows_in_0_to_1() -> None:
     assert torch.allclose(tensor[:, 0, 0], torch.tensor([1.0, 0.0, 0.2]))
 
 
-def test_a_grey_picture_becomes_rgb() -> None:
+def test_a_gray_picture_becomes_rgb() -> None:
     assert torch.equal(to_tensor(Image.new("L", (4, 4), 128)), torch.full((3, 4, 4), 128 / 255))
 
 

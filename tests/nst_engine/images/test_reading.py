@@ -24,7 +24,7 @@ def saved(image: Image.Image, name: str, **options: object) -> bytes:
 
 
 def photo(size: tuple[int, int] = (48, 32)) -> Image.Image:
-    """Two halves of different colours, so that turns and mirrors can be told apart."""
+    """Two halves of different colors, so that turns and mirrors can be told apart."""
     image = Image.new("RGB", size, RED)
     image.paste(GREEN, (size[0] // 2, 0, *size))
     return image
@@ -36,13 +36,13 @@ def refusal(data: bytes, limits: PictureLimits | None = None) -> str:
     return caught.value.code
 
 
-def png(width: int, height: int, *, idat: bytes = b"", colour: int = 2) -> bytes:
+def png(width: int, height: int, *, idat: bytes = b"", color: int = 2) -> bytes:
     """Write a PNG whose header may promise anything."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    header = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, 8, color, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", idat) + chunk(b"IEND", b"")
 
 
@@ -95,13 +95,13 @@ def test_reads_pictures_without_three_channels(mode: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["PNG", "TIFF"])
-def test_sixteen_bit_greys_keep_their_range(name: str) -> None:
+def test_sixteen_bit_grays_keep_their_range(name: str) -> None:
     ramp = np.linspace(0, 65535, 64 * 64).reshape(64, 64).astype(np.uint16)
     picture = np.array(read_picture(saved(Image.fromarray(ramp), name)))
     assert np.abs(picture[..., 0].astype(float) - ramp / 257).max() <= 1
 
 
-def test_sixteen_bit_colours_keep_their_range() -> None:
+def test_sixteen_bit_colors_keep_their_range() -> None:
     import tifffile
 
     ramp = np.linspace(0, 65535, 64 * 64 * 3).reshape(64, 64, 3).astype(np.uint16)
@@ -124,7 +124,7 @@ def test_a_profile_is_applied() -> None:
     assert (red < 30, green > 225, blue < 30) == (True, True, True)
 
 
-def test_lab_colours_become_rgb() -> None:
+def test_lab_colors_become_rgb() -> None:
     picture = read_picture(saved(Image.new("LAB", (32, 32), (255, 128, 128)), "TIFF"))
     assert min(picture.getpixel((5, 5))) > 250  # type: ignore[arg-type, type-var]
 

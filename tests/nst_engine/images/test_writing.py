@@ -43,7 +43,7 @@ def test_lossless_formats_keep_every_pixel(name: str) -> None:
     assert np.array_equal(np.array(opened(encode(noise(), name))), np.array(noise()))
 
 
-def test_the_profile_is_one_that_colour_management_reads() -> None:
+def test_the_profile_is_one_that_color_management_reads() -> None:
     profile = ImageCms.ImageCmsProfile(io.BytesIO(srgb_profile()))
     assert "sRGB" in ImageCms.getProfileName(profile)
 

@@ -109,30 +109,30 @@ def test_inception_does_not_transform_its_input() -> None:
 # Input conventions
 
 
-def normalised(convention: InputConvention, *, caffe_weights: bool = False) -> Tensor:
+def normalized(convention: InputConvention, *, caffe_weights: bool = False) -> Tensor:
     image = torch.tensor([0.2, 0.5, 1.0]).view(1, 3, 1, 1)
     return Network(TinyBody(), convention=convention, caffe_weights=caffe_weights).normalize(image).flatten()
 
 
 def test_torchvision_s_convention_subtracts_the_mean_and_divides_by_the_deviation() -> None:
     expected = [(v - m) / s for v, m, s in zip((0.2, 0.5, 1.0), IMAGENET_MEAN, IMAGENET_STD, strict=True)]
-    assert normalised(InputConvention.TORCHVISION).tolist() == pytest.approx(expected)
+    assert normalized(InputConvention.TORCHVISION).tolist() == pytest.approx(expected)
 
 
 def test_mean255_subtracts_the_mean_of_pixels_up_to_255() -> None:
     expected = [255 * (v - m) for v, m in zip((0.2, 0.5, 1.0), IMAGENET_MEAN, strict=True)]
-    assert normalised(InputConvention.MEAN255).tolist() == pytest.approx(expected, rel=1e-5)
+    assert normalized(InputConvention.MEAN255).tolist() == pytest.approx(expected, rel=1e-5)
 
 
 def test_caffe_s_convention_turns_to_bgr_for_weights_trained_with_caffe() -> None:
     expected = [255 * v - m for v, m in zip((0.2, 0.5, 1.0), CAFFE_MEAN, strict=True)]
-    assert normalised(InputConvention.CAFFE, caffe_weights=True).tolist() == pytest.approx(expected[::-1], rel=1e-5)
-    assert normalised(InputConvention.CAFFE).tolist() == pytest.approx(expected, rel=1e-5)
+    assert normalized(InputConvention.CAFFE, caffe_weights=True).tolist() == pytest.approx(expected[::-1], rel=1e-5)
+    assert normalized(InputConvention.CAFFE).tolist() == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("convention", InputConvention)
 @pytest.mark.parametrize("caffe_weights", [False, True])
-def test_denormalising_undoes_normalising(convention: InputConvention, caffe_weights: bool) -> None:
+def test_denormalizing_undoes_normalizing(convention: InputConvention, caffe_weights: bool) -> None:
     network = Network(TinyBody(), convention=convention, caffe_weights=caffe_weights)
     assert torch.allclose(network.denormalize(network.normalize(IMAGE)), IMAGE, atol=1e-5)
 

@@ -71,7 +71,7 @@ def test_lbfgs_reaches_the_minimum_of_a_bowl(name: str) -> None:
 
 
 def test_lbfgs_that_begins_with_coarse_structure_is_ahead_where_fine_detail_bends_more() -> None:
-    """½ |x|² + 50 |x − its neighbours|²: curvature grows with the square of the frequency."""
+    """½ |x|² + 50 |x − its neighbors|²: curvature grows with the square of the frequency."""
 
     def rough(x: Tensor) -> Evaluation:
         y = x.detach().requires_grad_()
@@ -97,7 +97,7 @@ def test_a_step_returns_the_losses_of_where_it_came_from(name: str) -> None:
 
 @pytest.mark.parametrize("name", MAKERS)
 @pytest.mark.parametrize("steps", [0, 1, 4, 13])
-def test_a_restored_optimiser_takes_the_same_steps(name: str, steps: int) -> None:
+def test_a_restored_optimizer_takes_the_same_steps(name: str, steps: int) -> None:
     first, x = MAKERS[name](), start()
     after(first, x, steps)
     second = MAKERS[name]()
@@ -156,6 +156,6 @@ def test_lbfgs_starts_over_at_another_size() -> None:
     assert set(optimizer.state()) == {"rate"}
 
 
-def test_the_parameters_choose_the_optimiser() -> None:
+def test_the_parameters_choose_the_optimizer() -> None:
     assert isinstance(make_optimizer(config(optimizer="adam")), Adam)
     assert isinstance(make_optimizer(config(optimizer="lbfgs")), Lbfgs)

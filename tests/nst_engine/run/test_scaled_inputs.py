@@ -100,7 +100,7 @@ def test_a_short_style_is_enlarged_to_what_the_network_needs() -> None:
     assert bool(image.isfinite().all())
 
 
-def test_preserving_colour_by_luminance_keeps_the_chroma_of_the_content() -> None:
+def test_preserving_color_by_luminance_keeps_the_chroma_of_the_content() -> None:
     content = photo(48, 44, 1) * 0.3 + 0.35
     _, image = last(
         run(
@@ -115,7 +115,7 @@ def test_preserving_colour_by_luminance_keeps_the_chroma_of_the_content() -> Non
     assert torch.allclose(chroma, (content - color.luminance(content[None])[0])[inside], atol=1e-5)
 
 
-def test_preserving_colour_linearly_paints_with_the_style_in_the_colours_of_the_content() -> None:
+def test_preserving_color_linearly_paints_with_the_style_in_the_colors_of_the_content() -> None:
     body = Watching()
     content = photo(48, 44, 1) * 0.3 + 0.35
     next(run(config(preserve_color="linear", max_size=48), on=Network(seeded(body)), content=content))
