@@ -26,7 +26,12 @@ JobId = Annotated[
     str, Path(description="Id of the job.", max_length=64, examples=["0198f1c2-a7f0-7d5a-9d0e-3a4b5c6d7e8f"])
 ]
 IdempotencyKey = Annotated[
-    str | None, Header(description="For 24 hours, the same key and request return the same job.", max_length=255)
+    str | None,
+    Header(
+        description="For 24 hours, the same key and request return the same job.",
+        max_length=255,
+        json_schema_extra={"pattern": "^[!-~]{1,255}$"},  # `check_key` refuses others with its own code
+    ),
 ]
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
