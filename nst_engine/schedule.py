@@ -44,9 +44,7 @@ def schedule(config: StyleConfig, height: int, width: int) -> tuple[Scale, ...]:
     smallest = NETWORKS[config.model].min_side
     sizes = [fitted(height, width, final, config.size_by)]
     if min(sizes[0]) < smallest:
-        side = min(sizes[0])
-        message = f"{config.model} needs at least {smallest} px on the short side, the result would have {side}"
-        raise ConfigError.of(Problem(field="max_size", message=message))
+        raise _too_small(config, height, width, min(sizes[0]))
     for i in range(1, config.scales):
         size = round(final / config.scale_factor**i)
         below = fitted(height, width, size, config.size_by)
@@ -55,6 +53,21 @@ def schedule(config: StyleConfig, height: int, width: int) -> tuple[Scale, ...]:
         sizes.insert(0, below)
     steps = _shared(config.steps, _shares(config.scale_shares, len(sizes)))
     return tuple(Scale(height=h, width=w, steps=n) for (h, w), n in zip(sizes, steps, strict=True) if n)
+
+
+def _too_small(config: StyleConfig, height: int, width: int, side: int) -> ConfigError:
+    """Say which size would work, if there is one."""
+    smallest = NETWORKS[config.model].min_side
+    measured = height if config.size_by is SizeBy.HEIGHT else max(height, width)
+    by = config.size_by
+    sizes = range(config.max_size, measured + 1)
+    size = next((size for size in sizes if min(fitted(height, width, size, by)) >= smallest), None)
+    message = f"{config.model} needs at least {smallest} px on the short side, the result would have {side}; "
+    if size is None:
+        message += f"no max_size helps, because the photo has {width} x {height}"
+    else:
+        message += f"the smallest max_size for this photo is {size}"
+    return ConfigError.of(Problem(field="max_size", message=message))
 
 
 def _shares(shares: tuple[float, ...], count: int) -> list[float]:

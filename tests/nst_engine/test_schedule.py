@@ -94,6 +94,15 @@ def test_a_result_too_small_for_the_network_is_refused_with_both_sizes() -> None
     assert caught.value.problems[0].field == "max_size"
 
 
+def test_the_refusal_names_the_smallest_size_that_works_or_says_that_none_does() -> None:
+    asked = config(max_size=512)
+    with pytest.raises(ConfigError, match=r"the smallest max_size for this photo is 2461$"):
+        schedule(asked, 64, 5000)
+    assert min(fitted(64, 5000, 2461, SizeBy.LONGEST)) == 32 > min(fitted(64, 5000, 2460, SizeBy.LONGEST))
+    with pytest.raises(ConfigError, match=r"no max_size helps, because the photo has 16 x 20$"):
+        schedule(asked, 20, 16)
+
+
 @pytest.mark.parametrize(("by", "expected"), [(SizeBy.LONGEST, (50, 100)), (SizeBy.HEIGHT, (100, 200))])
 def test_a_size_keeps_the_shape(by: SizeBy, expected: tuple[int, int]) -> None:
     assert fitted(300, 600, 100, by) == expected
