@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from anyio import from_thread
 
 from jobs.connections import connect
 from jobs.errors import BlobTooLarge, StorageFull
@@ -92,8 +93,7 @@ async def test_a_lost_lease_publishes_nothing(harness: Harness) -> None:
 async def test_a_lease_lost_at_the_very_end_deletes_the_stored_result(harness: Harness) -> None:
     job = await harness.create(steps=1)
     harness.jobs = harness.jobs.model_copy(update={"heartbeat_seconds": 60.0})  # the run does not learn of the loss
-    redis = connect(harness.jobs)
-    harness.engine = HookedEngine(lambda iteration: redis.hset(f"nst:job:{job.id}", "token", "another"))
+    harness.engine = HookedEngine(lambda iteration: from_thread.run(take_over, harness, job))
     assert await harness.run() is Outcome.LOST
     assert "result" not in harness.files(job)
 
