@@ -128,16 +128,16 @@ class Attempt:
         """Continue from the checkpoint if it can be used, else start from the beginning."""
         saved = self._checkpoints.load()
         if saved is not None:
-            steps = self._context.engine.run(self._request(saved))
             try:
+                steps = self._context.engine.run(self._request(saved))
                 first = next(steps, None)
             except BadCheckpointError as error:
                 log.warning("job %s starts from the beginning: %s", self._job.id, error)
-                first = None
-            if first is not None:
-                yield first
-                yield from steps
-                return
+            else:
+                if first is not None:
+                    yield first
+                    yield from steps
+                    return
             if self._timelapse is not None:
                 self._timelapse.clear()
         yield from self._context.engine.run(self._request(None))

@@ -10,11 +10,11 @@ import pytest
 from anyio import from_thread, to_thread
 
 from jobs.connections import connect, connect_async
-from jobs.model import Failure, Job, Options, ResultInfo, WorkerInfo
+from jobs.model import Failure, Job, Options, OwnerLimits, ResultInfo, WorkerInfo
 from jobs.settings import JobSettings
 from jobs.status import Priority
 from jobs.storage.disk import DiskBlobs
-from jobs.store.job_store import JobStore
+from jobs.store.job_store import NO_LIMITS, JobStore
 from jobs.worker_registry import WorkerRegistry
 from tests.fakes.engine import FakeEngine
 from tests.fakes.jobs import new_job
@@ -74,6 +74,7 @@ class Harness:
         params: dict[str, Any] | None = None,
         masks: int = 0,
         size: tuple[int, int] = (40, 30),
+        limits: OwnerLimits = NO_LIMITS,
         **options: Any,
     ) -> Job:
         new = new_job(
@@ -84,7 +85,7 @@ class Harness:
             options=Options(**options),
             request_id="req-7",
         )
-        return await self.client.create(new)
+        return await self.client.create(new, limits=limits)
 
     def runner(self) -> Runner:
         return Runner(

@@ -7,7 +7,7 @@ from anyio import from_thread
 
 from jobs.connections import connect
 from jobs.errors import BlobTooLarge, StorageFull
-from jobs.model import Job
+from jobs.model import Job, OwnerLimits
 from jobs.status import Status
 from jobs.store.lease import WorkerStore
 from jobs.store.reaper import Reaper
@@ -162,6 +162,16 @@ async def test_a_draining_worker_gives_up_an_end_that_redis_does_not_store(harne
     assert sum(harness.waits) < 10
     assert (await harness.read(job)).status is Status.RUNNING
     assert "result" not in harness.files(job)
+
+
+async def test_the_end_of_a_limited_owners_job_wakes_up_a_worker_for_the_next_one(harness: Harness) -> None:
+    for _ in range(2):
+        await harness.create(limits=OwnerLimits(running=1))
+    before = len(harness.queue.notified)
+    assert await harness.run() is Outcome.SUCCEEDED
+    assert len(harness.queue.notified) == before + 1
+    assert await harness.run() is Outcome.SUCCEEDED
+    assert len(harness.queue.notified) == before + 1
 
 
 async def test_a_job_that_goes_back_while_the_broker_is_down_is_left_to_the_reaper(harness: Harness) -> None:

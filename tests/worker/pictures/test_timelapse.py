@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from jobs.model import Job
-from tests.fakes.engine import FakeStep
+from tests.fakes.engine import FakeEngine, FakeStep
 from tests.worker.conftest import Harness
 from worker.attempt import Outcome
-from worker.engine import RunRequest
+from worker.engine import BadCheckpointError, RunRequest, RunStep
 from worker.pictures.timelapse import Timelapse
 
 
@@ -91,7 +92,13 @@ async def test_damaged_frames_cost_only_the_beginning_of_the_time_lapse(harness:
 async def test_a_run_that_starts_again_drops_the_frames_of_the_earlier_attempt(harness: Harness) -> None:
     job = await harness.create(steps=40, timelapse=True)
     await harness.run_until_drained(5)
-    (checkpoint,) = (info.name for info in harness.blobs.list() if "/checkpoint-" in info.name)
-    harness.blobs.delete(checkpoint)
+
+    class Unusable(FakeEngine):
+        def run(self, request: RunRequest) -> Iterator[RunStep]:
+            if request.resume is not None:
+                raise BadCheckpointError("the state is of another version")
+            return super().run(request)
+
+    harness.engine = Unusable()
     assert await harness.run() is Outcome.SUCCEEDED
     assert await frame_count(harness, job) == 40
