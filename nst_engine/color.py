@@ -1,4 +1,4 @@
-"""Keeping the content's colors (Gatys, Bethge, Hertzmann and Shechtman 2016)."""
+"""Preserving the colors of the content (Gatys, Bethge, Hertzmann and Shechtman 2016)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def luminance(image: Tensor) -> Tensor:
 
 
 def match_luminance(style: Tensor, content: Tensor) -> Tensor:
-    """Return the style's luminance (1, 3, h, w) with mean and spread of the content's, as the paper's section 5.1."""
+    """Return the luminance of the style (1, 3, h, w) with mean and deviation of the content's (section 5.1)."""
     gray, target = luminance(style), luminance(content)
     return (gray - gray.mean()) * (target.std() / gray.std().clamp(min=1e-5)) + target.mean()
 
@@ -30,7 +30,7 @@ def with_colors_of(image: Tensor, content: Tensor) -> Tensor:
 
 
 def match_colors(style: Tensor, content: Tensor) -> Tensor:
-    """Return the style (1, 3, h, w) with mean and covariance of the content's colors, as the paper's section 5.2."""
+    """Return the style (1, 3, h, w) with mean and covariance of the content's colors (section 5.2)."""
     mean, covariance = _color_moments(style)
     target_mean, target_covariance = _color_moments(content)
     root = sqrtm(covariance)

@@ -1,4 +1,4 @@
-"""The sizes a run goes through, coarse to fine, and the iterations spent at each."""
+"""The scales of a run: its sizes from coarse to fine, and the number of iterations at each."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ class Scale:
     steps: int
 
 
-def fitted(height: int, width: int, size: int, by: SizeBy) -> tuple[int, int]:
-    """Return height and width with the measured side at `size`, the shape kept."""
+def fit_size(height: int, width: int, size: int, by: SizeBy) -> tuple[int, int]:
+    """Return height and width scaled so that the side measured by `by` is `size`."""
     measured = height if by is SizeBy.HEIGHT else max(height, width)
     return max(1, round(height * size / measured)), max(1, round(width * size / measured))
 
 
 def style_size(config: StyleConfig, style: tuple[int, int], scale: Scale) -> tuple[int, int]:
-    """Return height and width of a style image fitted to a scale, at least as large as the network needs."""
+    """Return height and width of a style image at a scale, at least as large as the network needs."""
     factor = max(scale.height, scale.width) / max(style) * config.style_scale
     if not config.style_upscale:
         factor = min(factor, 1.0)
@@ -35,19 +35,19 @@ def style_size(config: StyleConfig, style: tuple[int, int], scale: Scale) -> tup
 
 
 def schedule(config: StyleConfig, height: int, width: int) -> tuple[Scale, ...]:
-    """Return the scales for a content image of this size, coarsest first; it is never enlarged.
+    """Return the scales for a content image of this size, coarsest first. It is never enlarged.
 
-    Raises ConfigError where the network cannot take pictures that small.
+    Raises ConfigError if the result would be too small for the network.
     """
     measured = height if config.size_by is SizeBy.HEIGHT else max(height, width)
     final = min(config.max_size, measured)
     smallest = NETWORKS[config.model].min_side
-    sizes = [fitted(height, width, final, config.size_by)]
+    sizes = [fit_size(height, width, final, config.size_by)]
     if min(sizes[0]) < smallest:
         raise _too_small(config, height, width, min(sizes[0]))
     for i in range(1, config.scales):
         size = round(final / config.scale_factor**i)
-        below = fitted(height, width, size, config.size_by)
+        below = fit_size(height, width, size, config.size_by)
         if size < config.min_size or min(below) < smallest:
             break
         sizes.insert(0, below)
@@ -71,13 +71,13 @@ def _too_small(config: StyleConfig, height: int, width: int, side: int) -> Confi
 
 
 def _shares(shares: tuple[float, ...], count: int) -> list[float]:
-    """Return one share per scale: the last one repeats, and with fewer scales than shares the coarsest drop out."""
+    """Return one share per scale: the last one repeats; with fewer scales than shares, the coarsest are left out."""
     padded = [*shares, *[shares[-1]] * (count - len(shares))]
     return padded[-count:] if len(shares) > count else padded
 
 
 def _shared(steps: int, shares: list[float]) -> list[int]:
-    """Split `steps` by shares so that they add up; what rounding leaves goes to the last."""
+    """Split `steps` by the shares; the last part gets what rounding leaves."""
     total = sum(shares)
     parts = [int(steps * share / total) for share in shares[:-1]]
     return [*parts, steps - sum(parts)]

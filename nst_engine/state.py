@@ -1,4 +1,4 @@
-"""The state of a run as bytes: saved at any iteration, resumed to the same result."""
+"""The state of a run, saved at any iteration and resumed to the same result."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ DIGEST = hashlib.sha256().digest_size
 class State:
     """Everything that decides how a run goes on.
 
-    `fingerprint` names parameters and inputs: a state resumes only the run it was taken from.
-    `scale` counts from 0, `done` are the iterations finished at that scale.
+    `fingerprint` identifies parameters and inputs: a state resumes only the run that it was taken from.
+    `scale` counts from 0; `done` is the number of finished iterations at that scale.
     """
 
     fingerprint: str
@@ -41,7 +41,7 @@ class State:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
-        """Read a state; raises CheckpointError where it is damaged or of another version."""
+        """Read a state; raises CheckpointError if it is damaged or of another version."""
         data, digest = data[:-DIGEST], data[-DIGEST:]
         if hashlib.sha256(data).digest() != digest:
             raise CheckpointError("the checkpoint is damaged")
@@ -57,7 +57,7 @@ class State:
 
 
 def _metadata(data: bytes) -> dict[str, str]:
-    """Return the text part of a safetensors file: its length in 8 bytes, then JSON."""
+    """Return the metadata of a safetensors file, which begins with the length of its header in 8 bytes, then JSON."""
     length = int.from_bytes(data[:8], "little")
     found = json.loads(data[8 : 8 + length])["__metadata__"]
     return dict(found)

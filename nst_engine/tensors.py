@@ -1,4 +1,4 @@
-"""Pictures as tensors: float RGB (3, H, W) in [0, 1]."""
+"""Conversion between pictures and tensors, float RGB (3, H, W) in [0, 1]."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _rounded(image: Tensor, top: int) -> NDArray[np.float32]:
 
 
 def resize(image: Tensor, height: int, width: int, mode: str = "bicubic") -> Tensor:
-    """Return an image (1, C, H, W) at another size, without aliasing when it shrinks."""
+    """Resize an image (1, C, H, W), with antialiasing when it shrinks."""
     if image.shape[-2:] == (height, width):
         return image
     return torch.nn.functional.interpolate(image, size=(height, width), mode=mode, antialias=True, align_corners=False)

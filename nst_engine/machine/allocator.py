@@ -1,4 +1,4 @@
-"""How a process that computes on the CPU sets itself up and holds its memory; loads no torch."""
+"""The memory allocator and the threads of a process that computes on the CPU; loads no torch."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ import ctypes
 import os
 from collections.abc import Callable
 
-# Numbers of glibc's malloc.h.
+# From glibc's malloc.h.
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4
 _LARGEST_INT = 2**31 - 1
 
 
 def configure_cpu_runtime() -> None:
-    """Let threads sleep while they wait, and keep memory that was freed. Call it before torch is loaded."""
-    # Read when torch is loaded. Threads that spin while they wait make a busy machine ten times slower.
+    """Let idle threads sleep, and keep freed memory in the process. Call this before torch is loaded."""
+    # Threads that spin while they wait make a busy machine ten times slower. torch reads this when it is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    # Each iteration needs the same memory again. glibc would give large blocks back to the kernel at once, and a
-    # quarter to half of an iteration would go into page faults (docs/adr/0014-memory-threads-precision.md).
-    if mallopt := _of_libc("mallopt"):
+    # Each iteration needs the same memory again. glibc would return large blocks to the kernel at once, and a quarter
+    # to half of an iteration would go into page faults (docs/adr/0014-memory-threads-precision.md).
+    if mallopt := _libc_function("mallopt"):
         mallopt(_MMAP_MAX, 0)
         mallopt(_TRIM_THRESHOLD, _LARGEST_INT)
 
 
 def trim_heap() -> None:
-    """Return the memory that is kept and not used to the kernel."""
-    if trim := _of_libc("malloc_trim"):
+    """Return unused memory of the heap to the kernel."""
+    if trim := _libc_function("malloc_trim"):
         trim(0)
 
 
-def _of_libc(name: str) -> Callable[..., int] | None:
-    """Return a function of glibc; None where the C library is another one."""
+def _libc_function(name: str) -> Callable[..., int] | None:
+    """Return a function of glibc, or None if the C library is another one."""
     return getattr(ctypes.CDLL(None), name, None) if os.name == "posix" else None

@@ -1,4 +1,4 @@
-"""The arithmetic of the convolutions; statistics are float32 always."""
+"""The precision of the convolutions. Statistics are always float32."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from nst_engine.spec.errors import ConfigError, Problem
 
 
 def resolve_precision(wanted: Precision, device: torch.device) -> Precision:
-    """Return the precision to compute in on `device`; raises ConfigError for TF32 without CUDA."""
+    """Return the precision to compute in on `device`; raises ConfigError for tf32 without CUDA."""
     if wanted is Precision.AUTO:
-        return _quick_and_close(device)
+        return _fastest_precision(device)
     if wanted is Precision.TF32 and device.type != "cuda":
         message = f"tf32 needs a CUDA device, this run is on {device.type}"
         raise ConfigError.of(Problem(field="precision", message=message))
     return wanted
 
 
-def _quick_and_close(device: torch.device) -> Precision:
+def _fastest_precision(device: torch.device) -> Precision:
     """Return the fastest precision that gives the same quality; see docs/adr/0014-memory-threads-precision.md."""
     if device.type == "cuda":
         return Precision.TF32
@@ -30,14 +30,14 @@ def _quick_and_close(device: torch.device) -> Precision:
 
 
 def has_bfloat16_instructions() -> bool:
-    """Tell whether the CPU multiplies bfloat16 by instructions of its own; without them it is slower than float32."""
+    """Tell whether the CPU has instructions for bfloat16; without them it is slower than float32."""
     able = torch.cpu.get_capabilities()
     return any(able.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
 
 
 @contextmanager
 def convolution_precision(precision: Precision) -> Iterator[None]:
-    """Let cuDNN use TF32 inside the block exactly when `precision` says so; matrix products stay float32."""
+    """Let cuDNN use TF32 inside the block if and only if `precision` is tf32; matrix products stay float32."""
     before = torch.backends.cudnn.allow_tf32
     torch.backends.cudnn.allow_tf32 = precision is Precision.TF32
     try:

@@ -1,4 +1,4 @@
-"""How many of this process's threads compute a picture on the CPU."""
+"""The number of threads that compute an image on the CPU."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from nst_engine.spec.layers import NETWORKS
 
 @contextmanager
 def threads_for(pixels: int, model: str) -> Iterator[None]:
-    """Compute on one thread inside the block where waking the others takes longer than they save.
+    """Use one thread inside the block if the image is so small that waking the others takes longer than they save.
 
-    An iteration is hundreds of operations, each of which the sleeping threads are woken for.
+    An iteration is hundreds of operations, and sleeping threads are woken for each.
     """
     before = torch.get_num_threads()
     if before == 1 or pixels > NETWORKS[model].single_thread_pixels:

@@ -1,4 +1,4 @@
-"""Pretrained networks as functions from an image to features at named layers, cut after the last layer needed."""
+"""Pretrained networks as functions from an image to features at named layers."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _BUILDERS: Mapping[str, Callable[[], nn.Module]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkSpec:
-    """What makes two runs able to share a loaded network; hashable."""
+    """The parameters that decide which network is loaded: runs with equal specs can share one. Hashable."""
 
     model: Model
     layers: tuple[str, ...]
@@ -48,7 +48,7 @@ class NetworkSpec:
 
     @classmethod
     def of(cls, config: StyleConfig) -> Self:
-        """Return the part of `config` that decides about the network."""
+        """Return the spec of the network that `config` uses."""
         info = NETWORKS[config.model]
         wanted = resolve_layers(config.content_layers, info) | resolve_layers(config.style_layers, info)
         return cls(
@@ -81,7 +81,7 @@ class Network:
         self._bgr = convention is InputConvention.CAFFE and caffe_weights
         self._mean = torch.tensor(mean, device=self.device).view(1, 3, 1, 1)
         self._std = torch.tensor(std, device=self.device).view(1, 3, 1, 1)
-        # oneDNN's convolutions are a fifth quicker this way; unmeasured on other devices.
+        # The convolutions of oneDNN are a fifth faster this way; other devices were not measured.
         self.memory_format = torch.channels_last if self.device.type == "cpu" else torch.contiguous_format
 
     def normalize(self, image: Tensor) -> Tensor:
@@ -94,7 +94,7 @@ class Network:
         return (x.flip(1) if self._bgr else x) * self._std + self._mean
 
     def features(self, image: Tensor, precision: Precision = Precision.FLOAT32) -> Mapping[str, Tensor]:
-        """Return the features of an image (1, 3, H, W) in [0, 1], float32 whatever the convolutions run in."""
+        """Return the features of an image (1, 3, H, W) in [0, 1], in float32 for every precision."""
         return {name: to_float32(f) for name, f in self.forward(self.preprocess(image), precision).items()}
 
     def preprocess(self, image: Tensor) -> Tensor:
@@ -109,7 +109,7 @@ class Network:
 
     @cached_property
     def bfloat16_body(self) -> nn.Module:
-        """The body with its weights rounded once: autocast would round them at every call."""
+        """The body with weights in bfloat16. They are rounded once; autocast would round them at every call."""
         return copy.deepcopy(self.body).bfloat16()
 
 
@@ -124,9 +124,9 @@ def _mean_and_std(convention: InputConvention) -> tuple[tuple[float, ...], tuple
 def load_network(
     config: StyleConfig, *, device: torch.device | str = "cpu", weights_dir: str | Path | None = None
 ) -> Network:
-    """Return the network `config` asks for with its pretrained weights on `device`.
+    """Load the network that `config` uses, with its pretrained weights, on `device`.
 
-    Raises WeightsError where they are missing, damaged or do not reach the layers asked for.
+    Raises WeightsError if the weights are missing or damaged, or if the file does not cover the layers.
     """
     spec = NetworkSpec.of(config)
     body, caffe = load_body(spec, Path(weights_dir) if weights_dir else None)
@@ -135,7 +135,7 @@ def load_network(
 
 
 def load_body(spec: NetworkSpec, weights_dir: Path | None) -> tuple[GraphModule, bool]:
-    """Return the network cut after the last layer of `spec` with its weights, and whether Caffe trained them."""
+    """Return the network up to the last layer of `spec` with its weights, and whether Caffe trained them."""
     body = build_body(spec)
     detail = ""
     for path in weights.candidates(spec.model, weights_dir):
@@ -150,7 +150,7 @@ def load_body(spec: NetworkSpec, weights_dir: Path | None) -> tuple[GraphModule,
 
 
 def build_body(spec: NetworkSpec) -> GraphModule:
-    """Return the network cut after the last layer of `spec`, its parameters on the meta device."""
+    """Return the network up to the last layer of `spec`, with parameters on the meta device."""
     with torch.device("meta"):
         model = _BUILDERS[spec.model]().eval()
     _set_pooling(model, spec.pooling)
@@ -164,14 +164,14 @@ def build_body(spec: NetworkSpec) -> GraphModule:
 
 
 def parameters(model: str) -> dict[str, torch.Size]:
-    """Return names and shapes of all that a network of ours can load, shallow to deep; the classifier is not."""
+    """Return names and shapes of the parameters of a whole network without its classifier, shallow to deep."""
     with torch.device("meta"):
         state = _BUILDERS[model]().state_dict()
     return {name: value.shape for name, value in state.items() if not _is_unused(name)}
 
 
 def unexpected_key(model: str, names: Iterable[str]) -> str | None:
-    """Return a name among a file's that the network does not have, or None."""
+    """Return the first of a file's names that the network does not have, or None."""
     own = parameters(model)
     return next((name for name in names if name not in own and not _is_unused(name)), None)
 
@@ -181,7 +181,7 @@ def _is_unused(name: str) -> bool:
 
 
 def _fill(body: GraphModule, state: Mapping[str, Tensor]) -> str:
-    """Put `state` into `body`; return "" or what is wrong: "shape" or the first parameter that is not there."""
+    """Load `state` into `body`; return "", or what is wrong: "shape" or the name of the first missing parameter."""
     own = body.state_dict()
     for name, value in own.items():
         if name.endswith("num_batches_tracked"):
@@ -196,7 +196,7 @@ def _fill(body: GraphModule, state: Mapping[str, Tensor]) -> str:
 
 
 class _L2Pool(nn.Module):
-    """Root of the mean of squares; the small constant keeps the gradient finite at 0."""
+    """Root mean square pooling; the small constant keeps the gradient finite at 0."""
 
     def __init__(self, mean: nn.AvgPool2d) -> None:
         super().__init__()
@@ -218,14 +218,14 @@ def _set_pooling(model: nn.Module, pooling: Pooling) -> None:
 
 
 def _set_padding(model: nn.Module, padding: Padding) -> None:
-    """Pad the first convolution by repeating the border, which leaves no frame in the picture."""
+    """Pad the first convolution by repeating the border: zeros would show as a frame in the picture."""
     if padding is Padding.REPLICATE:
         first = next(module for module in model.modules() if isinstance(module, nn.Conv2d))
         first.padding_mode = "replicate"
 
 
 def _relu_in_place_where_safe(body: GraphModule) -> None:
-    """Let a ReLU overwrite its input only where nothing else reads it, so that a conv layer asked for stays itself."""
+    """Let a ReLU overwrite its input only if nothing else reads it: a conv layer asked for must keep its values."""
     modules = dict(body.named_modules())
     for node in body.graph.nodes:
         module = modules.get(str(node.target)) if node.op == "call_module" else None

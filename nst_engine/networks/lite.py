@@ -1,8 +1,8 @@
-"""The small extractor that ships with the package, trained to predict layers of larger networks.
+"""The small network that ships with the package, trained to predict layers of larger networks.
 
-`relu1a` sees single edges and colors at full size. Beside it stand a stem at half size, `relu2s`, and six blocks: a
-narrow layer, `relu3c` to `relu5b`, and a wide one, `fire2` to `fire7`, which predicts that layer of SqueezeNet 1.1. See
-docs/internals/lite.md.
+`relu1a` sees edges and colors at full size. A second branch has a stem at half size, `relu2s`, and six blocks. Each has
+a narrow layer, `relu3c` to `relu5b`, and a wide layer, `fire2` to `fire7`, which predicts the layer of SqueezeNet 1.1
+of that name. See docs/internals/lite.md.
 
 Input: (B, 3, H, W), RGB normalized with ImageNet's mean and standard deviation. At least 32 x 32 pixels.
 """
@@ -19,7 +19,7 @@ BLOCKS = {
     "fire6": ("5a", 256, 96, 384),
     "fire7": ("5b", 384, 96, 384),
 }
-POOLED = ("3c", "4a", "5a")  # a pool stands before these
+POOLED = ("3c", "4a", "5a")  # these come after a pooling layer
 LAYERS: tuple[str, ...] = (
     "relu1a",
     "relu2s",
@@ -28,10 +28,10 @@ LAYERS: tuple[str, ...] = (
 
 
 class Lite(nn.Module):
-    """Run every layer; `forward` returns them by name.
+    """The network; `forward` returns the features of all layers by name.
 
-    Replicate padding at full size, because zeros there show as a frame in an optimized picture; zeros further down, as
-    the teacher has.
+    The padding at full size repeats the border, because zeros there show as a frame in an optimized picture. Deeper
+    layers are padded with zeros, as the teacher's are.
     """
 
     def __init__(self) -> None:

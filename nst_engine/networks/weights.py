@@ -1,7 +1,7 @@
-"""A network's weights on disk: finding them, reading them (never as a pickle), knowing them by their hash.
+"""Weights files of the networks: finding, reading (never as a pickle with code) and checking them.
 
-Files that this project wrote carry the SHA-256 of their tensors in their head; PyTorch's files begin theirs in their
-name (vgg19-dcbb9e9d.pth). What does not match is named and not used.
+Files written by this project have the SHA-256 of their tensors in their header. PyTorch's files have its first digits
+in their name (vgg19-dcbb9e9d.pth). A file that does not match is reported and not used.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from torch import Tensor
 
 from nst_engine.spec.errors import WeightsError
 
-# Names of torchvision's own downloads in torch hub's cache; the part before the dot begins the file's SHA-256.
+# Names of torchvision's downloads in the cache of torch hub, with the first digits of the SHA-256.
 HUB_FILES = {
     "vgg19": "vgg19-dcbb9e9d.pth",
     "vgg16": "vgg16-397923af.pth",
@@ -32,8 +32,8 @@ HUB_FILES = {
     "resnet50": "resnet50-0676ba61.pth",
     "inception_v3": "inception_v3_google-0cc3c7bd.pth",
 }
-HASH = "sha256"  # where a file of ours keeps the hash of its tensors
-# What a foreign file makes its reader raise; an UnpicklingError is PyTorch's refusal of a pickle with code in it.
+HASH = "sha256"  # key of the hash in the header
+# Errors that damaged or foreign files raise when read; UnpicklingError is PyTorch's refusal of a pickle with code.
 UNREADABLE = (
     AttributeError,
     EOFError,
@@ -46,42 +46,42 @@ UNREADABLE = (
     UnpicklingError,
     ValueError,
 )
-LONGEST_HEAD = 100_000_000  # the format's own limit
+LONGEST_HEADER = 100_000_000  # the limit of the format
 
 
 def hub_folder() -> Path:
-    """Return where torchvision keeps what it downloads."""
+    """Return the folder of torchvision's downloads."""
     return Path(torch.hub.get_dir(), "checkpoints")
 
 
 def candidates(model: str, weights_dir: Path | None) -> Iterator[Path]:
-    """Yield the existing files that may hold `model`, best first: the folder asked for, then torch hub's cache.
+    """Yield the existing files that may hold `model`, best first: those of `weights_dir`, then of torch hub's cache.
 
-    Raises WeightsError where the folder asked for cannot be read; a cache that cannot be read counts as empty.
+    Raises WeightsError if `weights_dir` cannot be read. A cache that cannot be read counts as empty.
     """
     if model == "lite":
         yield Path(str(resources.files("nst_engine") / "weights" / "lite.safetensors"))
         return
     if weights_dir is not None:
         try:
-            asked_for = _matching(weights_dir, model)
+            files = _matching(weights_dir, model)
         except OSError as error:
             message = f"the folder of weights {weights_dir} (NST_WEIGHTS_DIR) cannot be read: {error.strerror}"
             raise WeightsError(message, model=model, command=pull_command(model)) from error
-        yield from asked_for
+        yield from files
     with suppress(OSError):
         yield from _matching(hub_folder(), model)
 
 
 def _matching(folder: Path, model: str) -> list[Path]:
-    """List the files whose names say that they hold `model`, best first; raises OSError unless all can be seen."""
+    """List the files named after `model`, best first; raises OSError if the folder cannot be read."""
     files = _files(folder)
     patterns = (f"{model}.safetensors", f"{model}[-_]*.safetensors", HUB_FILES[model])
     return [folder / name for pattern in patterns for name in fnmatch.filter(files, pattern)]
 
 
 def _files(folder: Path) -> list[str]:
-    """List the names of a folder's files in order, none where there is no such folder; raises OSError."""
+    """List the names of a folder's files, none if the folder does not exist; raises OSError if it cannot be read."""
     try:
         with os.scandir(folder) as entries:
             return sorted(entry.name for entry in entries if entry.is_file())
@@ -90,7 +90,7 @@ def _files(folder: Path) -> list[str]:
 
 
 def read(path: Path, model: str) -> dict[str, Tensor]:
-    """Return the tensors in `path` as float32; raises WeightsError naming the file where it is damaged."""
+    """Return the tensors in `path` as float32; raises WeightsError if the file is damaged."""
     check(path, model)
     state = _loaded(path, model)
     return {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
@@ -105,12 +105,12 @@ def _loaded(path: Path, model: str) -> dict[str, Tensor]:
     except UNREADABLE as error:
         raise damaged(path, model, f"cannot be read ({type(error).__name__})") from error
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise damaged(path, model, "holds something else than a network's weights")
+        raise damaged(path, model, "holds something other than the weights of a network")
     return state
 
 
 def write(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> None:
-    """Write tensors as safetensors with their hash and `about` in the head; nothing is left half written."""
+    """Write tensors as safetensors, with their hash and `about` in the header; the file appears only when complete."""
     kept = {name: tensor.contiguous() for name, tensor in tensors.items()}
     digest = hashlib.sha256(_body(save(kept))).hexdigest()
     unfinished = path.with_name(f".{path.name}.part")
@@ -125,18 +125,18 @@ def write(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, str]) -
 
 
 def check(path: Path, model: str) -> None:
-    """Compare a file's hash with the one it promises, if it promises one; raises WeightsError naming both."""
+    """Compare the hash of a file with the expected one, if it has one; raises WeightsError naming both."""
     try:
-        promised = expected_hash(path)
-        found = "" if promised is None else actual_hash(path)
+        expected = expected_hash(path)
+        found = "" if expected is None else actual_hash(path)
     except (OSError, ValueError) as error:
         raise damaged(path, model, f"cannot be read ({type(error).__name__})") from error
-    if promised is not None and not found.startswith(promised):
-        raise damaged(path, model, "is damaged", expected=promised, found=found)
+    if expected is not None and not found.startswith(expected):
+        raise damaged(path, model, "is damaged", expected=expected, found=found)
 
 
 def expected_hash(path: Path) -> str | None:
-    """Return the SHA-256, or its beginning, that a file promises; raises ValueError where its head is damaged."""
+    """Return the SHA-256 in a file's header or the digits in its name; raises ValueError if the header is damaged."""
     if path.suffix == ".safetensors":
         return about(path).get(HASH)
     match = re.search(r"-([0-9a-f]{8,64})\.", path.name)
@@ -144,51 +144,50 @@ def expected_hash(path: Path) -> str | None:
 
 
 def actual_hash(path: Path) -> str:
-    """Return the SHA-256 that `expected_hash` is about: of a safetensors file's tensors, else of the whole file."""
+    """Return the SHA-256 to compare with `expected_hash`: of the tensors of a safetensors file, else of the file."""
     with path.open("rb") as file:
         if path.suffix == ".safetensors":
-            file.seek(8 + _head_length(file.read(8)))
+            file.seek(8 + _header_length(file.read(8)))
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def about(path: Path) -> dict[str, str]:
-    """Return what a safetensors file says of itself; raises ValueError where its head is damaged."""
-    head = _head(path)
-    found = head.get("__metadata__", {})
+    """Return the metadata of a safetensors file; raises ValueError if its header is damaged."""
+    found = _header(path).get("__metadata__", {})
     return {str(key): str(value) for key, value in found.items()}
 
 
 def names(path: Path, model: str) -> list[str]:
-    """Return the names of the tensors in a file, whose hash is not looked at; raises WeightsError."""
+    """Return the names of the tensors in a file without checking its hash; raises WeightsError."""
     if path.suffix != ".safetensors":
         return list(_loaded(path, model))
     try:
-        return [name for name in _head(path) if name != "__metadata__"]
+        return [name for name in _header(path) if name != "__metadata__"]
     except (OSError, ValueError) as error:
         raise damaged(path, model, f"cannot be read ({type(error).__name__})") from error
 
 
-def _head(path: Path) -> dict[str, dict[str, str]]:
+def _header(path: Path) -> dict[str, dict[str, str]]:
     with path.open("rb") as file:
-        head = json.loads(file.read(_head_length(file.read(8))))
-    if not isinstance(head, dict):
-        raise ValueError("the head is no table")
-    return head
+        header = json.loads(file.read(_header_length(file.read(8))))
+    if not isinstance(header, dict):
+        raise ValueError("the header is not a JSON object")
+    return header
 
 
-def _head_length(data: bytes) -> int:
+def _header_length(data: bytes) -> int:
     length = int.from_bytes(data, "little")
-    if len(data) < 8 or length > LONGEST_HEAD:
-        raise ValueError("no safetensors file")
+    if len(data) < 8 or length > LONGEST_HEADER:
+        raise ValueError("not a safetensors file")
     return length
 
 
 def _body(data: bytes) -> memoryview:
-    return memoryview(data)[8 + _head_length(data[:8]) :]
+    return memoryview(data)[8 + _header_length(data[:8]) :]
 
 
 def damaged(path: Path, model: str, what: str, *, expected: str = "", found: str = "") -> WeightsError:
-    """Return the error for a weights file that must not be used, with the hash that it should have."""
+    """Return the error for a weights file that must not be used."""
     if expected:
         what = f"{what}: its SHA-256 should be {expected}{'…' if len(expected) < 64 else ''}, it is {found}"
     elif model in HUB_FILES:
@@ -200,7 +199,7 @@ def damaged(path: Path, model: str, what: str, *, expected: str = "", found: str
 
 
 def missing(model: str, detail: str = "") -> WeightsError:
-    """Return the error for a network whose weights are not on this machine."""
+    """Return the error for a network without weights on this machine."""
     message = f"the weights of {model} are not on this machine{detail}: get them with `{pull_command(model)}`"
     try:
         _files(hub_folder())
@@ -210,5 +209,5 @@ def missing(model: str, detail: str = "") -> WeightsError:
 
 
 def pull_command(model: str) -> str:
-    """Return the command that fetches the weights of `model`."""
+    """Return the command that downloads the weights of `model`."""
     return f"nst weights pull {model}"

@@ -28,9 +28,9 @@ class _Point:
 def strong_wolfe(
     evaluate: Callable[[Tensor], Evaluation], x: Tensor, start: Evaluation, direction: Tensor, length: float
 ) -> tuple[float, Evaluation]:
-    """Return a length along `direction` that fulfils the strong Wolfe conditions, and the evaluation there.
+    """Return a length along `direction` that meets the strong Wolfe conditions, and the evaluation there.
 
-    Where none is found within MAX_EVALUATIONS, the best length seen is returned.
+    If none is found within MAX_EVALUATIONS, return the best length seen.
     """
     origin = _Point(0.0, float(start.loss), float(torch.sum(start.gradient * direction)), start)
 
@@ -70,7 +70,7 @@ def _too_high(point: _Point, origin: _Point) -> bool:
 
 
 def _between(low: _Point, high: _Point) -> float:
-    """Return the minimum of the cubic through both points, kept away from the ends; the middle where it has none."""
+    """Return the minimum of the cubic through both points, away from the ends; the middle if it has none."""
     width = high.length - low.length
     middle = low.length + 0.5 * width
     d1 = low.slope + high.slope - 3 * (low.loss - high.loss) / (low.length - high.length)

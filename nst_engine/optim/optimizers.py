@@ -1,4 +1,4 @@
-"""Optimizers of pixels that give control back after every iteration and can be saved, restored and resized."""
+"""Optimizers of the pixels, which return after every iteration and can be saved, restored and resized."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ Resize = Callable[[Tensor, str], Tensor]  # (B, 3, H, W) and an interpolation mo
 
 
 class PixelOptimizer(Protocol):
-    """One iteration at a time on x (1, 3, H, W), which it changes in place."""
+    """An optimizer that takes one iteration at a time on x (1, 3, H, W), changing it in place."""
 
     def step(self, x: Tensor, evaluate: Evaluate) -> Evaluation:
-        """Move x once; return the evaluation of the x it came from."""
+        """Take one step; return the evaluation of x before it."""
 
     def slow_down(self) -> None:
-        """Forget what was learned and take steps half as long from now on."""
+        """Forget the history, and take steps half as long from now on."""
 
     def state(self) -> dict[str, Tensor]:
-        """Return all that decides the next step."""
+        """Return everything that decides the next step."""
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Take over a state that `state` returned."""
+        """Continue from a state that `state` returned."""
 
     def resize(self, resize: Resize) -> None:
-        """Carry the state over to another size of x."""
+        """Adapt the history to another size of x."""
 
 
 def make_optimizer(config: StyleConfig) -> PixelOptimizer:
-    """Return the optimizer `config` asks for."""
+    """Return the optimizer that `config` selects."""
     if config.optimizer is Optimizer.ADAM:
         return Adam(learning_rate=config.learning_rate, beta1=config.adam_beta1, beta2=config.adam_beta2)
     search = config.line_search is LineSearch.STRONG_WOLFE
@@ -85,7 +85,7 @@ class Adam:
         self._first, self._second = _copy(state.get("first")), _copy(state.get("second"))
 
     def resize(self, resize: Resize) -> None:
-        """First moment bicubic, second bilinear and at least 0 (Crowson 2021)."""
+        """Resize the moments: the first bicubic, the second bilinear and at least 0 (Crowson 2021)."""
         if self._first is not None and self._second is not None:
             self._first = resize(self._first, "bicubic")
             self._second = resize(self._second, "bilinear").clamp_(min=0)
@@ -93,7 +93,7 @@ class Adam:
 
 @dataclass(frozen=True)
 class _Pair:
-    """A step s, the change y of the gradient along it, and 1/(s·y), 0 where the curvature was not positive."""
+    """A step s, the change y of the gradient along it, and 1/(s·y), or 0 if the curvature was not positive."""
 
     s: Tensor
     y: Tensor
@@ -103,17 +103,17 @@ class _Pair:
 class Lbfgs:
     """Limited-memory BFGS (Liu and Nocedal 1989), with steps of fixed length or a strong-Wolfe line search.
 
-    With fixed steps an iteration is one evaluation and never waits for the device. `coarse` above 0 starts from an
-    inverse curvature that moves coarse structure further than fine detail (nst_engine/optim/preconditioner.py).
+    With steps of fixed length an iteration is one evaluation and never waits for the device. `coarse` above 0 scales
+    the initial inverse Hessian so that coarse structure moves further than fine detail (preconditioner.py).
     """
 
     def __init__(self, *, learning_rate: float, history: int, search: bool, coarse: float = 0.0) -> None:
         self._rate, self._history, self._search, self._coarse = learning_rate, history, search, coarse
         self._pairs: list[_Pair] = []
-        self._scale: Tensor | None = None  # the latest s·y / y·y: the first guess of the inverse curvature
+        self._scale: Tensor | None = None  # the latest s·y / y·y, which scales the initial inverse Hessian
         self._move: Tensor | None = None
         self._gradient: Tensor | None = None
-        self._ahead: Evaluation | None = None  # of the x the line search ended on
+        self._ahead: Evaluation | None = None  # of the x on which the line search ended
 
     def step(self, x: Tensor, evaluate: Evaluate) -> Evaluation:
         now = self._ahead or evaluate(x)
@@ -175,7 +175,7 @@ class Lbfgs:
         self._pairs = [_Pair(*(state[f"{name}.{part}"].clone() for part in ("s", "y", "rho"))) for name in names]
 
     def resize(self, resize: Resize) -> None:  # noqa: ARG002
-        """Start over: curvature measured at one size misleads at the next."""
+        """Start over: the curvature measured at one size misleads at the next."""
         self._pairs, self._scale, self._move, self._gradient, self._ahead = [], None, None, None, None
 
 

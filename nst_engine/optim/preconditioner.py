@@ -1,8 +1,9 @@
-"""A picture with its coarse structure made stronger: a first guess of how far each scale of detail has to move.
+"""The initial inverse Hessian of L-BFGS: an operator that strengthens the coarse structure of an image.
 
-The losses bend far more along fine detail than along coarse structure. L-BFGS that starts from a multiple of the
-identity has to learn that from the steps it takes; starting from this operator it needs a third to a half of them.
-It is symmetric and positive definite, as the method asks: M x = x + 4 · weight · Dᵀ M D x, where D blurs and halves.
+The curvature of the losses is far higher along fine detail than along coarse structure. L-BFGS that starts from a
+multiple of the identity has to learn this from its steps; starting from this operator it needs a third to a half of
+them. The operator is symmetric and positive definite, as L-BFGS requires: M x = x + 4 · weight · Dᵀ M D x, where D
+blurs and halves.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import conv2d, conv_transpose2d
 
 LEVELS = 5
-SMALLEST = 8  # pixels: no side is halved below half of it
+SMALLEST = 8  # pixels: shorter sides are not halved
 _BINOMIAL = (1 / 8, 3 / 8, 3 / 8, 1 / 8)
 
 
@@ -22,7 +23,7 @@ def strengthen_coarse(x: Tensor, weight: float) -> Tensor:
 
 
 def energy(x: Tensor, weight: float) -> Tensor:
-    """Return xᵀ M x of an image (1, C, H, W), for half the work of M x."""
+    """Return xᵀ M x of an image (1, C, H, W), with half the work of M x."""
     return _energy(x.contiguous(memory_format=torch.channels_last), weight, LEVELS)
 
 

@@ -1,4 +1,4 @@
-"""The built-in styles: pictures that code paints, so that there is always a painting at hand."""
+"""The built-in styles: pictures painted by code."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from nst_engine.spec.errors import ConfigError, Problem
 
 @dataclass(frozen=True, kw_only=True)
 class Painting:
-    """A built-in style; `painter` takes a size and a random generator and returns colors (S, S, 3)."""
+    """A built-in style. `painter` takes a size and a random generator and returns colors (S, S, 3)."""
 
     name: str
     title: str
@@ -43,17 +43,17 @@ SMALLEST, LARGEST = 16, 4096
 
 
 def paint(name: str, size: int = 512, seed: int = 0) -> Image.Image:
-    """Paint a built-in style as an RGB picture of `size` x `size` pixels; the same seed gives the same picture.
+    """Paint a built-in style as an RGB picture of `size` x `size` pixels. The same seed gives the same picture.
 
-    Raises ConfigError for an unknown name or a size out of bounds.
+    Raises ConfigError if the name is unknown or the size is out of bounds.
     """
     if name not in STYLES:
-        raise _refusal("style_name", f"no style is called {name!r}; there are {', '.join(STYLES)}")
+        raise _error("style_name", f"no style is called {name!r}; there are {', '.join(STYLES)}")
     if not SMALLEST <= size <= LARGEST:
-        raise _refusal("size", f"a style is painted at {SMALLEST} to {LARGEST} pixels, not {size}")
+        raise _error("size", f"a style is painted at {SMALLEST} to {LARGEST} pixels, not {size}")
     colors = STYLES[name].painter(size, np.random.default_rng(seed))
     return Image.fromarray((np.clip(colors, 0, 1) * 255 + 0.5).astype(np.uint8), "RGB")
 
 
-def _refusal(field: str, message: str) -> ConfigError:
+def _error(field: str, message: str) -> ConfigError:
     return ConfigError(message, (Problem(field=field, message=message),))

@@ -126,7 +126,7 @@ class Run:
             content=content,
             styles=styles,
             masks=self._inputs.masks(self._scale),
-            tile=tiling.picture,
+            tile=tiling.image,
             style_tile=tiling.styles,
             precision=self._precision,
         )

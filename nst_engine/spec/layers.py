@@ -1,4 +1,4 @@
-"""The networks' layers by readable name, and the part each layer plays; loads no torch.
+"""The layers of the networks by readable name, and their roles; loads no torch.
 
 A role (`content`, `style1` … `style5`) names a layer of every network, so that a preset made for VGG runs on the
 others.
@@ -150,9 +150,9 @@ NETWORKS: Mapping[str, NetworkInfo] = {
 
 
 def resolve_layers(wanted: Mapping[str, float], network: NetworkInfo) -> dict[str, float]:
-    """Return the weights by layer of `network`; roles and VGG names become its own layers, adding up where they meet.
+    """Return the weights by layer of `network`. Roles and VGG's names become its own layers; if two meet, they add up.
 
-    Raises ValueError, with the nearest name, for a layer that no network of ours has.
+    Raises ValueError with the closest name if a layer is unknown.
     """
     found: dict[str, float] = {}
     for name, weight in wanted.items():
@@ -175,7 +175,7 @@ def _own_layer(name: str, network: NetworkInfo) -> str:
 
 
 def _stand_in(name: str, network: NetworkInfo) -> str:
-    """VGG's first layer of a block is a style layer, any later one content (Gatys et al. 2016)."""
+    """Return the layer that stands in for VGG's: the first layer of a block is a style layer, later ones are content."""
     match = re.fullmatch(r"(?:conv|relu|pool)(\d)(?:_(\d))?", name)
     assert match is not None
     block, index = match.groups()

@@ -46,7 +46,7 @@ class Preset:
 CONV = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 RELU = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 
-# What the single-scale systems of the first wave share: no multi-scale, no tricks of ours.
+# What the single-scale systems have in common.
 _PLAIN: Mapping[str, Any] = {
     "model": Model.VGG19,
     "padding": Padding.ZEROS,

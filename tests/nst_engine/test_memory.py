@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from nst_engine import memory, stylize
-from nst_engine.memory import BACKWARD, GIB, Tiling, available, measure, plan_tiles
+from nst_engine.memory import BACKWARD, GIB, Tiling, available_memory, measure_bytes_per_pixel, plan_tiles
 from nst_engine.networks.features import Network, NetworkSpec, build_body
 from nst_engine.schedule import Scale
 from nst_engine.spec.config import StyleConfig
@@ -29,12 +29,12 @@ class OneLayer(nn.Module):
 
 def machine(monkeypatch: pytest.MonkeyPatch, free: float) -> None:
     """Let the machine have so many bytes free."""
-    monkeypatch.setattr(memory, "available", lambda _device: int(free))
+    monkeypatch.setattr(memory, "available_memory", lambda _device: int(free))
 
 
 def plan(values: StyleConfig, *sides: int) -> tuple[int | None, ...]:
     """Return the tiles of square scales on a network that keeps 32 bytes a pixel."""
-    return tuple(tiling.picture for tiling in plan_with_styles(values, *sides))
+    return tuple(tiling.image for tiling in plan_with_styles(values, *sides))
 
 
 def plan_with_styles(values: StyleConfig, *sides: int, styles: Sequence[tuple[int, int]] = ()) -> tuple[Tiling, ...]:
@@ -44,12 +44,12 @@ def plan_with_styles(values: StyleConfig, *sides: int, styles: Sequence[tuple[in
 
 
 def test_what_a_pixel_takes_is_measured_on_the_network() -> None:
-    assert measure(config(), Network(seeded(OneLayer()))).features == pytest.approx(BACKWARD * 32)
+    assert measure_bytes_per_pixel(config(), Network(seeded(OneLayer()))).features == pytest.approx(BACKWARD * 32)
 
 
 def test_lbfgs_takes_more_than_adam_and_more_with_its_history() -> None:
     adam, short, long = (
-        measure(values, network()).vectors
+        measure_bytes_per_pixel(values, network()).vectors
         for values in (
             config(optimizer="adam"),
             config(optimizer="lbfgs", lbfgs_history=5),
@@ -114,7 +114,7 @@ def test_a_style_image_too_large_for_once_is_read_in_tiles_and_the_picture_is_no
 ) -> None:
     machine(monkeypatch, 64 * GIB)
     (tiling,) = plan_with_styles(config(memory="auto", style_scale=4.0), 4096, styles=[(64, 64), (300, 500)])
-    assert tiling.picture is None
+    assert tiling.image is None
     assert tiling.styles in memory.TILE_SIDES
 
 
@@ -127,7 +127,7 @@ def test_a_style_image_that_is_not_enlarged_is_read_at_once(monkeypatch: pytest.
 def test_without_tiles_the_style_images_have_to_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     machine(monkeypatch, 4 * GIB)
     values = config(memory="normal", style_scale=4.0)
-    assert plan_with_styles(values, 1024) == (Tiling(picture=None, styles=None),)
+    assert plan_with_styles(values, 1024) == (Tiling(image=None, styles=None),)
     plan_with_styles(values, 1024, styles=[(400, 400)])
     with pytest.raises(MemoryLimitError) as caught:
         plan_with_styles(values, 4096, styles=[(400, 400)])
@@ -159,7 +159,7 @@ def test_a_run_whose_style_image_does_not_fit_is_refused_at_the_call(monkeypatch
 
 
 def test_what_is_free_on_this_machine_is_known() -> None:
-    assert 0 < available(torch.device("cpu")) < 2**50
+    assert 0 < available_memory(torch.device("cpu")) < 2**50
 
 
 def test_a_run_in_tiles_gives_the_picture_of_a_run_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from nst_engine.schedule import fitted, schedule
+from nst_engine.schedule import fit_size, schedule
 from nst_engine.spec.enums import SizeBy
 from nst_engine.spec.errors import ConfigError
 from nst_engine.spec.presets import resolve
@@ -105,4 +105,4 @@ def test_the_refusal_names_the_smallest_size_that_works_or_says_that_none_does()
 
 @pytest.mark.parametrize(("by", "expected"), [(SizeBy.LONGEST, (50, 100)), (SizeBy.HEIGHT, (100, 200))])
 def test_a_size_keeps_the_shape(by: SizeBy, expected: tuple[int, int]) -> None:
-    assert fitted(300, 600, 100, by) == expected
+    assert fit_size(300, 600, 100, by) == expected
