@@ -61,7 +61,7 @@ def _too_small(config: StyleConfig, height: int, width: int, side: int) -> Confi
     measured = height if config.size_by is SizeBy.HEIGHT else max(height, width)
     by = config.size_by
     sizes = range(config.max_size, measured + 1)
-    size = next((size for size in sizes if min(fitted(height, width, size, by)) >= smallest), None)
+    size = next((size for size in sizes if min(fit_size(height, width, size, by)) >= smallest), None)
     message = f"{config.model} needs at least {smallest} px on the short side, the result would have {side}; "
     if size is None:
         message += f"no max_size helps, because the photo has {width} x {height}"

@@ -175,7 +175,7 @@ def _own_layer(name: str, network: NetworkInfo) -> str:
 
 
 def _stand_in(name: str, network: NetworkInfo) -> str:
-    """Return the layer that stands in for VGG's: the first layer of a block is a style layer, later ones are content."""
+    """Return the stand-in for a layer of VGG: a block's first layer is a style layer, later ones are content layers."""
     match = re.fullmatch(r"(?:conv|relu|pool)(\d)(?:_(\d))?", name)
     assert match is not None
     block, index = match.groups()

@@ -98,7 +98,7 @@ def test_the_refusal_names_the_smallest_size_that_works_or_says_that_none_does()
     asked = config(max_size=512)
     with pytest.raises(ConfigError, match=r"the smallest max_size for this photo is 2461$"):
         schedule(asked, 64, 5000)
-    assert min(fitted(64, 5000, 2461, SizeBy.LONGEST)) == 32 > min(fitted(64, 5000, 2460, SizeBy.LONGEST))
+    assert min(fit_size(64, 5000, 2461, SizeBy.LONGEST)) == 32 > min(fit_size(64, 5000, 2460, SizeBy.LONGEST))
     with pytest.raises(ConfigError, match=r"no max_size helps, because the photo has 16 x 20$"):
         schedule(asked, 20, 16)
 

@@ -124,7 +124,7 @@ def test_code_in_a_pickle_is_refused_and_not_run(tmp_path: Path, by_torch: bool)
 def test_what_is_no_state_of_a_network_is_refused(tmp_path: Path, state: object) -> None:
     path = tmp_path / "vgg19.pth"
     torch.save(state, path)
-    with pytest.raises(WeightsError, match="something else"):
+    with pytest.raises(WeightsError, match="something other"):
         weights.read(path, "vgg19")
 
 
