@@ -1,12 +1,13 @@
-"""How fast is the engine? `python -m bench.engine [--quick] [--json]`
+"""Measure the speed of the engine: `python -m bench.engine [--quick] [--json]`.
 
-overhead   time of one iteration over the floor: bare forward and backward pass through the same truncated network, in
-           the same process and arithmetic, turn by turn. VGG-19 has random weights here: they cost the same.
-objective  time each scheme takes, on `lite` with `default`'s loss, to the value that single-scale L-BFGS in float32 has
-           after 300 evaluations. The value is that of the picture, in float32 whatever a scheme computes in; the clock
-           stands while it is taken. A scheme that is not there after twice the first one's time counts as that long.
-memory     peak resident memory of `default` on `lite`, in a process of its own.
-command    seconds of wall time from `nst` on the command line to its end.
+overhead   Time of one iteration, divided by the time of a bare forward and backward pass through the same network in
+           the same precision (the floor). Both are measured in turns in one process. VGG-19 has random weights, which
+           take the same time.
+objective  Time that each scheme takes, on `lite` with the loss of `default`, to the loss that single-scale L-BFGS in
+           float32 has after 300 evaluations. The loss is computed from the picture in float32, which is not part of
+           the time. A scheme that needs more than twice the time of single-scale L-BFGS is stopped there.
+memory     Peak resident memory of `default` on `lite`, in a process of its own.
+command    Wall time of the `nst` command in seconds.
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ from nst_engine.spec.enums import Precision
 from nst_engine.tensors import to_tensor
 
 REFERENCE_EVALUATIONS = 300
-CAP = 2  # times single-scale L-BFGS
-NEAR = 1.02  # times the objective: from here on the exact loss is looked at
+CAP = 2  # schemes are stopped at this multiple of the time of single-scale L-BFGS
+NEAR = 1.02  # multiple of the wanted loss from which on the exact loss is computed
 SINGLE = {"scales": 1}
 LBFGS, W2, DEFAULT = "single-scale L-BFGS", "multiscale-w2's schedule", "default"
 PRECISIONS = (Precision.FLOAT32, Precision.BFLOAT16)
@@ -48,7 +49,7 @@ COMMANDS = {
     "nst stylize, 256 px": "stylize {photo} waves -o {folder}/out.png --overwrite -q --max-size 256",
     "nst stylize, 512 px": "stylize {photo} waves -o {folder}/out.png --overwrite -q --max-size 512",
 }
-# Changes to `default` in float32 that give each scheme's optimizer and schedule, with `default`'s loss.
+# Overrides of `default` in float32 that give the optimizer and the schedule of each scheme.
 SCHEMES: dict[str, dict[str, object]] = {
     LBFGS: {**SINGLE, "lbfgs_coarse": 0.0, "steps": REFERENCE_EVALUATIONS},
     "single-scale Adam": {**SINGLE, "optimizer": "adam", "learning_rate": 0.02, "adam_beta2": 0.99, "steps": 900},
@@ -72,7 +73,7 @@ SCHEMES: dict[str, dict[str, object]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Overhead:
-    """Medians of turns, in seconds, and their ratio."""
+    """Median times in seconds, and their ratio."""
 
     model: str
     precision: str
@@ -83,10 +84,10 @@ class Overhead:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reach:
-    """Seconds until a scheme reached the objective, and as a share of single-scale L-BFGS's.
+class TimeToObjective:
+    """Seconds until a scheme reached the wanted loss, and their share of those of single-scale L-BFGS.
 
-    `loss` is the lowest at full size, as a multiple of the objective; None if it was not reached.
+    `loss` is the lowest loss at full size as a multiple of the wanted one, or None if the scheme did not get to it.
     """
 
     scheme: str
@@ -103,13 +104,13 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="small sizes: under five minutes")
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.add_argument("--only", choices=["overhead", "objective", "memory", "command"])
-    asked = parser.parse_args()
-    found = measure(quick=asked.quick, only=asked.only)
-    print(json.dumps(found) if asked.json else json.dumps(found, indent=2))
+    arguments = parser.parse_args()
+    found = measure(quick=arguments.quick, only=arguments.only)
+    print(json.dumps(found) if arguments.json else json.dumps(found, indent=2))
 
 
 def measure(*, quick: bool, only: str | None = None) -> dict[str, Any]:
-    """Measure everything, or one thing; `quick` leaves out what is large."""
+    """Measure everything, or only one thing; `quick` leaves out large sizes."""
     found: dict[str, Any] = {"machine": machine(), "threads": torch.get_num_threads()}
     if only in (None, "overhead"):
         sizes = (256, 512) if quick else (256, 512, 1024)
@@ -117,7 +118,7 @@ def measure(*, quick: bool, only: str | None = None) -> dict[str, Any]:
         wanted = product(("vgg19", "lite"), precisions, sizes)
         found["overhead"] = [asdict(overhead(model, precision, size)) for model, precision, size in wanted]
     if only in (None, "objective"):
-        found["objective"] = [asdict(reach) for reach in objective(256 if quick else 512)]
+        found["objective"] = [asdict(time) for time in objective(256 if quick else 512)]
     if only in (None, "memory"):
         found["memory"] = [memory(size) for size in ((512,) if quick else (512, 1024, 2048))]
     if only in (None, "command"):
@@ -126,10 +127,10 @@ def measure(*, quick: bool, only: str | None = None) -> dict[str, Any]:
 
 
 def overhead(model: str, precision: Precision, size: int) -> Overhead:
-    """Time the floor and the iteration turn by turn on a square picture."""
+    """Time the floor and the iteration in turns on a square picture."""
     turns = 5 if size > 512 and model == "vgg19" else 11
-    wish = {"model": model, "precision": precision, "max_size": size, "scales": 1, "memory": "normal"}
-    config = resolve("default", wish | {"steps": turns + 12})
+    overrides = {"model": model, "precision": precision, "max_size": size, "scales": 1, "memory": "normal"}
+    config = resolve("default", overrides | {"steps": turns + 12})
     network = _network(config)
     image, style = torch.rand(3, size, size), torch.rand(3, size, size)
     steps = stylize(image, [style], config, network=network)
@@ -144,8 +145,8 @@ def overhead(model: str, precision: Precision, size: int) -> Overhead:
     return Overhead(model=model, precision=precision, size=size, floor=floor, iteration=iteration, ratio=ratio)
 
 
-def objective(size: int) -> Iterator[Reach]:
-    """Time every scheme to the reference's value."""
+def objective(size: int) -> Iterator[TimeToObjective]:
+    """Time every scheme until it reaches the loss of the reference."""
     (pair,) = pairs(None, None, count=1)
     content, style = to_tensor(pair.content), to_tensor(pair.style)
     network = load_network(resolve("default"))
@@ -155,30 +156,31 @@ def objective(size: int) -> Iterator[Reach]:
         return stylize(content, [style], config, network=network)
 
     def exact_loss(step: Step) -> float:
-        wish = {"max_size": size, "precision": Precision.FLOAT32, "init": "image", **SINGLE, "steps": 1}
-        return next(stylize(content, [style], resolve("default", wish), network=network, init_image=step.image())).loss
+        overrides = {"max_size": size, "precision": Precision.FLOAT32, "init": "image", **SINGLE, "steps": 1}
+        once = resolve("default", overrides)
+        return next(stylize(content, [style], once, network=network, init_image=step.image())).loss
 
     first, *others = SCHEMES
     started = time.perf_counter()
     *_, last = steps(first)
     reference = time.perf_counter() - started
     wanted = exact_loss(last)
-    yield Reach(scheme=first, size=size, seconds=reference, reached=True, share=1.0, loss=1.0)
+    yield TimeToObjective(scheme=first, size=size, seconds=reference, reached=True, share=1.0, loss=1.0)
     for scheme in others:
         seconds, loss = _until(steps(scheme), exact_loss, wanted, cap=CAP * reference)
         left = loss / wanted if math.isfinite(loss) else None
         reached, share = loss <= wanted, seconds / reference
-        yield Reach(scheme=scheme, size=size, seconds=seconds, reached=reached, share=share, loss=left)
+        yield TimeToObjective(scheme=scheme, size=size, seconds=seconds, reached=reached, share=share, loss=left)
 
 
 def memory(size: int) -> dict[str, Any]:
-    """Return the peak of a run of a picture of this size."""
+    """Return the peak memory of a run at this size."""
     arguments = ["-m", "bench.memory", "--size", str(size)]
     return dict(json.loads(subprocess.run([sys.executable, *arguments], check=True, capture_output=True).stdout))
 
 
 def command(name: str) -> float:
-    """Return the seconds of a command from its start to its end, the better of two."""
+    """Return the wall time of a command in seconds, the better of two."""
     (pair,) = pairs(None, None, count=1)
     with tempfile.TemporaryDirectory() as folder:
         photo = Path(folder) / "photo.png"
@@ -194,7 +196,7 @@ def _run(*arguments: str) -> None:
 def _until(
     steps: Iterator[Step], exact_loss: Callable[[Step], float], wanted: float, *, cap: float
 ) -> tuple[float, float]:
-    """Return the seconds until a picture's loss is down at `wanted`, or the cap; and the lowest seen at full size."""
+    """Return the seconds until the loss of a picture is at `wanted`, or the cap; and the lowest loss at full size."""
     passed, lowest = 0.0, math.inf
     started = time.perf_counter()
     for step in steps:
@@ -210,7 +212,7 @@ def _until(
 
 
 def _bare_pass(network: Network, image: Tensor, precision: Precision) -> None:
-    """Pass forward to the deepest layer and back from all layers read, with nothing computed on them."""
+    """Pass forward to the deepest layer and back from all layers, without computing losses."""
     x = network.preprocess(image).requires_grad_()
     features = list(network.forward(x, precision).values())
     torch.autograd.grad(features, x, [torch.ones_like(f) for f in features])
@@ -223,7 +225,7 @@ def _timed(call: Callable[[], object]) -> float:
 
 
 def _network(config: StyleConfig) -> Network:
-    """Return the network, with random weights where real ones would have to be fetched."""
+    """Return the network, with random weights if the real ones would have to be downloaded."""
     if config.model == "lite":
         return load_network(config)
     body = build_body(NetworkSpec.of(config)).to_empty(device="cpu")

@@ -1,6 +1,6 @@
-"""Peak resident memory of a run: `python -m bench.memory --size 2048 [--model lite] [--memory auto]`.
+"""Measure the peak resident memory of a run: `python -m bench.memory --size 2048 [--model lite] [--memory auto]`.
 
-Each run has a process of its own, which starts before the pictures are made; a few iterations reach the peak.
+Each run has a process of its own. A few iterations reach the peak.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ GIB = 2**30
 
 
 def main() -> None:
-    """Measure the sizes asked for and print a line of JSON for each."""
+    """Measure each size and print a line of JSON for it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", type=int, nargs="+", default=[512, 1024, 2048, 4096], help="longest sides, in pixels")
     parser.add_argument("--model", default="lite")
     parser.add_argument("--memory", default="auto", choices=["auto", "normal", "low"])
     parser.add_argument("--steps", type=int, default=12, help="iterations of L-BFGS: 11 fill its history")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if asked.child:
-        print(json.dumps(_measure(asked.size[0], asked.model, asked.memory, asked.steps)))
+    arguments = parser.parse_args()
+    if arguments.child:
+        print(json.dumps(_measure(arguments.size[0], arguments.model, arguments.memory, arguments.steps)))
         return
-    for size in asked.size:
-        options = ["--model", asked.model, "--memory", asked.memory, "--steps", str(asked.steps)]
+    for size in arguments.size:
+        options = ["--model", arguments.model, "--memory", arguments.memory, "--steps", str(arguments.steps)]
         command = [sys.executable, "-m", "bench.memory", "--child", "--size", str(size), *options]
         print(subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip(), flush=True)
 

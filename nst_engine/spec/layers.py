@@ -74,16 +74,13 @@ def _squeezenet() -> NetworkInfo:
 
 def _resnet50() -> NetworkInfo:
     layers = {"conv1": "conv1", "relu1": "relu", "pool1": "maxpool"}
-    layers |= {f"layer{k}_{i}": f"layer{k}.{i - 1}" for k, n in enumerate((3, 4, 6, 3), 1) for i in range(1, n)}
-    layers |= {f"layer{k}": f"layer{k}" for k in range(1, 5)}
-    order = ["conv1", "relu1", "pool1"]
     for k, n in enumerate((3, 4, 6, 3), 1):
-        order += [f"layer{k}_{i}" for i in range(1, n)] + [f"layer{k}"]
+        layers |= {f"layer{k}_{i}": f"layer{k}.{i - 1}" for i in range(1, n)} | {f"layer{k}": f"layer{k}"}
     return NetworkInfo(
         name="resnet50",
         summary="ResNet-50 (He et al. 2015, trained on ImageNet)",
         receptive_field=256,
-        layers={name: layers[name] for name in order},
+        layers=layers,
         roles={
             "content": "layer2",
             "style1": "relu1",
