@@ -44,6 +44,13 @@ async def test_a_claim_whose_answer_was_lost_is_found_again(harness: Harness) ->
     assert (await harness.read(job)).attempt == 1
 
 
+async def test_every_claim_has_a_token_that_was_not_used_before(harness: Harness) -> None:
+    jobs, runner = [await harness.create() for _ in range(2)], harness.runner()
+    assert [runner.run_next("lite") for _ in jobs] == [Outcome.SUCCEEDED] * 2
+    first, second = [(await harness.result(job)).blob.partition("/")[2] for job in jobs]  # result-TOKEN.png
+    assert first != second
+
+
 async def test_logs_during_a_run_name_job_and_request(harness: Harness) -> None:
     seen: list[dict[str, Any]] = []
     harness.engine = HookedEngine(lambda iteration: seen.append(get_contextvars()))
