@@ -118,6 +118,11 @@ class Api:
         _, secret = await self.services.api_keys.create(name, limits=limits, priority=priority, **values)
         return {"Authorization": f"Bearer {secret}"}
 
+    async def revoke(self, name: str) -> None:
+        """Revoke the key with this name."""
+        (key_id,) = [key.id for key in await self.services.api_keys.list() if key.name == name]
+        await self.services.api_keys.revoke(key_id)
+
     def announce_worker(self, *models: str, **values: Any) -> None:
         """Register a live worker that has these networks."""
         info = WorkerInfo(

@@ -228,7 +228,7 @@ async def test_the_streams_of_a_revoked_key_end(api: Api) -> None:
         for job, header in zip(jobs, (ann, bob), strict=True)
     ]
     await listening(api, 2)
-    await api.services.api_keys.revoke((await api.services.api_keys.list())[0].id)
+    await api.revoke("ann")
     async with asyncio.timeout(20):
         answer = await heard[0]
     assert "completed" not in answer.text

@@ -65,7 +65,7 @@ async def test_an_operator_stops_the_job_of_a_revoked_key(api: Api, prepare: Pre
     ann, operator = await api.key("ann"), await api.key("operator", operator=True)
     job = await api.create(ann)
     prepare(api)
-    await api.services.api_keys.revoke((await api.services.api_keys.list())[0].id)
+    await api.revoke("ann")
     canceled = await api.http.post(f"/v1/jobs/{job['id']}/cancel", headers=operator)
     assert canceled.status_code == (200 if prepare is waiting else 202)
     assert (await api.http.delete(f"/v1/jobs/{job['id']}", headers=operator)).status_code == 204
