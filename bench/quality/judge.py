@@ -37,7 +37,7 @@ class Judge:
 
     def __init__(self, weights_dir: Path) -> None:
         specs = [NetworkSpec(model=model, layers=layers) for model, layers in STYLE.items()]
-        self._networks = [Network(load_body(spec, weights_dir)[0]) for spec in specs]
+        self._networks = [Network(load_body(spec, weights_dir)) for spec in specs]
 
     @torch.no_grad()
     def score(self, result: Image.Image, content: Image.Image, style: Image.Image) -> Score:

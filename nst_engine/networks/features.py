@@ -17,14 +17,11 @@ from torchvision.models.feature_extraction import create_feature_extractor
 
 from nst_engine.machine.precision import to_float32
 from nst_engine.networks import weights
+from nst_engine.networks.conventions import NORMALIZATIONS, fit_to_preset
 from nst_engine.networks.lite import Lite
 from nst_engine.spec.config import StyleConfig
 from nst_engine.spec.enums import InputConvention, Model, Padding, Pooling, Precision
 from nst_engine.spec.layers import NETWORKS, resolve_layers
-
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
-CAFFE_MEAN = (123.68, 116.779, 103.939)  # RGB; the mean image of ImageNet that the VGG authors subtracted
 
 _BUILDERS: Mapping[str, Callable[[], nn.Module]] = {
     "lite": Lite,
@@ -71,27 +68,24 @@ class Network:
         body: nn.Module,
         *,
         convention: InputConvention = InputConvention.TORCHVISION,
-        caffe_weights: bool = False,
         device: torch.device | str = "cpu",
     ) -> None:
         self.body = body
         self.device = torch.device(device)
         self.pixel_scale = 1.0 if convention is InputConvention.TORCHVISION else 255.0
-        mean, std = _mean_and_std(convention)
-        self._bgr = convention is InputConvention.CAFFE and caffe_weights
-        self._mean = torch.tensor(mean, device=self.device).view(1, 3, 1, 1)
-        self._std = torch.tensor(std, device=self.device).view(1, 3, 1, 1)
+        normalization = NORMALIZATIONS[convention]
+        self._mean = torch.tensor(normalization.mean, device=self.device).view(1, 3, 1, 1)
+        self._std = torch.tensor(normalization.std, device=self.device).view(1, 3, 1, 1)
         # The convolutions of oneDNN are a fifth faster this way; other devices were not measured.
         self.memory_format = torch.channels_last if self.device.type == "cpu" else torch.contiguous_format
 
     def normalize(self, image: Tensor) -> Tensor:
         """Turn RGB in [0, 1], (1, 3, H, W), into network input."""
-        x = (image - self._mean) / self._std
-        return x.flip(1) if self._bgr else x
+        return (image - self._mean) / self._std
 
     def denormalize(self, x: Tensor) -> Tensor:
         """Turn network input, (1, 3, H, W), into RGB."""
-        return (x.flip(1) if self._bgr else x) * self._std + self._mean
+        return x * self._std + self._mean
 
     def features(self, image: Tensor, precision: Precision = Precision.FLOAT32) -> Mapping[str, Tensor]:
         """Return the features of an image (1, 3, H, W) in [0, 1], in float32 for every precision."""
@@ -113,14 +107,6 @@ class Network:
         return copy.deepcopy(self.body).bfloat16()
 
 
-def _mean_and_std(convention: InputConvention) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return mean and standard deviation per RGB channel, for pixels in [0, 1]."""
-    if convention is InputConvention.TORCHVISION:
-        return IMAGENET_MEAN, IMAGENET_STD
-    mean = tuple(m / 255 for m in CAFFE_MEAN) if convention is InputConvention.CAFFE else IMAGENET_MEAN
-    return mean, (1 / 255, 1 / 255, 1 / 255)
-
-
 def load_network(
     config: StyleConfig, *, device: torch.device | str = "cpu", weights_dir: str | Path | None = None
 ) -> Network:
@@ -129,20 +115,20 @@ def load_network(
     Raises WeightsError if the weights are missing or damaged, or if the file does not cover the layers.
     """
     spec = NetworkSpec.of(config)
-    body, caffe = load_body(spec, Path(weights_dir) if weights_dir else None)
-    body.to(device)
-    return Network(body, convention=spec.convention, caffe_weights=caffe, device=device)
+    body = load_body(spec, Path(weights_dir) if weights_dir else None).to(device)
+    return Network(body, convention=spec.convention, device=device)
 
 
-def load_body(spec: NetworkSpec, weights_dir: Path | None) -> tuple[GraphModule, bool]:
-    """Return the network up to the last layer of `spec` with its weights, and whether Caffe trained them."""
+def load_body(spec: NetworkSpec, weights_dir: Path | None) -> GraphModule:
+    """Return the network up to the last layer of `spec`, with weights that fit the input convention of `spec`."""
     body = build_body(spec)
     detail = ""
     for path in weights.candidates(spec.model, weights_dir):
         state = weights.read(path, spec.model)
         lacking = _fill(body, state)
         if not lacking:
-            return body.eval().requires_grad_(False), "caffe" in path.stem
+            fit_to_preset(body, weights.convention(path, spec.model), spec.convention)
+            return body.eval().requires_grad_(False)
         if lacking == "shape" or unexpected_key(spec.model, state):
             raise weights.damaged(path, spec.model, "belongs to another network")
         detail = f" ({path.name} does not reach {spec.layers[-1]})"

@@ -22,6 +22,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
+from nst_engine.spec.enums import InputConvention
 from nst_engine.spec.errors import WeightsError
 
 # Names of torchvision's downloads in the cache of torch hub, with the first digits of the SHA-256.
@@ -32,7 +33,7 @@ HUB_FILES = {
     "resnet50": "resnet50-0676ba61.pth",
     "inception_v3": "inception_v3_google-0cc3c7bd.pth",
 }
-HASH = "sha256"  # key of the hash in the header
+HASH, CONVENTION = "sha256", "convention"  # keys in the header
 # Errors that damaged or foreign files raise when read; UnpicklingError is PyTorch's refusal of a pickle with code.
 UNREADABLE = (
     AttributeError,
@@ -155,6 +156,17 @@ def about(path: Path) -> dict[str, str]:
     """Return the metadata of a safetensors file; raises ValueError if its header is damaged."""
     found = _header(path).get("__metadata__", {})
     return {str(key): str(value) for key, value in found.items()}
+
+
+def convention(path: Path, model: str) -> InputConvention:
+    """Return the input that weights were trained with: named in a file's header, Caffe's if its name says so."""
+    declared = about(path).get(CONVENTION) if path.suffix == ".safetensors" else None
+    if declared is None:
+        return InputConvention.CAFFE if "caffe" in path.stem else InputConvention.TORCHVISION
+    try:
+        return InputConvention(declared)
+    except ValueError:
+        raise damaged(path, model, f"has an unknown input convention ({declared:.40})") from None
 
 
 def names(path: Path, model: str) -> list[str]:

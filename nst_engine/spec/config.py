@@ -66,7 +66,9 @@ class StyleConfig(BaseModel):
 
     model: Model = _field(Model.LITE, "network", "Pretrained network whose features are compared.")
     input_convention: InputConvention = _field(
-        InputConvention.TORCHVISION, "network", "How pixels are scaled and shifted before the network sees them."
+        InputConvention.TORCHVISION,
+        "network",
+        "Units of the pixels in the system that a preset reproduces; weights trained with others are converted.",
     )
     pooling: Pooling = _field(
         Pooling.MAX,

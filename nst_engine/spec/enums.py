@@ -15,10 +15,10 @@ class Model(StrEnum):
 
 
 class InputConvention(StrEnum):
-    """How pixels in [0, 1] become network input."""
+    """How pixels in [0, 1] become network input: for a preset, or for the network that weights were trained as."""
 
     TORCHVISION = "torchvision"  # RGB, minus the ImageNet mean, divided by its standard deviation
-    CAFFE = "caffe"  # BGR, 0…255, minus the mean; RGB order where the weights were not trained with Caffe
+    CAFFE = "caffe"  # BGR, 0…255, minus the mean of the VGG authors
     MEAN255 = "mean255"  # RGB, 0…255, minus the ImageNet mean
 
 

@@ -8,7 +8,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from nst_engine import load_network
-from nst_engine.networks.features import CAFFE_MEAN, IMAGENET_MEAN, IMAGENET_STD, Network, NetworkSpec, build_body
+from nst_engine.networks.conventions import CAFFE_MEAN, IMAGENET_MEAN, IMAGENET_STD
+from nst_engine.networks.features import Network, NetworkSpec, build_body
 from nst_engine.spec.config import StyleConfig
 from nst_engine.spec.enums import InputConvention, Model, Padding, Pooling, Precision
 from nst_engine.spec.errors import WeightsError
@@ -109,9 +110,9 @@ def test_inception_does_not_transform_its_input() -> None:
 # Input conventions
 
 
-def normalized(convention: InputConvention, *, caffe_weights: bool = False) -> Tensor:
+def normalized(convention: InputConvention) -> Tensor:
     image = torch.tensor([0.2, 0.5, 1.0]).view(1, 3, 1, 1)
-    return Network(TinyBody(), convention=convention, caffe_weights=caffe_weights).normalize(image).flatten()
+    return Network(TinyBody(), convention=convention).normalize(image).flatten()
 
 
 def test_torchvision_s_convention_subtracts_the_mean_and_divides_by_the_deviation() -> None:
@@ -124,16 +125,14 @@ def test_mean255_subtracts_the_mean_of_pixels_up_to_255() -> None:
     assert normalized(InputConvention.MEAN255).tolist() == pytest.approx(expected, rel=1e-5)
 
 
-def test_caffe_s_convention_turns_to_bgr_for_weights_trained_with_caffe() -> None:
+def test_caffe_s_convention_subtracts_its_own_mean_of_pixels_up_to_255() -> None:
     expected = [255 * v - m for v, m in zip((0.2, 0.5, 1.0), CAFFE_MEAN, strict=True)]
-    assert normalized(InputConvention.CAFFE, caffe_weights=True).tolist() == pytest.approx(expected[::-1], rel=1e-5)
     assert normalized(InputConvention.CAFFE).tolist() == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("convention", InputConvention)
-@pytest.mark.parametrize("caffe_weights", [False, True])
-def test_denormalizing_undoes_normalizing(convention: InputConvention, caffe_weights: bool) -> None:
-    network = Network(TinyBody(), convention=convention, caffe_weights=caffe_weights)
+def test_denormalizing_undoes_normalizing(convention: InputConvention) -> None:
+    network = Network(TinyBody(), convention=convention)
     assert torch.allclose(network.denormalize(network.normalize(IMAGE)), IMAGE, atol=1e-5)
 
 
