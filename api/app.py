@@ -19,7 +19,7 @@ from api.event_hub import EventHub
 from api.long_poll import LongPoll
 from api.metrics import Metrics
 from api.middleware import RequestMiddleware
-from api.routes import catalogue, events, health, jobs, results, workers
+from api.routes import catalogue, events, health, jobs, results, usage, workers
 from api.security.key_watch import KeyWatch
 from api.security.keyless_access import KeyHistory, KeylessAccess
 from api.security.rate_limits import RateLimits
@@ -37,6 +37,7 @@ from jobs.settings import JobSettings
 from jobs.storage.factory import open_blobs
 from jobs.store.job_store import JobStore
 from jobs.store.reaper import SWEEP_ROUNDS
+from jobs.usage import UsageReader
 from jobs.worker_registry import AsyncWorkerRegistry
 from nst_engine.version import __version__
 
@@ -81,7 +82,7 @@ def create_app(
     )
     problems.register(app)
     app.add_exception_handler(events.AllReceivedError, events.stop_reconnecting)
-    for module in (jobs, events, results, catalogue, workers, health, page):
+    for module in (jobs, events, results, catalogue, workers, usage, health, page):
         app.router.routes.extend(module.router.routes)  # include_router would match every path twice
     openapi.install(app)
     mount_page(app)
@@ -141,6 +142,7 @@ async def _make_services(
         job_settings=job_settings,
         store=store,
         workers=workers,
+        usage=UsageReader(redis),
         blobs=blobs,
         api_keys=api_keys,
         key_watch=KeyWatch(api_keys),

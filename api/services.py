@@ -24,6 +24,7 @@ from jobs.api_keys import ApiKeys
 from jobs.settings import JobSettings
 from jobs.storage.blobs import Blobs
 from jobs.store.job_store import JobStore
+from jobs.usage import UsageReader
 from jobs.worker_registry import AsyncWorkerRegistry
 
 
@@ -35,6 +36,7 @@ class Services:
     job_settings: JobSettings
     store: JobStore
     workers: AsyncWorkerRegistry
+    usage: UsageReader
     blobs: Blobs
     api_keys: ApiKeys
     key_watch: KeyWatch

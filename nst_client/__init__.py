@@ -13,6 +13,7 @@ from nst_client.events import Event
 from nst_client.job import Job, Page, Painted, Progress, Result
 from nst_client.retries import Retries
 from nst_client.synchronous import Client
+from nst_client.usage import Usage
 from nst_client.webhooks import verify_webhook
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "Result",
     "Retries",
     "ServiceError",
+    "Usage",
     "WaitedTooLongError",
     "WebhookError",
     "verify_webhook",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import date
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -16,6 +17,7 @@ from nst_client.events import Event, EventParser
 from nst_client.job import Job, Painted
 from nst_client.retries import Attempts, Retries
 from nst_client.synchronous import DEFAULT_SERVER, POLL_SECONDS
+from nst_client.usage import Usage
 
 T = TypeVar("T")
 
@@ -148,6 +150,10 @@ class AsyncClient:
             except httpx.TransportError as error:
                 lost = error
             await self._sleep(attempts.no_response(lost))
+
+    async def usage(self, *, days: int = 30, until: date | None = None, all_keys: bool = False) -> tuple[Usage, ...]:
+        """Return what this key, or for operators every key, used on each of the `days` that end with `until`."""
+        return await self._send(calls.usage(days=days, until=until, all_keys=all_keys))
 
     async def _send(self, call: Call[T]) -> T:
         attempts = Attempts(self._retries, self._http.base_url)

@@ -7,6 +7,7 @@ import os
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -14,6 +15,7 @@ import httpx
 
 from nst_client.errors import ServiceError
 from nst_client.job import Job, Page
+from nst_client.usage import Usage
 
 Picture = bytes | bytearray | str | os.PathLike[str]  # the bytes of an image file, or its path
 T = TypeVar("T")
@@ -100,6 +102,18 @@ def image(job_id: str, name: str, form: str | None = None) -> Call[bytes]:
     """Download `result`, `preview` or `timelapse`, in the format `form`."""
     options = {"params": {"format": form}} if form else {}
     return Call(method="GET", path=f"/v1/jobs/{job_id}/{name}", read=lambda response: response.content, options=options)
+
+
+def usage(*, days: int, until: date | None, all_keys: bool) -> Call[tuple[Usage, ...]]:
+    """Get the usage of a period."""
+    query = {"days": str(days), "until": until and until.isoformat(), "all_keys": all_keys and "true"}
+    options = {"params": {name: value for name, value in query.items() if value}}
+    return Call(
+        method="GET",
+        path="/v1/usage",
+        read=lambda response: tuple(Usage.from_json(item) for item in _read_json(response)["usage"]),
+        options=options,
+    )
 
 
 def _read_job(response: httpx.Response) -> Job:

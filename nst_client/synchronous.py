@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import date
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -15,6 +16,7 @@ from nst_client.errors import JobEndedError, ServiceError, WaitedTooLongError
 from nst_client.events import Event, EventParser
 from nst_client.job import Job, Painted
 from nst_client.retries import Attempts, Retries
+from nst_client.usage import Usage
 
 DEFAULT_SERVER = "http://127.0.0.1:8000"
 POLL_SECONDS = 0.5
@@ -152,6 +154,10 @@ class Client:
             except httpx.TransportError as error:
                 lost = error
             self._sleep(attempts.no_response(lost))
+
+    def usage(self, *, days: int = 30, until: date | None = None, all_keys: bool = False) -> tuple[Usage, ...]:
+        """Return what this key, or for operators every key, used on each of the `days` that end with `until`."""
+        return self._send(calls.usage(days=days, until=until, all_keys=all_keys))
 
     def _send(self, call: Call[T]) -> T:
         attempts = Attempts(self._retries, self._http.base_url)

@@ -24,6 +24,7 @@ SAMPLES: Mapping[str, str] = {
     "list_styles": f'curl -sS "$NST/v1/styles" {KEY}',
     "get_style_picture": f'curl -sS -o waves.png "$NST/v1/styles/waves/picture" {KEY}',
     "list_workers": f'curl -sS "$NST/v1/workers" {KEY}',
+    "get_usage": f'curl -sS "$NST/v1/usage?days=31&until=2026-01-31" {KEY}',
     "get_metrics": f'curl -sS "$NST/metrics" {KEY}',
     "get_health": 'curl -sS "$NST/healthz"',
     "get_readiness": 'curl -sS "$NST/readyz"',

@@ -23,7 +23,7 @@ TAGS = [
     {"name": "events", "description": "Server-sent events."},
     {"name": "pictures", "description": "Results, previews and inputs, with byte ranges and ETags."},
     {"name": "catalogue", "description": "Networks, presets and built-in styles."},
-    {"name": "operation", "description": "Health, metrics and workers."},
+    {"name": "operation", "description": "Health, metrics, workers and usage."},
 ]
 
 

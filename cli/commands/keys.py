@@ -1,5 +1,7 @@
 """`nst keys`: manage API keys."""
 
+import json
+
 import typer
 
 from cli.redis_client import with_redis
@@ -7,10 +9,11 @@ from cli.redis_client import with_redis
 
 def commands() -> typer.Typer:
     """Build the group of commands."""
-    app = typer.Typer(help="Create, list and revoke API keys.", no_args_is_help=True)
+    app = typer.Typer(help="Create, list and revoke API keys, and show their usage.", no_args_is_help=True)
     app.command()(create)
     app.command("list")(list_keys)
     app.command()(revoke)
+    app.command()(usage)
     app.command("webhook-secret")(show_webhook_secret)
     return app
 
@@ -70,6 +73,38 @@ def revoke(key_id: str = typer.Argument(..., metavar="ID", help="Id of the key, 
 
     key = with_redis(lambda redis: ApiKeys(redis).revoke(key_id))
     typer.echo(f"{key.id} ({key.name}) revoked")
+
+
+def usage(
+    days: int = typer.Option(30, min=1, max=400, help="Show this many days, the last of which is today (UTC)."),
+    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
+) -> None:
+    """Show what each key used on each day: jobs, pixels of finished pictures, and seconds on a device."""
+    from dataclasses import asdict
+    from datetime import UTC, datetime, timedelta
+
+    from cli.terminal import console, table
+    from jobs.api_keys import ApiKeys
+    from jobs.usage import UsageReader
+
+    today = datetime.now(UTC).date()
+    found = with_redis(lambda redis: UsageReader(redis).read(today - timedelta(days=days - 1), today))
+    if as_json:
+        typer.echo(json.dumps([asdict(item) for item in found], indent=2, default=str))
+        return
+    names = {key.id: key.name for key in with_redis(lambda redis: ApiKeys(redis).list())}
+    rows = [
+        (
+            str(item.day),
+            item.key,
+            names.get(item.key, ""),
+            str(item.jobs),
+            str(item.pixels),
+            f"{item.device_seconds:.1f}",
+        )
+        for item in found
+    ]
+    console().print(table(("DAY", "ID", "NAME", "JOBS", "PIXELS", "DEVICE SECONDS"), rows))
 
 
 def show_webhook_secret(

@@ -29,6 +29,19 @@ def test_a_program_gets_its_picture(service: Service, photo: Path) -> None:
     assert Image.open(io.BytesIO(painted.data)).size == (48, 48)
 
 
+def test_a_finished_picture_appears_in_the_usage(service: Service, photo: Path) -> None:
+    def used(client: Client) -> tuple[int, int, float]:
+        days = client.usage()
+        return sum(day.jobs for day in days), sum(day.pixels for day in days), sum(day.device_seconds for day in days)
+
+    with Client(service.url) as client:
+        jobs, pixels, seconds = used(client)
+        client.stylize(photo, style_name="waves", max_size=48, steps=3, timeout=150)
+        after = used(client)
+    assert after[:2] == (jobs + 1, pixels + 48 * 48)
+    assert after[2] > seconds
+
+
 def test_a_service_on_this_machine_is_reached_without_the_proxy_of_the_environment(
     service: Service, photo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -40,6 +40,13 @@ local function count(name, by)
   redis.call('HINCRBYFLOAT', key('totals'), name, by or 1)
 end
 
+-- Count what an owner uses on this day (UTC): `jobs`, `pixels` or `device_ms`; see jobs/usage.py.
+local function use(owner, name, by)
+  local day = key('usage', math.floor(now / DAY))
+  redis.call('HINCRBY', day, owner .. '|' .. name, by)
+  redis.call('PEXPIRE', day, USAGE_TTL)
+end
+
 local function emit(id, kind, data)
   redis.call('XADD', key('events', id), 'MAXLEN', '~', EVENT_LIMIT, '*', 'type', kind, 'data', data)
 end
@@ -97,7 +104,9 @@ end
 -- Add the time of the attempt that ends now to the run time.
 local function stop_clock(job)
   if job.claimed then
-    job.run_ms = (tonumber(job.run_ms) or 0) + math.max(0, now - tonumber(job.claimed))
+    local ran = math.max(0, now - tonumber(job.claimed))
+    use(job.owner, 'device_ms', ran)
+    job.run_ms = (tonumber(job.run_ms) or 0) + ran
     redis.call('HSET', key('job', job.id), 'run_ms', job.run_ms)
     redis.call('HDEL', key('job', job.id), 'claimed')
     job.claimed = false

@@ -17,16 +17,15 @@ local total = 0
 for _, depth in ipairs(redis.call('HVALS', key('depth'))) do total = total + tonumber(depth) end
 if total >= arg.queue_limit then return {'full'} end
 if arg.queued and redis.call('ZCARD', key('owned', arg.owner, 'queued')) >= arg.queued then return {'queued'} end
-local day = key('day', arg.owner, math.floor(now / 86400000))
-if arg.per_day and tonumber(redis.call('GET', day) or 0) >= arg.per_day then return {'per_day'} end
+local today = arg.per_day and redis.call('HGET', key('usage', math.floor(now / DAY)), arg.owner .. '|jobs')
+if arg.per_day and (tonumber(today) or 0) >= arg.per_day then return {'per_day'} end
 
 if arg.running then
   redis.call('HSET', key('running_limits'), arg.owner, arg.running)
 else
   redis.call('HDEL', key('running_limits'), arg.owner)
 end
-redis.call('INCR', day)
-redis.call('PEXPIRE', day, 2 * 86400000)
+use(arg.owner, 'jobs', 1)
 
 local job = {id = arg.id, owner = arg.owner, status = 'queued', model = arg.model, priority = arg.priority,
   seq = redis.call('INCR', key('seq')), attempt = 0}

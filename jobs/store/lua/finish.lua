@@ -10,6 +10,9 @@ if status == 'succeeded' then
   local run = ((tonumber(job.run_ms) or 0) + now - tonumber(job.claimed)) / 1000
   local pace = tonumber(redis.call('HGET', key('pace'), job.model)) or run
   redis.call('HSET', key('pace'), job.model, tostring(0.8 * pace + 0.2 * run))
+  local result = cjson.decode(arg.payload)
+  use(job.owner, 'pixels', result.width * result.height)
+  count('pixels', result.width * result.height)
   finish(job, status, {result = arg.payload, progress = arg.progress})
 elseif status == 'failed' then
   finish(job, status, {failure = arg.payload})

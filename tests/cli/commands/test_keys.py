@@ -1,6 +1,9 @@
+import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import redis
 
 from cli.main import main
 
@@ -53,3 +56,18 @@ def test_each_key_has_its_own_webhook_secret(capsys: pytest.CaptureFixture[str])
     assert all(secret.startswith("whsec_") for secret in shown)
     assert len(set(shown)) == 2
     assert main(["keys", "webhook-secret", "k1"]) == 1
+
+
+def test_the_usage_of_each_key_is_shown(redis_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["keys", "create", "phone"])
+    key_id = capsys.readouterr().err.split()[0]
+    today = datetime.now(UTC).date()
+    used = {f"{key_id}|jobs": 3, f"{key_id}|pixels": 196608, f"{key_id}|device_ms": 12500, "local|jobs": 1}
+    with redis.Redis.from_url(redis_url) as client:
+        client.hset(f"nst:usage:{today.toordinal() - datetime(1970, 1, 1).toordinal()}", mapping=used)
+    assert main(["keys", "usage", "--days", "2"]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
+    assert rows == [[str(today), key_id, "phone", "3", "196608", "12.5"], [str(today), "local", "1", "0", "0.0"]]
+    assert main(["keys", "usage", "--days", "2", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown[0] == {"key": key_id, "day": str(today), "jobs": 3, "pixels": 196608, "device_seconds": 12.5}
