@@ -29,12 +29,17 @@ def download(url: str, partial: Path, *, client: httpx.Client, progress: Progres
         except httpx.TransportError as error:
             attempts = attempts + 1 if _size(partial) <= before else 0
             if attempts == ATTEMPTS:
-                message = f"cannot download {url}: {error or type(error).__name__}"
+                message = f"cannot download {without_password(url)}: {error or type(error).__name__}"
                 raise CommandError(f"{message}; run the same command again to resume") from None
         except OSError as error:
             raise CommandError(f"cannot write {partial}: {error.strerror}") from None
         else:
             return
+
+
+def without_password(url: str) -> str:
+    """Return a URL without user name and password, for messages."""
+    return str(httpx.URL(url).copy_with(userinfo=b""))
 
 
 def download_bar(*, quiet: bool = False) -> Bar:
@@ -62,7 +67,7 @@ def _fetch(url: str, partial: Path, *, client: httpx.Client, progress: Progress)
         if start and response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
             return  # there is nothing left to send; the caller checks the hash
         if not response.is_success:
-            raise CommandError(f"{url}: {response.status_code} {response.reason_phrase}")
+            raise CommandError(f"{without_password(url)}: {response.status_code} {response.reason_phrase}")
         if not response.headers.get("content-range", "").startswith(f"bytes {start}-"):
             start = 0
         length = response.headers.get("content-length", "")

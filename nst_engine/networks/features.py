@@ -27,6 +27,7 @@ _BUILDERS: Mapping[str, Callable[[], nn.Module]] = {
     "lite": Lite,
     "vgg19": zoo.vgg19,
     "vgg16": zoo.vgg16,
+    "vgg16-edges": zoo.vgg16,
     "squeezenet1_1": zoo.squeezenet1_1,
     "resnet50": zoo.resnet50,
     "inception_v3": lambda: zoo.inception_v3(transform_input=False, init_weights=False),

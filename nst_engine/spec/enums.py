@@ -9,6 +9,7 @@ class Model(StrEnum):
     LITE = "lite"
     VGG19 = "vgg19"
     VGG16 = "vgg16"
+    VGG16_EDGES = "vgg16-edges"
     SQUEEZENET = "squeezenet1_1"
     RESNET50 = "resnet50"
     INCEPTION = "inception_v3"

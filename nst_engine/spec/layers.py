@@ -40,7 +40,7 @@ def _names(text: str) -> list[str]:
     return text.split()
 
 
-def _vgg(name: str, convolutions: tuple[int, ...]) -> NetworkInfo:
+def _vgg(name: str, summary: str, convolutions: tuple[int, ...]) -> NetworkInfo:
     layers, index = {}, 0
     for block, count in enumerate(convolutions, start=1):
         for i in range(1, count + 1):
@@ -50,8 +50,7 @@ def _vgg(name: str, convolutions: tuple[int, ...]) -> NetworkInfo:
         layers[f"pool{block}"] = f"features.{index}"
         index += 1
     roles = {"content": "relu4_2"} | {f"style{k}": f"relu{k}_1" for k in range(1, 6)}
-    year = "Simonyan and Zisserman 2014, trained on ImageNet"
-    return NetworkInfo(name=name, summary=f"{name.upper()[:3]}-{name[3:]} ({year})", layers=layers, roles=roles)
+    return NetworkInfo(name=name, summary=summary, layers=layers, roles=roles)
 
 
 def _squeezenet() -> NetworkInfo:
@@ -137,9 +136,10 @@ NETWORKS: Mapping[str, NetworkInfo] = {
     info.name: info
     for info in (
         _lite(),
-        _vgg("vgg19", (2, 2, 4, 4, 4)),
+        _vgg("vgg19", "VGG-19 (Simonyan and Zisserman 2014, trained on ImageNet)", (2, 2, 4, 4, 4)),
         _squeezenet(),
-        _vgg("vgg16", (2, 2, 3, 3, 3)),
+        _vgg("vgg16", "VGG-16 (Simonyan and Zisserman 2014, trained on ImageNet)", (2, 2, 3, 3, 3)),
+        _vgg("vgg16-edges", "VGG-16 trained further to detect edges; from the Python package index", (2, 2, 3, 3, 3)),
         _resnet50(),
         _inception(),
     )
@@ -163,7 +163,7 @@ def _own_layer(name: str, network: NetworkInfo) -> str:
         return network.roles[name]
     if name in network.layers:
         return name
-    if name in NETWORKS["vgg19"].layers and network.name not in ("vgg19", "vgg16"):
+    if name in NETWORKS["vgg19"].layers and not network.name.startswith("vgg"):
         return _stand_in(name, network)
     near = difflib.get_close_matches(name, [*network.layers, *ROLES], n=1, cutoff=0.0)
     raise ValueError(

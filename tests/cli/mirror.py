@@ -10,14 +10,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Mirror:
-    """Files by name, and the requests for them: path and Range header.
+    """Files by path, and the requests for them: path and Range header.
 
+    `types`: content types by path.
     `cuts`: for each response, the number of bytes after which the connection is closed. `ranges`: whether range
     requests are honored.
     """
 
     def __init__(self, files: dict[str, bytes]) -> None:
         self.files, self.cuts, self.ranges = files, list[int](), True
+        self.types = dict[str, str]()
         self.requests: list[tuple[str, str | None]] = []
         self.address = ""
 
@@ -42,6 +44,7 @@ def serving(mirror: Mirror) -> Iterator[Mirror]:
             self.send_response(206 if match else 200)
             if match:
                 self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
+            self.send_header("Content-Type", mirror.types.get(self.path.lstrip("/"), "application/octet-stream"))
             self.send_header("Content-Length", str(len(data) - start))
             self.end_headers()
             end = start + mirror.cuts.pop(0) if mirror.cuts else len(data)

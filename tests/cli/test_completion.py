@@ -29,7 +29,7 @@ def offered(line: str) -> list[str]:
         ("nst stylize photo.jpg waves --preset cl", ["classic-lbfgs"]),
         ("nst jobs submit photo.jpg waves --optimizer ", ["lbfgs", "adam"]),
         ("nst presets multi", ["multiscale-w2"]),
-        ("nst weights pull vgg", ["vgg19", "vgg16"]),
+        ("nst weights pull vgg", ["vgg19", "vgg16", "vgg16-edges"]),
     ],
 )
 def test_a_word_is_completed(line: str, words: list[str]) -> None:

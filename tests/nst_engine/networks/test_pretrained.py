@@ -48,7 +48,7 @@ def test_there_is_a_release_of_every_network_but_ours() -> None:
     assert {*PUBLISHED_WEIGHTS, "lite"} == set(NETWORKS)
 
 
-@pytest.mark.parametrize("model", PUBLISHED_WEIGHTS)
+@pytest.mark.parametrize("model", weights.HUB_FILES)
 def test_the_names_are_those_that_torchvision_downloads(model: str) -> None:
     enum = torchvision.models.get_model_weights(model)
     assert PUBLISHED_WEIGHTS[model].url() == enum["IMAGENET1K_V1"].url
@@ -139,7 +139,11 @@ def test_verifying_a_file_of_another_network_names_what_differs(published: tuple
 @pytest.mark.shared
 @pytest.mark.parametrize(
     ("model", "name", "layer"),
-    [("vgg19", "vgg19_to_conv3_1", "relu3_1"), ("squeezenet1_1", "squeezenet1_1_features", "fire9")],
+    [
+        ("vgg19", "vgg19_to_conv3_1", "relu3_1"),
+        ("squeezenet1_1", "squeezenet1_1_features", "fire9"),
+        ("vgg16-edges", "vgg16_edges", "pool5"),
+    ],
 )
 def test_the_files_of_the_sample_data_reach_their_layers(
     model: str, name: str, layer: str, shared_weights: Path

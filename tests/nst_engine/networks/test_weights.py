@@ -145,6 +145,14 @@ def test_without_a_folder_torch_hub_s_cache_is_looked_at(hub: Path) -> None:
     assert [path.name for path in weights.candidates("vgg16", None)] == ["vgg16-397923af.safetensors"]
 
 
+@pytest.mark.parametrize("name", ["vgg16-edges-8f22d716.safetensors", "vgg16_edges.safetensors"])
+def test_a_network_whose_name_begins_with_another_s_keeps_its_files(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    (tmp_path / "vgg16.safetensors").touch()
+    assert list(weights.candidates("vgg16-edges", tmp_path)) == [tmp_path / name]
+    assert list(weights.candidates("vgg16", tmp_path)) == [tmp_path / "vgg16.safetensors"]
+
+
 def test_lite_is_in_the_package_and_nowhere_else(tmp_path: Path) -> None:
     (tmp_path / "lite.safetensors").touch()
     (path,) = weights.candidates("lite", tmp_path)
