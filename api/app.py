@@ -27,6 +27,7 @@ from api.security.signed_urls import Signer
 from api.services import Services
 from api.settings import ApiSettings
 from api.submission.create import JobCreator
+from api.submission.job_request import JobRequests
 from api.temporary_files import TemporaryFiles
 from api.web_page import mount_page
 from jobs.api_keys import ApiKeys
@@ -155,6 +156,7 @@ async def _make_services(
         conversions=Conversions(decoder, blobs, temporary_files),
         temporary_files=temporary_files,
         builtin_styles=builtin_styles,
+        job_requests=JobRequests(settings, job_settings, temporary_files),
         job_creator=JobCreator(
             store=store, workers=workers, blobs=blobs, decoder=decoder, builtin_styles=builtin_styles
         ),

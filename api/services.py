@@ -19,6 +19,7 @@ from api.security.rate_limits import RateLimits
 from api.security.signed_urls import Signer
 from api.settings import ApiSettings
 from api.submission.create import JobCreator
+from api.submission.job_request import JobRequests
 from api.temporary_files import TemporaryFiles
 from jobs.api_keys import ApiKeys
 from jobs.settings import JobSettings
@@ -49,6 +50,7 @@ class Services:
     conversions: Conversions
     temporary_files: TemporaryFiles
     builtin_styles: BuiltinStyles
+    job_requests: JobRequests
     job_creator: JobCreator
     metrics: Metrics
     job_serializer: JobSerializer = field(default_factory=JobSerializer)

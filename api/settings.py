@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from jobs.cores import cores
-from jobs.settings import LogLevel, ServiceSecret, WebhookHosts, host_name, split_names, split_url
+from jobs.settings import HostsAndPorts, LogLevel, ServiceSecret, WebhookHosts, host_name, split_names, split_url
 
 MIB = 1024 * 1024
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -85,8 +85,10 @@ class ApiSettings(BaseSettings):
     log_level: LogLevel = Field("info", description="Lowest level of messages that are logged.")
     secret: ServiceSecret = None
 
-    max_body_bytes: int = Field(48 * MIB, description="Maximum size of a request body, in bytes.", ge=1024)
-    max_file_bytes: int = Field(20 * MIB, description="Maximum size of an uploaded file, in bytes.", ge=1024)
+    max_body_bytes: int = Field(
+        48 * MIB, description="Maximum size of a request body, fetched pictures included, in bytes.", ge=1024
+    )
+    max_file_bytes: int = Field(20 * MIB, description="Maximum size of an uploaded or fetched file, in bytes.", ge=1024)
     max_pixels: int = Field(50_000_000, description="Maximum number of pixels of an uploaded picture.", ge=256)
     upload_idle_seconds: float = Field(
         20,
@@ -103,6 +105,15 @@ class ApiSettings(BaseSettings):
     picture_seconds: int = Field(20, description="Maximum time to decode a picture, in seconds.", ge=1)
     picture_memory_bytes: int = Field(
         2048 * MIB, description="Maximum memory of a decoding process, in bytes.", ge=256 * MIB
+    )
+
+    picture_fetch_seconds: float = Field(
+        30, description="Maximum time to fetch a picture that a request names by its address, in seconds.", gt=0
+    )
+    picture_hosts: HostsAndPorts = Field(
+        (),
+        description="Hosts (`host` or `host:port`) from which pictures may be fetched over http or on private "
+        "addresses.",
     )
 
     creates_per_minute: int = Field(120, description="Maximum number of jobs that a key creates per minute.", ge=1)

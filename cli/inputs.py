@@ -73,14 +73,26 @@ def read_style(style: str, size: int) -> Image:
     return read_image(style_file(style))
 
 
-def styles_to_submit(styles: Sequence[str]) -> tuple[list[Path | bytes], str | None]:
-    """Return style images to upload, or none of them and the name of a style that the service has.
+def picture_to_submit(picture: str) -> str | Path:
+    """Return a URL as it is, or the path of a file."""
+    return picture if is_url(picture) else Path(picture)
 
-    The service takes one name only, so the built-in styles among several are painted here, as the service paints them.
-    """
-    if len(styles) == 1 and (is_builtin_style(styles[0]) or not _may_be_a_file(styles[0])):
-        return [], styles[0]
-    return [_painted(style) if is_builtin_style(style) else style_file(style) for style in styles], None
+
+def styles_to_submit(styles: Sequence[str]) -> list[str | Path]:
+    """Return the styles for a request to the service: names of built-in styles, URLs and files."""
+    from nst_client import StyleName
+
+    def style_to_submit(style: str) -> str | Path:
+        if is_url(style):
+            return style
+        return StyleName(style) if is_builtin_style(style) or not _may_be_a_file(style) else style_file(style)
+
+    return [style_to_submit(style) for style in styles]
+
+
+def is_url(picture: str) -> bool:
+    """Tell whether this is an address that the service fetches."""
+    return picture.startswith(("https://", "http://", "data:"))
 
 
 def is_builtin_style(style: str) -> bool:
@@ -105,10 +117,3 @@ def style_file(style: str) -> Path:
 def _may_be_a_file(style: str) -> bool:
     path = Path(style)
     return path.is_file() or bool(path.suffix) or path.name != style
-
-
-def _painted(style: str) -> bytes:
-    from nst_engine.images.writing import encode
-    from nst_engine.paintings import paint
-
-    return encode(paint(style), "png")

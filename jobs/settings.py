@@ -91,10 +91,11 @@ ServiceSecret = Annotated[
     SecretStr | None,
     Field(description="Secret that signs picture URLs and webhooks; if empty, one is created and kept in Redis."),
 ]
+HostsAndPorts = Annotated[
+    tuple[Annotated[str, AfterValidator(_host_and_port)], ...], NoDecode, BeforeValidator(split_names)
+]
 WebhookHosts = Annotated[
-    tuple[Annotated[str, AfterValidator(_host_and_port)], ...],
-    NoDecode,
-    BeforeValidator(split_names),
+    HostsAndPorts,
     Field(description="Hosts (`host` or `host:port`) that webhooks may reach over http or on private addresses."),
 ]
 LogLevel = Annotated[Literal["debug", "info", "warning", "error", "critical"], BeforeValidator(_lower)]

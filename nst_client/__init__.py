@@ -1,6 +1,7 @@
 """A client of an nst service, `from nst_client import Client`; it depends only on httpx."""
 
 from nst_client.asynchronous import AsyncClient
+from nst_client.calls import StyleName
 from nst_client.errors import (
     ClientError,
     JobEndedError,
@@ -30,6 +31,7 @@ __all__ = [
     "Result",
     "Retries",
     "ServiceError",
+    "StyleName",
     "Usage",
     "WaitedTooLongError",
     "WebhookError",

@@ -55,7 +55,7 @@ class AsyncClient:
         content: Picture,
         style: Picture | Sequence[Picture] = (),
         *,
-        style_name: str | None = None,
+        style_name: str | Sequence[str] | None = None,
         timeout: float | None = None,
         **parameters: Any,
     ) -> Painted:
@@ -74,11 +74,14 @@ class AsyncClient:
         content: Picture,
         style: Picture | Sequence[Picture] = (),
         *,
-        style_name: str | None = None,
+        style_name: str | Sequence[str] | None = None,
         masks: Picture | Sequence[Picture] = (),
         **parameters: Any,
     ) -> Job:
-        """Create a job; `style_name` is a built-in style, and the parameters are those of the HTTP API."""
+        """Create a job; the parameters are those of the HTTP API.
+
+        `style_name` adds built-in styles after those in `style`; a StyleName in `style` keeps its place.
+        """
         return await self._send(calls.submit(content, style, style_name=style_name, masks=masks, parameters=parameters))
 
     async def get(self, job_id: str) -> Job:

@@ -17,8 +17,14 @@ from nst_client.errors import ServiceError
 from nst_client.job import Job, Page
 from nst_client.usage import Usage
 
-Picture = bytes | bytearray | str | os.PathLike[str]  # the bytes of an image file, or its path
+# The bytes of an image file, its path, its https: or data: URL, or the name of a built-in style.
+Picture = bytes | bytearray | str | os.PathLike[str]
 T = TypeVar("T")
+URLS = ("http://", "https://", "data:")
+
+
+class StyleName(str):
+    """The name of a built-in style, where it stands among other styles."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,22 +56,31 @@ def submit(
     content: Picture,
     style: Picture | Sequence[Picture],
     *,
-    style_name: str | None,
+    style_name: str | Sequence[str] | None,
     masks: Picture | Sequence[Picture],
     parameters: Mapping[str, Any],
 ) -> Call[Job]:
     """Create a job; thanks to the idempotency key, a repeated request does not create another one."""
     form = {name: _format(value) for name, value in parameters.items() if value is not None}
-    if style_name is not None:
-        form["style_name"] = style_name
+    names = [style_name] if isinstance(style_name, str) else style_name or ()
     pictures = [
         ("content", content),
         *(("style", item) for item in _several(style)),
+        *(("style", StyleName(name)) for name in names),
         *(("mask", item) for item in _several(masks)),
     ]
-    files = [(part, (part, _read_bytes(picture))) for part, picture in pictures]
+    files = [_part(part, picture) for part, picture in pictures]
     options = {"headers": _idempotency_key(), "data": form, "files": files}
     return Call(method="POST", path="/v1/jobs", read=_read_job, options=options)
+
+
+def _part(part: str, picture: Picture) -> tuple[str, tuple[str | None, bytes | str]]:
+    """Return a part of the form: a file, or a field with its URL or its name."""
+    if isinstance(picture, StyleName):
+        return f"{part}_name", (None, picture)
+    if isinstance(picture, str) and picture.startswith(URLS):
+        return f"{part}_url", (None, picture)
+    return part, (part, _read_bytes(picture))
 
 
 def get(job_id: str) -> Call[Job]:

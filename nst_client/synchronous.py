@@ -26,8 +26,8 @@ T = TypeVar("T")
 class Client:
     """A connection to a service.
 
-    Images are given as bytes or by path. Every method raises ServiceError if the service refuses the request, and
-    NotReachableError if it does not respond.
+    Images are given as bytes, by path or as a URL, which the service fetches. Every method raises ServiceError if the
+    service refuses the request, and NotReachableError if it does not respond.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Client:
         content: Picture,
         style: Picture | Sequence[Picture] = (),
         *,
-        style_name: str | None = None,
+        style_name: str | Sequence[str] | None = None,
         timeout: float | None = None,
         **parameters: Any,
     ) -> Painted:
@@ -79,11 +79,14 @@ class Client:
         content: Picture,
         style: Picture | Sequence[Picture] = (),
         *,
-        style_name: str | None = None,
+        style_name: str | Sequence[str] | None = None,
         masks: Picture | Sequence[Picture] = (),
         **parameters: Any,
     ) -> Job:
-        """Create a job; `style_name` is a built-in style, and the parameters are those of the HTTP API."""
+        """Create a job; the parameters are those of the HTTP API.
+
+        `style_name` adds built-in styles after those in `style`; a StyleName in `style` keeps its place.
+        """
         return self._send(calls.submit(content, style, style_name=style_name, masks=masks, parameters=parameters))
 
     def get(self, job_id: str) -> Job:

@@ -1,8 +1,9 @@
-"""The multipart body of POST /v1/jobs for OpenAPI; the parameters and their bounds come from StyleConfig."""
+"""The bodies of POST /v1/jobs for OpenAPI; the parameters and their bounds come from StyleConfig."""
 
 from typing import Any
 
 from api.submission.params import JobOptions
+from api.submission.sources import MAX_STYLES
 from nst_engine.paintings import STYLES
 from nst_engine.spec.config import StyleConfig
 from nst_engine.spec.presets import PRESETS
@@ -24,7 +25,15 @@ CREATE_BODY: dict[str, Any] = {
                     "mask": _PICTURE_ENCODING,
                     "params": {"contentType": "application/json"},
                 },
-            }
+            },
+            "application/json": {
+                "schema": {"$ref": "#/components/schemas/NewJobFromUrls"},
+                "example": {
+                    "content_url": "https://pictures.example.com/photo.jpg",
+                    "style_name": "waves",
+                    "max_size": 512,
+                },
+            },
         },
     }
 }
@@ -37,7 +46,6 @@ def new_job_schemas() -> dict[str, Any]:
     fields = {name: without_null(field) for name, field in {**run["properties"], **job["properties"]}.items()}
     # The models check these closed sets in code.
     fields["preset"]["enum"] = list(PRESETS)
-    fields["style_name"]["enum"] = list(STYLES)
     job_params = {
         "title": "JobParams",
         "type": "object",
@@ -48,11 +56,24 @@ def new_job_schemas() -> dict[str, Any]:
     new_job = {
         "title": "NewJob",
         "type": "object",
-        "required": ["content"],
-        "properties": {**_FILES_AND_PARAMS, **fields},
+        "description": "A job as a form.",
+        "properties": {**_FILES_AND_PARAMS, **_SOURCES, **fields},
         "additionalProperties": False,
     }
-    return {**run.get("$defs", {}), **job.get("$defs", {}), "JobParams": job_params, "NewJob": new_job}
+    from_urls = {
+        "title": "NewJobFromUrls",
+        "type": "object",
+        "description": "A job as JSON, in which every picture is an https URL or a data: URI.",
+        "required": ["content_url"],
+        "properties": {**_SOURCES, **fields},
+        "additionalProperties": False,
+    }
+    bodies = {"JobParams": job_params, "NewJob": new_job, "NewJobFromUrls": from_urls}
+    return {**run.get("$defs", {}), **job.get("$defs", {}), **bodies}
+
+
+def _one_or_several(item: dict[str, Any], count: int) -> dict[str, Any]:
+    return {"anyOf": [item, {"type": "array", "items": item, "minItems": 1, "maxItems": count}]}
 
 
 _FILES_AND_PARAMS: dict[str, Any] = {
@@ -62,6 +83,20 @@ _FILES_AND_PARAMS: dict[str, Any] = {
     "params": {
         "$ref": "#/components/schemas/JobParams",
         "description": "Parameters as one JSON part; or send them as form fields.",
+    },
+}
+_URL = {"type": "string", "minLength": 1}
+_NAME = {"type": "string", "enum": list(STYLES)}
+_SOURCES: dict[str, Any] = {
+    "content_url": {**_URL, "description": "Public https URL or data: URI of the photo, instead of a file."},
+    "style_url": {
+        **_one_or_several(_URL, MAX_STYLES),
+        "description": "Public https URLs or data: URIs of style pictures.",
+    },
+    "mask_url": {**_one_or_several(_URL, MAX_STYLES), "description": "Public https URLs or data: URIs of masks."},
+    "style_name": {
+        **_one_or_several(_NAME, MAX_STYLES),
+        "description": "Built-in styles (see GET /v1/styles), instead of or besides style pictures.",
     },
 }
 

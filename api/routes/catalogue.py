@@ -15,7 +15,8 @@ from api.problems import ProblemError
 from api.routes.responses import error_responses, if_none_match_header, picture_responses, range_headers, urls_for
 from api.security.auth import CallerDep, authenticate, authenticate_viewer
 from api.services import ServicesDep
-from api.submission.multipart import MAX_PARAMS_BYTES, MAX_STYLES
+from api.submission.multipart import MAX_PARAMS_BYTES
+from api.submission.sources import MAX_STYLES
 from nst_engine.images.reading import PictureLimits
 from nst_engine.images.writing import WRITABLE
 from nst_engine.paintings import STYLES

@@ -15,7 +15,6 @@ from api.security.auth import CallerDep
 from api.security.caller import Caller
 from api.services import Services, ServicesDep
 from api.submission.idempotency import check_key, earlier_job, reserved_key, retry_fingerprint
-from api.submission.job_request import received_job_request
 from jobs.model import Job
 from jobs.status import Status
 from jobs.store.idempotency import Idempotency
@@ -71,9 +70,7 @@ async def _create(request: Request, services: Services, caller: Caller, key: str
     await to_thread.run_sync(services.blobs.check)  # a full disk is reported before the body is received
     async with (
         reserved_key(services.store, caller.owner, key) as earlier,
-        received_job_request(
-            request, services.settings, services.job_settings, services.temporary_files
-        ) as job_request,
+        services.job_requests.received(request) as job_request,
     ):
         if earlier is not None:
             return await earlier_job(services.store, caller.owner, earlier, job_request.fingerprint)

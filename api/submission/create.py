@@ -13,7 +13,7 @@ from api.decoding.pool import Decoder
 from api.problems import InvalidField, ProblemError, as_problem, invalid_parameters
 from api.security.caller import Caller
 from api.submission.job_request import JobRequest
-from api.submission.multipart import Upload
+from api.submission.sources import BuiltinStyle, Source, Upload
 from jobs.model import BlobRef, Inputs, Job, NewJob, Options, new_job_id
 from jobs.status import Priority
 from jobs.storage.blobs import Blobs, blob_name
@@ -102,17 +102,27 @@ class JobCreator:
 
     async def _store_inputs(self, job_request: JobRequest, job_id: str, owner: str) -> Inputs:
         """Decode and store all pictures of a job concurrently."""
+        pictures = sorted(job_request.pictures, key=lambda picture: picture.index)
+        refs = await _gather([self._store(picture, job_id, owner) for picture in pictures])
 
-        def store(uploads: Sequence[Upload]) -> Awaitable[list[BlobRef]]:
-            return _gather([self._store_upload(upload, job_id, owner) for upload in uploads])
+        def part(name: str) -> tuple[BlobRef, ...]:
+            return tuple(ref for picture, ref in zip(pictures, refs, strict=True) if picture.part == name)
 
-        style_name = job_request.options.style_name
-        styles = store(job_request.styles) if style_name is None else self._store_builtin_style(style_name, job_id)
-        content, stored_styles, masks = await _gather([store([job_request.content]), styles, store(job_request.masks)])
-        names = () if style_name is None else (style_name,)
-        return Inputs(content=content[0], styles=tuple(stored_styles), masks=tuple(masks), style_names=names)
+        names = tuple(picture.style for picture in pictures if isinstance(picture, BuiltinStyle))
+        return Inputs(content=part("content")[0], styles=part("style"), masks=part("mask"), style_names=names)
 
-    async def _store_upload(self, upload: Upload, job_id: str, owner: str) -> BlobRef:
+    async def _store(self, picture: Source, job_id: str, owner: str) -> BlobRef:
+        name = blob_name(job_id, picture.name)
+        match picture:
+            case Upload():
+                return await self._store_upload(picture, name, owner)
+            case BuiltinStyle():
+                path = await self.builtin_styles.path(picture.style)
+                data = await to_thread.run_sync(path.read_bytes)
+                return await to_thread.run_sync(self.blobs.put, name, data, MEDIA_TYPE)
+        raise TypeError(f"{type(picture).__name__} cannot be stored")
+
+    async def _store_upload(self, upload: Upload, name: str, owner: str) -> BlobRef:
         png = upload.path.with_suffix(".png")
         try:
             await self.decoder.decode(upload.path, png, owner=owner)
@@ -121,14 +131,9 @@ class JobCreator:
         finally:
             upload.path.unlink(missing_ok=True)
         try:
-            return await to_thread.run_sync(self.blobs.take, blob_name(job_id, upload.name), png, MEDIA_TYPE)
+            return await to_thread.run_sync(self.blobs.take, name, png, MEDIA_TYPE)
         finally:
             png.unlink(missing_ok=True)
-
-    async def _store_builtin_style(self, style_name: str, job_id: str) -> list[BlobRef]:
-        path = await self.builtin_styles.path(style_name)
-        data = await to_thread.run_sync(path.read_bytes)
-        return [await to_thread.run_sync(self.blobs.put, blob_name(job_id, "style-0"), data, MEDIA_TYPE)]
 
     async def _copy_inputs(self, inputs: Inputs, job_id: str) -> Inputs:
         async def copy(ref: BlobRef) -> BlobRef:
@@ -156,7 +161,7 @@ async def _gather(works: Sequence[Awaitable[T]]) -> list[T]:
 def _refusal(error: PictureError, upload: Upload) -> ProblemError:
     """Say which file it was that could not be decoded."""
     problem = as_problem(error)
-    errors = [InvalidField(pointer="#/" + upload.name.replace("-", "/"), detail=error.message)]
+    errors = [InvalidField(pointer=upload.pointer, detail=error.message)]
     return ProblemError(problem.status, problem.code, f"{upload.part}: {error.message}", errors=errors)
 
 

@@ -1,74 +1,129 @@
 """A request for a job: received, parsed and validated once, as a whole."""
 
+import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
+from anyio import to_thread
 from fastapi import Request
+from python_multipart.multipart import parse_options_header
 
-from api.problems import InvalidField, invalid_parameters
+from api.problems import InvalidField, ProblemError, invalid_parameters
 from api.settings import ApiSettings
-from api.submission.multipart import Form, Upload, received_form
-from api.submission.params import JobOptions, parse_params
+from api.submission.body import too_large
+from api.submission.fetch import PictureFetcher
+from api.submission.json_body import JSON_TYPE, read_json, received_json
+from api.submission.multipart import MAX_PARAMS_BYTES, received_form
+from api.submission.params import JobOptions, parse_params, read_pairs
+from api.submission.sources import Address, Pair, Source, Upload, take_sources
 from api.temporary_files import TemporaryFiles
 from jobs.settings import JobSettings
 from nst_engine.spec.config import StyleConfig
 
+FORM_TYPE = "multipart/form-data"
+PARALLEL_JSON = 2  # bodies that are in memory at the same time
+
 
 @dataclass(frozen=True, kw_only=True)
 class JobRequest:
-    """A complete and valid request; `options.style_name` stands for the style picture if there is no upload."""
+    """A valid request; it is complete once `pictures` holds no Address."""
 
     config: StyleConfig
     options: JobOptions
-    content: Upload
-    styles: Sequence[Upload]
-    masks: Sequence[Upload]
+    pictures: Sequence[Source]
 
     @property
     def fingerprint(self) -> str:
-        """Identify the request by its files and complete parameters; requests that differ in encoding are equal."""
-        files = [(upload.part, upload.sha256) for upload in (self.content, *self.masks, *self.styles)]
-        parts = [files, self.config.model_dump(mode="json"), self.options.model_dump(mode="json")]
+        """Identify the request by its pictures and complete parameters; requests that differ in encoding are equal."""
+        pictures = sorted((picture.name, picture.identity) for picture in self.pictures)
+        parts = [pictures, self.config.model_dump(mode="json"), self.options.model_dump(mode="json")]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-@asynccontextmanager
-async def received_job_request(
-    request: Request, settings: ApiSettings, job_settings: JobSettings, temporary_files: TemporaryFiles
-) -> AsyncIterator[JobRequest]:
-    """Receive and validate a request for a job; its files are removed at the end of the block."""
-    async with received_form(request, settings, temporary_files, timeout=job_settings.upload_timeout_seconds) as form:
-        yield parse_job_request(form, webhook_hosts=settings.webhook_hosts, default_model=job_settings.default_model)
+class JobRequests:
+    """Receives requests for jobs, as forms or as JSON."""
+
+    def __init__(
+        self,
+        settings: ApiSettings,
+        job_settings: JobSettings,
+        temporary_files: TemporaryFiles,
+        fetcher: PictureFetcher | None = None,
+    ) -> None:
+        self._settings, self._job_settings, self._temporary_files = settings, job_settings, temporary_files
+        self._fetcher = fetcher or PictureFetcher(settings)
+        self._json_bodies = asyncio.Semaphore(PARALLEL_JSON)
+
+    @asynccontextmanager
+    async def received(self, request: Request) -> AsyncIterator[JobRequest]:
+        """Receive and validate a request, and fetch its pictures; its files are removed at the end of the block."""
+        with self._temporary_files.folder("upload-") as folder:
+            job_request = await self._receive(request, folder)
+            yield await self._with_fetched(job_request, folder)
+
+    async def _receive(self, request: Request, folder: Path) -> JobRequest:
+        media_type, _ = parse_options_header(request.headers.get("content-type", ""))
+        timeout = self._job_settings.upload_timeout_seconds
+        if media_type == FORM_TYPE.encode():
+            entries = await received_form(request, self._settings, folder, timeout=timeout)
+            return self._parse(read_pairs(entries), folder)
+        if media_type == JSON_TYPE.encode():
+            body = await received_json(request, self._settings, folder, timeout=timeout)
+            async with self._json_bodies:
+                return await to_thread.run_sync(lambda: self._parse(read_json(body), folder))
+        raise ProblemError(415, "not_multipart", f"send the job as {FORM_TYPE} or {JSON_TYPE}")
+
+    def _parse(self, pairs: Sequence[Pair], folder: Path) -> JobRequest:
+        """Validate a request; raises ProblemError with every parameter that is wrong, or else every picture."""
+        settings = self._settings
+        sources, rest = take_sources(
+            pairs, folder, hosts=settings.picture_hosts, max_file_bytes=settings.max_file_bytes
+        )
+        _check_size(rest)
+        config, options = parse_params(
+            rest, webhook_hosts=settings.webhook_hosts, default_model=self._job_settings.default_model
+        )
+        problems = _picture_problems(sources, config)
+        if problems:
+            raise invalid_parameters(*problems)
+        return JobRequest(config=config, options=options, pictures=sources)
+
+    async def _with_fetched(self, job_request: JobRequest, folder: Path) -> JobRequest:
+        addresses = [picture for picture in job_request.pictures if isinstance(picture, Address)]
+        if not addresses:
+            return job_request
+        uploads = [picture for picture in job_request.pictures if isinstance(picture, Upload)]
+        already = sum(upload.path.stat().st_size for upload in uploads)
+        fetched = await self._fetcher.fetch(addresses, folder, already=already)
+        others = [picture for picture in job_request.pictures if not isinstance(picture, Address)]
+        return replace(job_request, pictures=[*others, *fetched])
 
 
-def parse_job_request(form: Form, *, webhook_hosts: Sequence[str] = (), default_model: str = "lite") -> JobRequest:
-    """Validate a form; raises ProblemError with every parameter that is wrong, or else every file."""
-    config, options = parse_params(form.fields, webhook_hosts=webhook_hosts, default_model=default_model)
-    styles, masks = form.part("style"), form.part("mask")
-    problems = _file_problems(form, config, options)
-    if problems:
-        raise invalid_parameters(*problems)
-    (content,) = form.part("content")
-    return JobRequest(config=config, options=options, content=content, styles=styles, masks=masks)
+def _check_size(pairs: Sequence[Pair]) -> None:
+    """Refuse parameters that are larger than a form may send."""
+    try:
+        size = len(json.dumps(pairs))
+    except RecursionError:
+        size = MAX_PARAMS_BYTES + 1
+    if size > MAX_PARAMS_BYTES:
+        raise too_large("parameters", MAX_PARAMS_BYTES)
 
 
-def _file_problems(form: Form, config: StyleConfig, options: JobOptions) -> list[InvalidField]:
-    styles, masks, named = form.part("style"), form.part("mask"), options.style_name is not None
-    count = len(styles) + named
+def _picture_problems(pictures: Sequence[Source], config: StyleConfig) -> list[InvalidField]:
+    styles, masks = (sum(picture.part == part for picture in pictures) for part in ("style", "mask"))
     problems = []
-    if not form.part("content"):
+    if not any(picture.part == "content" for picture in pictures):
         problems.append(InvalidField(pointer="#/content", detail="the photo is missing"))
-    if count == 0:
+    if styles == 0:
         problems.append(InvalidField(pointer="#/style", detail="send a style picture or a style_name"))
-    if styles and named:
-        problems.append(InvalidField(pointer="#/style_name", detail="send style pictures or a style_name, not both"))
-    if masks and len(masks) != count:
-        detail = f"send one mask for each style: {count}, not {len(masks)}"
+    if masks and masks != styles:
+        detail = f"send one mask for each style: {styles}, not {masks}"
         problems.append(InvalidField(pointer="#/mask", detail=detail))
-    if config.style_blend is not None and len(config.style_blend) != count:
-        detail = f"has {len(config.style_blend)} weights for {count} styles"
+    if config.style_blend is not None and len(config.style_blend) != styles:
+        detail = f"has {len(config.style_blend)} weights for {styles} styles"
         problems.append(InvalidField(pointer="#/style_blend", detail=detail))
     return problems

@@ -7,10 +7,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from api.problems import InvalidField, ProblemError, invalid_parameters, pointer
-from api.submission.multipart import FILE_PARTS
+from api.submission.multipart import Entry
+from api.submission.sources import FIELDS, PARTS, Pair, SavedFile
+from jobs.outbound.url_guard import AddressRefusedError, check_url
 from jobs.status import Priority
-from jobs.webhooks.url_guard import AddressRefusedError, check_url
-from nst_engine.paintings import STYLES
 from nst_engine.spec.config import StyleConfig
 from nst_engine.spec.errors import ConfigError
 from nst_engine.spec.presets import resolve
@@ -24,9 +24,6 @@ class JobOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    style_name: str | None = Field(
-        None, description="A built-in style (see GET /v1/styles) instead of a style picture.", max_length=40
-    )
     output_format: Literal["png", "jpeg", "webp", "tiff"] = Field(
         "png", description="Format in which the result is stored."
     )
@@ -37,13 +34,6 @@ class JobOptions(BaseModel):
         description="https:// URL to which the service POSTs when the job ends (Standard Webhooks).",
         max_length=2000,
     )
-
-    @field_validator("style_name", mode="after")
-    @classmethod
-    def _existing_style(cls, value: str | None) -> str | None:
-        if value is not None and value not in STYLES:
-            raise ValueError(f"no such style; one of {', '.join(STYLES)}")
-        return value
 
     @field_validator("webhook_url", mode="after")
     @classmethod
@@ -56,14 +46,34 @@ class JobOptions(BaseModel):
         return value
 
 
+def read_pairs(entries: Sequence[Entry]) -> list[Pair]:
+    """Return the parts of a form as names and values, those of the JSON part included.
+
+    Empty fields count as left out, because the forms of browsers send every input.
+    """
+    pairs: list[Pair] = []
+    has_json_part = False
+    for name, value in entries:
+        if isinstance(value, SavedFile):
+            pairs.append((name, value))
+        elif name == JSON_PART and value:
+            if has_json_part:
+                raise _invalid("#/params", "given more than once")
+            has_json_part = True
+            pairs += json_object(value, JSON_PART).items()
+        elif value:
+            pairs.append((name, value if name in FIELDS else _json_or_text(name, value)))
+    return pairs
+
+
 def parse_params(
-    fields: Sequence[tuple[str, str]], *, webhook_hosts: Sequence[str], default_model: str
+    pairs: Sequence[Pair], *, webhook_hosts: Sequence[str], default_model: str
 ) -> tuple[StyleConfig, JobOptions]:
-    """Read the parameters of a run and the options of a job from form fields; raises ProblemError naming each problem.
+    """Read the parameters of a run and the options of a job; raises ProblemError naming each problem.
 
     A parameter that is not given has its preset's value; `default_model` replaces the network of the default preset.
     """
-    values = _merge(fields)
+    values = _merge(pairs)
     given_options = {name: values.pop(name) for name in list(values) if name in JobOptions.model_fields}
     problems: list[InvalidField] = []
     options, config = JobOptions(), None
@@ -99,27 +109,17 @@ def _config(values: dict[str, Any], default_model: str) -> StyleConfig:
     return config
 
 
-def _merge(fields: Sequence[tuple[str, str]]) -> dict[str, Any]:
-    """Merge the JSON part with the plain fields; only a list may be given in several fields of the same name.
-
-    Empty fields count as left out, because the forms of browsers send every input.
-    """
-    texts_by_name: dict[str, list[str]] = {}
-    for name, text in fields:
-        if text:
-            texts_by_name.setdefault(name, []).append(text)
-    parts = texts_by_name.pop(JSON_PART, [])
-    if len(parts) > 1:
-        raise _invalid("#/params", "given more than once")
-    values = _json_object(parts[0]) if parts else {}
-    for name, texts in texts_by_name.items():
-        if name in values or (len(texts) > 1 and name not in LISTS):
+def _merge(pairs: Sequence[Pair]) -> dict[str, Any]:
+    """Return the values by name; only a list may be given in several fields of the same name."""
+    values_by_name: dict[str, list[Any]] = {}
+    for name, value in pairs:
+        values_by_name.setdefault(name, []).append(value)
+    for name, found in values_by_name.items():
+        if name in PARTS:
+            raise _invalid(f"#/{name}", f"send a file, or its address as {name}_url")
+        if len(found) > 1 and (name not in LISTS or not all(isinstance(value, str) for value in found)):
             raise _invalid(pointer(name[:80]), "given more than once")
-        values[name] = texts if len(texts) > 1 else _json_or_text(name, texts[0])
-    for name in FILE_PARTS:
-        if name in values:
-            raise _invalid(f"#/{name}", "is a file, not a parameter")
-    return values
+    return {name: found if len(found) > 1 else found[0] for name, found in values_by_name.items()}
 
 
 def _json_or_text(name: str, text: str) -> Any:
@@ -134,17 +134,18 @@ def _json_or_text(name: str, text: str) -> Any:
         return text
 
 
-def _json_object(text: str) -> dict[str, Any]:
+def json_object(text: str, what: str) -> dict[str, Any]:
+    """Decode a JSON object; raises ProblemError, in which `what` names the text."""
     try:
         value = json.loads(
             text.removeprefix("\ufeff"), object_pairs_hook=_unique_names, parse_constant=_refuse_constant
         )
     except (ValueError, RecursionError) as error:
         reason = str(error) if isinstance(error, _AmbiguousJsonError) else "not valid JSON"
-        errors = [InvalidField(pointer="#/params", detail=reason)]
-        raise ProblemError(400, "params_malformed", f"params: {reason}", errors=errors) from None
+        errors = [InvalidField(pointer=f"#/{what}", detail=reason)]
+        raise ProblemError(400, "params_malformed", f"{what}: {reason}", errors=errors) from None
     if not isinstance(value, dict):
-        raise _invalid("#/params", "not a JSON object")
+        raise _invalid(f"#/{what}", "not a JSON object")
     return value
 
 

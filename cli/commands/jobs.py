@@ -35,9 +35,9 @@ def commands() -> typer.Typer:
 
 def submit(
     context: typer.Context,
-    content: Path = typer.Argument(..., metavar="CONTENT", help="The photo."),
+    content: str = typer.Argument(..., metavar="CONTENT", help="The photo: a file, or a URL that the service fetches."),
     styles: list[str] = STYLES,
-    mask: list[Path] = MASKS,
+    mask: list[str] = MASKS,
     output: Path | None = typer.Option(
         None, "--output", "-o", help="Wait for the job and write the result to this file (.png, .jpg, .webp or .tif)."
     ),
@@ -52,16 +52,17 @@ def submit(
     \b
     $ nst jobs submit photo.jpg waves --max-size 1024
     $ nst jobs submit photo.jpg painting.jpg -o result.png
+    $ nst jobs submit https://example.com/photo.jpg waves ./painting.jpg --style-blend 3,1
     """
-    from cli.inputs import styles_to_submit
+    from cli.inputs import picture_to_submit, styles_to_submit
     from cli.output.files import check_output, image_format
 
     if output is not None:
         image_format(output)
         check_output(output, overwrite=overwrite)
-    images, name = styles_to_submit(styles)
+    pictures, masks = styles_to_submit(styles), [picture_to_submit(item) for item in mask]
     with connect(server, key) as client:
-        job = client.submit(content, images, style_name=name, masks=mask, **context.meta[PARAMETERS])
+        job = client.submit(picture_to_submit(content), pictures, masks=masks, **context.meta[PARAMETERS])
         typer.echo(job.id)
         if output is not None:
             follow(client, job.id)

@@ -20,12 +20,13 @@ from standardwebhooks.webhooks import Webhook
 
 from jobs.connections import store_errors
 from jobs.errors import StoreUnavailable
+from jobs.outbound.exchange import exchange
+from jobs.outbound.url_guard import AddressRefusedError, AddressUnknownError, Destination, Resolve, destination, resolve
 from jobs.service_secret import service_secret_now, webhook_secret
 from jobs.settings import ServiceSecret, WebhookHosts, split_names
 from jobs.store.scripts import key
 from jobs.timestamps import format_rfc3339
 from jobs.webhooks.outbox import Delivery, Outbox
-from jobs.webhooks.url_guard import AddressRefusedError, AddressUnknownError, Destination, Resolve, destination, resolve
 
 log = logging.getLogger(__name__)
 ANSWER_SECONDS = 10.0  # maximum time for a receiver to answer
@@ -70,17 +71,8 @@ def post(place: Destination, body: bytes, headers: dict[str, str], *, seconds: f
 
 
 async def _post(place: Destination, body: bytes, headers: dict[str, str], seconds: float) -> int:
-    address = f"[{place.address}]" if ":" in place.address else place.address
-    host = f"[{place.host}]" if ":" in place.host else place.host
-    default = 443 if place.scheme == "https" else 80
-    named = {**headers, "Host": host if place.port == default else f"{host}:{place.port}"}
-    async with httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=seconds) as client:
-        url = f"{place.scheme}://{address}:{place.port}{place.target}"
-        request = client.build_request("POST", url, content=body, headers=named)
-        request.extensions["sni_hostname"] = place.host
-        answer = await client.send(request, stream=True)
-        await answer.aclose()
-    return answer.status_code
+    async with exchange("POST", place, headers=headers, content=body, seconds=seconds) as answer:
+        return answer.status_code
 
 
 class Webhooks:

@@ -70,11 +70,12 @@ def test_api_and_workers_reach_names_redis_and_the_storage(app: str) -> None:
     assert set().union(*(ports(rule) for rule in found)) == {53, 6379, 443}
 
 
-def test_only_workers_send_webhooks_and_to_public_addresses_only() -> None:
+def test_api_and_workers_reach_public_addresses_only() -> None:
     def blocks(app: str) -> list[dict[str, Any]]:
         return [peer["ipBlock"] for rule in rules(app, "egress") for peer in rule.get("to", ()) if "ipBlock" in peer]
 
-    assert blocks("api") == blocks("redis") == []
+    assert blocks("redis") == []
+    assert blocks("api") == blocks("worker")
     assert {block["cidr"] for block in blocks("worker")} == {PUBLIC, "::/0"}
     assert {"10.0.0.0/8", "169.254.0.0/16"} <= {net for block in blocks("worker") for net in block["except"]}
 

@@ -30,48 +30,6 @@ def test_stylize_submits_waits_and_downloads(service: FakeService, tmp_path: Pat
     assert service.pauses == [0.5]
 
 
-@pytest.mark.parametrize("kind", [str, Path, bytes, bytearray])
-def test_a_single_style_or_mask_needs_no_list(service: FakeService, tmp_path: Path, kind: Any) -> None:
-    path = tmp_path / "p.png"
-    path.write_bytes(b"picture")
-    picture = kind(path) if kind in (str, Path) else kind(b"picture")
-    service.responds(reply(202, JOB)).call("submit", picture, picture, masks=picture)
-    (sent,) = service.requests
-    assert [parts(sent, name) for name in ("content", "style", "mask")] == [[b"picture"]] * 3
-
-
-def test_parameters_are_sent_in_the_format_of_the_http_api(service: FakeService) -> None:
-    service.responds(reply(202, JOB)).call(
-        "submit",
-        b"c",
-        [b"s1", b"s2"],
-        masks=[b"m1", b"m2"],
-        style_blend=(3, 1),
-        style_layers={"style1": 0.5},
-        carry_state=False,
-        max_size=None,
-        preset="default",
-    )
-    (sent,) = service.requests
-    assert (parts(sent, "style"), parts(sent, "mask")) == ([b"s1", b"s2"], [b"m1", b"m2"])
-    names = ("style_blend", "style_layers", "carry_state", "max_size", "preset", "style_name")
-    values = {name: parts(sent, name) for name in names}
-    assert values == {
-        "style_blend": [b"3,1"],
-        "style_layers": [b"style1:0.5"],
-        "carry_state": [b"false"],
-        "max_size": [],
-        "preset": [b"default"],
-        "style_name": [],
-    }
-
-
-def test_a_built_in_style_is_sent_by_name(service: FakeService) -> None:
-    service.responds(reply(202, JOB)).call("submit", b"c", style_name="waves")
-    (sent,) = service.requests
-    assert (parts(sent, "style_name"), parts(sent, "style")) == ([b"waves"], [])
-
-
 def test_a_failed_job_raises_its_reason(service: FakeService) -> None:
     with pytest.raises(JobEndedError, match="the job failed: the worker was lost") as caught:
         service.responds(reply(202, JOB), reply(200, FAILED)).call("stylize", b"c", b"s")

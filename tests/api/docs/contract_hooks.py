@@ -6,6 +6,7 @@ network has. Cases that are meant to be wrong are left as they are.
 
 from __future__ import annotations
 
+import base64
 import io
 from typing import Any
 
@@ -18,7 +19,10 @@ from schemathesis.openapi.checks import RejectedPositiveData
 CREATE = "create_job"
 FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP", "image/tiff": "TIFF", "image/avif": "AVIF"}
 # Which layers there are depends on the network, how many weights on the number of styles, and so on.
-DEPENDENT = ("content_layers", "style_layers", "style_blend", "webhook_url", "init", "clamp", "mask")
+DEPENDENT = (
+    *("content_layers", "style_layers", "style_blend", "webhook_url", "init", "clamp"),
+    *("mask", "mask_url", "style_url"),
+)
 
 
 EDITED: set[str] = set()
@@ -40,6 +44,9 @@ for media_type, name in FORMATS.items():
 schemathesis.openapi.media_type("image/heic", st.just(picture("PNG", 32)))
 
 
+DATA_URI = f"data:image/png;base64,{base64.b64encode(picture('PNG', 30)).decode()}"
+
+
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
     """Take out what excludes each other, and more often than not what depends on other fields."""
@@ -49,6 +56,12 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
         return
     EDITED.add(case.id)
     body, params = case.body, case.body.get("params")
+    if case.media_type == "application/json":
+        body["content_url"] = DATA_URI
+    else:
+        body.pop("content_url", None)
+        if "content" not in body:
+            body["content"] = picture("PNG", 30)
     if "style" in body:
         body.pop("style_name", None)
     elif "style_name" not in body:

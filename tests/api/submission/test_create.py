@@ -37,7 +37,6 @@ async def test_several_styles_and_their_masks_are_stored_in_order(api: Api) -> N
     [
         ({"content": b""}, "#/content"),
         ({"style": b""}, "#/style"),
-        ({"style_name": "waves"}, "#/style_name"),
         ({"mask": picture(), "style": b"", "style_name": "nope"}, "#/style_name"),
         ({"style_blend": "1,2"}, "#/style_blend"),
         ({"max_size": "0"}, "#/max_size"),

@@ -5,14 +5,14 @@ import json
 import pytest
 
 from api.problems import ProblemError, pointer
-from api.submission.params import JobOptions, parse_params
+from api.submission.params import JobOptions, parse_params, read_pairs
 from nst_engine.spec.config import StyleConfig
 
 
 def parse(
     *fields: tuple[str, str], webhook_hosts: tuple[str, ...] = (), default_model: str = "lite"
 ) -> tuple[StyleConfig, JobOptions]:
-    return parse_params(fields, webhook_hosts=webhook_hosts, default_model=default_model)
+    return parse_params(read_pairs(fields), webhook_hosts=webhook_hosts, default_model=default_model)
 
 
 def parsed(**fields: str) -> StyleConfig:

@@ -19,11 +19,11 @@ import redis
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from jobs.errors import StoreUnavailable
+from jobs.outbound.url_guard import Destination
 from jobs.service_secret import service_secret_now, webhook_secret
 from jobs.settings import JobSettings
 from jobs.webhooks.delivery import Webhooks, WebhookSettings, post
 from jobs.webhooks.outbox import Delivery, Outbox
-from jobs.webhooks.url_guard import Destination
 from tests.jobs.conftest import Store
 from tests.waiting import until
 

@@ -1,4 +1,4 @@
-"""The URLs that webhooks may reach: public addresses, and hosts that the operator allows.
+"""The URLs of clients that the service may call: public addresses, and hosts that the operator allows.
 
 A host name is resolved once, all of its addresses must be public, and the connection goes to one of them. A name whose
 address changes between check and use therefore gains nothing. See docs/adr/0011-webhooks.md.
@@ -10,11 +10,12 @@ import ipaddress
 import socket
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 from jobs.errors import JobsError
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+DEFAULT_PORTS = {"http": 80, "https": 443}
 Resolve = Callable[[str, int], Collection[str]]
 
 # IPv6 ranges that embed IPv4 addresses.
@@ -73,7 +74,7 @@ def check_url(url: str, *, allowed_hosts: Collection[str] = ()) -> SplitResult:
     host = _host(parts)
     if not host or parts.username is not None or parts.password is not None or port == 0 or not _plain(url):
         raise AddressRefusedError("this is no URL that the service can call; send https://host/path")
-    if is_allowed(host, port, allowed_hosts):
+    if is_allowed(host, port, allowed_hosts) and parts.scheme in DEFAULT_PORTS:
         return parts
     if parts.scheme != "https":
         raise AddressRefusedError("the URL must begin with https://")
@@ -100,14 +101,27 @@ def destination(url: str, *, allowed_hosts: Collection[str] = (), resolver: Reso
     """Resolve a URL once and return where to connect; raise AddressRefusedError or AddressUnknownError."""
     parts = check_url(url, allowed_hosts=allowed_hosts)
     host = _host(parts)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
+    port = parts.port or DEFAULT_PORTS[parts.scheme]
     addresses = resolver(host, port)
     if not addresses:
         raise AddressUnknownError("the host name has no address")
     if not is_allowed(host, parts.port, allowed_hosts) and not all(_public_text(text) for text in addresses):
         raise AddressRefusedError("the address is not public")
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return Destination(scheme=parts.scheme, host=host, port=port, address=next(iter(addresses)), target=target)
+    address = next(iter(addresses))
+    return Destination(scheme=parts.scheme, host=host, port=port, address=address, target=_target(parts))
+
+
+def same_origin_target(place: Destination, location: str) -> str | None:
+    """Return path and query of a redirect that stays on the same server, else None."""
+    origin = f"{place.scheme}://[{place.host}]" if ":" in place.host else f"{place.scheme}://{place.host}"
+    try:
+        parts = urlsplit(urljoin(f"{origin}:{place.port}{place.target}", location))
+        port = parts.port or DEFAULT_PORTS.get(parts.scheme)
+    except ValueError:
+        return None
+    if (parts.scheme, _host(parts), port) != (place.scheme, place.host, place.port) or not _plain(location):
+        return None
+    return _target(parts)
 
 
 def is_allowed(host: str, port: int | None, allowed_hosts: Collection[str]) -> bool:
@@ -132,6 +146,10 @@ def _public_text(text: str) -> bool:
         return is_public(ipaddress.ip_address(text))
     except ValueError:
         return False
+
+
+def _target(parts: SplitResult) -> str:
+    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
 
 def _host(parts: SplitResult) -> str:
