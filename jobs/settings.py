@@ -179,6 +179,10 @@ class JobSettings(BaseSettings):
         gt=0,
         description="Maximum time of an upload, in seconds. Older files that belong to no job are removed.",
     )
+    mark_results: bool = Field(
+        default=True,
+        description="Mark results as made by a trained network: `DigitalSourceType` of IPTC, in the file's XMP.",
+    )
     queue_limit: int = Field(default=10_000, ge=1, description="Maximum number of waiting jobs of all owners together.")
     default_model: Annotated[str, AfterValidator(_network_name)] = Field(
         default="lite", description="Network of a request that names none."

@@ -166,7 +166,8 @@ class Attempt:
     def _publish(self, step: RunStep) -> Outcome:
         """Store the result and end the job with it; if the job ends otherwise, delete the result again."""
         frames = () if self._timelapse is None else self._timelapse.frames(step)
-        result = store_result(self._lease, self._context.blobs, step, frames)
+        mark = self._context.jobs.mark_results
+        result = store_result(self._lease, self._context.blobs, step, frames, mark=mark)
         outcome = self._end(lambda: self._lease.complete(result, self._progress))
         if outcome is not Outcome.SUCCEEDED:
             delete_result(self._context.blobs, result)

@@ -60,8 +60,11 @@ class RunStep(Protocol):
     def picture(self) -> Image.Image:
         """Return the picture so far."""
 
-    def encoded(self, name: str, metadata: Mapping[str, Any]) -> bytes:
-        """Return the picture so far as a file in the named format, in that format's full bit depth."""
+    def encoded(self, name: str, metadata: Mapping[str, Any], *, mark: bool = False) -> bytes:
+        """Return the picture so far as a file in the named format, in that format's full bit depth.
+
+        With `mark`, the file says that a trained network made the picture.
+        """
 
     def state(self) -> bytes:
         """Return the state from which another run continues."""

@@ -156,11 +156,11 @@ class TorchStep:
         """Return the picture so far."""
         return to_picture(self.step.image())
 
-    def encoded(self, name: str, metadata: Mapping[str, Any]) -> bytes:
+    def encoded(self, name: str, metadata: Mapping[str, Any], *, mark: bool = False) -> bytes:
         """Return the picture so far as a file in the named format; TIFF has 16 bits."""
         if name == "tiff":
-            return encode16(to_uint16(self.step.image()), metadata=metadata)
-        return encode(self.picture(), name, metadata=metadata)
+            return encode16(to_uint16(self.step.image()), metadata=metadata, mark=mark)
+        return encode(self.picture(), name, metadata=metadata, mark=mark)
 
     def state(self) -> bytes:
         """Return the state from which another run continues."""

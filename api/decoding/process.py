@@ -18,7 +18,7 @@ from PIL import Image
 from api.decoding.png import write_png
 from api.decoding.task import DecodeResult, DecodeTask
 from nst_engine.images.reading import PictureLimits, read_picture
-from nst_engine.images.writing import WRITABLE, encode, read_metadata
+from nst_engine.images.writing import WRITABLE, encode, is_marked, read_metadata
 from nst_engine.spec.errors import PictureError
 
 
@@ -30,10 +30,10 @@ def decode(source: Path, target: Path, limits: PictureLimits) -> None:
 
 
 def convert(source: Path, target: Path, format_name: str) -> None:
-    """Write one of the service's own pictures in another format and keep the parameters in its metadata."""
+    """Write one of the service's own pictures in another format and keep its parameters and its mark."""
     data = source.read_bytes()
     with Image.open(io.BytesIO(data)) as picture:
-        target.write_bytes(encode(picture, format_name, metadata=read_metadata(data)))
+        target.write_bytes(encode(picture, format_name, metadata=read_metadata(data), mark=is_marked(data)))
 
 
 def perform(task: DecodeTask) -> DecodeResult:

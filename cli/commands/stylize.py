@@ -50,6 +50,8 @@ def stylize(
     from cli.inputs import find_photos, read_image, read_style
     from cli.output.files import output_paths
     from cli.output.writer import OutputWriter
+    from cli.settings import load_settings
+    from jobs.settings import JobSettings
 
     config = build_config(context.meta[PARAMETERS])
     photos = find_photos(content)
@@ -60,6 +62,7 @@ def stylize(
         OutputWriter(
             path=path,
             parameters=config.model_dump(mode="json"),
+            mark=load_settings(JobSettings).mark_results,
             quality=quality,
             preview_every=preview_every,
             timelapse=timelapse,

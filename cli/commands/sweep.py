@@ -42,6 +42,8 @@ def sweep(
     from cli.inputs import read_image, read_style
     from cli.output.contact_sheet import sheet
     from cli.output.files import check_output, image_format, write_file
+    from cli.settings import load_settings
+    from jobs.settings import JobSettings
     from nst_engine.images.writing import encode
     from nst_engine.tensors import to_picture
 
@@ -64,7 +66,13 @@ def sweep(
         for line in configs
     ]
     page = sheet(results, columns=[label(column) for column in columns], rows=[label(row) for row in rows])
-    write_file(output, encode(page, name, quality=quality if name in ("jpeg", "webp") else None), overwrite=overwrite)
+    data = encode(
+        page,
+        name,
+        quality=quality if name in ("jpeg", "webp") else None,
+        mark=load_settings(JobSettings).mark_results,
+    )
+    write_file(output, data, overwrite=overwrite)
     typer.echo(f"{output}: {len(rows) * len(columns)} images", err=True)
 
 

@@ -20,10 +20,11 @@ TIMELAPSE_FRAMES = 48
 
 @dataclass(kw_only=True)
 class OutputWriter:
-    """Writes the files of one run; `parameters` are stored in each of them."""
+    """Writes the files of one run; each contains the `parameters` and says, with `mark`, that a network made it."""
 
     path: Path
     parameters: dict[str, Any]
+    mark: bool = True
     quality: int | None = None
     preview_every: int | None = None
     timelapse: bool = False
@@ -62,7 +63,7 @@ class OutputWriter:
 
         if not self.frames:
             return None
-        data = timelapse(self.frames, metadata=self.parameters)
+        data = timelapse(self.frames, metadata=self.parameters, mark=self.mark)
         self.frames.clear()
         write_file(self.timelapse_path, data, overwrite=self.overwrite)
         return self.timelapse_path
@@ -84,7 +85,7 @@ class OutputWriter:
         from nst_engine.images.writing import encode, encode16
         from nst_engine.tensors import to_picture, to_uint16
 
-        name = image_format(self.path)
+        name, metadata, mark = image_format(self.path), self.parameters, self.mark
         if name == "tiff":
-            return encode16(to_uint16(step.image()), metadata=self.parameters)
-        return encode(to_picture(step.image()), name, quality=quality, metadata=self.parameters)
+            return encode16(to_uint16(step.image()), metadata=metadata, mark=mark)
+        return encode(to_picture(step.image()), name, quality=quality, metadata=metadata, mark=mark)

@@ -19,6 +19,15 @@ if TYPE_CHECKING:
     Array16 = np.ndarray[Any, np.dtype[np.uint16]]
 
 METADATA_KEY = "nst"
+# IPTC Photo Metadata Standard, "Digital Source Type": a photo that was changed with the help of a trained network.
+SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+XMP_TAG = 700  # of TIFF
+XMP = f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
+<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/">
+<Iptc4xmpExt:DigitalSourceType>{SOURCE_TYPE}</Iptc4xmpExt:DigitalSourceType>
+</rdf:Description></rdf:RDF></x:xmpmeta>
+<?xpacket end="w"?>"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,9 +58,17 @@ def srgb_profile() -> bytes:
 
 
 def encode(
-    image: Image.Image, name: str, *, quality: int | None = None, metadata: Mapping[str, Any] | None = None
+    image: Image.Image,
+    name: str,
+    *,
+    quality: int | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    mark: bool = False,
 ) -> bytes:
-    """Write a picture as a file of the named format (a key of WRITABLE); quality (1..100) is for JPEG and WebP."""
+    """Write a picture as a file of the named format (a key of WRITABLE); quality (1..100) is for JPEG and WebP.
+
+    With `mark`, the file says in XMP that a trained network made the picture (SOURCE_TYPE).
+    """
     if name not in WRITABLE:
         raise PictureError("format_unknown", f"unknown format {name!r}; one of {', '.join(WRITABLE)}")
     if quality is not None and WRITABLE[name].quality is None:
@@ -59,11 +76,11 @@ def encode(
     quality = quality or WRITABLE[name].quality
     options: dict[str, Any] = {"icc_profile": srgb_profile()}
     if name == "png":
-        options |= {"pnginfo": _png_text(metadata), "compress_level": 6}
+        options |= {"pnginfo": _png_text(metadata, mark), "compress_level": 6}
     elif name == "tiff":
-        options |= {"tiffinfo": _tiff_tags(metadata), "compression": "tiff_adobe_deflate"}
+        options |= {"tiffinfo": _tiff_tags(metadata, mark), "compression": "tiff_adobe_deflate"}
     else:
-        options |= {"quality": quality, "exif": _exif(metadata)}
+        options |= {"quality": quality, "exif": _exif(metadata)} | _xmp(mark)
     if name == "jpeg":
         options |= {"subsampling": 0 if (quality or 0) >= 90 else 2, "optimize": True}
     file = io.BytesIO()
@@ -71,11 +88,11 @@ def encode(
     return file.getvalue()
 
 
-def encode16(array: "Array16", *, metadata: Mapping[str, Any] | None = None) -> bytes:
-    """Write (H, W, 3) uint16 sRGB values as a 16-bit TIFF."""
+def encode16(array: "Array16", *, metadata: Mapping[str, Any] | None = None, mark: bool = False) -> bytes:
+    """Write (H, W, 3) uint16 sRGB values as a 16-bit TIFF; for `mark` see `encode`."""
     import tifffile
 
-    file = io.BytesIO()
+    file, xmp = io.BytesIO(), XMP.encode()
     tifffile.imwrite(
         file,
         array,
@@ -85,6 +102,7 @@ def encode16(array: "Array16", *, metadata: Mapping[str, Any] | None = None) -> 
         iccprofile=srgb_profile(),
         description=_text(metadata) if metadata is not None else None,
         software=_software(),
+        extratags=[(XMP_TAG, tifffile.DATATYPE.BYTE, len(xmp), xmp, True)] if mark else [],
         metadata=None,
     )
     return file.getvalue()
@@ -97,6 +115,7 @@ def timelapse(
     hold: int = 2000,
     quality: int = 80,
     metadata: Mapping[str, Any] | None = None,
+    mark: bool = False,
 ) -> bytes:
     """Write frames as an animated WebP of the last one's size, which stays on for `hold` milliseconds."""
     pictures = [frame.convert("RGB") for frame in frames]
@@ -108,7 +127,7 @@ def timelapse(
     file = io.BytesIO()
     first, *rest = pictures
     options: dict[str, Any] = {"exif": _exif(metadata)} if metadata is not None else {}
-    options |= {"duration": durations, "loop": 0, "quality": quality, "method": 2}
+    options |= {"duration": durations, "loop": 0, "quality": quality, "method": 2} | _xmp(mark)
     first.save(file, "WEBP", save_all=True, append_images=rest, **options)
     return file.getvalue()
 
@@ -131,6 +150,13 @@ def read_metadata(data: bytes) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
+def is_marked(data: bytes) -> bool:
+    """Tell whether a file says that a trained network made the picture."""
+    with Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "WEBP", "TIFF")) as image:
+        xmp = image.info.get("xmp", b"")
+    return SOURCE_TYPE in (xmp.decode("utf-8", "replace") if isinstance(xmp, bytes) else str(xmp))
+
+
 def _text(metadata: Mapping[str, Any]) -> str:
     return json.dumps(dict(metadata), sort_keys=True, separators=(",", ":"))
 
@@ -139,16 +165,24 @@ def _software() -> str:
     return f"nst {__version__}"
 
 
-def _png_text(metadata: Mapping[str, Any] | None) -> PngInfo:
+def _xmp(mark: bool) -> dict[str, bytes]:
+    return {"xmp": XMP.encode()} if mark else {}
+
+
+def _png_text(metadata: Mapping[str, Any] | None, mark: bool) -> PngInfo:
     info = PngInfo()
     info.add_itxt("Software", _software())
     if metadata is not None:
         info.add_itxt(METADATA_KEY, _text(metadata))
+    if mark:
+        info.add_itxt("XML:com.adobe.xmp", XMP)
     return info
 
 
-def _tiff_tags(metadata: Mapping[str, Any] | None) -> dict[int, str]:
-    tags = {int(ExifTags.Base.Software): _software()}
+def _tiff_tags(metadata: Mapping[str, Any] | None, mark: bool) -> dict[int, str | bytes]:
+    tags: dict[int, str | bytes] = {int(ExifTags.Base.Software): _software()}
+    if mark:
+        tags[XMP_TAG] = XMP.encode()
     if metadata is not None:
         tags[int(ExifTags.Base.ImageDescription)] = _text(metadata)
     return tags

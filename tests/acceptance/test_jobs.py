@@ -9,6 +9,7 @@ import psutil
 import pytest
 from PIL import Image
 
+from nst_engine.images.writing import is_marked
 from nst_engine.paintings import paint
 from tests.stack.nst_up import NstUp
 from tests.stack.service import Service
@@ -49,6 +50,8 @@ def test_a_photo_and_a_painting_become_a_picture_of_the_right_size(service: Serv
     decoded.load()
     assert (decoded.format, decoded.mode, decoded.size) == ("PNG", "RGB", (64, 43))
     assert (job["result"]["width"], job["result"]["height"]) == (64, 43)
+    as_jpeg = service.http.get(job["urls"]["result"], params={"format": "jpeg"})
+    assert is_marked(picture.content) and is_marked(as_jpeg.content)
 
 
 def test_a_built_in_style_needs_no_upload(service: Service) -> None:

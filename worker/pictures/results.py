@@ -15,12 +15,17 @@ from nst_engine.version import __version__
 from worker.engine import RunStep
 
 
-def store_result(lease: Lease, blobs: Blobs, step: RunStep, frames: Sequence[Image.Image]) -> ResultInfo:
-    """Store the picture of the last step, and a time-lapse if there are frames; raise BlobError."""
+def store_result(
+    lease: Lease, blobs: Blobs, step: RunStep, frames: Sequence[Image.Image], *, mark: bool = True
+) -> ResultInfo:
+    """Store the picture of the last step, and a time-lapse if there are frames; raise BlobError.
+
+    With `mark`, the files say that a trained network made the pictures.
+    """
     job, kind = lease.job, WRITABLE[lease.job.options.output_format]
     progress, size = step.progress, step.picture().size
     name = blob_name(job.id, f"result-{lease.token}{kind.suffix}")
-    ref = blobs.put(name, step.encoded(kind.name, metadata(job)), kind.media_type)
+    ref = blobs.put(name, step.encoded(kind.name, metadata(job), mark=mark), kind.media_type)
     return ResultInfo(
         blob=ref.name,
         width=size[0],
@@ -30,7 +35,7 @@ def store_result(lease: Lease, blobs: Blobs, step: RunStep, frames: Sequence[Ima
         media_type=ref.media_type,
         iterations=progress.iteration,
         loss=progress.loss,
-        timelapse=_store_timelapse(lease, blobs, frames),
+        timelapse=_store_timelapse(lease, blobs, frames, mark),
     )
 
 
@@ -44,8 +49,8 @@ def metadata(job: Job) -> dict[str, Any]:
     return {"version": __version__, "params": dict(job.params)}
 
 
-def _store_timelapse(lease: Lease, blobs: Blobs, frames: Sequence[Image.Image]) -> BlobRef | None:
+def _store_timelapse(lease: Lease, blobs: Blobs, frames: Sequence[Image.Image], mark: bool) -> BlobRef | None:
     if not frames:
         return None
     name = blob_name(lease.job.id, f"timelapse-{lease.token}.webp")
-    return blobs.put(name, timelapse(frames), "image/webp")
+    return blobs.put(name, timelapse(frames, mark=mark), "image/webp")

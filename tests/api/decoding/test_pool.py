@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from api.decoding.pool import DecoderPool
-from nst_engine.images.writing import encode, read_metadata
+from nst_engine.images.writing import encode, is_marked, read_metadata
 from nst_engine.spec.errors import PictureError
 from tests.api.conftest import picture
 
@@ -130,8 +130,9 @@ async def test_a_full_disk_is_an_os_error(pool: DecoderPool, good: Path) -> None
         await pool.decode(good, Path("/dev/full"), owner="ann")
 
 
-async def test_a_result_is_converted_with_its_parameters(pool: DecoderPool, tmp_path: Path) -> None:
+async def test_a_result_is_converted_with_its_parameters_and_its_mark(pool: DecoderPool, tmp_path: Path) -> None:
     source, target = tmp_path / "result.png", tmp_path / "result.jpg"
-    source.write_bytes(encode(Image.new("RGB", (20, 20)), "png", metadata={"seed": 9}))
+    source.write_bytes(encode(Image.new("RGB", (20, 20)), "png", metadata={"seed": 9}, mark=True))
     await pool.convert(source, target, "jpeg")
     assert read_metadata(target.read_bytes()) == {"seed": 9}
+    assert is_marked(target.read_bytes())

@@ -6,7 +6,7 @@ import tifffile
 from PIL import Image
 
 from cli.main import main
-from nst_engine.images.writing import read_metadata
+from nst_engine.images.writing import is_marked, read_metadata
 from nst_engine.paintings import paint
 
 QUICK = ["--max-size", "48", "--steps", "2", "--quiet"]
@@ -27,6 +27,15 @@ def test_the_result_is_written_with_its_parameters(photo: Path, tmp_path: Path) 
     parameters = read_metadata(output.read_bytes())
     assert parameters is not None
     assert (parameters["seed"], parameters["steps"], parameters["model"]) == (5, 2, "lite")
+
+
+@pytest.mark.parametrize("mark", ["true", "false"])
+def test_the_result_is_marked_unless_the_setting_is_off(
+    photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mark: str
+) -> None:
+    monkeypatch.setenv("NST_MARK_RESULTS", mark)
+    assert main(["stylize", str(photo), "waves", "-o", str(tmp_path / "out.jpg"), *QUICK]) == 0
+    assert is_marked((tmp_path / "out.jpg").read_bytes()) == (mark == "true")
 
 
 @pytest.mark.parametrize(

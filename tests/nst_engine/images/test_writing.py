@@ -1,12 +1,13 @@
 """Writing: the picture, an sRGB profile and the parameters, the same bytes each time."""
 
 import io
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from nst_engine.images.writing import WRITABLE, encode, encode16, read_metadata, srgb_profile, timelapse
+from nst_engine.images.writing import WRITABLE, encode, encode16, is_marked, read_metadata, srgb_profile, timelapse
 from nst_engine.spec.errors import PictureError
 
 METADATA = {"model": "lite", "seed": 7, "note": "naïve"}
@@ -54,6 +55,31 @@ def test_quality_decides_the_size_of_a_jpeg() -> None:
 
 def test_a_file_without_parameters_has_none() -> None:
     assert read_metadata(encode(noise(), "png")) is None
+
+
+SOURCE_TYPE = "{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}DigitalSourceType"
+FILES = {
+    **{name: lambda mark, name=name: encode(noise(), name, metadata=METADATA, mark=mark) for name in WRITABLE},
+    "16 bits": lambda mark: encode16(np.zeros((20, 30, 3), np.uint16), metadata=METADATA, mark=mark),
+    "time-lapse": lambda mark: timelapse([noise(), noise()], mark=mark),
+}
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_a_marked_file_says_in_xmp_that_a_trained_network_made_it(kind: str) -> None:
+    data = FILES[kind](True)
+    found = opened(data).info["xmp"]
+    (value,) = ElementTree.fromstring(found.strip()).iter(SOURCE_TYPE)
+    assert value.text == "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+    assert is_marked(data)
+    assert kind == "time-lapse" or read_metadata(data) == METADATA
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_a_file_is_not_marked_unless_asked(kind: str) -> None:
+    data = FILES[kind](False)
+    assert not is_marked(data)
+    assert b"DigitalSourceType" not in data
 
 
 def test_an_unknown_format_is_refused() -> None:

@@ -9,7 +9,7 @@ import redis
 from PIL import Image
 
 from jobs.storage.redis import RedisBlobs
-from nst_engine.images.writing import read_metadata
+from nst_engine.images.writing import is_marked, read_metadata
 from tests.fakes.storage import FaultyBlobs
 from tests.worker.conftest import Harness
 from worker.attempt import Outcome
@@ -37,6 +37,16 @@ async def test_the_picture_contains_its_parameters(harness: Harness) -> None:
     metadata = read_metadata(harness.blobs.read((await harness.result(job)).blob))
     assert metadata is not None
     assert metadata["params"] == {"steps": 5, "seed": 4}
+
+
+@pytest.mark.parametrize("mark", [True, False])
+async def test_the_picture_and_its_timelapse_are_marked_unless_the_setting_is_off(harness: Harness, mark: bool) -> None:
+    harness.jobs = harness.jobs.model_copy(update={"mark_results": mark})
+    job = await harness.create(timelapse=True)
+    await harness.run()
+    result = await harness.result(job)
+    assert result.timelapse is not None
+    assert [is_marked(harness.blobs.read(name)) for name in (result.blob, result.timelapse.name)] == [mark, mark]
 
 
 async def test_pictures_can_be_stored_in_redis(harness: Harness, redis_url: str) -> None:
