@@ -7,7 +7,7 @@ objective  Time that each scheme takes, on `lite` with the loss of `default`, to
            float32 has after 300 evaluations. The loss is computed from the picture in float32, which is not part of
            the time. A scheme that needs more than twice the time of single-scale L-BFGS is stopped there.
 memory     Peak resident memory of `default` on `lite`, in a process of its own.
-command    Wall time of the `nst` command in seconds.
+command    Time of the `nst` command; see bench/commands.py.
 """
 
 from __future__ import annotations
@@ -18,17 +18,16 @@ import math
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from bench.commands import command_times
 from bench.quality.pictures import pairs
 from bench.tables import machine
 from nst_engine import Step, load_network, resolve, stylize
@@ -44,11 +43,6 @@ NEAR = 1.02  # multiple of the wanted loss from which on the exact loss is compu
 SINGLE = {"scales": 1}
 LBFGS, W2, DEFAULT = "single-scale L-BFGS", "multiscale-w2's schedule", "default"
 PRECISIONS = (Precision.FLOAT32, Precision.BFLOAT16)
-COMMANDS = {
-    "nst --help": "--help",
-    "nst stylize, 256 px": "stylize {photo} waves -o {folder}/out.png --overwrite -q --max-size 256",
-    "nst stylize, 512 px": "stylize {photo} waves -o {folder}/out.png --overwrite -q --max-size 512",
-}
 # Overrides of `default` in float32 that give the optimizer and the schedule of each scheme.
 SCHEMES: dict[str, dict[str, object]] = {
     LBFGS: {**SINGLE, "lbfgs_coarse": 0.0, "steps": REFERENCE_EVALUATIONS},
@@ -122,7 +116,7 @@ def measure(*, quick: bool, only: str | None = None) -> dict[str, Any]:
     if only in (None, "memory"):
         found["memory"] = [memory(size) for size in ((512,) if quick else (512, 1024, 2048))]
     if only in (None, "command"):
-        found["command"] = {name: command(name) for name in COMMANDS}
+        found["command"] = [asdict(time) for time in command_times()]
     return found
 
 
@@ -177,20 +171,6 @@ def memory(size: int) -> dict[str, Any]:
     """Return the peak memory of a run at this size."""
     arguments = ["-m", "bench.memory", "--size", str(size)]
     return dict(json.loads(subprocess.run([sys.executable, *arguments], check=True, capture_output=True).stdout))
-
-
-def command(name: str) -> float:
-    """Return the wall time of a command in seconds, the better of two."""
-    (pair,) = pairs(None, None, count=1)
-    with tempfile.TemporaryDirectory() as folder:
-        photo = Path(folder) / "photo.png"
-        pair.content.save(photo)
-        words = [word.format(photo=photo, folder=folder) for word in COMMANDS[name].split()]
-        return min(_timed(lambda: _run("-m", "cli", *words)) for _ in range(2))
-
-
-def _run(*arguments: str) -> None:
-    subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)
 
 
 def _until(

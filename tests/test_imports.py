@@ -8,6 +8,7 @@ import pytest
 
 PACKAGES = ("nst_engine", "jobs", "api", "cli", "api.main", "cli.main")
 HEAVY = ("torch", "torchvision")
+COMPILER = ("torchvision", "torch._dynamo", "torch._inductor", "sympy")
 
 ENTRY_POINTS = ("nst_engine", "jobs", "api.main", "worker.main", "cli.main")
 WATCHED = """
@@ -38,6 +39,18 @@ def python(code: str, *arguments: str, **environment: str) -> str:
 def test_importing_it_loads_no_torch(package: str) -> None:
     code = "import sys; __import__(sys.argv[1]); print([m for m in sys.argv[2:] if m in sys.modules])"
     assert python(code, package, *HEAVY) == "[]"
+
+
+def test_a_picture_on_lite_needs_neither_torchvision_nor_torch_s_compiler() -> None:
+    """They take longer to load than torch itself; so does sympy, which torch loads for some gradients."""
+    code = """
+import sys, torch
+from nst_engine import resolve, stylize
+config = resolve("default", {"steps": 1, "max_size": 64})
+list(stylize(torch.rand(3, 64, 64), [torch.rand(3, 64, 64)], config))
+print([m for m in sys.argv[1:] if m in sys.modules])
+"""
+    assert python(code, *COMPILER) == "[]"
 
 
 def test_the_api_loads_no_worker_code() -> None:

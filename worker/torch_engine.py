@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from torch import Tensor
 
 from jobs.cores import cores_per_worker
 from jobs.model import Progress
-from nst_engine import Network, State, Step, StyleConfig, load_network, stylize
+from nst_engine import Network, State, Step, StyleConfig, load_network, resolve, stylize
 from nst_engine.images.writing import encode, encode16
 from nst_engine.machine.allocator import trim_heap
 from nst_engine.machine.devices import list_devices
@@ -46,6 +48,8 @@ from worker.engine import (
 from worker.process_control import call_in_fork
 from worker.settings import WorkerSettings
 
+log = logging.getLogger(__name__)
+WARM_UP_SIDE = 128  # pixels; every network takes it
 MAX_NETWORKS = 4  # kept in memory
 NO_MEMORY = "not enough memory"  # in the RuntimeError of torch's CPU allocator
 
@@ -63,13 +67,25 @@ def torch_engines(settings: WorkerSettings) -> EngineFactory:
         raise WorkerSetupError(f"no weights for {', '.join(missing)}: get them with `nst weights pull {missing[0]}`")
     if not models:
         raise WorkerSetupError("no network weights found: get some with `nst weights pull`")
-    make = partial(TorchEngine, weights_dir=settings.weights_dir, threads=settings.worker_threads)
+    if set(models) != {"lite"}:
+        import_module("torchvision.models")  # before the fork: it takes seconds
+    make = partial(_warm_engine, models[0], settings)
     return EngineFactory(models=models, devices=call_in_fork(list_devices), make=make)
 
 
 def installed_models(weights_dir: Path | None) -> tuple[str, ...]:
     """List the networks whose weights are on this machine."""
     return tuple(name for name in NETWORKS if any(path.is_file() for path in candidates(name, weights_dir)))
+
+
+def _warm_engine(model: str, settings: WorkerSettings, device: str) -> TorchEngine:
+    """Return an engine that has run once, so that the first job does not wait for weights, kernels or the device."""
+    engine = TorchEngine(device, weights_dir=settings.weights_dir, threads=settings.worker_threads)
+    try:
+        engine.warm_up(model)
+    except Exception:  # a worker that cannot run says so in the jobs it fails
+        log.exception("the first run on %s failed", device)
+    return engine
 
 
 class TorchEngine:
@@ -110,6 +126,13 @@ class TorchEngine:
                     yield TorchStep(step)
             finally:
                 trim_heap()
+
+    def warm_up(self, model: str) -> None:
+        """Take one step on a small picture with the default preset."""
+        params = resolve("default", {"model": model, "steps": 1, "max_size": WARM_UP_SIDE}).model_dump(mode="json")
+        picture = Image.new("RGB", (WARM_UP_SIDE, WARM_UP_SIDE))
+        for _ in self.run(RunRequest(params=params, content=picture, styles=(picture,))):
+            pass
 
     def memory_bytes(self) -> int | None:
         """Return the memory taken on a CUDA device."""

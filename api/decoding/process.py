@@ -17,7 +17,7 @@ from PIL import Image
 
 from api.decoding.png import write_png
 from api.decoding.task import DecodeResult, DecodeTask
-from nst_engine.images.reading import PictureLimits, read_picture
+from nst_engine.images.reading import PictureLimits, read_picture, register_heif
 from nst_engine.images.writing import WRITABLE, encode, is_marked, read_metadata
 from nst_engine.spec.errors import PictureError
 
@@ -87,6 +87,7 @@ def _run_child(task: DecodeTask, writing: int) -> NoReturn:
 
 def _load_decoders() -> None:
     """Use every decoder once, so that the children inherit them loaded."""
+    register_heif()
     for name in WRITABLE:
         read_picture(encode(Image.new("RGB", (16, 16)), name))
 

@@ -15,12 +15,14 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageChops
 
-from nst_engine.images import exif, isobmff, png, tiff
+from nst_engine.images import exif, isobmff, png
 from nst_engine.images.decoded import Decoded
 from nst_engine.spec.errors import PictureError
 
 READABLE: tuple[str, ...] = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF")
 NAMES = "JPEG, PNG, WebP, TIFF, AVIF or HEIC"
+TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+ISOBMFF = b"ftyp"  # from the fifth byte
 END_OF_JPEG = b"\xff\xd9"
 Source = bytes | Path | BinaryIO
 
@@ -61,7 +63,9 @@ def _bytes(source: Source) -> bytes:
 
 
 def _decoded(data: bytes, limits: PictureLimits) -> Decoded:
-    if data.startswith(tiff.MAGIC):
+    if data.startswith(TIFF):
+        from nst_engine.images import tiff  # here, because tifffile takes longer to load than Pillow
+
         return tiff.read(data, lambda width, height: _check_size(width, height, limits))
     if data.startswith(png.SIGNATURE):
         return _decoded_png(data, limits)
@@ -83,7 +87,8 @@ def _decoded_png(data: bytes, limits: PictureLimits) -> Decoded:
 
 @contextmanager
 def _opened(data: bytes, limits: PictureLimits) -> Iterator[Image.Image]:
-    _register_heif()
+    if data[4:8] == ISOBMFF:
+        register_heif()
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
@@ -100,7 +105,8 @@ def _opened(data: bytes, limits: PictureLimits) -> Iterator[Image.Image]:
 
 
 @cache
-def _register_heif() -> None:
+def register_heif() -> None:
+    """Teach Pillow to read HEIC; a first HEIC file does so, too."""
     import pillow_heif
 
     pillow_heif.register_heif_opener(thumbnails=False, decode_threads=1)

@@ -19,7 +19,6 @@ from nst_engine.images.color import ADOBE_RGB, ColorSpace
 from nst_engine.images.decoded import Decoded
 from nst_engine.spec.errors import PictureError
 
-MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 REDUCED, MASK = 1, 4  # bits of NewSubfileType
 OLD_REDUCED = 2  # of SubfileType
 ASSOCIATED, UNASSOCIATED = 1, 2  # ExtraSamples

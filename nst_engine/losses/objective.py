@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -30,6 +31,23 @@ class Evaluation:
     style: Tensor
     tv: Tensor
     gradient: Tensor
+
+
+class _WithGradient(torch.autograd.Function):
+    """A zero with a given gradient by the features.
+
+    The `grad_outputs` of `torch.autograd.grad` do the same, but make torch import sympy, which takes as long as torch.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, gradient: Tensor) -> Tensor:
+        ctx.save_for_backward(gradient)
+        return features.new_zeros(())
+
+    @staticmethod
+    def backward(ctx: Any, *_: Tensor) -> tuple[Tensor, None]:
+        (gradient,) = ctx.saved_tensors
+        return gradient, None
 
 
 class Objective:
@@ -102,8 +120,8 @@ class Objective:
         features = [part.features[name] for name in self._targets.style]
         by_features = [self._style_vjp(part, name, by) for name, by in by_sums.items()]
         if features or contents:
-            by_outputs = [*by_features, *(None for _ in contents)]
-            (by_pixels,) = torch.autograd.grad([*features, *contents], part.pixels, by_outputs)
+            styles = [_WithGradient.apply(f, by) for f, by in zip(features, by_features, strict=True)]
+            (by_pixels,) = torch.autograd.grad([*styles, *contents], part.pixels)
             part.tile.crop(gradient).add_(by_pixels)
         return sum((loss.detach() for loss in contents), start=gradient.new_zeros(()))
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Self
 
 import torch
-import torchvision.models as zoo
 from torch import Tensor, nn
-from torch.fx import GraphModule
-from torchvision.models.feature_extraction import create_feature_extractor
+from torch.fx import GraphModule, symbolic_trace
 
 from nst_engine.machine.precision import to_float32
 from nst_engine.networks import weights
@@ -23,15 +21,7 @@ from nst_engine.spec.config import StyleConfig
 from nst_engine.spec.enums import InputConvention, Model, Padding, Pooling, Precision
 from nst_engine.spec.layers import NETWORKS, resolve_layers
 
-_BUILDERS: Mapping[str, Callable[[], nn.Module]] = {
-    "lite": Lite,
-    "vgg19": zoo.vgg19,
-    "vgg16": zoo.vgg16,
-    "vgg16-edges": zoo.vgg16,
-    "squeezenet1_1": zoo.squeezenet1_1,
-    "resnet50": zoo.resnet50,
-    "inception_v3": lambda: zoo.inception_v3(transform_input=False, init_weights=False),
-}
+TORCHVISION_NAMES = {"vgg16-edges": "vgg16"}  # of the networks whose name here is another
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,23 +128,54 @@ def load_body(spec: NetworkSpec, weights_dir: Path | None) -> GraphModule:
 
 def build_body(spec: NetworkSpec) -> GraphModule:
     """Return the network up to the last layer of `spec`, with parameters on the meta device."""
-    with torch.device("meta"):
-        model = _BUILDERS[spec.model]().eval()
+    model = _whole_network(spec.model).eval()
     _set_pooling(model, spec.pooling)
     _set_padding(model, spec.padding)
-    table = NETWORKS[spec.model].layers
-    body: GraphModule = create_feature_extractor(
-        model, {table[layer]: layer for layer in spec.layers}, suppress_diff_warning=True
-    )
+    nodes = {NETWORKS[spec.model].layers[layer]: layer for layer in spec.layers}
+    body = _cut_lite(model, nodes) if spec.model is Model.LITE else _cut_torchvision(model, nodes)
     _relu_in_place_where_safe(body)
     return body
 
 
 def parameters(model: str) -> dict[str, torch.Size]:
     """Return names and shapes of the parameters of a whole network without its classifier, shallow to deep."""
-    with torch.device("meta"):
-        state = _BUILDERS[model]().state_dict()
+    state = _whole_network(model).state_dict()
     return {name: value.shape for name, value in state.items() if not _is_unused(name)}
+
+
+def _whole_network(model: str) -> nn.Module:
+    """Return a network as its authors built it, with parameters on the meta device."""
+    with torch.device("meta"):
+        return Lite() if model == "lite" else _torchvision_network(model)
+
+
+def _torchvision_network(model: str) -> nn.Module:
+    # Imported here, because torchvision loads torch's compiler, which takes longer than torch itself.
+    from torchvision.models import get_model
+
+    options = {"transform_input": False, "init_weights": False} if model == "inception_v3" else {}
+    network: nn.Module = get_model(TORCHVISION_NAMES.get(model, model), weights=None, **options)
+    return network
+
+
+def _cut_torchvision(model: nn.Module, nodes: Mapping[str, str]) -> GraphModule:
+    """Return a network of torchvision up to its last wanted node; `nodes` gives each the name of a layer."""
+    from torchvision.models.feature_extraction import create_feature_extractor
+
+    body: GraphModule = create_feature_extractor(model, dict(nodes), suppress_diff_warning=True)
+    return body
+
+
+def _cut_lite(model: nn.Module, nodes: Mapping[str, str]) -> GraphModule:
+    """Do the same for a network that returns its features by name."""
+    body = symbolic_trace(model)
+    output = next(node for node in body.graph.nodes if node.op == "output")
+    (features,) = output.args
+    output.args = ({layer: features[node] for node, layer in nodes.items()},)
+    body.graph.eliminate_dead_code()
+    body.delete_all_unused_submodules()
+    body.recompile()
+    return body
 
 
 def unexpected_key(model: str, names: Iterable[str]) -> str | None:

@@ -37,6 +37,12 @@ def test_a_worker_serves_the_networks_whose_weights_it_has(empty: Path) -> None:
     assert load_torch_engines(WorkerSettings(weights_dir=empty)).models == ("lite", "vgg19")
 
 
+def test_a_worker_whose_first_run_fails_starts_all_the_same(empty: Path) -> None:
+    (empty / "vgg19-dcbb9e9d.pth").write_bytes(b"no weights")
+    engines = load_torch_engines(WorkerSettings(weights_dir=empty, models="vgg19"))  # type: ignore[arg-type]
+    assert engines.make("cpu").memory_bytes() is None
+
+
 def test_listing_devices_leaves_cuda_alone_in_this_process(empty: Path) -> None:
     devices = load_torch_engines(WorkerSettings(weights_dir=empty)).devices
     assert devices[-1].name == "cpu"

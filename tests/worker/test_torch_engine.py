@@ -119,6 +119,15 @@ def test_a_network_is_loaded_once(request_: RunRequest) -> None:
     assert first is second
 
 
+def test_an_engine_that_is_warmed_up_has_its_network_loaded(request_: RunRequest) -> None:
+    stylize = FakeStylize()
+    engine = TorchEngine("cpu", weights_dir=None, threads=1, stylize=stylize)
+    engine.warm_up("lite")
+    list(engine.run(request_))
+    warming, first = (call["network"] for call in stylize.calls)
+    assert warming is first
+
+
 @pytest.mark.parametrize("damage", [b"", b"no state at all", b"\x08\0\0\0\0\0\0\0notjson!"])
 def test_a_damaged_state_is_a_bad_checkpoint(engine: TorchEngine, request_: RunRequest, damage: bytes) -> None:
     with pytest.raises(BadCheckpointError):
