@@ -32,6 +32,21 @@ class Evaluation:
     tv: Tensor
     gradient: Tensor
 
+    def read(self, *others: Tensor) -> tuple[Losses, list[float]]:
+        """Return the losses and other scalars as numbers, which waits for the device once."""
+        total, content, style, tv, *rest = torch.stack([self.loss, self.content, self.style, self.tv, *others]).tolist()
+        return Losses(total=total, content=content, style=style, tv=tv), rest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Losses:
+    """The weighted losses of an image as numbers."""
+
+    total: float
+    content: float
+    style: float
+    tv: float
+
 
 class _WithGradient(torch.autograd.Function):
     """A zero with a given gradient by the features.

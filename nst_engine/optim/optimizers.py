@@ -126,7 +126,7 @@ class Lbfgs:
             length = (1 / now.gradient.abs().sum()).clamp(max=1) * self._rate
         if self._search:
             length, self._ahead = strong_wolfe(evaluate, x, now, direction, float(length))
-        self._move = direction if length == 1.0 else direction.mul_(length)
+        self._move = direction if isinstance(length, float) and length == 1.0 else direction.mul_(length)
         self._gradient = now.gradient
         x.add_(self._move)
         return now

@@ -8,6 +8,8 @@ blurs and halves.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, conv_transpose2d
@@ -30,27 +32,29 @@ def energy(x: Tensor, weight: float) -> Tensor:
 def _strengthened(x: Tensor, weight: float, levels: int) -> Tensor:
     if _is_last(x, levels):
         return x
-    kernel = _kernel(x)
-    coarse = _strengthened(_halved(x, kernel), weight, levels - 1)
+    coarse = _strengthened(_halved(x), weight, levels - 1)
     odd = (x.shape[-2] % 2, x.shape[-1] % 2)
-    enlarged = conv_transpose2d(coarse, kernel, stride=2, padding=1, output_padding=odd, groups=x.shape[1])
+    kernel, channels = _kernel(x.shape[1], x.dtype, x.device), x.shape[1]
+    enlarged = conv_transpose2d(coarse, kernel, stride=2, padding=1, output_padding=odd, groups=channels)
     return torch.add(x, enlarged, alpha=4 * weight)
 
 
 def _energy(x: Tensor, weight: float, levels: int) -> Tensor:
     if _is_last(x, levels):
         return x.square().sum()
-    return x.square().sum() + 4 * weight * _energy(_halved(x, _kernel(x)), weight, levels - 1)
+    return x.square().sum() + 4 * weight * _energy(_halved(x), weight, levels - 1)
 
 
 def _is_last(x: Tensor, levels: int) -> bool:
     return levels == 0 or min(x.shape[-2:]) < SMALLEST
 
 
-def _halved(x: Tensor, kernel: Tensor) -> Tensor:
-    return conv2d(x, kernel, stride=2, padding=1, groups=x.shape[1])
+def _halved(x: Tensor) -> Tensor:
+    return conv2d(x, _kernel(x.shape[1], x.dtype, x.device), stride=2, padding=1, groups=x.shape[1])
 
 
-def _kernel(x: Tensor) -> Tensor:
-    line = torch.tensor(_BINOMIAL, dtype=x.dtype, device=x.device)
-    return torch.outer(line, line).expand(x.shape[1], 1, 4, 4)  # (C, 1, 4, 4)
+@lru_cache(maxsize=8)
+def _kernel(channels: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return the blur, (C, 1, 4, 4). It is made once: copying it to a GPU in each iteration would wait for the GPU."""
+    line = torch.tensor(_BINOMIAL, dtype=dtype)
+    return torch.outer(line, line).to(device).expand(channels, 1, 4, 4)

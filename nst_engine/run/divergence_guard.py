@@ -6,7 +6,7 @@ import math
 
 from torch import Tensor
 
-from nst_engine.losses.objective import Evaluation
+from nst_engine.losses.objective import Losses
 from nst_engine.optim.optimizers import Evaluate, PixelOptimizer
 from nst_engine.spec.errors import DivergedError
 
@@ -23,14 +23,18 @@ class DivergenceGuard:
         self._first_loss: float | None = None
         self._retries = 0
 
-    def step(self, x: Tensor, evaluate: Evaluate) -> Evaluation | None:
-        """Take a step; return None if it was undone. Raises DivergedError after MAX_RETRIES undone steps."""
+    def step(self, x: Tensor, evaluate: Evaluate) -> Losses | None:
+        """Take a step; return the losses before it, or None if it was undone.
+
+        Raises DivergedError after MAX_RETRIES undone steps.
+        """
         before = x.clone()
         now = self._optimizer.step(x, evaluate)
-        if self._is_good(float(now.loss)):
+        losses, (pixels,) = now.read(x.sum())
+        if self._is_good(losses.total):
             self._good = before
-            if math.isfinite(float(x.sum())):  # a single pixel that is infinite or NaN makes the sum so
-                return now
+            if math.isfinite(pixels):  # a single pixel that is infinite or NaN makes the sum so
+                return losses
         self._retries += 1
         if self._good is None or self._retries > MAX_RETRIES:
             raise DivergedError(

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from nst_engine import color
-from nst_engine.losses.objective import Evaluation, Objective
+from nst_engine.losses.objective import Evaluation, Losses, Objective
 from nst_engine.machine.precision import convolution_precision, resolve_precision
 from nst_engine.machine.threads import threads_for
 from nst_engine.memory import plan_tiles
@@ -97,8 +97,8 @@ class Run:
         guard = DivergenceGuard(self._optimizer)
         while self._done < self._scale.steps and not self._on_plateau():
             with self._computing():
-                now = guard.step(self._x, lambda x: self._evaluate(objective, x))
-            if now is None:
+                losses = guard.step(self._x, lambda x: self._evaluate(objective, x))
+            if losses is None:
                 if self._average is not None:
                     self._average.replace_last(self._x)
                 continue
@@ -107,8 +107,8 @@ class Run:
                 self._x.clamp_(0, self._network.pixel_scale)
             if self._average is not None:
                 self._average.add(self._x)
-            self._recent = [*self._recent[-PLATEAU_WINDOW:], float(now.loss)]
-            yield self._step(now)
+            self._recent = [*self._recent[-PLATEAU_WINDOW:], losses.total]
+            yield self._step(losses)
 
     @contextmanager
     def _computing(self) -> Iterator[None]:
@@ -172,7 +172,7 @@ class Run:
             image = color.with_colors_of(image, self._inputs.content(self._scale))
         return image[0].clamp(0, 1).cpu().clone()
 
-    def _step(self, now: Evaluation) -> Step:
+    def _step(self, losses: Losses) -> Step:
         return Step(
             iteration=sum(scale.steps for scale in self._scales[: self._index]) + self._done,
             total=sum(scale.steps for scale in self._scales),
@@ -180,10 +180,10 @@ class Run:
             scales=len(self._scales),
             width=self._scale.width,
             height=self._scale.height,
-            loss=float(now.loss),
-            content_loss=float(now.content),
-            style_loss=float(now.style),
-            tv_loss=float(now.tv),
+            loss=losses.total,
+            content_loss=losses.content,
+            style_loss=losses.style,
+            tv_loss=losses.tv,
             _image=self._image,
             _state=self._state,
         )

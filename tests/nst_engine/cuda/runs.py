@@ -1,0 +1,72 @@
+"""Short runs of the engine on the emulated device and on the CPU."""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nst_engine import State, stylize
+from nst_engine.networks.features import Network, NetworkSpec, build_body, load_body
+from nst_engine.spec.config import StyleConfig
+from tests.nst_engine.cuda.emulator import EmulatedCuda
+from tests.nst_engine.tiny import photo, picture, seeded
+
+SHORT = {"steps": 4, "max_size": 64, "scales": 1, "precision": "float32"}
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a run made, and what its last iteration cost on the emulated device."""
+
+    image: Tensor
+    losses: list[float]
+    state: bytes
+    kernels: int
+    waits: Counter[str]
+    copies: Counter[str]
+
+
+def run(
+    parameters: Mapping[str, Any],
+    *,
+    cuda: EmulatedCuda | None = None,
+    styles: int = 1,
+    masks: bool = False,
+    size: tuple[int, int] = (52, 64),
+    resume: bytes | None = None,
+    stop_after: int | None = None,
+) -> Found:
+    """Run to the end, or until an iteration; `cuda` is the device, the CPU without it."""
+    config = StyleConfig.checked({**SHORT, **parameters})
+    device = "cpu" if cuda is None else "cuda"
+    inputs = {
+        "masks": [(picture(60, 70, 9 + i)[0] > 0.5).float() for i in range(styles)] if masks else None,
+        "init_image": photo(50, 50, 5) if config.init == "image" else None,
+        "resume": None if resume is None else State.from_bytes(resume),
+    }
+    network = Network(
+        copy.deepcopy(_body(NetworkSpec.of(config))).to(device), convention=config.input_convention, device=device
+    )
+    recorded = cuda or EmulatedCuda()
+    losses = []
+    for step in stylize(photo(*size), [photo(60, 70, 2 + i) for i in range(styles)], config, network=network, **inputs):
+        losses.append(step.loss)
+        last, kernels = step, sum(recorded.kernels.values())
+        waits, copies = Counter(recorded.waits), Counter(recorded.copies)
+        recorded.clear()
+        if step.iteration == stop_after:
+            break
+    return Found(last.image(), losses, last.state().to_bytes(), kernels, waits, copies)
+
+
+@lru_cache(maxsize=4)
+def _body(spec: NetworkSpec) -> torch.nn.Module:
+    """Return the body of a network, with random weights where the real ones would have to be downloaded."""
+    return load_body(spec, None)[0] if spec.model == "lite" else seeded(build_body(spec).to_empty(device="cpu"))
