@@ -13,11 +13,12 @@ import psutil
 import torch
 from torch import Tensor, nn
 
+from nst_engine.losses.sampled.losses import has_sampled_losses, sampled_layers
 from nst_engine.machine.allocator import trim_heap
 from nst_engine.networks.features import Network
 from nst_engine.schedule import Scale, fit_size, style_size
 from nst_engine.spec.config import StyleConfig
-from nst_engine.spec.enums import Memory, Optimizer, SizeBy
+from nst_engine.spec.enums import Memory, Optimizer, Padding, SizeBy
 from nst_engine.spec.errors import MemoryLimitError
 from nst_engine.spec.layers import NETWORKS
 
@@ -82,10 +83,29 @@ def plan_tiles(
 
 def measure_bytes_per_pixel(config: StyleConfig, network: Network) -> BytesPerPixel:
     """Measure what a run needs by passing a small image through the network."""
-    vectors = 12 * (12 + (2 * config.lbfgs_history if config.optimizer is Optimizer.LBFGS else 2))
+    vectors = 12.0 * (12 + (2 * config.lbfgs_history if config.optimizer is Optimizer.LBFGS else 2))
     kept = _activations_per_pixel(network)
+    if config.padding is Padding.REPLICATE_ALL:  # the gradient needs the padded copy of each input
+        kept *= 2
+    vectors += _sampled_bytes_per_pixel(config, network)
     # Without a gradient not all outputs exist at the same time: 0.6 (vgg19) to 0.85 (lite) of them did.
     return BytesPerPixel(features=BACKWARD * kept, forward=kept, vectors=vectors)
+
+
+@torch.no_grad()
+def _sampled_bytes_per_pixel(config: StyleConfig, network: Network) -> float:
+    """Return what losses on samples keep of the whole picture, the content and a style, even with tiles."""
+    if not has_sampled_losses(config):
+        return 0.0
+    layers = network.features(torch.zeros(1, 3, PROBE_SIDE, PROBE_SIDE, device=network.device))
+    kept = [layers[name] for name in sampled_layers(config)]
+    whole = sum(f.numel() for f in kept) / PROBE_SIDE**2  # numbers
+    matched = 0.0
+    if config.matching_weight:
+        matched = sum(f.shape[1] for f in kept) / config.matching_stride**2
+    # Each layer of picture, gradient, content and style; each hypercolumn, its target, direction and gradient.
+    views = 4 if config.style_turns else 1
+    return 4 * (whole * (3 + views) + matched * (4 + views))
 
 
 def available_memory(device: torch.device) -> int:

@@ -33,6 +33,8 @@ def content_target(features: Tensor, kind: ContentLoss) -> ContentTarget:
             scale = 0.5
         case ContentLoss.NORMALIZED:
             scale = 1.0 / (features.numel() * max(features.var().item(), 1e-8))
+        case ContentLoss.SELF_SIMILARITY | ContentLoss.QUERY:
+            raise ValueError(f"{kind} compares no features position by position")
     return ContentTarget(features, scale)
 
 

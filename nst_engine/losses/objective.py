@@ -11,15 +11,17 @@ import torch
 from torch import Tensor
 
 from nst_engine.losses.moments import Sums
-from nst_engine.losses.parts import Part, read_parts
+from nst_engine.losses.parts import Assembly, Part, assemble, read_parts
 from nst_engine.losses.pixel_range import range_loss
+from nst_engine.losses.sampled.losses import has_sampled_losses, sampled_layers
+from nst_engine.losses.sampled.picture import PictureLosses
 from nst_engine.losses.targets import SumsGradient, make_targets
 from nst_engine.losses.total_variation import total_variation
 from nst_engine.machine.allocator import trim_heap
 from nst_engine.networks.features import Network
 from nst_engine.spec.config import StyleConfig
 from nst_engine.spec.enums import Precision
-from nst_engine.spec.layers import NETWORKS
+from nst_engine.spec.layers import NETWORKS, RGB
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ class Objective:
     """The weighted sum of content, style, total variation and range losses of one scale.
 
     content: (1, 3, H, W), the size of every image evaluated. styles: (1, 3, h, w) each. masks: (H, W) each.
+    scale: its index, from 0, which the random draws of the losses on samples depend on.
     tile, style_tile: the side of the tiles in which the image and the style images are computed, or None for the whole
     at once. The results are the same.
     """
@@ -81,6 +84,7 @@ class Objective:
         content: Tensor,
         styles: Sequence[Tensor],
         masks: Sequence[Tensor] | None = None,
+        scale: int = 0,
         tile: int | None = None,
         style_tile: int | None = None,
         precision: Precision = Precision.FLOAT32,
@@ -92,6 +96,30 @@ class Objective:
             self._targets = make_targets(
                 config, self._read(content), [read(style, tile_size=style_tile) for style in styles], masks
             )
+        self._layers = sampled_layers(config)
+        self._sampled: PictureLosses | None = None
+        if has_sampled_losses(config):
+            self._sampled = PictureLosses(
+                config,
+                scale=scale,
+                content=content,
+                styles=styles,
+                masks=masks,
+                read=lambda image: assemble(self._read(image), self._layers).layers(),
+                read_style=lambda image: assemble(read(image, tile_size=style_tile), self._layers).layers(),
+            )
+
+    @property
+    def matched(self) -> Tensor | None:
+        """The picture (1, 3, H, W) whose features were last matched to the style, or None."""
+        return None if self._sampled is None else self._sampled.matched
+
+    def draw(self, step: int, image: Tensor) -> bool:
+        """Choose the samples and matches for the step `step` of this scale; tell whether the function has changed.
+
+        It must be called before `evaluate` if the parameters have losses on samples.
+        """
+        return self._sampled is not None and self._sampled.draw(step, image)
 
     def evaluate(self, image: Tensor) -> Evaluation:
         """Return the losses and the gradient of an image (1, 3, H, W)."""
@@ -103,13 +131,18 @@ class Objective:
 
     def _evaluate(self, image: Tensor, first_pass: Iterable[Part], second_pass: Iterable[Part]) -> Evaluation:
         """Sum the style's statistics over all parts first, then add each part's share of the gradient."""
+        assembly, by_layer = Assembly(self._layers), dict[str, Tensor]()
         with torch.no_grad():
-            sums = self._style_sums(first_pass)
+            sums = self._style_sums(first_pass if self._sampled is None else assembly.add(first_pass))
         style, by_sums = self._style_loss(sums, image.new_zeros(()))
         tv, outside, gradient = self._pixel_losses(image)
         content = image.new_zeros(())
+        if self._sampled is not None:
+            content, sampled_style, by_layer = self._sampled.evaluate(assembly.layers(), image)
+            style += sampled_style
+            gradient += by_layer.pop(RGB, 0)
         for part in second_pass:
-            content += self._backward(part, by_sums, gradient)
+            content += self._backward(part, by_sums, by_layer, gradient)
         return Evaluation(content + style + tv + outside, content, style, tv, gradient)
 
     def _style_sums(self, parts: Iterable[Part]) -> dict[str, list[Sums]]:
@@ -129,13 +162,19 @@ class Objective:
             by_sums[name] = [by_total for _, by_total in found]
         return loss, by_sums
 
-    def _backward(self, part: Part, by_sums: dict[str, list[SumsGradient]], gradient: Tensor) -> Tensor:
+    def _backward(
+        self, part: Part, by_sums: dict[str, list[SumsGradient]], by_layer: dict[str, Tensor], gradient: Tensor
+    ) -> Tensor:
         """Add the gradient of content and style loss by a part's pixels to `gradient`; return its content loss."""
         contents = [term.loss(part.features[name], part.places[name]) for name, term in self._targets.content.items()]
-        features = [part.features[name] for name in self._targets.style]
-        by_features = [self._style_vjp(part, name, by) for name, by in by_sums.items()]
+        by_features = {name: self._style_vjp(part, name, by) for name, by in by_sums.items()}
+        for name, whole in by_layer.items():
+            own = whole[(..., *part.places[name])].to(part.features[name].dtype)
+            by_features[name] = by_features[name] + own if name in by_features else own
+        features = [part.features[name] for name in by_features]
         if features or contents:
-            styles = [_WithGradient.apply(f, by) for f, by in zip(features, by_features, strict=True)]
+            pairs = zip(features, by_features.values(), strict=True)
+            styles = [_WithGradient.apply(f, by) for f, by in pairs]
             (by_pixels,) = torch.autograd.grad([*styles, *contents], part.pixels)
             part.tile.crop(gradient).add_(by_pixels)
         return sum((loss.detach() for loss in contents), start=gradient.new_zeros(()))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from nst_engine.losses.tiles import Place, Tile, tiles
+from nst_engine.machine.precision import to_float32
 from nst_engine.networks.features import Network
 from nst_engine.spec.enums import Precision
 
@@ -35,3 +36,41 @@ def read_parts(
             features={name: tile.own(f) for name, f in features.items()},
             places={name: tile.place(f) for name, f in features.items()},
         )
+
+
+class Assembly:
+    """The wanted layers of a whole image, in float32 and without a graph, put together from its parts."""
+
+    def __init__(self, wanted: Iterable[str]) -> None:
+        self._pieces: dict[str, list[tuple[Place, Tensor]]] = {name: [] for name in wanted}
+        self.sizes: dict[str, tuple[int, int]] = {}  # height and width of all layers
+
+    def add(self, parts: Iterable[Part]) -> Iterator[Part]:
+        """Yield the parts, keeping what is wanted of each."""
+        for part in parts:
+            self.sizes = {name: (rows.stop, columns.stop) for name, (rows, columns) in part.places.items()}
+            for name, pieces in self._pieces.items():
+                # A view would keep all features of the tile alive.
+                pieces.append((part.places[name], to_float32(part.features[name].detach()).clone()))
+            yield part
+
+    def layers(self) -> dict[str, Tensor]:
+        """Return the layers of the parts added, (1, C, h, w) each."""
+        return {name: _joined(pieces, self.sizes[name]) for name, pieces in self._pieces.items()}
+
+
+def assemble(parts: Iterable[Part], wanted: Iterable[str]) -> Assembly:
+    """Return the wanted layers of the whole image."""
+    assembly = Assembly(wanted)
+    for _ in assembly.add(parts):
+        pass
+    return assembly
+
+
+def _joined(pieces: list[tuple[Place, Tensor]], size: tuple[int, int]) -> Tensor:
+    if len(pieces) == 1:
+        return pieces[0][1]
+    whole = pieces[0][1].new_empty(1, pieces[0][1].shape[1], *size)
+    for place, f in pieces:
+        whole[(..., *place)] = f
+    return whole

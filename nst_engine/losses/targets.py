@@ -11,12 +11,11 @@ from torch import Tensor
 from nst_engine.losses.content import ContentTarget, content_loss, content_target
 from nst_engine.losses.gram import GramTarget, gram_loss, gram_target
 from nst_engine.losses.moments import Moments, Sums, blend, moment_sums, moments_vjp
-from nst_engine.losses.parts import Part
+from nst_engine.losses.parts import Part, assemble
 from nst_engine.losses.tiles import Place
 from nst_engine.losses.wasserstein import GaussianTarget, gaussian_target, wasserstein_loss
-from nst_engine.machine.precision import to_float32
 from nst_engine.spec.config import StyleConfig
-from nst_engine.spec.enums import StyleStatistic
+from nst_engine.spec.enums import ContentLoss, StyleStatistic
 from nst_engine.spec.layers import NETWORKS, resolve_layers
 
 Size = tuple[int, int]  # height and width of a layer of the whole image
@@ -87,9 +86,11 @@ def make_targets(
 
     masks: one (H, W) in [0, 1] per style, at the size of the image being made.
     """
-    content_weights = _active(config, config.content_layers, config.content_weight)
+    compared = config.content_loss not in (ContentLoss.SELF_SIMILARITY, ContentLoss.QUERY)
+    content_weights = _active(config, config.content_layers, config.content_weight if compared else 0.0)
     style_weights = _active(config, config.style_layers, config.style_weight * config.style_factor)
-    features, sizes = _assemble(content, content_weights)
+    assembly = assemble(content, content_weights)
+    features, sizes = assembly.layers(), assembly.sizes
     terms = {
         name: ContentTerm(weight=weight, target=content_target(features[name], config.content_loss))
         for name, weight in content_weights.items()
@@ -106,27 +107,6 @@ def _active(config: StyleConfig, layers: Mapping[str, float], weight: float) -> 
     """Return the weights of the layers that count, by the network's own names."""
     resolved = resolve_layers(layers, NETWORKS[config.model])
     return {name: weight * share for name, share in resolved.items() if weight * share > 0}
-
-
-def _assemble(parts: Iterable[Part], wanted: Iterable[str]) -> tuple[dict[str, Tensor], dict[str, Size]]:
-    """Return the wanted layers of the whole image, in float32, and the sizes of all layers."""
-    pieces: dict[str, list[tuple[Place, Tensor]]] = {name: [] for name in wanted}
-    sizes: dict[str, Size] = {}
-    for part in parts:
-        sizes = {name: (rows.stop, columns.stop) for name, (rows, columns) in part.places.items()}  # the last part's
-        for name, found in pieces.items():
-            # A view would keep all features of the tile alive.
-            found.append((part.places[name], to_float32(part.features[name]).clone()))
-    return {name: _joined(found, sizes[name]) for name, found in pieces.items()}, sizes
-
-
-def _joined(pieces: list[tuple[Place, Tensor]], size: Size) -> Tensor:
-    if len(pieces) == 1:
-        return pieces[0][1]
-    whole = pieces[0][1].new_empty(1, pieces[0][1].shape[1], *size)
-    for place, f in pieces:
-        whole[(..., *place)] = f
-    return whole
 
 
 def _style_moments(config: StyleConfig, parts: Iterable[Part], layers: Iterable[str]) -> dict[str, Moments]:

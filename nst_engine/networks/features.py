@@ -39,6 +39,7 @@ class NetworkSpec:
         """Return the spec of the network that `config` uses."""
         info = NETWORKS[config.model]
         wanted = resolve_layers(config.content_layers, info) | resolve_layers(config.style_layers, info)
+        wanted |= config.columns
         return cls(
             model=config.model,
             layers=tuple(name for name in info.layers if name in wanted),
@@ -226,10 +227,12 @@ def _set_pooling(model: nn.Module, pooling: Pooling) -> None:
 
 
 def _set_padding(model: nn.Module, padding: Padding) -> None:
-    """Pad the first convolution by repeating the border: zeros would show as a frame in the picture."""
-    if padding is Padding.REPLICATE:
-        first = next(module for module in model.modules() if isinstance(module, nn.Conv2d))
-        first.padding_mode = "replicate"
+    """Pad the first convolution or all by repeating the border: zeros would show as a frame in the picture."""
+    convolutions = [module for module in model.modules() if isinstance(module, nn.Conv2d)]
+    padded = [convolution for convolution in convolutions if convolution.padding != (0, 0)]
+    chosen = {Padding.ZEROS: [], Padding.REPLICATE: convolutions[:1], Padding.REPLICATE_ALL: padded}[padding]
+    for convolution in chosen:
+        convolution.padding_mode = "replicate"
 
 
 def _relu_in_place_where_safe(body: GraphModule) -> None:

@@ -25,6 +25,9 @@ class PixelOptimizer(Protocol):
     def step(self, x: Tensor, evaluate: Evaluate) -> Evaluation:
         """Take one step; return the evaluation of x before it."""
 
+    def function_changed(self) -> None:
+        """Expect another function from now on: its samples were drawn again."""
+
     def slow_down(self) -> None:
         """Forget the history, and take steps half as long from now on."""
 
@@ -69,6 +72,9 @@ class Adam:
         root = (self._second / (1 - beta2**self._steps)).sqrt_().add_(self._epsilon)
         x.addcdiv_(self._first, root, value=-self._rate / (1 - beta1**self._steps))
         return now
+
+    def function_changed(self) -> None:
+        """Keep the moments: they average over samples."""
 
     def slow_down(self) -> None:
         self._rate /= 2
@@ -154,6 +160,10 @@ class Lbfgs:
             beta = pair.rho * _dot(pair.y, q)
             q.addcmul_(pair.s, alpha - beta)
         return q
+
+    def function_changed(self) -> None:
+        """Form no pair across the change: its y would mix two functions. The pairs of before still hold roughly."""
+        self._move, self._gradient, self._ahead = None, None, None
 
     def slow_down(self) -> None:
         self._rate /= 2

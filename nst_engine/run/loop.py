@@ -73,6 +73,7 @@ class Run:
         self._optimizer: PixelOptimizer = make_optimizer(config)
         self._index, self._done = 0, 0
         self._recent: list[float] = []  # losses of the last iterations at this scale
+        self._matched: Tensor | None = None  # the picture whose features were last matched at this scale
         if resume is None:
             self._x = self._inputs.start(self._scales[0])
             self._average = self._new_average()
@@ -97,6 +98,9 @@ class Run:
         guard = DivergenceGuard(self._optimizer)
         while self._done < self._scale.steps and not self._on_plateau():
             with self._computing():
+                if objective.draw(self._done, self._picture()):
+                    self._optimizer.function_changed()
+                self._matched = objective.matched
                 losses = guard.step(self._x, lambda x: self._evaluate(objective, x))
             if losses is None:
                 if self._average is not None:
@@ -120,16 +124,25 @@ class Run:
     def _objective(self) -> Objective:
         content, styles = self._inputs.content_and_styles(self._scale)
         tiling = self._tilings[self._index]
-        return Objective(
+        objective = Objective(
             self._network,
-            self._config,
+            self._config.at_scale(self._index),
             content=content,
             styles=styles,
             masks=self._inputs.masks(self._scale),
+            scale=self._index,
             tile=tiling.image,
             style_tile=tiling.styles,
             precision=self._precision,
         )
+        if self._done:  # resumed within the scale: go on with the samples of the last step
+            objective.draw(self._done - 1, self._picture() if self._matched is None else self._matched)
+        return objective
+
+    def _picture(self) -> Tensor:
+        """Return the iterate in [0, 1]."""
+        unit = self._network.pixel_scale
+        return self._x if unit == 1.0 else self._x / unit
 
     def _evaluate(self, objective: Objective, x: Tensor) -> Evaluation:
         """Evaluate x, which is in the units of the input convention; the gradient is in them, too."""
@@ -147,7 +160,7 @@ class Run:
     def _enlarge(self) -> None:
         """Go to the next scale: enlarge the image and add the detail of the content that was too fine before."""
         image, before = self._current(), self._scale
-        self._index, self._done, self._recent = self._index + 1, 0, []
+        self._index, self._done, self._recent, self._matched = self._index + 1, 0, [], None
         height, width = self._scale.height, self._scale.width
         self._x = resize(image, height, width).contiguous()
         if self._config.init is Init.CONTENT and self._config.content_weight:
@@ -192,6 +205,8 @@ class Run:
         tensors = {"x": self._x, "recent": torch.tensor(self._recent, dtype=torch.float64)}
         if self._average is not None:
             tensors["average"] = self._average.biased
+        if self._matched is not None:
+            tensors["matched"] = self._matched
         tensors |= {f"{OPTIMIZER}{name}": value for name, value in self._optimizer.state().items()}
         return State(
             fingerprint=self._fingerprint,
@@ -205,7 +220,7 @@ class Run:
             raise CheckpointError("the checkpoint belongs to other pictures or parameters")
         tensors = {name: tensor.to(self._network.device) for name, tensor in state.tensors.items()}
         self._index, self._done, self._recent = state.scale, state.done, tensors["recent"].tolist()
-        self._x = tensors["x"].clone()
+        self._x, self._matched = tensors["x"].clone(), tensors.get("matched")
         average = tensors.get("average")
         self._average = None if average is None else IterateAverage(self._config.average_decay, average.clone())
         self._optimizer.restore(

@@ -31,13 +31,16 @@ class Pooling(StrEnum):
 
 class Padding(StrEnum):
     ZEROS = "zeros"
-    REPLICATE = "replicate"
+    REPLICATE = "replicate"  # of the first convolution, as in Crowson 2021
+    REPLICATE_ALL = "replicate_all"  # of every convolution; with zeros, matching losses learn the position
 
 
 class ContentLoss(StrEnum):
     MEAN = "mean"  # mean((F − P)²)
     HALF_SUM = "half_sum"  # ½ Σ(F − P)²
     NORMALIZED = "normalised"  # mean((F − P)²) / var(P)
+    SELF_SIMILARITY = "self_similarity"  # Kolkin et al. 2019
+    QUERY = "query"  # no loss: the content counts where the picture is matched (Kolkin et al. 2022)
 
 
 class StyleStatistic(StrEnum):
@@ -60,6 +63,15 @@ class StyleLoss(StrEnum):
     SUM = "sum"  # Σ(G − A)²
     MEAN_PER_CHW = "mean_per_chw"  # mean((G − A)²) / (c·h·w)
     NORMALIZED = "normalised"  # Σ(G − A)² / ΣA²
+
+
+class HypercolumnScale(StrEnum):
+    """What the layers of a hypercolumn are divided by."""
+
+    NONE = "none"
+    CHANNELS = "channels"  # their number of channels (Kolkin et al. 2022)
+    NORM = "norm"  # their mean norm on the style images
+    DEVIATION = "deviation"  # all by the mean deviation of all channels of the style images
 
 
 class TvLoss(StrEnum):

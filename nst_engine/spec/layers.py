@@ -12,21 +12,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 ROLES = ("content", "style1", "style2", "style3", "style4", "style5")
+HYPERCOLUMN = "hypercolumn"  # stands for all layers in `NetworkInfo.hypercolumn`
+RGB = "rgb"  # the pixels themselves, as a layer of a hypercolumn
 
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkInfo:
     """Describe a network without loading it.
 
-    `layers` maps readable names to torchvision's, shallow to deep. `receptive_field` is an upper bound of its radius in
-    pixels, for the deepest layer. `min_side` is the shortest side that the whole network can take. Images of at most
-    `single_thread_pixels` pixels are computed on one thread.
+    `layers` maps readable names to torchvision's, shallow to deep. `hypercolumn` are the layers that are joined to
+    hypercolumns. `receptive_field` is an upper bound of its radius in pixels, for the deepest layer. `min_side` is the
+    shortest side that the whole network can take. Images of at most `single_thread_pixels` pixels are computed on one
+    thread.
     """
 
     name: str
     summary: str
     layers: Mapping[str, str]
     roles: Mapping[str, str]
+    hypercolumn: tuple[str, ...]
     receptive_field: int = 128
     min_side: int = 32
     single_thread_pixels: int = 0
@@ -50,7 +54,14 @@ def _vgg(name: str, summary: str, convolutions: tuple[int, ...]) -> NetworkInfo:
         layers[f"pool{block}"] = f"features.{index}"
         index += 1
     roles = {"content": "relu4_2"} | {f"style{k}": f"relu{k}_1" for k in range(1, 6)}
-    return NetworkInfo(name=name, summary=summary, layers=layers, roles=roles)
+    return NetworkInfo(
+        name=name,
+        summary=summary,
+        layers=layers,
+        roles=roles,
+        # Those of Kolkin et al. 2019.
+        hypercolumn=tuple(f"relu{index}" for index in _names("1_1 1_2 2_1 2_2 3_1 3_2 3_3 4_3 5_3")),
+    )
 
 
 def _squeezenet() -> NetworkInfo:
@@ -60,6 +71,7 @@ def _squeezenet() -> NetworkInfo:
         summary="SqueezeNet v1.1 (Iandola et al. 2016, trained on ImageNet): small and quick",
         single_thread_pixels=SINGLE_THREAD_PIXELS,
         layers={layer: f"features.{index}" for index, layer in enumerate(order)},
+        hypercolumn=tuple(f"fire{k}" for k in range(2, 8)),
         roles={
             "content": "fire3",
             "style1": "relu1",
@@ -80,6 +92,7 @@ def _resnet50() -> NetworkInfo:
         summary="ResNet-50 (He et al. 2015, trained on ImageNet)",
         receptive_field=256,
         layers=layers,
+        hypercolumn=("relu1", "layer1", "layer2", "layer3", "layer4"),
         roles={
             "content": "layer2",
             "style1": "relu1",
@@ -103,6 +116,9 @@ def _inception() -> NetworkInfo:
         receptive_field=704,
         min_side=75,
         layers={layer: layer for layer in order},
+        hypercolumn=tuple(
+            _names("Conv2d_1a_3x3 Conv2d_2b_3x3 Conv2d_4a_3x3 Mixed_5b Mixed_5c Mixed_5d Mixed_6a Mixed_6b")
+        ),
         roles={
             "content": "Mixed_5d",
             "style1": "Conv2d_1a_3x3",
@@ -121,6 +137,7 @@ def _lite() -> NetworkInfo:
         summary="Small network distilled by this project and shipped in the package: works offline, quick on a CPU",
         single_thread_pixels=SINGLE_THREAD_PIXELS,
         layers={layer: layer for layer in order},
+        hypercolumn=tuple(f"fire{k}" for k in range(2, 8)),
         roles={
             "content": "fire3",
             "style1": "relu1a",
@@ -156,6 +173,26 @@ def resolve_layers(wanted: Mapping[str, float], network: NetworkInfo) -> dict[st
         layer = _own_layer(name, network)
         found[layer] = found.get(layer, 0.0) + weight
     return found
+
+
+def resolve_columns(wanted: Mapping[str, float], network: NetworkInfo) -> dict[str, float]:
+    """Return the factors by layer of `network`, shallow to deep, that a hypercolumn is joined from; `rgb` comes first.
+
+    `hypercolumn` becomes the network's list. On other networks, a layer of VGG becomes the style layer of its block.
+    Raises ValueError with the closest name if a layer is unknown.
+    """
+    found: dict[str, float] = {}
+    for name, factor in wanted.items():
+        for layer in network.hypercolumn if name == HYPERCOLUMN else (_column_layer(name, network),):
+            found[layer] = max(found.get(layer, 0.0), factor)
+    return {layer: found[layer] for layer in (RGB, *network.layers) if found.get(layer)}
+
+
+def _column_layer(name: str, network: NetworkInfo) -> str:
+    if name == RGB:
+        return name
+    is_of_vgg = name not in network.layers and name in NETWORKS["vgg19"].layers
+    return network.roles[f"style{name[4]}"] if is_of_vgg else _own_layer(name, network)
 
 
 def _own_layer(name: str, network: NetworkInfo) -> str:

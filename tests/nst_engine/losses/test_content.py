@@ -7,6 +7,8 @@ from nst_engine.losses.content import content_loss, content_target
 from nst_engine.spec.enums import ContentLoss
 from tests.nst_engine.losses.tiny_features import F, P, features
 
+COMPARING = (ContentLoss.MEAN, ContentLoss.HALF_SUM, ContentLoss.NORMALIZED)
+
 
 @pytest.mark.parametrize(
     ("kind", "expected"),
@@ -20,7 +22,7 @@ def test_the_content_loss_equals_the_hand_computed_value(kind: ContentLoss, expe
     assert content_loss(F, content_target(P, kind)).item() == pytest.approx(expected, rel=1e-6)
 
 
-@pytest.mark.parametrize("kind", ContentLoss)
+@pytest.mark.parametrize("kind", COMPARING)
 def test_the_content_loss_of_the_target_itself_is_zero(kind: ContentLoss) -> None:
     assert content_loss(P, content_target(P, kind)).item() == 0
 
@@ -29,7 +31,7 @@ def test_the_normalized_content_loss_of_a_constant_target_is_finite() -> None:
     assert math.isfinite(content_loss(F, content_target(torch.ones_like(F), ContentLoss.NORMALIZED)).item())
 
 
-@pytest.mark.parametrize("kind", ContentLoss)
+@pytest.mark.parametrize("kind", COMPARING)
 def test_the_losses_of_crops_add_up_to_that_of_the_whole(kind: ContentLoss) -> None:
     target, rows = content_target(P, kind), slice(0, 2)
     parts = [content_loss(F[..., columns], target.crop(rows, columns)) for columns in (slice(0, 1), slice(1, 2))]

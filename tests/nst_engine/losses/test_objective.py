@@ -159,7 +159,7 @@ def test_a_weight_of_zero_leaves_a_layer_out() -> None:
 
 
 def test_the_content_loss_is_zero_at_the_content() -> None:
-    for kind in ContentLoss:
+    for kind in (ContentLoss.MEAN, ContentLoss.HALF_SUM, ContentLoss.NORMALIZED):
         asked = objective(config(content_loss=kind, style_weight=0.0))
         assert asked.evaluate(picture(10, 9, 1, DOUBLE)[None]).content.item() == pytest.approx(0, abs=1e-12)
 

@@ -159,3 +159,30 @@ def test_lbfgs_starts_over_at_another_size() -> None:
 def test_the_parameters_choose_the_optimizer() -> None:
     assert isinstance(make_optimizer(config(optimizer="adam")), Adam)
     assert isinstance(make_optimizer(config(optimizer="lbfgs")), Lbfgs)
+
+
+@pytest.mark.parametrize("name", ["lbfgs", "lbfgs with search"])
+def test_lbfgs_forms_no_pair_of_two_functions(name: str) -> None:
+    """The bowl is moved after some steps: what the gradient changes by then says nothing about the curvature."""
+
+    def moved(x: Tensor) -> Evaluation:
+        found = bowl(x - 5)
+        return Evaluation(found.loss, ZERO, ZERO, ZERO, found.gradient)
+
+    optimizer, x = MAKERS[name](), start()
+    after(optimizer, x, 5)
+    pairs = {key for key in optimizer.state() if key.startswith("pair")}
+    optimizer.function_changed()
+    optimizer.step(x, moved)
+    assert {key for key in optimizer.state() if key.startswith("pair")} == pairs
+    for _ in range(60):
+        optimizer.step(x, moved)
+    assert float(moved(x).loss) < 1e-6
+
+
+def test_adam_keeps_its_moments_when_the_function_changes() -> None:
+    optimizer, x = adam(), start()
+    after(optimizer, x, 5)
+    before = optimizer.state()
+    optimizer.function_changed()
+    assert all(torch.equal(value, before[name]) for name, value in optimizer.state().items())

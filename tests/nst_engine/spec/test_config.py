@@ -121,7 +121,7 @@ def test_a_layer_weight_that_cannot_be_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["", {}, "style1:0,style2:0"])
-@pytest.mark.parametrize("field", ["style_layers", "content_layers"])
+@pytest.mark.parametrize("field", ["style_layers", "content_layers", "hypercolumn_layers", "matching_layers"])
 def test_no_layer_at_all_is_refused(field: str, value: object) -> None:
     (problem,) = problems(**{field: value})
     assert problem.field == field
@@ -148,6 +148,15 @@ def test_shares_that_cannot_be_are_refused(value: object) -> None:
 def test_two_weights_of_zero_leave_nothing_to_do() -> None:
     (problem,) = problems(content_weight=0, style_weight=0)
     assert "nothing to optimize" in problem.message
+
+
+def test_a_loss_on_samples_is_something_to_optimize() -> None:
+    assert config(content_weight=0, style_weight=0, remd_weight=1).sampled_weights == {"remd_weight": 1}
+
+
+def test_the_content_weight_decays_from_scale_to_scale() -> None:
+    values = config(content_weight=16, content_decay=0.5)
+    assert [values.at_scale(index).content_weight for index in range(4)] == [16, 8, 4, 2]
 
 
 @pytest.mark.parametrize("field", ["content_weight", "style_weight"])

@@ -1,6 +1,6 @@
 import pytest
 
-from nst_engine.spec.layers import NETWORKS, ROLES, resolve_layers
+from nst_engine.spec.layers import NETWORKS, ROLES, resolve_columns, resolve_layers
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -67,3 +67,24 @@ def test_an_unknown_layer_is_refused_with_the_nearest_one(network: str, wrong: s
 def test_vgg16_has_no_fourth_convolution_to_stand_in_for() -> None:
     with pytest.raises(ValueError, match="did you mean"):
         resolve_layers({"conv3_4": 1.0}, NETWORKS["vgg16"])
+
+
+@pytest.mark.parametrize("model", NETWORKS)
+def test_hypercolumns_exist_on_every_network(model: str) -> None:
+    info = NETWORKS[model]
+    assert list(resolve_columns({"hypercolumn": 0.5}, info).items()) == [(name, 0.5) for name in info.hypercolumn]
+    assert set(info.hypercolumn) <= set(info.layers)
+
+
+def test_a_hypercolumn_s_layers_go_from_shallow_to_deep_after_the_pixels() -> None:
+    found = resolve_columns({"style4": 2.0, "relu1_2": 1.0, "rgb": 0.3}, NETWORKS["vgg16"])
+    assert list(found.items()) == [("rgb", 0.3), ("relu1_2", 1.0), ("relu4_1", 2.0)]
+
+
+def test_layers_of_vgg_in_a_hypercolumn_become_the_style_layers_of_other_networks() -> None:
+    found = resolve_columns({"relu1_1": 1.0, "relu3_1": 1.0, "relu3_3": 2.0}, NETWORKS["lite"])
+    assert found == {"relu1a": 1.0, "fire3": 2.0}
+
+
+def test_a_layer_with_factor_0_is_not_part_of_a_hypercolumn() -> None:
+    assert resolve_columns({"rgb": 0.0, "style1": 1.0}, NETWORKS["lite"]) == {"relu1a": 1.0}
