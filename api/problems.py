@@ -176,7 +176,10 @@ _FRAMEWORK_DETAILS = {
     HTTPStatus.NOT_FOUND: "there is nothing at this URL",
     HTTPStatus.METHOD_NOT_ALLOWED: "this URL does not support the method",
 }
-PICTURE_STATUS = {"picture_too_large": 413, "picture_too_small": 422, "picture_too_slow": 413, "picture_empty": 422}
+PICTURE_STATUS = {
+    **dict.fromkeys(("picture_too_large", "picture_too_slow"), 413),
+    **dict.fromkeys(("picture_too_small", "picture_empty", "mask_without_shape"), 422),
+}
 
 
 def pointer(path: str) -> str:

@@ -81,6 +81,7 @@ class JobView(BaseModel):
     params: StyleConfig = Field(description="Complete parameters, including defaults.")
     style_names: list[str] = Field(description="Built-in styles of the request.")
     output_format: Literal["png", "jpeg", "webp", "tiff"]
+    alpha: str = Field(description="What becomes of the photo's transparent parts.")
     created_at: datetime
     started_at: datetime | None = Field(description="When a worker last started the job.")
     finished_at: datetime | None = Field(description="When the job ended.")
@@ -117,6 +118,7 @@ def job_view(job: Job, urls: Urls) -> dict[str, Any]:
         "params": dict(job.params),
         "style_names": list(job.inputs.style_names),
         "output_format": job.options.output_format,
+        "alpha": job.options.alpha,
         "created_at": format_rfc3339(job.created_at),
         "started_at": _optional_time(job.started_at),
         "finished_at": _optional_time(job.finished_at),

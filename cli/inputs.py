@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,14 +50,34 @@ def is_result(path: Path) -> bool:
 
 
 def read_image(path: Path) -> Image:
-    """Read an image file; raises InputError naming the file."""
+    """Read an image file, transparent parts on white; raises InputError naming the file."""
     from nst_engine.images.reading import read_picture
+
+    return _read(path, read_picture)
+
+
+def read_photo(path: Path, alpha: str, *, keep: bool) -> tuple[Image, Image | None]:
+    """Return the photo to paint, and the alpha of the result if it is to `keep` one; raises InputError."""
+    from nst_engine.images.alpha import KEEP, WHITE, split_alpha
+    from nst_engine.images.reading import read_with_alpha
+
+    return split_alpha(_read(path, read_with_alpha), WHITE if alpha == KEEP and not keep else alpha)
+
+
+def read_mask_image(path: Path) -> Image:
+    """Read a mask, which may be drawn in alpha; raises InputError naming the file."""
+    from nst_engine.images.reading import read_mask
+
+    return _read(path, read_mask)
+
+
+def _read(path: Path, read: Callable[[Path], Image]) -> Image:
     from nst_engine.spec.errors import PictureError
 
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     try:
-        return read_picture(path)
+        return read(path)
     except PictureError as error:
         raise InputError(f"{path}: {error.message}") from None
     except OSError as error:

@@ -30,6 +30,11 @@ STYLES = typer.Argument(
 MASKS = typer.Option(
     [], "--mask", help="Image that limits a style to its white areas. Give one per style, in the same order."
 )
+ALPHA = typer.Option(
+    "keep",
+    "--alpha",
+    help="What becomes of the photo's transparent parts: keep (in PNG, WebP and TIFF), white or a color, #rrggbb.",
+)
 DEVICE = typer.Option("auto", "--device", help="Compute on auto, cpu, cuda, cuda:N or mps.")
 OVERWRITE = typer.Option(False, "--overwrite", help="Replace output files that exist.")
 QUIET = typer.Option(False, "--quiet", "-q", help="Show no progress bar.")
@@ -158,3 +163,12 @@ def format_value(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
+def check_alpha(alpha: str) -> str:
+    """Return the value of --alpha; raises InputError."""
+    from nst_engine.images.alpha import ALPHA as VALID
+
+    if not VALID.fullmatch(alpha):
+        raise InputError(f"--alpha: {alpha} is not keep, white or a color such as #20a0ff")
+    return alpha

@@ -13,7 +13,7 @@ from jobs.status import Priority, Status
 
 # A worker leaves records of a newer version in the queue. Raise this with every change after which an older worker
 # would run a job wrongly, a new parameter included.
-RECORD_VERSION = 1
+RECORD_VERSION = 2
 
 
 def new_job_id(now: float | None = None) -> str:
@@ -53,6 +53,7 @@ class Options:
     """What the client wants besides the picture."""
 
     output_format: str = "png"
+    alpha: str = "keep"
     timelapse: bool = False
     webhook_url: str | None = None
 

@@ -36,8 +36,8 @@ class BadCheckpointError(Exception):
 class RunRequest:
     """Everything a run depends on.
 
-    `resume` is the `state()` of an earlier run. `workers` counts the workers that share this machine's CPU, including
-    this one.
+    `resume` is the `state()` of an earlier run. `alpha` belongs on the result. `workers` counts the workers that share
+    this machine's CPU, including this one.
     """
 
     params: Mapping[str, Any]
@@ -45,6 +45,7 @@ class RunRequest:
     styles: tuple[Image.Image, ...]
     masks: tuple[Image.Image, ...] = ()
     init_image: Image.Image | None = None
+    alpha: Image.Image | None = None
     resume: bytes | None = None
     memory_saving: bool = False
     workers: int = 1
@@ -61,7 +62,7 @@ class RunStep(Protocol):
         """Return the picture so far."""
 
     def encoded(self, name: str, metadata: Mapping[str, Any], *, mark: bool = False) -> bytes:
-        """Return the picture so far as a file in the named format, in that format's full bit depth.
+        """Return the picture so far, with its alpha, as a file in the named format's full bit depth.
 
         With `mark`, the file says that a trained network made the picture.
         """

@@ -123,7 +123,7 @@ class TorchEngine:
             )
             try:
                 for step in steps:
-                    yield TorchStep(step)
+                    yield TorchStep(step, request.alpha)
             finally:
                 trim_heap()
 
@@ -157,6 +157,7 @@ class TorchStep:
     """One iteration of the real engine."""
 
     step: Step
+    alpha: Image.Image | None = None
 
     @property
     def progress(self) -> Progress:
@@ -182,8 +183,8 @@ class TorchStep:
     def encoded(self, name: str, metadata: Mapping[str, Any], *, mark: bool = False) -> bytes:
         """Return the picture so far as a file in the named format; TIFF has 16 bits."""
         if name == "tiff":
-            return encode16(to_uint16(self.step.image()), metadata=metadata, mark=mark)
-        return encode(self.picture(), name, metadata=metadata, mark=mark)
+            return encode16(to_uint16(self.step.image()), alpha=self.alpha, metadata=metadata, mark=mark)
+        return encode(self.picture(), name, alpha=self.alpha, metadata=metadata, mark=mark)
 
     def state(self) -> bytes:
         """Return the state from which another run continues."""

@@ -14,15 +14,15 @@ from PIL import Image
 ROWS = 256  # filtered at a time, so that a large picture needs little additional memory
 UP_FILTER = 2  # each byte minus the one above
 COMPRESSION_LEVEL = 1
-TRUECOLOR = 2
+COLOR_TYPES = {"L": 0, "RGB": 2, "RGBA": 6}
 
 
 def write_png(picture: Image.Image, file: BinaryIO) -> None:
-    """Write the pixels of an RGB picture, without metadata."""
-    if picture.mode != "RGB":
-        raise ValueError(f"only RGB pictures can be written, not mode {picture.mode}")
+    """Write the pixels of a gray, RGB or RGBA picture, without metadata."""
+    if picture.mode not in COLOR_TYPES:
+        raise ValueError(f"only {', '.join(COLOR_TYPES)} pictures can be written, not mode {picture.mode}")
     file.write(b"\x89PNG\r\n\x1a\n")
-    _write_chunk(file, b"IHDR", struct.pack(">IIBBBBB", *picture.size, 8, TRUECOLOR, 0, 0, 0))
+    _write_chunk(file, b"IHDR", struct.pack(">IIBBBBB", *picture.size, 8, COLOR_TYPES[picture.mode], 0, 0, 0))
     deflate = isal_zlib.compressobj(COMPRESSION_LEVEL)
     for rows in _filtered(picture):
         _write_chunk(file, b"IDAT", deflate.compress(rows))
@@ -31,10 +31,10 @@ def write_png(picture: Image.Image, file: BinaryIO) -> None:
 
 
 def _filtered(picture: Image.Image) -> Iterator[bytes]:
-    above = np.zeros((1, 3 * picture.width), np.uint8)
+    above = np.zeros((1, len(picture.getbands()) * picture.width), np.uint8)
     for top in range(0, picture.height, ROWS):
         strip = picture.crop((0, top, picture.width, min(top + ROWS, picture.height)))
-        rows = np.asarray(strip).reshape(strip.height, -1)  # (H, 3 W)
+        rows = np.asarray(strip).reshape(strip.height, -1)  # (H, C W)
         filtered = np.full((strip.height, 1 + rows.shape[1]), UP_FILTER, np.uint8)
         np.subtract(rows, np.concatenate((above, rows[:-1])), out=filtered[:, 1:])
         above = rows[-1:]

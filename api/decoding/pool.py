@@ -27,8 +27,8 @@ MEMORY_TUNABLES = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0:glibc.malloc.t
 class Decoder(Protocol):
     """What decodes uploads and converts pictures."""
 
-    async def decode(self, source: Path, target: Path, *, owner: str) -> None:
-        """Write the upload at `source` as a plain PNG to `target`; raises PictureError or OSError."""
+    async def decode(self, source: Path, target: Path, *, owner: str, part: str) -> None:
+        """Write the upload at `source`, a part of a job, as a plain PNG to `target`; raises PictureError or OSError."""
 
     def turn(self, owner: str) -> AbstractAsyncContextManager[None]:
         """Wait until fewer than this owner's share of the processes work for the owner."""
@@ -54,9 +54,9 @@ class DecoderPool:
             self._free.put_nowait(None)  # a process starts when it is needed
         self._shares: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
-    async def decode(self, source: Path, target: Path, *, owner: str) -> None:
+    async def decode(self, source: Path, target: Path, *, owner: str, part: str) -> None:
         async with self.turn(owner):
-            await self._perform(source, target, None)
+            await self._perform(source, target, part=part)
 
     @asynccontextmanager
     async def turn(self, owner: str) -> AsyncIterator[None]:
@@ -67,7 +67,7 @@ class DecoderPool:
             yield
 
     async def convert(self, source: Path, target: Path, format_name: str) -> None:
-        await self._perform(source, target, format_name)
+        await self._perform(source, target, format_name=format_name)
 
     async def close(self) -> None:
         for _ in range(self._processes):
@@ -75,9 +75,9 @@ class DecoderPool:
             if process is not None:
                 await _end(process)
 
-    async def _perform(self, source: Path, target: Path, format_name: str | None) -> None:
+    async def _perform(self, source: Path, target: Path, *, part: str = "", format_name: str | None = None) -> None:
         limits = (self._max_pixels, self._seconds, self._memory_bytes)
-        task = DecodeTask(str(source), str(target), format_name, *limits)
+        task = DecodeTask(str(source), str(target), part, format_name, *limits)
         try:
             result = await self._ask(task)
         except ConnectionError:  # the process was killed meanwhile; the next one is fresh

@@ -17,14 +17,19 @@ from PIL import Image
 
 from api.decoding.png import write_png
 from api.decoding.task import DecodeResult, DecodeTask
-from nst_engine.images.reading import PictureLimits, read_picture, register_heif
+from nst_engine.images.reading import PictureLimits, read_mask, read_picture, read_with_alpha, register_heif
 from nst_engine.images.writing import WRITABLE, encode, is_marked, read_metadata
 from nst_engine.spec.errors import PictureError
 
+READERS = {"content": read_with_alpha, "mask": read_mask}
 
-def decode(source: Path, target: Path, limits: PictureLimits) -> None:
-    """Write an upload as a PNG of its pixels: upright 8-bit sRGB without metadata or trailing data."""
-    picture = read_picture(source, limits)
+
+def decode(source: Path, target: Path, limits: PictureLimits, *, part: str = "") -> None:
+    """Write an upload as a PNG of its pixels: upright 8-bit sRGB without metadata or trailing data.
+
+    The photo keeps its transparency, a mask becomes gray, and other pictures are put on white.
+    """
+    picture = READERS.get(part, read_picture)(source, limits)
     with target.open("wb") as file:
         write_png(picture, file)
 
@@ -41,7 +46,7 @@ def perform(task: DecodeTask) -> DecodeResult:
     source, target = Path(task.source), Path(task.target)
     try:
         if task.format is None:
-            decode(source, target, PictureLimits(max_pixels=task.max_pixels))
+            decode(source, target, PictureLimits(max_pixels=task.max_pixels), part=task.part)
         else:
             convert(source, target, task.format)
     except PictureError as error:

@@ -4,10 +4,14 @@ from typing import NamedTuple
 
 
 class DecodeTask(NamedTuple):
-    """Decode an upload into a plain PNG or, if `format` is set, convert one of the service's own pictures."""
+    """Decode an upload, `part` of a job, into a plain PNG.
+
+    If `format` is set, convert one of the service's own pictures instead.
+    """
 
     source: str
     target: str
+    part: str
     format: str | None
     max_pixels: int
     seconds: int

@@ -51,7 +51,10 @@ class JobCreator:
                 params=config.model_dump(mode="json"),
                 inputs=await self._store_inputs(job_request, job_id, caller.owner),
                 options=Options(
-                    output_format=options.output_format, timelapse=options.timelapse, webhook_url=options.webhook_url
+                    output_format=options.output_format,
+                    alpha=options.alpha,
+                    timelapse=options.timelapse,
+                    webhook_url=options.webhook_url,
                 ),
                 priority=_priority(caller, options.priority),
                 request_id=request_id,
@@ -125,7 +128,7 @@ class JobCreator:
     async def _store_upload(self, upload: Upload, name: str, owner: str) -> BlobRef:
         png = upload.path.with_suffix(".png")
         try:
-            await self.decoder.decode(upload.path, png, owner=owner)
+            await self.decoder.decode(upload.path, png, owner=owner, part=upload.part)
         except PictureError as error:
             raise _refusal(error, upload) from None
         finally:

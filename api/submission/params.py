@@ -11,6 +11,7 @@ from api.submission.multipart import Entry
 from api.submission.sources import FIELDS, PARTS, Pair, SavedFile
 from jobs.outbound.url_guard import AddressRefusedError, check_url
 from jobs.status import Priority
+from nst_engine.images.alpha import ALPHA
 from nst_engine.spec.config import StyleConfig
 from nst_engine.spec.errors import ConfigError
 from nst_engine.spec.presets import resolve
@@ -26,6 +27,12 @@ class JobOptions(BaseModel):
 
     output_format: Literal["png", "jpeg", "webp", "tiff"] = Field(
         "png", description="Format in which the result is stored."
+    )
+    alpha: str = Field(
+        "keep",
+        description="Transparent parts of the photo: `keep` gives the result the photo's transparency if its format "
+        "has one (JPEG does not: white); `white` or `#rrggbb` puts them on a color.",
+        pattern=f"^({ALPHA.pattern})$",
     )
     timelapse: bool = Field(False, description="Also make an animated WebP of the run.")
     priority: Priority = Field(Priority.INTERACTIVE, description="`batch` jobs wait for `interactive` ones.")

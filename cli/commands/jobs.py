@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from cli.errors import CommandError
-from cli.parameters import MASKS, OVERWRITE, PARAMETERS, STYLES, ParameterCommand
+from cli.parameters import ALPHA, MASKS, OVERWRITE, PARAMETERS, STYLES, ParameterCommand
 
 if TYPE_CHECKING:
     from nst_client import Client, Job
@@ -38,6 +38,7 @@ def submit(
     content: str = typer.Argument(..., metavar="CONTENT", help="The photo: a file, or a URL that the service fetches."),
     styles: list[str] = STYLES,
     mask: list[str] = MASKS,
+    alpha: str = ALPHA,
     output: Path | None = typer.Option(
         None, "--output", "-o", help="Wait for the job and write the result to this file (.png, .jpg, .webp or .tif)."
     ),
@@ -62,7 +63,7 @@ def submit(
         check_output(output, overwrite=overwrite)
     pictures, masks = styles_to_submit(styles), [picture_to_submit(item) for item in mask]
     with connect(server, key) as client:
-        job = client.submit(picture_to_submit(content), pictures, masks=masks, **context.meta[PARAMETERS])
+        job = client.submit(picture_to_submit(content), pictures, masks=masks, alpha=alpha, **context.meta[PARAMETERS])
         typer.echo(job.id)
         if output is not None:
             follow(client, job.id)

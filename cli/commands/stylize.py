@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from cli.errors import CommandError, InputError, one_line
-from cli.parameters import DEVICE, MASKS, OVERWRITE, PARAMETERS, QUIET, STYLES, as_input_error, build_config
+from cli.parameters import (
+    ALPHA,
+    DEVICE,
+    MASKS,
+    OVERWRITE,
+    PARAMETERS,
+    QUIET,
+    STYLES,
+    as_input_error,
+    build_config,
+    check_alpha,
+)
 from cli.stylizer import Stylizer
 
 if TYPE_CHECKING:
@@ -31,6 +42,7 @@ def stylize(
     overwrite: bool = OVERWRITE,
     mask: list[Path] = MASKS,
     init_image: Path | None = typer.Option(None, help="Start from this image. Requires `--init image`."),
+    alpha: str = ALPHA,
     device: str = DEVICE,
     quality: int | None = typer.Option(None, min=1, max=100, help="Quality of a JPEG or WebP result."),
     preview_every: int | None = typer.Option(None, min=1, metavar="N", help="Also write the image every N iterations."),
@@ -47,7 +59,7 @@ def stylize(
     $ nst stylize photo.jpg painting.jpg --max-size 1024 -o result.jpg
     $ nst stylize "photos/*.jpg" waves mosaic --style-blend 3,1 -o results
     """
-    from cli.inputs import find_photos, read_image, read_style
+    from cli.inputs import find_photos, read_image, read_mask_image, read_style
     from cli.output.files import output_paths
     from cli.output.writer import OutputWriter
     from cli.settings import load_settings
@@ -67,6 +79,7 @@ def stylize(
             preview_every=preview_every,
             timelapse=timelapse,
             overwrite=overwrite,
+            alpha_mode=check_alpha(alpha),
         )
         for path in output_paths(output, photos, styles, many=many, overwrite=overwrite)
     ]
@@ -79,7 +92,7 @@ def stylize(
     stylizer = Stylizer(
         config=config,
         styles=[read_style(style, config.max_size) for style in styles],
-        masks=[read_image(path) for path in mask],
+        masks=[read_mask_image(path) for path in mask],
         init_image=read_image(init_image) if init_image else None,
         device=device,
     )
@@ -103,13 +116,14 @@ def stylize(
 
 def stylize_photo(stylizer: Stylizer, photo: Path, writer: OutputWriter, *, quiet: bool) -> dict[str, Any]:
     """Stylize one photo, write its files and return the report; raises CommandError."""
-    from cli.inputs import read_image
+    from cli.inputs import read_photo
     from nst_engine import ConfigError
 
     started = time.monotonic()
     writer.check()  # again, because the photos before it may have filled the disk
     try:
-        last = stylizer.run(read_image(photo), quiet=quiet, on_step=writer.on_step)
+        picture, writer.alpha = read_photo(photo, writer.alpha_mode, keep=writer.keeps_alpha)
+        last = stylizer.run(picture, quiet=quiet, on_step=writer.on_step)
     except ConfigError as error:
         raise as_input_error(error) from None
     writer.write_result(last)

@@ -39,7 +39,7 @@ def sweep(
     $ nst sweep photo.jpg waves --over strength=0.2,0.5,0.8 -o strengths.png
     $ nst sweep photo.jpg waves --over strength=0.2,0.8 --over seed=1,2,3 -o table.png
     """
-    from cli.inputs import read_image, read_style
+    from cli.inputs import read_image, read_mask_image, read_style
     from cli.output.contact_sheet import sheet
     from cli.output.files import check_output, image_format, write_file
     from cli.settings import load_settings
@@ -55,7 +55,7 @@ def sweep(
     size = max(config.max_size for line in configs for config in line)
     photo, style_images = read_image(content), [read_style(style, size) for style in styles]
     check_side(name, photo.size, size, columns=len(columns), rows=len(rows))
-    masks = [read_image(path) for path in mask]
+    masks = [read_mask_image(path) for path in mask]
     results = [
         [
             to_picture(

@@ -29,12 +29,21 @@ class OutputWriter:
     preview_every: int | None = None
     timelapse: bool = False
     overwrite: bool = False
+    alpha_mode: str = "keep"
+    alpha: Image | None = None
     frames: list[Image] = field(default_factory=list)
 
     @property
     def timelapse_path(self) -> Path:
         """Return the path of the time-lapse, next to the result."""
         return self.path.with_name(f"{self.path.stem}-timelapse.webp")
+
+    @property
+    def keeps_alpha(self) -> bool:
+        """Tell whether the format of the result has an alpha channel."""
+        from nst_engine.images.writing import WRITABLE
+
+        return WRITABLE[image_format(self.path)].alpha
 
     def check(self) -> None:
         """Check before the run that its files can be written; raises InputError."""
@@ -87,5 +96,6 @@ class OutputWriter:
 
         name, metadata, mark = image_format(self.path), self.parameters, self.mark
         if name == "tiff":
-            return encode16(to_uint16(step.image()), metadata=metadata, mark=mark)
-        return encode(to_picture(step.image()), name, quality=quality, metadata=metadata, mark=mark)
+            return encode16(to_uint16(step.image()), alpha=self.alpha, metadata=metadata, mark=mark)
+        picture = to_picture(step.image())
+        return encode(picture, name, alpha=self.alpha, quality=quality, metadata=metadata, mark=mark)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
+from nst_engine.images.alpha import WHITE, split_alpha
 from nst_engine.images.color import ColorSpace, to_srgb
 
 # EXIF's orientations 2 to 8, as what undoes each.
@@ -30,8 +31,13 @@ class Decoded:
 
     def on_white(self) -> Image.Image:
         """Return the picture upright, in sRGB, its transparent parts on white."""
+        return split_alpha(self.with_alpha(), WHITE)[0]
+
+    def with_alpha(self) -> Image.Image:
+        """Return the picture upright, in sRGB: RGBA if a part of it is transparent, else RGB."""
         picture = to_srgb(self.image, profile=self.profile, space=self.space)
         if self.alpha is not None and self.alpha.getextrema() != (255, 255):
-            picture = Image.composite(picture, Image.new("RGB", picture.size, "white"), self.alpha)
+            picture = picture.copy()
+            picture.putalpha(self.alpha)
         turn = UPRIGHT.get(self.orientation)
         return picture if turn is None else picture.transpose(turn)

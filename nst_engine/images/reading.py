@@ -5,7 +5,7 @@ The header is checked before a pixel is decoded, so that a small file cannot unf
 
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image, ImageChops
 
 from nst_engine.images import exif, isobmff, png
+from nst_engine.images.alpha import mask_of
 from nst_engine.images.decoded import Decoded
 from nst_engine.spec.errors import PictureError
 
@@ -38,10 +39,27 @@ class PictureLimits:
 
 def read_picture(source: Source, limits: PictureLimits | None = None) -> Image.Image:
     """Read a picture as upright 8-bit sRGB on white, with no metadata; raises PictureError."""
+    return _read(source, limits, Decoded.on_white)
+
+
+def read_with_alpha(source: Source, limits: PictureLimits | None = None) -> Image.Image:
+    """Read a picture like read_picture, but as RGBA if a part of it is transparent; raises PictureError."""
+    return _read(source, limits, Decoded.with_alpha)
+
+
+def read_mask(source: Source, limits: PictureLimits | None = None) -> Image.Image:
+    """Read a mask as gray (mode L): its alpha if a part of it is transparent, else its brightness.
+
+    Raises PictureError, also for a mask in whose alpha channel nothing is drawn.
+    """
+    return _read(source, limits, lambda found: mask_of(found.with_alpha(), has_alpha=found.alpha is not None))
+
+
+def _read(source: Source, limits: PictureLimits | None, convert: Callable[[Decoded], Image.Image]) -> Image.Image:
     limits = limits or PictureLimits()
     data = _bytes(source)
     try:
-        picture = _decoded(data, limits).on_white()
+        picture = convert(_decoded(data, limits))
     except MemoryError:
         raise PictureError("picture_too_large", "the picture needs too much memory to decode") from None
     except _DECODER_ERRORS as error:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import ExifTags, Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
+from nst_engine.images.alpha import WHITE, split_alpha
 from nst_engine.spec.errors import ConfigError, PictureError
 from nst_engine.version import __version__
 
@@ -38,11 +39,12 @@ class FileFormat:
     media_type: str
     suffix: str
     quality: int | None
+    alpha: bool = True
 
 
 WRITABLE: Mapping[str, FileFormat] = {
     "png": FileFormat(name="png", media_type="image/png", suffix=".png", quality=None),
-    "jpeg": FileFormat(name="jpeg", media_type="image/jpeg", suffix=".jpg", quality=92),
+    "jpeg": FileFormat(name="jpeg", media_type="image/jpeg", suffix=".jpg", quality=92, alpha=False),
     "webp": FileFormat(name="webp", media_type="image/webp", suffix=".webp", quality=90),
     "tiff": FileFormat(name="tiff", media_type="image/tiff", suffix=".tif", quality=None),
 }
@@ -61,12 +63,14 @@ def encode(
     image: Image.Image,
     name: str,
     *,
+    alpha: Image.Image | None = None,
     quality: int | None = None,
     metadata: Mapping[str, Any] | None = None,
     mark: bool = False,
 ) -> bytes:
     """Write a picture as a file of the named format (a key of WRITABLE); quality (1..100) is for JPEG and WebP.
 
+    `alpha` (mode L) is resized to the picture and becomes its alpha channel. A format without one gets white.
     With `mark`, the file says in XMP that a trained network made the picture (SOURCE_TYPE).
     """
     if name not in WRITABLE:
@@ -84,19 +88,40 @@ def encode(
     if name == "jpeg":
         options |= {"subsampling": 0 if (quality or 0) >= 90 else 2, "optimize": True}
     file = io.BytesIO()
-    image.convert("RGB").save(file, name.upper(), **options)
+    _with_alpha(image, alpha, WRITABLE[name]).save(file, name.upper(), **options)
     return file.getvalue()
 
 
-def encode16(array: "Array16", *, metadata: Mapping[str, Any] | None = None, mark: bool = False) -> bytes:
-    """Write (H, W, 3) uint16 sRGB values as a 16-bit TIFF; for `mark` see `encode`."""
+def _with_alpha(image: Image.Image, alpha: Image.Image | None, file_format: FileFormat) -> Image.Image:
+    if alpha is not None:
+        image = image.convert("RGB")
+        image.putalpha(alpha.resize(image.size, Image.Resampling.LANCZOS))
+    if image.mode == "RGBA" and file_format.alpha:
+        return image
+    return split_alpha(image, WHITE)[0].convert("RGB")
+
+
+def encode16(
+    array: "Array16",
+    *,
+    alpha: Image.Image | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    mark: bool = False,
+) -> bytes:
+    """Write (H, W, 3) uint16 sRGB values as a 16-bit TIFF; for `alpha` and `mark` see `encode`."""
+    import numpy as np
     import tifffile
 
+    if alpha is not None:
+        height, width = array.shape[:2]
+        channel = np.asarray(alpha.resize((width, height), Image.Resampling.LANCZOS), dtype=np.uint16) * 257
+        array = np.concatenate((array, channel[..., None]), axis=2)
     file, xmp = io.BytesIO(), XMP.encode()
     tifffile.imwrite(
         file,
         array,
         photometric="rgb",
+        extrasamples=None if alpha is None else ["unassalpha"],
         compression="zlib",
         predictor=True,
         iccprofile=srgb_profile(),

@@ -60,6 +60,24 @@ def test_a_built_in_style_needs_no_upload(service: Service) -> None:
     assert service.wait_for(answer.json()["id"])["status"] == "succeeded"
 
 
+def test_the_result_is_transparent_where_the_photo_is(service: Service) -> None:
+    photo = Image.new("RGBA", (64, 48), (0, 255, 0, 0))
+    photo.paste((200, 30, 30, 255), (0, 0, 32, 48))
+    file = io.BytesIO()
+    photo.save(file, "PNG")
+    files = {"content": ("c.png", file.getvalue()), "style": ("s.png", style())}
+    job = service.wait_for(create(service, files=files, **QUICK).json()["id"])
+    assert job["status"] == "succeeded", job["error"]
+
+    def result(name: str) -> Image.Image:
+        return Image.open(io.BytesIO(service.http.get(f"{job['urls']['result']}?format={name}").content))
+
+    for name in ("png", "webp", "tiff"):
+        alpha = result(name).getchannel("A")
+        assert (alpha.getpixel((4, 4)), alpha.getpixel((60, 4))) == (255, 0)
+    assert result("jpeg").getpixel((60, 4)) == (255, 255, 255)
+
+
 def test_the_same_seed_gives_the_same_picture(service: Service) -> None:
     jobs = [service.wait_for(create(service, seed="3", **QUICK).json()["id"]) for _ in range(2)]
     assert jobs[0]["result"]["sha256"] == jobs[1]["result"]["sha256"]

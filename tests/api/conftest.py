@@ -7,6 +7,7 @@ import io
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -139,8 +140,8 @@ class Api:
 class InProcessDecoder:
     """A Decoder without processes, for tests in which no picture is hostile."""
 
-    async def decode(self, source: Path, target: Path, *, owner: str) -> None:
-        await to_thread.run_sync(process.decode, source, target, PictureLimits())
+    async def decode(self, source: Path, target: Path, *, owner: str, part: str) -> None:
+        await to_thread.run_sync(partial(process.decode, source, target, PictureLimits(), part=part))
 
     @asynccontextmanager
     async def turn(self, owner: str) -> AsyncIterator[None]:

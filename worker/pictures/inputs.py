@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import BinaryIO
+
 from PIL import Image
 
 from jobs.errors import BlobNotFound
 from jobs.model import BlobRef, Job
 from jobs.storage.blobs import Blobs
-from nst_engine.images.reading import read_picture
+from nst_engine.images.alpha import KEEP, WHITE, split_alpha
+from nst_engine.images.reading import read_picture, read_with_alpha
 from nst_engine.images.writing import WRITABLE
 from nst_engine.paintings import paint
 from nst_engine.spec.errors import PictureError
@@ -19,9 +23,12 @@ def load_request(job: Job, blobs: Blobs, *, resume: bytes | None, workers: int) 
     inputs = job.inputs
     if job.options.output_format not in WRITABLE:
         raise RunError("invalid_input", f"This worker cannot write {job.options.output_format}.")
+    content = _picture(inputs.content, "content picture", blobs, read_with_alpha)
+    content, alpha = split_alpha(content, _alpha_mode(job))
     return RunRequest(
         params=job.params,
-        content=_picture(inputs.content, "content picture", blobs),
+        content=content,
+        alpha=alpha,
         styles=_styles(job, blobs),
         masks=tuple(_picture(ref, "mask", blobs) for ref in inputs.masks),
         init_image=None if inputs.init_image is None else _picture(inputs.init_image, "init picture", blobs),
@@ -31,16 +38,24 @@ def load_request(job: Job, blobs: Blobs, *, resume: bytes | None, workers: int) 
     )
 
 
+def _alpha_mode(job: Job) -> str:
+    """Return what becomes of transparent parts; a format without transparency gets white."""
+    mode = job.options.alpha
+    return WHITE if mode == KEEP and not WRITABLE[job.options.output_format].alpha else mode
+
+
 def _styles(job: Job, blobs: Blobs) -> tuple[Image.Image, ...]:
     if job.inputs.styles:
         return tuple(_picture(ref, "style picture", blobs) for ref in job.inputs.styles)
     return tuple(paint(name) for name in job.inputs.style_names)
 
 
-def _picture(ref: BlobRef, what: str, blobs: Blobs) -> Image.Image:
+def _picture(
+    ref: BlobRef, what: str, blobs: Blobs, read: Callable[[BinaryIO], Image.Image] = read_picture
+) -> Image.Image:
     try:
         with blobs.open(ref.name) as file:
-            return read_picture(file)
+            return read(file)
     except BlobNotFound:
         raise RunError("input_missing", f"The {what} of the job is no longer in the storage.") from None
     except PictureError as error:

@@ -29,7 +29,7 @@ class OneTurn:
         async with self._turns.setdefault(owner, asyncio.Lock()):
             yield
 
-    async def decode(self, source: Path, target: Path, *, owner: str) -> None:
+    async def decode(self, source: Path, target: Path, *, owner: str, part: str) -> None:
         raise AssertionError
 
     async def convert(self, source: Path, target: Path, format_name: str) -> None:

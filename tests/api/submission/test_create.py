@@ -11,6 +11,12 @@ from tests.api.conftest import Api, MakeApi, form, picture
 pytestmark = pytest.mark.anyio
 
 
+def encoded(image: Image.Image) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()
+
+
 async def test_a_builtin_style_needs_no_file(api: Api) -> None:
     job = await api.create(style=b"", style_name="waves")
     assert job["style_names"] == ["waves"]
@@ -57,6 +63,27 @@ async def test_a_wrong_part_is_named_and_nothing_is_stored(api: Api, values: dic
     assert pointer in [error["pointer"] for error in answer.json()["errors"]]
     assert api.stored() == []
     assert api.redis.keys("nst:job:*") == []
+
+
+async def test_the_photo_keeps_its_transparency_and_a_mask_becomes_its_alpha(api: Api) -> None:
+    cut_out = encoded(Image.new("RGBA", (32, 24), (200, 30, 30, 100)))
+    job = await api.create(content=cut_out, style=cut_out, mask=cut_out, alpha="#0080ff")
+    stored = (await api.services.store.get(job["id"], None)).inputs
+    refs = (stored.content, stored.styles[0], stored.masks[0])
+    modes = [Image.open(io.BytesIO(api.services.blobs.read(ref.name))).mode for ref in refs]
+    assert (modes, job["alpha"]) == (["RGBA", "RGB", "L"], "#0080ff")
+
+
+@pytest.mark.parametrize("opacity", [0, 255])
+async def test_a_mask_in_whose_alpha_nothing_is_drawn_is_refused(api: Api, opacity: int) -> None:
+    answer = await api.http.post("/v1/jobs", files=form(mask=encoded(Image.new("RGBA", (32, 24), (0, 0, 0, opacity)))))
+    assert (answer.status_code, answer.json()["code"]) == (422, "mask_without_shape")
+    assert answer.json()["errors"][0]["pointer"] == "#/mask/0"
+
+
+async def test_a_color_that_is_none_is_refused(api: Api) -> None:
+    answer = await api.http.post("/v1/jobs", files=form(alpha="mauve"))
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "#/alpha")
 
 
 async def test_one_bad_picture_among_many_is_named_and_nothing_is_stored(api: Api) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
+from PIL import Image
 
 from tests.fakes.engine import picture_bytes
 from tests.worker.conftest import Harness, HookedEngine
@@ -18,6 +21,21 @@ async def test_content_style_and_masks_reach_the_engine(harness: Harness) -> Non
     (request,) = engine.requests
     pictures = (request.content, *request.styles, *request.masks)
     assert [picture.getpixel((0, 0)) for picture in pictures] == [(200, 30, 30), (0, 0, 250), (255, 255, 255)]
+
+
+@pytest.mark.parametrize(("format_", "kept"), [("png", True), ("jpeg", False)])
+async def test_the_transparency_of_the_photo_is_kept_if_the_result_can_have_it(
+    harness: Harness, format_: str, kept: bool
+) -> None:
+    harness.engine = engine = HookedEngine()
+    job = await harness.create(output_format=format_)
+    file = io.BytesIO()
+    Image.new("RGBA", (32, 24), (200, 30, 30, 0)).save(file, "PNG")
+    harness.blobs.put(f"{job.id}/content", file.getvalue())
+    await harness.run()
+    (request,) = engine.requests
+    assert (request.alpha is not None, request.content.mode) == (kept, "RGB")
+    assert kept or request.content.getpixel((0, 0)) == (255, 255, 255)
 
 
 async def test_the_engine_learns_how_many_workers_share_the_machine(harness: Harness) -> None:
