@@ -78,7 +78,9 @@ class JobView(BaseModel):
     queue_eta_seconds: float | None = Field(description="Estimated time until the job runs.")
     waiting_for: str | None = Field(description="What a queued job waits for besides its turn, in words.")
     progress: ProgressView | None = Field(description="Progress of the current or last run.")
-    params: StyleConfig = Field(description="Complete parameters, including defaults.")
+    params: StyleConfig = Field(
+        description="Complete parameters, including defaults; empty if the pictures have been removed."
+    )
     style_names: list[str] = Field(description="Built-in styles of the request.")
     output_format: Literal["png", "jpeg", "webp", "tiff"]
     alpha: str = Field(description="What becomes of the photo's transparent parts.")

@@ -13,6 +13,7 @@ from jobs.status import Priority
 from jobs.store.scripts import PREFIX
 
 RUN_TASK = "nst.run"
+POLL_SECONDS = 5  # how long one BRPOP waits for a message, which ends it at once
 
 
 class JobQueue(Protocol):
@@ -41,6 +42,7 @@ def make_celery(settings: JobSettings) -> Celery:
         "socket_keepalive": True,
         "health_check_interval": 10,
         "visibility_timeout": 7 * 24 * 3600,
+        "polling_interval": POLL_SECONDS,
     }
     app.conf.update(
         broker_transport_options=transport,

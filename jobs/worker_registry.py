@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import math
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -16,32 +18,49 @@ from jobs.settings import JobSettings
 from jobs.status import Priority
 from jobs.store.scripts import AsyncScripts, Scripts, key, milliseconds
 
-TTL_SECONDS = 10.0  # a worker that has not announced itself for this long is gone
+TTL_SECONDS = 15.0  # a worker that has not announced itself for this long is gone
+REFRESH_SECONDS = 60.0  # between two looks at the clock of Redis; they save two commands of each announcement
 NETWORK_SECONDS = 3600.0  # jobs for a network are accepted for this long after its last worker has gone
 
 
 class WorkerRegistry:
-    """The registry for workers; every method raises StoreUnavailable if Redis does not answer."""
+    """The registry for one worker; every method raises StoreUnavailable if Redis does not answer."""
 
-    def __init__(self, client: Redis, settings: JobSettings, *, ttl_seconds: float = TTL_SECONDS) -> None:
+    def __init__(
+        self,
+        client: Redis,
+        settings: JobSettings,
+        *,
+        ttl_seconds: float = TTL_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._redis: Any = client
         self._scripts = Scripts(client, settings, "live_workers")
         self._ttl = milliseconds(ttl_seconds)
+        self._clock = clock
+        self._offset = 0.0  # seconds from this process's clock to that of Redis
+        self._refresh_at = -math.inf
 
     def announce(self, worker: WorkerInfo) -> None:
         """Announce that a worker is alive; repeat it within the time to live."""
         with store_errors():
-            seconds, micros = self._redis.time()
-            until = seconds * 1000 + micros // 1000 + self._ttl
+            refresh = self._clock() >= self._refresh_at
+            if refresh:
+                seconds, micros = self._redis.time()
+                self._offset = seconds + micros / 1e6 - self._clock()
+            now = self._clock() + self._offset
+            until = round(now * 1000) + self._ttl
             pipe = self._redis.pipeline(transaction=False)
-            seen = replace(worker, seen_at=seconds + micros / 1e6)
-            pipe.set(key("worker", worker.id), json.dumps(asdict(seen)), px=self._ttl)
+            pipe.set(key("worker", worker.id), json.dumps(asdict(replace(worker, seen_at=now))), px=self._ttl)
             pipe.zadd(key("workers"), {worker.id: until})
             for model in worker.models:
                 pipe.zadd(key("serving", model), {worker.id: until})
-            # Stays when the worker is gone, so that a network is known while all of its workers restart.
-            pipe.zadd(key("networks"), dict.fromkeys(worker.models, seconds))
+            if refresh:
+                # Stays when the worker is gone, so that a network is known while all of its workers restart.
+                pipe.zadd(key("networks"), dict.fromkeys(worker.models, int(now)))
+            due, self._refresh_at = self._refresh_at, -math.inf  # at once, unless this call succeeds
             pipe.execute()
+            self._refresh_at = self._clock() + REFRESH_SECONDS if refresh else due
 
     def retire(self, worker: WorkerInfo) -> None:
         """Remove a worker that ends."""

@@ -40,8 +40,8 @@ from worker.runner import Runner
 from worker.settings import WorkerSettings
 
 log = logging.getLogger(__name__)
-ANNOUNCE_SECONDS = 2.0
-WEBHOOK_SECONDS = 1.0  # between two checks for webhooks that are due
+ANNOUNCE_SECONDS = 5.0
+WEBHOOK_SECONDS = 2.0  # between two checks for webhooks that are due
 EXIT_WRONG_SETTING = 2  # `nst up` does not restart a worker that exits with this code
 EXIT_ABORTED = 70
 

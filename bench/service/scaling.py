@@ -26,7 +26,8 @@ IDLE_WORKERS = 2
 LONG_JOBS = 2
 DEVICES = (1, 10, 100, 1000)
 DAY = 24 * 3600
-RECORD_BYTES = 4.3 * 1024  # of Redis, for a finished job: tests/jobs/store/test_scale.py
+# Of Redis, for a finished job and for one whose pictures have expired: tests/jobs/store/test_scale.py
+RECORD_BYTES, TOMBSTONE_BYTES = 4.3 * 1024, 0.75 * 1024
 CHECKPOINT_SECONDS = 10  # the default of NST_CHECKPOINT_SECONDS
 
 
@@ -186,7 +187,7 @@ def model(costs: Costs, seconds: float) -> Iterator[list[str]]:
             f"{whole.redis_bytes / 1e6:,.2f}",
             f"{100 * whole.redis_seconds:,.0f} %",
             f"{devices * costs.clients + 8:,.0f}",
-            f"{rate * DAY * 8 * RECORD_BYTES / 1e9:,.1f} GB",
+            f"{rate * DAY * (RECORD_BYTES + 7 * TOMBSTONE_BYTES) / 1e9:,.1f} GB",
             f"{whole.api_seconds:,.2f}",
             f"{stored / 1e6:,.1f}",
         ]

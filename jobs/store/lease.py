@@ -14,7 +14,7 @@ from typing import Any
 
 from redis import Redis
 
-from jobs.errors import UnreadableRecord
+from jobs.errors import StoreUnavailable, UnreadableRecord
 from jobs.model import FAILURE_CODES, Failure, Preview, Progress, ResultInfo
 from jobs.settings import JobSettings
 from jobs.status import Priority, Status
@@ -98,24 +98,30 @@ class Lease:
         self.resume = _checkpoint(view_fields(view).get("checkpoint"))
         self._scripts = scripts
         self._milliseconds = milliseconds(seconds)
+        self._preview: Preview | None = None
+        self.deleted = False  # the job is deleted, as the last heartbeat has shown
 
     def heartbeat(self, progress: Progress | None = None) -> Instruction:
-        """Renew the lease, publish the progress if there is any, and return what the run has to do."""
-        message = FAILURE_CODES["timeout"]
-        encoded = None if progress is None else encode(progress)
-        return Instruction(self._run("heartbeat", progress=encoded, lease=self._milliseconds, timeout_message=message))
+        """Renew the lease, publish the progress and the preview if there are any, and return what the run has to do."""
+        preview, self._preview = self._preview, None
+        arguments = {"progress": progress and encode(progress), "preview": preview and encode(preview)}
+        try:
+            answer = self._run(
+                "heartbeat", lease=self._milliseconds, timeout_message=FAILURE_CODES["timeout"], **arguments
+            )
+        except StoreUnavailable:
+            self._preview = self._preview or preview
+            raise
+        self.deleted = answer == "deleted"
+        return Instruction.LOST if self.deleted else Instruction(answer)
 
-    def preview(self, preview: Preview) -> bool | None:
-        """Publish an intermediate picture that is already stored.
-
-        Return False if the lease is lost, and None if the job is deleted: then nobody else deletes the picture soon.
-        """
-        answer = self._set_field("preview", encode(preview), event="preview")
-        return None if answer < 0 else answer > 0
+    def preview(self, preview: Preview) -> None:
+        """Publish an intermediate picture, which is already stored, with the next heartbeat."""
+        self._preview = preview
 
     def checkpoint(self, checkpoint: Checkpoint) -> bool:
         """Record a state that is already stored; return False if the lease is lost."""
-        return self._set_field("checkpoint", json.dumps(asdict(checkpoint))) > 0
+        return bool(self._run("set_field", field="checkpoint", value=json.dumps(asdict(checkpoint))))
 
     def complete(self, result: ResultInfo, progress: Progress | None = None) -> Finished:
         """End the job with its result and last progress, or as canceled if a cancel was accepted before."""
@@ -141,9 +147,6 @@ class Lease:
         """End the job; safe to repeat."""
         answer, needs_wakeup = self._run("finish", status=str(status), payload=payload, progress=progress)
         return Finished(status=None if answer == "lost" else Status(answer), needs_wakeup=bool(needs_wakeup))
-
-    def _set_field(self, field: str, value: str, event: str | None = None) -> int:
-        return int(self._run("set_field", field=field, value=value, event=event))
 
     def _run(self, name: str, **arguments: Any) -> Any:
         return self._scripts.run(name, id=self.job.id, token=self.token, **arguments)

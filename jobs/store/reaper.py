@@ -26,7 +26,7 @@ NOTIFY_LIMIT = 200  # messages sent to a queue in a round
 SWEEP_ROUNDS = 12  # rounds between two sweeps
 SWEEP_PAUSES = 20  # the pause after a sweep is at least this many times as long as the sweep
 SWEEP_AT_MOST = 5  # pauses until another reaper may sweep if the one that sweeps has died
-SCRIPTS = ("locks/acquire_reaper", "locks/release_reaper", "reap", "expire")
+SCRIPTS = ("reap", "expire")
 
 
 class Reaper:
@@ -57,15 +57,17 @@ class Reaper:
         do no harm.
         """
         half = milliseconds(self._settings.reaper_seconds / 2)
-        if not self._scripts.run("locks/acquire_reaper", me=self._me, ttl=half):
-            return False
+        with store_errors():
+            if not self._redis.set(key("reaper"), self._me, nx=True, px=half):
+                return False
         try:
             self._recover_lost_jobs()
             self._expire()
             self._notify()
             self._sweep_in_turn()
         finally:
-            self._scripts.run("locks/release_reaper", me=self._me, pause=half)
+            with store_errors():
+                self._redis.set(key("reaper"), self._me, px=half)  # the pause until the next round
         return True
 
     def _recover_lost_jobs(self) -> None:

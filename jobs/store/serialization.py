@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -12,7 +13,9 @@ from pydantic import TypeAdapter
 
 from jobs.errors import UnreadableRecord
 from jobs.model import (
+    FAILURE_CODES,
     RECORD_VERSION,
+    BlobRef,
     Failure,
     Inputs,
     Job,
@@ -41,6 +44,7 @@ class Spec:
 # They ignore fields that this version does not know, so that a newer one may add some.
 _SPEC, _PROGRESS, _PREVIEW = TypeAdapter(Spec), TypeAdapter(Progress), TypeAdapter(Preview)
 _FAILURE, _RESULT = TypeAdapter(Failure), TypeAdapter(ResultInfo)
+PAST_MEDIA_TYPES = {"p": "image/png", "j": "image/jpeg", "w": "image/webp", "t": "image/tiff"}  # by their first letter
 View = Sequence[Any]  # the reply of view() in common.lua: flat fields, position, wait in seconds, now, live workers
 
 
@@ -66,6 +70,8 @@ def decode_view(view: View) -> Job:
     fields = view_fields(view)
     job_id = fields.get("id", "")
     try:
+        if "past" in fields:
+            return _decode_past(fields)
         version = int(fields.get("v", ""))
         if not 0 < version <= RECORD_VERSION:
             raise UnreadableRecord(job_id, f"it has version {version}, this nst reads up to {RECORD_VERSION}")
@@ -118,9 +124,67 @@ def _decode(fields: Mapping[str, str], view: View) -> Job:
     )
 
 
+def _decode_past(fields: Mapping[str, str]) -> Job:
+    """Decode what expire.lua keeps of a job: its model, priority, states and times, the hash and size of its result."""
+    model, priority, attempt, version, created, *rest = fields["past"].split(" ")
+    start = int(created)
+    started, finished, expires, run_ms, cancel = (None if value == "-" else int(value) for value in rest)
+    ran, ended = run_ms or 0, finished or 0
+
+    def moment(after: int | None) -> datetime | None:
+        return None if after is None else _moment(start + after)
+
+    code, result = fields.get("failure"), fields.get("result")
+    kept = None if result is None else _decode_past_result(result)
+    output_format = "png" if kept is None else kept.media_type.partition("/")[2]
+    return Job(
+        id=fields["id"],
+        owner=fields["owner"],
+        status=Status(fields["status"]),
+        version=int(version),
+        model=model,
+        priority=next(item for item in Priority if item.value.startswith(priority)),
+        params={},
+        inputs=Inputs(content=BlobRef(name="", sha256="", bytes=0)),
+        options=Options(output_format=output_format),
+        request_id="",
+        retry_of=None,
+        attempt=int(attempt),
+        created_at=_moment(start),
+        started_at=moment(started),
+        finished_at=moment(finished),
+        expires_at=moment(expires),
+        cancel_requested_at=moment(cancel),
+        expired=True,
+        memory_saving=False,
+        queue_seconds=max(0, ended - ran) / 1000,
+        run_seconds=ran / 1000,
+        queue_position=None,
+        queue_eta_seconds=None,
+        serving=None,
+        worker=None,
+        progress=None,
+        preview=None,
+        failure=None if code is None else Failure(code=code, message=FAILURE_CODES.get(code, code)),
+        result=kept,
+    )
+
+
+def _decode_past_result(text: str) -> ResultInfo:
+    width, height, size, letter, sha256 = text.split(" ")
+    return ResultInfo(
+        blob="",
+        width=int(width),
+        height=int(height),
+        bytes=int(size),
+        sha256=base64.b64decode(sha256)[:32].hex(),
+        media_type=PAST_MEDIA_TYPES[letter],
+    )
+
+
 def blob_names(fields: Mapping[str, str]) -> frozenset[str]:
     """Return every blob that a record names, in any text of it, so that it works for records of other versions, too."""
-    if "expired" in fields:
+    if "expired" in fields or "past" in fields:
         return frozenset()
     owned = fields.get("id", "") + "/"
     names: set[str] = set()

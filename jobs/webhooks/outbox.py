@@ -39,6 +39,9 @@ class Outbox:
 
     def take(self, *, lease_seconds: float = 60.0) -> Delivery | None:
         """Take the next delivery that is due, if any; unless settled, it is due again after `lease_seconds`."""
+        with store_errors():
+            if not self._redis.exists(key("webhooks")):
+                return None
         found = self._scripts.run("take_webhook", lease=milliseconds(lease_seconds))
         if found is None:
             return None

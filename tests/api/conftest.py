@@ -26,7 +26,7 @@ from api.settings import ApiSettings
 from jobs.model import OwnerLimits, Preview, Progress, ResultInfo, WorkerInfo
 from jobs.settings import JobSettings
 from jobs.status import Priority
-from jobs.store.lease import Lease, WorkerStore
+from jobs.store.lease import Instruction, Lease, WorkerStore
 from jobs.worker_registry import WorkerRegistry
 from nst_engine.images.reading import PictureLimits
 from tests.stack.stack import Stack, running_stack
@@ -75,7 +75,8 @@ class Worker:
     def preview(self, lease: Lease, sequence: int, iteration: int = 1) -> None:
         ref = self.services.blobs.put(f"{lease.job.id}/preview-{sequence}.png", picture(), "image/png")
         preview = Preview(blob=ref.name, sequence=sequence, iteration=iteration, media_type="image/png")
-        assert lease.preview(preview)
+        lease.preview(preview)
+        assert lease.heartbeat() is Instruction.CONTINUE
 
     def progress(self, lease: Lease, iteration: int, total: int = 10) -> None:
         lease.heartbeat(Progress(iteration=iteration, total=total, loss=1.0 / iteration))

@@ -69,7 +69,7 @@ async def test_jobs_for_a_network_are_accepted_until_an_hour_after_its_last_work
 ) -> None:
     other = replace(INFO, id="w2", models=("lite",))
     assert await seen.accepts("resnet50"), "no worker is alive"
-    registry.announce(other)
+    WorkerRegistry(connect(store.settings), store.settings).announce(other)
     assert not await seen.accepts("vgg19")
     registry.announce(INFO)
     assert await seen.accepts("vgg19")

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import redis
+
 from cli.local_service.redis_server import RedisFiles, find_redis, is_ready, prepare_folder, redis_command
 from tests.stack.process import Process, clean_environment
 
@@ -28,3 +30,9 @@ def running_redis(folder: Path, *options: str) -> Iterator[RedisFiles]:
     with redis_process(files, *options) as process:
         process.wait_until_ready()
         yield files
+
+
+def count_commands(client: redis.Redis) -> int:
+    """Return how many commands the server has served, including those in scripts."""
+    stats = client.info("commandstats")
+    return sum(entry["calls"] for name, entry in stats.items() if name != "cmdstat_info")

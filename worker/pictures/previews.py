@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from PIL import Image
 
-from jobs.errors import BlobError, StoreUnavailable
+from jobs.errors import BlobError
 from jobs.model import Preview
 from jobs.storage.blobs import Blobs, blob_name
 from jobs.store.lease import Lease
@@ -42,18 +42,23 @@ class Previews:
             self._next = self._clock() + self._seconds
 
     def publish(self) -> None:
-        """Store and announce the picture that waits; if that fails, log it and let the run continue."""
-        if self._waiting is None:
-            return
-        iteration, picture = self._waiting
-        self._waiting = None
+        """Store the picture that waits, for the next heartbeat to announce; if that fails, let the run continue.
+
+        If the lease is lost, the file stays, because the record may list an earlier preview under the same name. If the
+        job is deleted, nobody else deletes the file soon.
+        """
+        waiting, self._waiting = self._waiting, None
         try:
-            ref = self._blobs.put(self._name, encode_webp(shrink(picture, SIDE), quality=QUALITY), "image/webp")
-            self._sequence += 1
-            preview = Preview(blob=ref.name, sequence=self._sequence, iteration=iteration, media_type="image/webp")
-            # If the lease is lost or the job has ended, the file stays, because the record may list an earlier preview
-            # under the same name; otherwise the reaper deletes it.
-            if self._lease.preview(preview) is None:
+            if self._lease.deleted:
                 self._blobs.delete(self._name)
-        except (BlobError, StoreUnavailable) as error:
+            elif waiting is not None:
+                self._store(*waiting)
+        except BlobError as error:
             log.info("a preview was not published: %s", error)
+
+    def _store(self, iteration: int, picture: Image.Image) -> None:
+        ref = self._blobs.put(self._name, encode_webp(shrink(picture, SIDE), quality=QUALITY), "image/webp")
+        self._sequence += 1
+        self._lease.preview(
+            Preview(blob=ref.name, sequence=self._sequence, iteration=iteration, media_type="image/webp")
+        )

@@ -13,14 +13,14 @@ local function key(...)
   return PREFIX .. table.concat({...}, ':')
 end
 
-local FIELDS = {'id', 'v', 'owner', 'status', 'model', 'priority', 'seq', 'attempt', 'token', 'claimed', 'cancel',
+local FIELDS = {'owner', 'status', 'v', 'version', 'model', 'priority', 'seq', 'attempt', 'token', 'claimed', 'cancel',
   'webhook', 'idem', 'deadline', 'worker', 'created', 'run_ms'}
 
 -- Return the fields of a record that the scripts need, or nil if there is no record.
 local function load(id)
   local values = redis.call('HMGET', key('job', id), unpack(FIELDS))
-  if not values[1] or not values[4] then return nil end
-  local job = {}
+  if not values[1] or not values[2] then return nil end
+  local job = {id = id}
   for i, name in ipairs(FIELDS) do job[name] = values[i] end
   return job
 end
@@ -185,6 +185,8 @@ local function view(id)
   local flat = redis.call('HGETALL', key('job', id))
   if #flat == 0 then return false end
   local record = {}
+  flat[#flat + 1] = 'id' -- which the record of an expired job does not repeat
+  flat[#flat + 1] = id
   for i = 1, #flat, 2 do record[flat[i]] = flat[i + 1] end
   local position, wait, workers = place(id, record)
   return {flat, position, wait, now, workers}

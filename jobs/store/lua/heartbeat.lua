@@ -1,6 +1,8 @@
--- Renew a lease and return what the worker has to do: continue, cancel, timeout or lost.
+-- Renew a lease and return what the worker has to do: continue, cancel, timeout, or lost (deleted if the job is gone).
+-- Publish the progress and the preview if there are any.
 local job = load(arg.id)
-if not job or job.status ~= 'running' or job.token ~= arg.token then return 'lost' end
+if not job then return 'deleted' end
+if job.status ~= 'running' or job.token ~= arg.token then return 'lost' end
 local over = now - (tonumber(job.deadline) or now)
 if over > arg.lease then
   -- The run did not stop after it was told that its time is up.
@@ -8,11 +10,15 @@ if over > arg.lease then
   return 'lost'
 end
 redis.call('ZADD', key('leases'), now + arg.lease, job.id)
-if arg.progress then
-  redis.call('HSET', key('job', job.id), 'progress', arg.progress)
-  bump_version(job.id)
-  emit(job.id, 'progress', arg.progress)
+local changed = {'version', (tonumber(job.version) or 0) + 1}
+for _, name in ipairs({'progress', 'preview'}) do
+  if arg[name] then
+    changed[#changed + 1] = name
+    changed[#changed + 1] = arg[name]
+    emit(job.id, name, arg[name])
+  end
 end
+if #changed > 2 then redis.call('HSET', key('job', job.id), unpack(changed)) end
 if job.cancel then return 'cancel' end
 if over > 0 then return 'timeout' end
 return 'continue'

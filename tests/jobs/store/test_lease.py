@@ -61,8 +61,10 @@ async def test_a_heartbeat_for_a_deleted_job_is_lost(store: Store) -> None:
     job = await store.create()
     lease = store.must_claim()
     await store.client.delete(job.id, "ann")
+    assert not lease.deleted
+    lease.preview(Preview(blob="x/y", sequence=1, iteration=1, media_type="image/webp"))
     assert lease.heartbeat() is Instruction.LOST
-    assert lease.preview(Preview(blob="x/y", sequence=1, iteration=1, media_type="image/webp")) is None
+    assert lease.deleted
 
 
 async def test_an_old_token_can_do_nothing(store: Store) -> None:
@@ -72,12 +74,13 @@ async def test_an_old_token_can_do_nothing(store: Store) -> None:
     new = store.must_claim()
     before = await store.client.get(job.id, "ann")
     preview = Preview(blob="x/y", sequence=1, iteration=1, media_type="image/webp")
+    old.preview(preview)
     assert old.heartbeat(Progress(iteration=1, total=2)) is Instruction.LOST
+    assert not old.deleted
     assert old.complete(make_result(job)).status is None
     assert old.fail(FAILURE).status is None
     assert old.cancel().status is None
     assert old.release("drained") is None
-    assert old.preview(preview) is False
     assert not old.checkpoint(Checkpoint(blob="x/y", sha256="", iteration=1))
     after = await store.client.get(job.id, "ann")
     assert (after.version, after.status) == (before.version, Status.RUNNING)
@@ -158,13 +161,18 @@ async def test_a_damaged_note_of_a_checkpoint_is_no_checkpoint(store: Store) -> 
     assert store.must_claim().resume is None
 
 
-async def test_previews_are_told_as_events(store: Store) -> None:
+async def test_a_preview_is_published_once_with_the_next_heartbeat(store: Store) -> None:
     job = await store.create()
     preview = Preview(blob=f"{job.id}/preview-1.webp", sequence=1, iteration=2, media_type="image/webp")
-    store.must_claim().preview(preview)
+    lease = store.must_claim()
+    lease.preview(preview)
+    lease.heartbeat(Progress(iteration=2, total=5))
     assert (await store.client.get(job.id, "ann")).preview == preview
     events = (await store.client.events({job.id: "0"}))[job.id]
     assert (events[-1].type, events[-1].data["sequence"]) == ("preview", 1)
+    assert events[-2].type == "progress"
+    lease.heartbeat()
+    assert len((await store.client.events({job.id: "0"}))[job.id]) == len(events), "it was published twice"
 
 
 async def test_run_and_queue_times_add_up_over_attempts(store: Store) -> None:

@@ -37,7 +37,7 @@ def reaper(store: Store, blobs: DiskBlobs) -> Reaper:
 
 def round_again(store: Store, reaper: Reaper) -> None:
     """Do a round although one has just ended, as if its pause and that of the sweep were over."""
-    store.redis.delete("nst:reaped", "nst:swept")
+    store.redis.delete("nst:reaper", "nst:swept")
     assert reaper.round()
 
 
@@ -230,7 +230,7 @@ async def test_of_all_reapers_one_sweeps_in_a_while(store: Store, tmp_path: Path
 
     all_blobs = [WatchedBlobs(tmp_path) for _ in range(2)]
     for blobs in (*all_blobs, all_blobs[0]):
-        store.redis.delete("nst:reaped")
+        store.redis.delete("nst:reaper")
         Reaper(connect(store.settings), blobs=blobs, queue=store.queue, settings=store.settings).round()
     assert sweeps == [all_blobs[0]]
     assert 0 < store.redis.pttl("nst:swept") <= SWEEP_ROUNDS * store.settings.reaper_seconds * 1000

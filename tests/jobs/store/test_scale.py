@@ -8,8 +8,10 @@ import pytest
 
 from jobs.model import Progress, ResultInfo
 from jobs.status import Status
+from jobs.store.scripts import Scripts
 from nst_engine.spec.presets import resolve
 from tests.jobs.conftest import Store
+from tests.stack.redis import count_commands
 
 pytestmark = pytest.mark.anyio
 MANY = 1000
@@ -20,13 +22,9 @@ MOST_BYTES = 8 * 1024
 async def commands_of(store: Store, call: Callable[[], Awaitable[object]]) -> int:
     """Count the Redis commands of a call, including those in scripts."""
 
-    def total() -> int:
-        stats = store.redis.info("commandstats")
-        return sum(entry["calls"] for name, entry in stats.items() if name != "cmdstat_info")
-
-    before = total()
+    before = count_commands(store.redis)
     await call()
-    return total() - before
+    return count_commands(store.redis) - before
 
 
 async def costs(store: Store, job_id: str) -> dict[str, int]:
@@ -71,3 +69,17 @@ async def test_a_finished_job_takes_no_more_than_eight_kibibytes_of_redis(store:
         await finish_one()
     each = (store.redis.info("memory")["used_memory_dataset"] - before) / FINISHED
     assert 500 < each <= MOST_BYTES, f"{each:.0f} bytes"
+
+
+async def test_the_record_of_an_expired_job_takes_at_most_300_bytes(store: Store) -> None:
+    """What it still says is in test_tombstones.py."""
+    job = await store.create("k0123456789abcdef", params=resolve("default").model_dump(mode="json"))
+    lease = store.must_claim(worker="a-host-with-a-long-name-1234-abcdef")
+    lease.heartbeat(Progress(iteration=1, total=30, loss=1 / 3, style_loss=1 / 7, eta_seconds=1 / 9))
+    name = f"{job.id}/result-0123456789abcdef01234567.png"
+    lease.complete(
+        ResultInfo(blob=name, width=1024, height=768, bytes=1234567, sha256="2f" * 32, media_type="image/jpeg")
+    )
+    store.pass_time(job.id, store.settings.result_ttl_seconds)
+    Scripts(store.redis, store.settings, "expire").run("expire", limit=1)
+    assert store.redis.memory_usage(f"nst:job:{job.id}") <= 300
