@@ -31,7 +31,7 @@ help:  ## list the targets
 
 .venv/.dev: pyproject.toml uv.lock | $(OWN_UV)
 	@echo 'installing into .venv for development (once; it includes PyTorch and takes a while)'
-	@$(UV) sync --quiet --frozen --inexact --group dev --extra embedded --extra s3
+	@$(UV) sync --quiet --frozen --inexact --group dev --extra embedded --extra s3 --extra mcp --extra otel
 	@touch .venv/.embedded $@
 
 setup: .venv/.dev  ## install everything for development into .venv

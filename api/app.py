@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
+from importlib.util import find_spec
 
 from anyio import to_thread
 from fastapi import FastAPI
@@ -74,7 +75,7 @@ def create_app(
         title="nst",
         version=__version__,
         description=openapi.DESCRIPTION,
-        lifespan=lambda app: _running_services(app, settings, job_settings, metrics, make_decoder(settings)),
+        lifespan=lambda app: _running(app, settings, job_settings, metrics, make_decoder(settings)),
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -86,6 +87,10 @@ def create_app(
     for module in (jobs, events, results, catalogue, workers, usage, health, page):
         app.router.routes.extend(module.router.routes)  # include_router would match every path twice
     openapi.install(app)
+    if find_spec("mcp"):  # the extra is installed
+        from api.mcp.endpoint import mount_mcp
+
+        app.state.mcp = mount_mcp(app, max_body_bytes=settings.max_body_bytes)
     mount_page(app)
     _add_middleware(app, settings, metrics)
     return app
@@ -104,6 +109,19 @@ def _add_middleware(app: FastAPI, settings: ApiSettings, metrics: Metrics) -> No
     app.add_middleware(
         RequestMiddleware, metrics=metrics, root_path=settings.root_path, shared_with=settings.cors_origins
     )
+
+
+@asynccontextmanager
+async def _running(
+    app: FastAPI, settings: ApiSettings, job_settings: JobSettings, metrics: Metrics, decoder: Decoder
+) -> AsyncIterator[None]:
+    """Run the services and, if it is installed, the endpoint for agents."""
+    endpoint = getattr(app.state, "mcp", None)
+    async with (
+        _running_services(app, settings, job_settings, metrics, decoder),
+        endpoint.run() if endpoint else nullcontext(),
+    ):
+        yield
 
 
 @asynccontextmanager

@@ -6,6 +6,7 @@ from cli.commands import api_worker, jobs, keys, weights
 from cli.commands.config import config
 from cli.commands.demo import demo
 from cli.commands.doctor import doctor
+from cli.commands.mcp import mcp
 from cli.commands.models import models
 from cli.commands.presets import presets
 from cli.commands.styles import styles
@@ -59,6 +60,7 @@ def application() -> typer.Typer:
     app.command(rich_help_panel="Service")(up)
     app.command(rich_help_panel="Service")(api_worker.api)
     app.command(rich_help_panel="Service")(api_worker.worker)
+    app.command(rich_help_panel="Service")(mcp)
     app.command(rich_help_panel="Service")(workers)
     app.command(rich_help_panel="Service")(doctor)
     app.command(rich_help_panel="Service")(config)

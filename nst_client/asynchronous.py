@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import date
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -153,6 +153,14 @@ class AsyncClient:
             except httpx.TransportError as error:
                 lost = error
             await self._sleep(attempts.no_response(lost))
+
+    async def styles(self) -> tuple[Mapping[str, Any], ...]:
+        """Return the built-in styles, as the service's JSON."""
+        return await self._send(calls.catalogue("styles"))
+
+    async def presets(self) -> tuple[Mapping[str, Any], ...]:
+        """Return the presets, as the service's JSON."""
+        return await self._send(calls.catalogue("presets"))
 
     async def usage(self, *, days: int = 30, until: date | None = None, all_keys: bool = False) -> tuple[Usage, ...]:
         """Return what this key, or for operators every key, used on each of the `days` that end with `until`."""

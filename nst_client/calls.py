@@ -119,6 +119,11 @@ def image(job_id: str, name: str, form: str | None = None) -> Call[bytes]:
     return Call(method="GET", path=f"/v1/jobs/{job_id}/{name}", read=lambda response: response.content, options=options)
 
 
+def catalogue(name: str) -> Call[tuple[Mapping[str, Any], ...]]:
+    """List the built-in `styles` or the `presets`."""
+    return Call(method="GET", path=f"/v1/{name}", read=lambda response: tuple(_read_json(response)[name]))
+
+
 def usage(*, days: int, until: date | None, all_keys: bool) -> Call[tuple[Usage, ...]]:
     """Get the usage of a period."""
     query = {"days": str(days), "until": until and until.isoformat(), "all_keys": all_keys and "true"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -157,6 +157,14 @@ class Client:
             except httpx.TransportError as error:
                 lost = error
             self._sleep(attempts.no_response(lost))
+
+    def styles(self) -> tuple[Mapping[str, Any], ...]:
+        """Return the built-in styles, as the service's JSON."""
+        return self._send(calls.catalogue("styles"))
+
+    def presets(self) -> tuple[Mapping[str, Any], ...]:
+        """Return the presets, as the service's JSON."""
+        return self._send(calls.catalogue("presets"))
 
     def usage(self, *, days: int = 30, until: date | None = None, all_keys: bool = False) -> tuple[Usage, ...]:
         """Return what this key, or for operators every key, used on each of the `days` that end with `until`."""

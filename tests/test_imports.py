@@ -9,6 +9,7 @@ import pytest
 PACKAGES = ("nst_engine", "jobs", "api", "cli", "api.main", "cli.main")
 HEAVY = ("torch", "torchvision")
 COMPILER = ("torchvision", "torch._dynamo", "torch._inductor", "sympy")
+EXTRAS = ("mcp", "opentelemetry")
 
 ENTRY_POINTS = ("nst_engine", "jobs", "api.main", "worker.main", "cli.main")
 WATCHED = """
@@ -51,6 +52,12 @@ list(stylize(torch.rand(3, 64, 64), [torch.rand(3, 64, 64)], config))
 print([m for m in sys.argv[1:] if m in sys.modules])
 """
     assert python(code, *COMPILER) == "[]"
+
+
+@pytest.mark.parametrize("module", ["api.app", "worker.main", "cli.application", "nst_client"])
+def test_importing_it_loads_nothing_of_the_extras(module: str) -> None:
+    code = "import sys; __import__(sys.argv[1]); print([m for m in sys.argv[2:] if m in sys.modules])"
+    assert python(code, module, *EXTRAS) == "[]"
 
 
 def test_the_api_loads_no_worker_code() -> None:

@@ -1,0 +1,103 @@
+"""The tools at /mcp, in one process with the API."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx2
+import pytest
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+from PIL import Image
+
+from tests.api.conftest import Api, picture
+
+pytestmark = pytest.mark.anyio
+DATA_URI = "data:image/png;base64," + base64.b64encode(picture()).decode()
+
+
+@asynccontextmanager
+async def agent(api: Api, headers: dict[str, str] | None = None) -> AsyncIterator[Client]:
+    """Connect the package's own client to the API."""
+    transport = httpx2.ASGITransport(app=api.app)
+    async with (
+        httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=headers) as http,
+        Client(streamable_http_client("http://127.0.0.1/mcp", http_client=http)) as client,
+    ):
+        yield client
+
+
+async def call(client: Client, name: str, **arguments: Any) -> Any:
+    answer = await client.call_tool(name, arguments)
+    assert not answer.is_error, answer.content
+    return answer.content
+
+
+async def test_the_tools_have_descriptions(api: Api) -> None:
+    async with agent(api) as client:
+        tools = (await client.list_tools()).tools
+    assert {tool.name for tool in tools} == {"list_styles", "list_presets", "stylize", "get_job", "get_result"}
+    assert all(tool.description for tool in tools)
+    (stylize,) = [tool for tool in tools if tool.name == "stylize"]
+    assert stylize.input_schema["required"] == ["content"]
+    assert "path" not in stylize.input_schema["properties"]["content"]["description"]
+
+
+async def test_an_agent_makes_a_picture_with_its_key(api: Api) -> None:
+    header = await api.key()
+    async with agent(api, header) as client:
+        assert any('"waves"' in style.text for style in await call(client, "list_styles"))
+        assert any('"default"' in preset.text for preset in await call(client, "list_presets"))
+        (job,) = await call(client, "stylize", content=DATA_URI, style_name="waves", parameters={"max_size": 64})
+        (listed,) = (await api.http.get("/v1/jobs", headers=header)).json()["jobs"]
+        assert listed["id"] in job.text
+        await asyncio.to_thread(lambda: api.worker.finish(api.worker.claim()))
+        assert "succeeded" in (await call(client, "get_job", job_id=listed["id"]))[0].text
+        (result,) = await call(client, "get_result", job_id=listed["id"])
+    assert result.mime_type == "image/jpeg"
+    assert Image.open(io.BytesIO(base64.b64decode(result.data))).format == "JPEG"
+
+
+async def test_a_job_that_does_not_end_in_time_is_returned_as_it_is(api: Api) -> None:
+    async with agent(api) as client:
+        (job,) = await call(client, "stylize", content=DATA_URI, style_name="waves", wait_seconds=0.1)
+    assert "queued" in job.text
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "reason"),
+    [
+        ("get_job", {"job_id": "nope"}, "There is no such job"),
+        ("stylize", {"content": "/etc/passwd", "style_name": "waves"}, "is no https:// URL or data: URI"),
+        ("stylize", {"content": DATA_URI, "style": ["/etc/passwd"]}, "is no https:// URL or data: URI"),
+        ("stylize", {"content": DATA_URI, "style_name": "waves", "parameters": {"steps": 0}}, "steps"),
+        ("stylize", {"content": "http://127.0.0.1:1/x.png", "style_name": "waves"}, "content_url"),
+    ],
+)
+async def test_a_refusal_tells_the_agent_why(api: Api, name: str, arguments: dict[str, Any], reason: str) -> None:
+    async with agent(api) as client:
+        answer = await client.call_tool(name, arguments)
+    assert answer.is_error
+    assert reason in answer.content[0].text  # type: ignore[union-attr]
+    assert api.stored() == []
+
+
+async def test_a_key_is_needed_and_another_keys_job_is_unknown(api: Api) -> None:
+    ann, bob = await api.key("ann"), await api.key("bob")
+    job = await api.create(ann)
+    for wrong in (None, {"Authorization": "Bearer nst_wrong"}):
+        answer = await api.http.post("/mcp", json={}, headers=wrong)
+        assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
+    async with agent(api, bob) as client:
+        answer = await client.call_tool("get_job", {"job_id": job["id"]})
+    assert "There is no such job" in answer.content[0].text  # type: ignore[union-attr]
+
+
+async def test_a_page_of_another_site_is_refused(api: Api) -> None:
+    answer = await api.http.post("/mcp", json={}, headers={"Origin": "https://elsewhere.example"})
+    assert (answer.status_code, answer.json()["code"]) == (403, "origin_refused")
