@@ -9,7 +9,7 @@ import pytest
 PACKAGES = ("nst_engine", "jobs", "api", "cli", "api.main", "cli.main")
 HEAVY = ("torch", "torchvision")
 COMPILER = ("torchvision", "torch._dynamo", "torch._inductor", "sympy")
-EXTRAS = ("mcp", "opentelemetry")
+EXTRAS = ("mcp", "opentelemetry.sdk", "opentelemetry.exporter")  # FastAPI looks for OpenTelemetry's API itself
 
 ENTRY_POINTS = ("nst_engine", "jobs", "api.main", "worker.main", "cli.main")
 WATCHED = """
