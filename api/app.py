@@ -20,13 +20,14 @@ from api.event_hub import EventHub
 from api.long_poll import LongPoll
 from api.metrics import Metrics
 from api.middleware import RequestMiddleware
-from api.routes import catalogue, events, health, jobs, results, usage, workers
+from api.routes import assets, catalogue, events, health, jobs, results, usage, workers
 from api.security.key_watch import KeyWatch
 from api.security.keyless_access import KeyHistory, KeylessAccess
 from api.security.rate_limits import RateLimits
 from api.security.signed_urls import Signer
 from api.services import Services
 from api.settings import ApiSettings
+from api.submission.assets import Assets
 from api.submission.create import JobCreator
 from api.submission.job_request import JobRequests
 from api.temporary_files import TemporaryFiles
@@ -37,6 +38,7 @@ from jobs.queue import CeleryQueue, make_celery
 from jobs.service_secret import service_secret
 from jobs.settings import JobSettings
 from jobs.storage.factory import open_blobs
+from jobs.store.assets import AssetStore
 from jobs.store.job_store import JobStore
 from jobs.store.reaper import SWEEP_ROUNDS
 from jobs.usage import UsageReader
@@ -84,7 +86,7 @@ def create_app(
     )
     problems.register(app)
     app.add_exception_handler(events.AllReceivedError, events.stop_reconnecting)
-    for module in (jobs, events, results, catalogue, workers, usage, health, page):
+    for module in (jobs, assets, events, results, catalogue, workers, usage, health, page):
         app.router.routes.extend(module.router.routes)  # include_router would match every path twice
     openapi.install(app)
     if find_spec("mcp"):  # the extra is installed
@@ -155,6 +157,10 @@ async def _make_services(
     temporary_files = TemporaryFiles(
         job_settings.data_dir / "incoming", max_age_seconds=job_settings.upload_timeout_seconds
     )
+    conversions = Conversions(decoder, blobs, temporary_files)
+    assets = Assets(
+        assets=AssetStore(redis, job_settings), store=store, blobs=blobs, decoder=decoder, conversions=conversions
+    )
     secret = settings.secret.get_secret_value().encode() if settings.secret else await service_secret(redis)
     return Services(
         settings=settings,
@@ -171,13 +177,12 @@ async def _make_services(
         event_hub=event_hub,
         long_poll=LongPoll(store, event_hub),
         decoder=decoder,
-        conversions=Conversions(decoder, blobs, temporary_files),
+        conversions=conversions,
         temporary_files=temporary_files,
         builtin_styles=builtin_styles,
         job_requests=JobRequests(settings, job_settings, temporary_files),
-        job_creator=JobCreator(
-            store=store, workers=workers, blobs=blobs, decoder=decoder, builtin_styles=builtin_styles
-        ),
+        assets=assets,
+        job_creator=JobCreator(store=store, workers=workers, blobs=blobs, assets=assets, builtin_styles=builtin_styles),
         metrics=metrics,
     )
 

@@ -18,6 +18,7 @@ from api.security.keyless_access import KeylessAccess
 from api.security.rate_limits import RateLimits
 from api.security.signed_urls import Signer
 from api.settings import ApiSettings
+from api.submission.assets import Assets
 from api.submission.create import JobCreator
 from api.submission.job_request import JobRequests
 from api.temporary_files import TemporaryFiles
@@ -51,6 +52,7 @@ class Services:
     temporary_files: TemporaryFiles
     builtin_styles: BuiltinStyles
     job_requests: JobRequests
+    assets: Assets
     job_creator: JobCreator
     metrics: Metrics
     job_serializer: JobSerializer = field(default_factory=JobSerializer)

@@ -111,8 +111,8 @@ def styles_to_submit(styles: Sequence[str]) -> list[str | Path]:
 
 
 def is_url(picture: str) -> bool:
-    """Tell whether this is an address that the service fetches."""
-    return picture.startswith(("https://", "http://", "data:"))
+    """Tell whether this is an address that the service fetches, or a picture that it has."""
+    return picture.startswith(("https://", "http://", "data:", "sha256:", "job:"))
 
 
 def is_builtin_style(style: str) -> bool:

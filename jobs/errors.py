@@ -41,10 +41,11 @@ class QueueFull(JobsError):
 
 
 class QuotaExceeded(JobsError):
-    """An owner has reached one of its limits; `quota` is "queued" or "per_day"."""
+    """An owner has reached one of its limits; `quota` is "queued", "per_day" or "assets"."""
 
     def __init__(self, quota: str, limit: int) -> None:
-        super().__init__(f"This key has reached its limit of {limit} jobs {quota.replace('_', ' ')}.")
+        what = quota if quota == "assets" else f"jobs {quota.replace('_', ' ')}"
+        super().__init__(f"This key has reached its limit of {limit} {what}.")
         self.quota = quota
         self.limit = limit
 

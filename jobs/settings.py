@@ -183,6 +183,7 @@ class JobSettings(BaseSettings):
         default=True,
         description="Mark results as made by a trained network: `DigitalSourceType` of IPTC, in the file's XMP.",
     )
+    max_assets: int = Field(default=1000, ge=1, description="Maximum number of pictures that a key keeps as assets.")
     queue_limit: int = Field(default=10_000, ge=1, description="Maximum number of waiting jobs of all owners together.")
     default_model: Annotated[str, AfterValidator(_network_name)] = Field(
         default="lite", description="Network of a request that names none."

@@ -84,6 +84,14 @@ class AsyncClient:
         """
         return await self._send(calls.submit(content, style, style_name=style_name, masks=masks, parameters=parameters))
 
+    async def keep(self, picture: Picture) -> str:
+        """Upload a picture once and return its content address, which takes its place in further jobs."""
+        return await self._send(calls.keep(picture))
+
+    async def discard(self, asset: str) -> None:
+        """Delete a kept picture."""
+        await self._send(calls.discard(asset))
+
     async def get(self, job_id: str) -> Job:
         """Return a job."""
         return await self._send(calls.get(job_id))

@@ -17,10 +17,12 @@ from nst_client.errors import ServiceError
 from nst_client.job import Job, Page
 from nst_client.usage import Usage
 
-# The bytes of an image file, its path, its https: or data: URL, or the name of a built-in style.
+# The bytes of an image file, its path, its https: or data: URL, an asset (sha256:…), a picture of a job
+# (job:ID/result), or the name of a built-in style.
 Picture = bytes | bytearray | str | os.PathLike[str]
 T = TypeVar("T")
 URLS = ("http://", "https://", "data:")
+ASSETS = ("sha256:", "job:")
 
 
 class StyleName(str):
@@ -80,7 +82,22 @@ def _part(part: str, picture: Picture) -> tuple[str, tuple[str | None, bytes | s
         return f"{part}_name", (None, picture)
     if isinstance(picture, str) and picture.startswith(URLS):
         return f"{part}_url", (None, picture)
+    if isinstance(picture, str) and picture.startswith(ASSETS):
+        return f"{part}_asset", (None, picture)
     return part, (part, _read_bytes(picture))
+
+
+def keep(picture: Picture) -> Call[str]:
+    """Keep a picture for further jobs."""
+    options = {"files": [_part("content", picture)]}
+    return Call(
+        method="POST", path="/v1/assets", read=lambda response: str(_read_json(response)["asset"]), options=options
+    )
+
+
+def discard(asset: str) -> Call[None]:
+    """Delete a kept picture."""
+    return Call(method="DELETE", path=f"/v1/assets/{asset}", read=lambda _: None)
 
 
 def get(job_id: str) -> Call[Job]:
@@ -134,6 +151,10 @@ def usage(*, days: int, until: date | None, all_keys: bool) -> Call[tuple[Usage,
         read=lambda response: tuple(Usage.from_json(item) for item in _read_json(response)["usage"]),
         options=options,
     )
+
+
+def _read_asset(response: httpx.Response) -> str:
+    return str(_read_json(response)["asset"])
 
 
 def _read_job(response: httpx.Response) -> Job:

@@ -89,6 +89,14 @@ class Client:
         """
         return self._send(calls.submit(content, style, style_name=style_name, masks=masks, parameters=parameters))
 
+    def keep(self, picture: Picture) -> str:
+        """Upload a picture once and return its content address, which takes its place in further jobs."""
+        return self._send(calls.keep(picture))
+
+    def discard(self, asset: str) -> None:
+        """Delete a kept picture."""
+        self._send(calls.discard(asset))
+
     def get(self, job_id: str) -> Job:
         """Return a job."""
         return self._send(calls.get(job_id))

@@ -1,6 +1,7 @@
 """A curl command for each operation, which the reference shows and the tests run.
 
-`$NST` is the service's URL, `$NST_KEY` an API key (omit the header if there is none) and `$JOB` the id of a job.
+`$NST` is the service's URL, `$NST_KEY` an API key (omit the header if there is none) `$JOB` the id of a job
+and `$ASSET` the content address of an asset.
 """
 
 from collections.abc import Mapping
@@ -13,6 +14,9 @@ SAMPLES: Mapping[str, str] = {
     "cancel_job": f'curl -sS -X POST "$NST/v1/jobs/$JOB/cancel" {KEY}',
     "retry_job": f'curl -sS -X POST "$NST/v1/jobs/$JOB/retry" {KEY}',
     "delete_job": f'curl -sS -X DELETE "$NST/v1/jobs/$JOB" {KEY}',
+    "create_asset": f'curl -sS "$NST/v1/assets" {KEY} -F content=@photo.jpg',
+    "get_asset": f'curl -sS "$NST/v1/assets/$ASSET" {KEY}',
+    "delete_asset": f'curl -sS -X DELETE "$NST/v1/assets/$ASSET" {KEY}',
     "get_events": f'curl -sSN "$NST/v1/jobs/$JOB/events" {KEY}',
     "get_result": f'curl -sS -o painting.jpg "$NST/v1/jobs/$JOB/result?format=jpeg" {KEY}',
     "get_preview": f'curl -sS -o preview.webp "$NST/v1/jobs/$JOB/preview?format=webp" {KEY}',

@@ -20,6 +20,7 @@ Every error response is a problem document (RFC 9457) with a `code` and a `reque
 """
 TAGS = [
     {"name": "jobs", "description": "Create, follow and cancel jobs."},
+    {"name": "assets", "description": "Pictures that are uploaded once and used by several jobs."},
     {"name": "events", "description": "Server-sent events."},
     {"name": "pictures", "description": "Results, previews and inputs, with byte ranges and ETags."},
     {"name": "catalogue", "description": "Networks, presets and built-in styles."},

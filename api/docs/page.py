@@ -68,7 +68,7 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> Iterator[st
     yield f"<section id={escape(operation['operationId'])}><h3><code><span class=method>{method.upper()}</span> "
     yield f"{escape(path)}</code></h3><p><strong>{escape(operation['summary'])}.</strong> "
     yield f"{_text(operation['description'])}"
-    if "requestBody" in operation:
+    if operation["operationId"] == "create_job":
         yield " <a href='#parameters'>Parameters of a job</a>."
     yield f"</p><pre><code>{escape(operation['x-codeSamples'][0]['source'])}</code></pre>"
     yield "<details><summary>Parameters and responses</summary><table>"

@@ -3,7 +3,7 @@
 from typing import Any
 
 from api.submission.params import JobOptions
-from api.submission.sources import MAX_STYLES
+from api.submission.sources import ASSET, MAX_STYLES
 from nst_engine.paintings import STYLES
 from nst_engine.spec.config import StyleConfig
 from nst_engine.spec.presets import PRESETS
@@ -39,6 +39,23 @@ CREATE_BODY: dict[str, Any] = {
 }
 
 
+ASSET_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {"$ref": "#/components/schemas/NewAsset"},
+                "encoding": {"content": _PICTURE_ENCODING},
+            },
+            "application/json": {
+                "schema": {"$ref": "#/components/schemas/NewAssetFromUrl"},
+                "example": {"content_url": "https://pictures.example.com/photo.jpg"},
+            },
+        },
+    }
+}
+
+
 def new_job_schemas() -> dict[str, Any]:
     """Return the component schemas of the body."""
     run = StyleConfig.model_json_schema(ref_template=REF_TEMPLATE)
@@ -63,12 +80,32 @@ def new_job_schemas() -> dict[str, Any]:
     from_urls = {
         "title": "NewJobFromUrls",
         "type": "object",
-        "description": "A job as JSON, in which every picture is an https URL or a data: URI.",
-        "required": ["content_url"],
+        "description": "A job as JSON, in which every picture is an https URL, a data: URI or an asset.",
         "properties": {**_SOURCES, **fields},
         "additionalProperties": False,
     }
-    bodies = {"JobParams": job_params, "NewJob": new_job, "NewJobFromUrls": from_urls}
+    new_asset = {
+        "title": "NewAsset",
+        "type": "object",
+        "description": "A picture to keep, as a form.",
+        "properties": {name: (_FILES_AND_PARAMS | _SOURCES)[name] for name in ("content", "content_url")},
+        "additionalProperties": False,
+    }
+    asset_from_url = {
+        "title": "NewAssetFromUrl",
+        "type": "object",
+        "description": "The https URL or data: URI of a picture to keep.",
+        "required": ["content_url"],
+        "properties": {"content_url": _SOURCES["content_url"]},
+        "additionalProperties": False,
+    }
+    bodies = {
+        "JobParams": job_params,
+        "NewJob": new_job,
+        "NewJobFromUrls": from_urls,
+        "NewAsset": new_asset,
+        "NewAssetFromUrl": asset_from_url,
+    }
     return {**run.get("$defs", {}), **job.get("$defs", {}), **bodies}
 
 
@@ -86,12 +123,18 @@ _FILES_AND_PARAMS: dict[str, Any] = {
     },
 }
 _URL = {"type": "string", "minLength": 1}
+_ASSET = {"type": "string", "pattern": f"^({ASSET.pattern})$"}
 _NAME = {"type": "string", "enum": list(STYLES)}
 _SOURCES: dict[str, Any] = {
     "content_url": {**_URL, "description": "Public https URL or data: URI of the photo, instead of a file."},
     "style_url": {
         **_one_or_several(_URL, MAX_STYLES),
         "description": "Public https URLs or data: URIs of style pictures.",
+    },
+    "content_asset": {**_ASSET, "description": "An asset as photo, or a picture of one of your jobs."},
+    "style_asset": {
+        **_one_or_several(_ASSET, MAX_STYLES),
+        "description": "Assets as style pictures, or pictures of your jobs.",
     },
     "mask_url": {**_one_or_several(_URL, MAX_STYLES), "description": "Public https URLs or data: URIs of masks."},
     "style_name": {

@@ -9,22 +9,19 @@ from typing import TypeVar, cast
 from anyio import CancelScope, to_thread
 
 from api.builtin_styles import BuiltinStyles
-from api.decoding.pool import Decoder
-from api.problems import InvalidField, ProblemError, as_problem, invalid_parameters
+from api.problems import InvalidField, invalid_parameters
 from api.security.caller import Caller
+from api.submission.assets import MEDIA_TYPE, Assets
 from api.submission.job_request import JobRequest
-from api.submission.sources import BuiltinStyle, Source, Upload
+from api.submission.sources import AssetReference, BuiltinStyle, Source, Upload
 from jobs.model import BlobRef, Inputs, Job, NewJob, Options, new_job_id
 from jobs.status import Priority
 from jobs.storage.blobs import Blobs, blob_name
 from jobs.store.idempotency import Idempotency
 from jobs.store.job_store import JobStore
 from jobs.worker_registry import AsyncWorkerRegistry
-from nst_engine.spec.errors import PictureError
 
 T = TypeVar("T")
-
-MEDIA_TYPE = "image/png"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +31,7 @@ class JobCreator:
     store: JobStore
     workers: AsyncWorkerRegistry
     blobs: Blobs
-    decoder: Decoder
+    assets: Assets
     builtin_styles: BuiltinStyles
 
     async def create(
@@ -118,25 +115,14 @@ class JobCreator:
         name = blob_name(job_id, picture.name)
         match picture:
             case Upload():
-                return await self._store_upload(picture, name, owner)
+                return await self.assets.store_upload(picture, name, owner)
+            case AssetReference():
+                return await self.assets.copy(picture, name, owner)
             case BuiltinStyle():
                 path = await self.builtin_styles.path(picture.style)
                 data = await to_thread.run_sync(path.read_bytes)
                 return await to_thread.run_sync(self.blobs.put, name, data, MEDIA_TYPE)
         raise TypeError(f"{type(picture).__name__} cannot be stored")
-
-    async def _store_upload(self, upload: Upload, name: str, owner: str) -> BlobRef:
-        png = upload.path.with_suffix(".png")
-        try:
-            await self.decoder.decode(upload.path, png, owner=owner, part=upload.part)
-        except PictureError as error:
-            raise _refusal(error, upload) from None
-        finally:
-            upload.path.unlink(missing_ok=True)
-        try:
-            return await to_thread.run_sync(self.blobs.take, name, png, MEDIA_TYPE)
-        finally:
-            png.unlink(missing_ok=True)
 
     async def _copy_inputs(self, inputs: Inputs, job_id: str) -> Inputs:
         async def copy(ref: BlobRef) -> BlobRef:
@@ -159,13 +145,6 @@ async def _gather(works: Sequence[Awaitable[T]]) -> list[T]:
         if isinstance(result, BaseException):
             raise result
     return cast(list[T], results)
-
-
-def _refusal(error: PictureError, upload: Upload) -> ProblemError:
-    """Say which file it was that could not be decoded."""
-    problem = as_problem(error)
-    errors = [InvalidField(pointer=upload.pointer, detail=error.message)]
-    return ProblemError(problem.status, problem.code, f"{upload.part}: {error.message}", errors=errors)
 
 
 def _priority(caller: Caller, requested: Priority) -> Priority:

@@ -12,7 +12,7 @@ from anyio import to_thread
 from fastapi import Request
 from python_multipart.multipart import parse_options_header
 
-from api.problems import InvalidField, ProblemError, invalid_parameters
+from api.problems import InvalidField, ProblemError, invalid_parameters, pointer
 from api.settings import ApiSettings
 from api.submission.body import too_large
 from api.submission.fetch import PictureFetcher
@@ -62,45 +62,62 @@ class JobRequests:
     async def received(self, request: Request) -> AsyncIterator[JobRequest]:
         """Receive and validate a request, and fetch its pictures; its files are removed at the end of the block."""
         with self._temporary_files.folder("upload-") as folder:
-            job_request = await self._receive(request, folder)
-            yield await self._with_fetched(job_request, folder)
+            sources, rest = await self._receive(request, folder)
+            job_request = self._checked(sources, rest)
+            yield replace(job_request, pictures=await self._fetched(sources, folder))
 
-    async def _receive(self, request: Request, folder: Path) -> JobRequest:
+    @asynccontextmanager
+    async def received_picture(self, request: Request) -> AsyncIterator[Upload]:
+        """Receive or fetch a single picture, `content`; its file is removed at the end of the block."""
+        with self._temporary_files.folder("upload-") as folder:
+            sources, rest = await self._receive(request, folder)
+            for name, _ in rest:
+                raise invalid_parameters(InvalidField(pointer=pointer(name[:80]), detail="an asset has no parameters"))
+            pictures = await self._fetched(sources, folder)
+            if len(pictures) != 1 or not isinstance(pictures[0], Upload) or pictures[0].part != "content":
+                detail = "send one picture, as content or content_url"
+                raise invalid_parameters(InvalidField(pointer="#/content", detail=detail))
+            yield pictures[0]
+
+    async def _receive(self, request: Request, folder: Path) -> tuple[list[Source], list[Pair]]:
+        """Return the pictures and the parameters of a request."""
         media_type, _ = parse_options_header(request.headers.get("content-type", ""))
         timeout = self._job_settings.upload_timeout_seconds
         if media_type == FORM_TYPE.encode():
             entries = await received_form(request, self._settings, folder, timeout=timeout)
-            return self._parse(read_pairs(entries), folder)
+            return self._take_sources(read_pairs(entries), folder)
         if media_type == JSON_TYPE.encode():
             body = await received_json(request, self._settings, folder, timeout=timeout)
             async with self._json_bodies:
-                return await to_thread.run_sync(lambda: self._parse(read_json(body), folder))
+                return await to_thread.run_sync(lambda: self._take_sources(read_json(body), folder))
         raise ProblemError(415, "not_multipart", f"send the job as {FORM_TYPE} or {JSON_TYPE}")
 
-    def _parse(self, pairs: Sequence[Pair], folder: Path) -> JobRequest:
-        """Validate a request; raises ProblemError with every parameter that is wrong, or else every picture."""
+    def _take_sources(self, pairs: Sequence[Pair], folder: Path) -> tuple[list[Source], list[Pair]]:
         settings = self._settings
         sources, rest = take_sources(
             pairs, folder, hosts=settings.picture_hosts, max_file_bytes=settings.max_file_bytes
         )
         _check_size(rest)
+        return sources, rest
+
+    def _checked(self, sources: Sequence[Source], rest: Sequence[Pair]) -> JobRequest:
+        """Validate a request; raises ProblemError with every parameter that is wrong, or else every picture."""
         config, options = parse_params(
-            rest, webhook_hosts=settings.webhook_hosts, default_model=self._job_settings.default_model
+            rest, webhook_hosts=self._settings.webhook_hosts, default_model=self._job_settings.default_model
         )
         problems = _picture_problems(sources, config)
         if problems:
             raise invalid_parameters(*problems)
         return JobRequest(config=config, options=options, pictures=sources)
 
-    async def _with_fetched(self, job_request: JobRequest, folder: Path) -> JobRequest:
-        addresses = [picture for picture in job_request.pictures if isinstance(picture, Address)]
+    async def _fetched(self, sources: Sequence[Source], folder: Path) -> list[Source]:
+        """Return the pictures, with uploads in place of addresses."""
+        addresses = [source for source in sources if isinstance(source, Address)]
+        others = [source for source in sources if not isinstance(source, Address)]
         if not addresses:
-            return job_request
-        uploads = [picture for picture in job_request.pictures if isinstance(picture, Upload)]
-        already = sum(upload.path.stat().st_size for upload in uploads)
-        fetched = await self._fetcher.fetch(addresses, folder, already=already)
-        others = [picture for picture in job_request.pictures if not isinstance(picture, Address)]
-        return replace(job_request, pictures=[*others, *fetched])
+            return others
+        already = sum(source.path.stat().st_size for source in others if isinstance(source, Upload))
+        return [*others, *await self._fetcher.fetch(addresses, folder, already=already)]
 
 
 def _check_size(pairs: Sequence[Pair]) -> None:

@@ -22,9 +22,13 @@ MAX_URL_LENGTH = 2000
 # The parts that are pictures, and how many of each a job takes.
 PARTS: Mapping[str, int] = {"content": 1, "style": MAX_STYLES, "mask": MAX_STYLES}
 URL_FIELDS = {f"{part}_url": part for part in PARTS}
+ASSET_FIELDS = {"content_asset": "content", "style_asset": "style"}
 STYLE_NAME = "style_name"
 # The fields that name a picture, and the part that it is.
-FIELDS: Mapping[str, str] = {**URL_FIELDS, STYLE_NAME: "style"}
+FIELDS: Mapping[str, str] = {**URL_FIELDS, **ASSET_FIELDS, STYLE_NAME: "style"}
+CONTENT_ADDRESS = re.compile(r"sha256:([0-9a-f]{64})")
+JOB_PICTURE = re.compile(r"job:([0-9a-f-]{36})/(result|content|style/[0-9])")
+ASSET = re.compile(f"{CONTENT_ADDRESS.pattern}|{JOB_PICTURE.pattern}")
 DATA_URI = re.compile(r"data:([^,]*?)(;base64)?,", re.IGNORECASE)
 
 
@@ -87,6 +91,18 @@ class BuiltinStyle(Source):
     @property
     def identity(self) -> str:
         return f"style:{self.style}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AssetReference(Source):
+    """A picture that the service has: an asset (`sha256:…`) or one of a job (`job:ID/result`)."""
+
+    asset: str
+
+    @property
+    def identity(self) -> str:
+        """Return the content address, which is that of an upload of the same bytes, or the job's picture."""
+        return self.asset
 
 
 Pair = tuple[str, Any]
@@ -159,6 +175,10 @@ def _source(name: str, value: Any, place: dict[str, Any], folder: Path, hosts: C
         if value not in STYLES:
             raise _invalid(f"#/{STYLE_NAME}", f"no such style; one of {', '.join(STYLES)}")
         return BuiltinStyle(**place, style=value)
+    if name in ASSET_FIELDS:
+        if not ASSET.fullmatch(value):
+            raise _invalid(pointer, "write sha256:… as POST /v1/assets answers, or job:ID/result, /content or /style/0")
+        return AssetReference(**place, asset=value)
     if value[:5].lower() == "data:":
         path = folder / f"{place['part']}-{place['index']}.data"
         data = _data(value, pointer)

@@ -17,6 +17,7 @@ from jobs.queue import JobQueue, queue_name
 from jobs.settings import JobSettings
 from jobs.status import Priority
 from jobs.storage.blobs import Blobs, owner_of
+from jobs.store.assets import FOLDER as ASSET_FOLDER
 from jobs.store.scripts import PREFIX, Scripts, key, milliseconds
 from jobs.store.serialization import blob_names
 
@@ -125,6 +126,11 @@ class Reaper:
         oldest = self._clock() - self._settings.upload_timeout_seconds
         old = sorted(info.name for info in self._blobs.list() if info.modified < oldest)
         for job_id, names in groupby(old, key=owner_of):
+            if job_id.startswith(ASSET_FOLDER):
+                with store_errors():
+                    kept_asset = self._redis.get(key("asset", job_id))
+                yield from (name for name in names if name != kept_asset)
+                continue
             with store_errors():
                 record = self._redis.hgetall(key("job", job_id))
             if record.get("status") == "running":

@@ -95,3 +95,12 @@ def test_addresses_inside_the_network_are_never_called(service: Stack, web: WebS
 
 def test_a_name_without_an_address_is_a_failed_fetch(service: Stack) -> None:
     refused(service, 422, "fetch_failed", content_url="https://no-such-host.example.invalid/photo.png")
+
+
+def test_a_kept_picture_and_a_result_are_used_again(service: Stack) -> None:
+    with Client(service.url) as client:
+        photo = client.keep(picture((48, 32)))
+        first = client.stylize(photo, style_name="waves", steps=2, timeout=60)
+        again = client.stylize(f"job:{first.job.id}/result", photo, steps=2, timeout=60)
+        client.discard(photo)
+    assert again.job.status == "succeeded"

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from nst_client import StyleName
@@ -63,3 +64,14 @@ def test_urls_and_names_keep_their_place_among_the_styles(service: FakeService) 
     names = re.findall(rb'; name="((?:content|style|mask)\w*)"', sent.content)
     assert names == [b"content_url", b"style_url", b"style", b"style_name", b"style_url", b"style_name", b"mask_url"]
     assert parts(sent, "style_name") == [b"waves", b"mosaic"]
+
+
+def test_a_kept_picture_takes_the_place_of_a_file(service: FakeService) -> None:
+    kept = service.responds(reply(201, {"asset": "sha256:ab", "expires_at": "later"})).call("keep", b"photo")
+    (sent,) = service.requests
+    assert (kept, sent.url.path, parts(sent, "content")) == ("sha256:ab", "/v1/assets", [b"photo"])
+    service.responds(reply(202, JOB)).call("submit", kept, ["job:j1/result"])
+    asked = service.requests[-1]
+    assert (parts(asked, "content_asset"), parts(asked, "style_asset")) == ([b"sha256:ab"], [b"job:j1/result"])
+    service.responds(httpx.Response(204)).call("discard", kept)
+    assert service.requests[-1].url.path == "/v1/assets/sha256:ab"

@@ -21,7 +21,7 @@ FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP", "imag
 # Which layers there are depends on the network, how many weights on the number of styles, and so on.
 DEPENDENT = (
     *("content_layers", "style_layers", "style_blend", "webhook_url", "init", "clamp"),
-    *("mask", "mask_url", "style_url"),
+    *("mask", "mask_url", "style_url", "content_asset", "style_asset"),
 )
 
 
@@ -56,6 +56,7 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
         return
     EDITED.add(case.id)
     body, params = case.body, case.body.get("params")
+    body.pop("content_asset", None)
     if case.media_type == "application/json":
         body["content_url"] = DATA_URI
     else:
@@ -82,7 +83,7 @@ def filter_failure(context: Any, failure: Any, case: Any, response: Any) -> bool
         return False  # pictures are bytes, which look wrong when the edited form is checked against the schema again
     if not isinstance(failure, RejectedPositiveData):
         return True
-    refused = _operation(case) == CREATE and response.status_code in (413, 415, 422)
+    refused = _operation(case) in (CREATE, "create_asset") and response.status_code in (413, 415, 422)
     reused = b"idempotency_key_reused" in response.content  # a key belongs to one job
     return not (refused or reused)
 

@@ -62,6 +62,7 @@ async def test_the_command_works(api: Api, tmp_path: Path, name: str) -> None:
     (tmp_path / "photo.jpg").write_bytes(picture(name="JPEG"))
     header = await api.key(operator=True)
     job = str((await api.create(header))["id"]) if name == "cancel_job" else await ended_job(api, header)
+    asset = (await api.http.post("/v1/assets", files={"content": picture()}, headers=header)).json()["asset"]
     key = "" if name in KEYLESS else header["Authorization"].removeprefix("Bearer ")
-    answer = await run(api, SAMPLES[name], tmp_path, NST="http://127.0.0.1", NST_KEY=key, JOB=job)
-    assert answer.status_code in (200, 202, 204), answer.text
+    answer = await run(api, SAMPLES[name], tmp_path, NST="http://127.0.0.1", NST_KEY=key, JOB=job, ASSET=asset)
+    assert answer.status_code in (200, 201, 202, 204), answer.text

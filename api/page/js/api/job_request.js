@@ -34,9 +34,22 @@ async function sendOnce(store, url, body) {
   }
 }
 
+const assets = new WeakMap(); // content addresses of photos that have been uploaded
+
+/** Upload a photo once for all its jobs, and return its content address; upload it again if it has expired. */
+async function photoAsset(store, photo) {
+  const known = assets.get(photo);
+  if (known && (await store.client.request(`v1/assets/${known}`).catch(() => null))) return known;
+  const form = new FormData();
+  form.append("content", photo.blob, "photo");
+  const { asset } = await sendOnce(store, "v1/assets", form);
+  assets.set(photo, asset);
+  return asset;
+}
+
 async function jobForm(store, params) {
   const form = new FormData();
-  form.append("content", store.photo.get().blob, "photo");
+  form.append("content_asset", await photoAsset(store, store.photo.get()));
   if (!params.style_name) {
     for (const { image, url } of store.chosenStyles.get()) {
       form.append("style", image?.blob ?? (await store.client.blob(url)), "style");

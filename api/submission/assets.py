@@ -1,0 +1,111 @@
+"""Assets of a request: keeping an uploaded picture, and finding the stored picture that a job names."""
+
+from dataclasses import dataclass
+
+from anyio import to_thread
+
+from api.decoding.conversions import Conversions
+from api.decoding.pool import Decoder
+from api.problems import InvalidField, ProblemError, as_problem
+from api.submission.sources import CONTENT_ADDRESS, JOB_PICTURE, AssetReference, Upload
+from jobs.errors import BlobNotFound, JobNotFound
+from jobs.model import BlobRef, Job
+from jobs.storage.blobs import Blobs
+from jobs.store.assets import Asset, AssetStore, new_asset_blob
+from jobs.store.job_store import JobStore
+from nst_engine.spec.errors import PictureError
+
+MEDIA_TYPE = "image/png"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assets:
+    """Keep and find the assets of an owner."""
+
+    assets: AssetStore
+    store: JobStore
+    blobs: Blobs
+    decoder: Decoder
+    conversions: Conversions
+
+    async def keep(self, upload: Upload, owner: str) -> tuple[Asset, bool]:
+        """Keep a picture; return its asset, and whether it is new."""
+        known = await self.assets.use(owner, upload.sha256)
+        if known is not None:
+            return known, False
+        await self.assets.check_room(owner)
+        ref = await self.store_upload(upload, new_asset_blob(owner, upload.sha256), owner)
+        return await self.assets.keep(owner, upload.sha256, ref.name), True
+
+    async def delete(self, owner: str, sha256: str) -> bool:
+        """Remove an asset; return False if there is none."""
+        blob = await self.assets.delete(owner, sha256)
+        if blob is not None:
+            await to_thread.run_sync(self.blobs.delete, blob)
+        return blob is not None
+
+    async def store_upload(self, upload: Upload, name: str, owner: str) -> BlobRef:
+        """Decode an upload and store it; raises ProblemError, which says which file it was."""
+        png = upload.path.with_suffix(".png")
+        try:
+            await self.decoder.decode(upload.path, png, owner=owner, part=upload.part)
+        except PictureError as error:
+            raise _refusal(error, upload) from None
+        finally:
+            upload.path.unlink(missing_ok=True)
+        try:
+            return await to_thread.run_sync(self.blobs.take, name, png, MEDIA_TYPE)
+        finally:
+            png.unlink(missing_ok=True)
+
+    async def copy(self, reference: AssetReference, name: str, owner: str) -> BlobRef:
+        """Copy the stored picture that a request names to the blob `name`; raises ProblemError."""
+        source = await self._find(reference, owner)
+        if source is None:
+            raise _unknown(reference)
+        try:
+            if source.media_type != MEDIA_TYPE:  # a result, which may have any format; the inputs of a job are PNGs
+                data = await self.conversions.convert(source.name, "png", owner=owner)
+                return await to_thread.run_sync(self.blobs.put, name, data, MEDIA_TYPE)
+            await to_thread.run_sync(self.blobs.copy, source.name, name)
+        except BlobNotFound:
+            raise _unknown(reference) from None
+        return BlobRef(name=name, sha256=source.sha256, bytes=source.bytes, media_type=source.media_type)
+
+    async def _find(self, reference: AssetReference, owner: str) -> BlobRef | None:
+        if match := CONTENT_ADDRESS.fullmatch(reference.asset):
+            asset = await self.assets.use(owner, match[1])
+            return None if asset is None else BlobRef(name=asset.blob, sha256=match[1], bytes=0, media_type=MEDIA_TYPE)
+        if match := JOB_PICTURE.fullmatch(reference.asset):
+            try:
+                return _picture_of(await self.store.get(match[1], owner), match[2])
+            except JobNotFound:
+                return None
+        return None
+
+
+def _picture_of(job: Job, what: str) -> BlobRef | None:
+    """Return a picture of a job; None if it has none, or no longer."""
+    if job.expired:
+        return None
+    if what == "content":
+        return job.inputs.content
+    if what == "result":
+        done = job.result
+        if done is None:
+            return None
+        return BlobRef(name=done.blob, sha256=done.sha256, bytes=done.bytes, media_type=done.media_type)
+    index = int(what.removeprefix("style/"))
+    return job.inputs.styles[index] if index < len(job.inputs.styles) else None
+
+
+def _unknown(reference: AssetReference) -> ProblemError:
+    detail = "there is no such picture of yours; upload it again"
+    errors = [InvalidField(pointer=reference.pointer, detail=detail)]
+    return ProblemError(422, "asset_unknown", f"{reference.pointer.removeprefix('#/')}: {detail}", errors=errors)
+
+
+def _refusal(error: PictureError, upload: Upload) -> ProblemError:
+    problem = as_problem(error)
+    errors = [InvalidField(pointer=upload.pointer, detail=error.message)]
+    return ProblemError(problem.status, problem.code, f"{upload.part}: {error.message}", errors=errors)
