@@ -4,8 +4,7 @@
 
 Every scheme runs on the same network with the same number of evaluations, weighted by pixels. The style weight of each
 is swept; the style distances are then compared at equal content distance, by interpolation. Writes
-docs/internals/quality.md, the curves and a sheet of pictures. `bench/quality/judge.py` measures the distances, with the
-weights of SqueezeNet and VGG-19.
+docs/internals/quality.md, the curves and a sheet of pictures. `bench/quality/judge.py` measures the distances.
 """
 
 from __future__ import annotations
@@ -55,7 +54,7 @@ class Point:
 def main() -> None:
     """Run the comparison and write the report."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--weights", type=Path, required=True, help="folder with the weights of SqueezeNet and VGG-19")
+    parser.add_argument("--weights", type=Path, required=True, help="folder with the weights of the judge's networks")
     add_options(parser, pairs=6, size=192)
     parser.add_argument("--unseen", help="names of more paintings, on which the weights of `default` were not chosen")
     parser.add_argument("--steps", type=int, default=150, help="of `default`; the others do the same work")
@@ -201,9 +200,9 @@ def _figure(value: float | None) -> str:
 _PAGE = """# Quality of `default`
 
 How close does each preset come to the style, when all keep equally close to the content? The tables compare the style
-distance at the same content distance (lower is better), at {size} px on `{model}`; `bench/quality/judge.py` measures
-both. Every preset gets as much work as {steps} steps of `default`: the same number of network evaluations, weighted by
-pixels. Each preset runs with six style weights, and the tables interpolate between them.
+distance at the same content distance (lower is better), at {size} px on `{model}` ([How pictures are
+judged](judging.md)). Every preset gets as much work as {steps} steps of `default`: the same number of network
+evaluations, weighted by pixels. Each preset runs with six style weights, and the tables interpolate between them.
 
 {compared}
 {unseen}

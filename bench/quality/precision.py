@@ -36,7 +36,7 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     add_options(parser, pairs=3, size=256)
-    parser.add_argument("--weights", type=Path, help="folder with the weights of SqueezeNet and VGG-19")
+    parser.add_argument("--weights", type=Path, help="folder with the weights of the judge's networks")
     parser.add_argument("--steps", type=int, help="default: the preset's own")
     parser.add_argument("--model", default="lite")
     parser.add_argument("--presets", nargs="+", choices=list(PRESETS), default=["default"])

@@ -49,7 +49,7 @@ class Figures:
 def main() -> None:
     """Run the comparison and write the report."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--weights", type=Path, required=True, help="folder with the weights of SqueezeNet and VGG-19")
+    parser.add_argument("--weights", type=Path, required=True, help="folder with the weights of the judge's networks")
     add_options(parser, pairs=9, size=256)
     parser.add_argument("--shown", type=int, default=6, help="pairs on the sheet, and of the random network")
     parser.add_argument("--folder", type=Path, default=Path("out/lite"), help="cache of the pictures")
