@@ -31,18 +31,23 @@ def with_colors_of(image: Tensor, content: Tensor) -> Tensor:
 
 def match_colors(style: Tensor, content: Tensor) -> Tensor:
     """Return the style (1, 3, h, w) with mean and covariance of the content's colors (section 5.2)."""
-    mean, covariance = _color_moments(style)
-    target_mean, target_covariance = _color_moments(content)
+    return transport(style, *color_moments(content)).clamp(0, 1)
+
+
+def transport(image: Tensor, target_mean: Tensor, target_covariance: Tensor) -> Tensor:
+    """Return an image (1, 3, h, w) moved by the optimal map from the Gaussian of its colors to another."""
+    mean, covariance = color_moments(image)
     root = sqrtm(covariance)
     inverse = torch.linalg.inv(root)
-    transform = inverse @ sqrtm(root @ target_covariance @ root) @ inverse  # the optimal map between two Gaussians
-    flat = style[0].flatten(1)  # (3, N)
+    transform = inverse @ sqrtm(root @ target_covariance @ root) @ inverse
+    flat = image[0].flatten(1)  # (3, N)
     moved: Tensor = transform @ (flat - mean[:, None]) + target_mean[:, None]
-    return moved.view_as(style).clamp(0, 1)
+    return moved.view_as(image)
 
 
-def _color_moments(image: Tensor) -> tuple[Tensor, Tensor]:
+def color_moments(image: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the mean (C,) and the covariance (C, C) of the colors of an image (1, C, h, w)."""
     flat = image[0].flatten(1)  # (3, N)
     mean = flat.mean(1)
     centered = flat - mean[:, None]
-    return mean, centered @ centered.T / flat.shape[1] + 1e-5 * torch.eye(3, device=image.device)
+    return mean, centered @ centered.T / flat.shape[1] + 1e-5 * torch.eye(len(flat), device=image.device)

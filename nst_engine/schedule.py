@@ -51,6 +51,8 @@ def schedule(config: StyleConfig, height: int, width: int) -> tuple[Scale, ...]:
         if size < config.min_size or min(below) < smallest:
             break
         sizes.insert(0, below)
+    if config.final_pass:
+        sizes.append(sizes[-1])
     steps = _shared(config.steps, _shares(config.scale_shares, len(sizes)))
     return tuple(Scale(height=h, width=w, steps=n) for (h, w), n in zip(sizes, steps, strict=True) if n)
 

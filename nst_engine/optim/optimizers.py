@@ -12,8 +12,6 @@ from torch import Tensor
 from nst_engine.losses.objective import Evaluation
 from nst_engine.optim.linesearch import strong_wolfe
 from nst_engine.optim.preconditioner import energy, strengthen_coarse
-from nst_engine.spec.config import StyleConfig
-from nst_engine.spec.enums import LineSearch, Optimizer
 
 Evaluate = Callable[[Tensor], Evaluation]
 Resize = Callable[[Tensor, str], Tensor]  # (B, 3, H, W) and an interpolation mode -> (B, 3, H', W')
@@ -39,16 +37,6 @@ class PixelOptimizer(Protocol):
 
     def resize(self, resize: Resize) -> None:
         """Adapt the history to another size of x."""
-
-
-def make_optimizer(config: StyleConfig) -> PixelOptimizer:
-    """Return the optimizer that `config` selects."""
-    if config.optimizer is Optimizer.ADAM:
-        return Adam(learning_rate=config.learning_rate, beta1=config.adam_beta1, beta2=config.adam_beta2)
-    search = config.line_search is LineSearch.STRONG_WOLFE
-    return Lbfgs(
-        learning_rate=config.learning_rate, history=config.lbfgs_history, search=search, coarse=config.lbfgs_coarse
-    )
 
 
 class Adam:

@@ -37,12 +37,20 @@ class DivergenceGuard:
                 return losses
         self._retries += 1
         if self._good is None or self._retries > MAX_RETRIES:
-            raise DivergedError(
-                "the optimization diverged: the loss is no longer a number; try a smaller learning rate"
-            )
+            raise DivergedError(self._reason(losses.total))
         x.copy_(self._good)
         self._optimizer.slow_down()
         return None
+
+    def _reason(self, loss: float) -> str:
+        """Say how the loss went and what to change."""
+        if self._first_loss is None:
+            return "the optimization diverged: the loss is not a number at the start"
+        return (
+            f"the optimization diverged: the loss began at {self._first_loss:.2g} and was {loss:.2g} in the end, even "
+            "with smaller steps. The activations of the network may be too large for the weights of the losses: try a "
+            "smaller learning rate or style_weight, or a preset with normalized losses, such as default"
+        )
 
     def _is_good(self, loss: float) -> bool:
         if not math.isfinite(loss):

@@ -14,7 +14,9 @@ from nst_engine.machine.precision import convolution_precision, resolve_precisio
 from nst_engine.machine.threads import threads_for
 from nst_engine.memory import plan_tiles
 from nst_engine.networks.features import Network, load_network
-from nst_engine.optim.optimizers import PixelOptimizer, make_optimizer
+from nst_engine.optim.factory import make_optimizer
+from nst_engine.optim.optimizers import PixelOptimizer
+from nst_engine.pyramid import finest
 from nst_engine.run.average import IterateAverage
 from nst_engine.run.divergence_guard import DivergenceGuard
 from nst_engine.run.inputs import Inputs
@@ -22,7 +24,7 @@ from nst_engine.run.scaled_inputs import ScaledInputs
 from nst_engine.run.step import Step
 from nst_engine.schedule import Scale, schedule
 from nst_engine.spec.config import StyleConfig
-from nst_engine.spec.enums import Clamp, Init, PreserveColor
+from nst_engine.spec.enums import Clamp, ColorMatch, Init, PreserveColor
 from nst_engine.spec.errors import CheckpointError
 from nst_engine.state import State
 from nst_engine.tensors import resize
@@ -70,7 +72,7 @@ class Run:
         styles = [(style.shape[-2], style.shape[-1]) for style in inputs.styles]
         self._tilings = plan_tiles(config, network, self._scales, styles)
         self._fingerprint = inputs.fingerprint(config)
-        self._optimizer: PixelOptimizer = make_optimizer(config)
+        self._optimizer: PixelOptimizer = make_optimizer(config.at_scale(0, len(self._scales)))
         self._index, self._done = 0, 0
         self._recent: list[float] = []  # losses of the last iterations at this scale
         self._matched: Tensor | None = None  # the picture whose features were last matched at this scale
@@ -126,7 +128,7 @@ class Run:
         tiling = self._tilings[self._index]
         objective = Objective(
             self._network,
-            self._config.at_scale(self._index),
+            self._config.at_scale(self._index, len(self._scales)),
             content=content,
             styles=styles,
             masks=self._inputs.masks(self._scale),
@@ -163,6 +165,9 @@ class Run:
         self._index, self._done, self._recent, self._matched = self._index + 1, 0, [], None
         height, width = self._scale.height, self._scale.width
         self._x = resize(image, height, width).contiguous()
+        if self._config.init is Init.STYLE_MEAN and self._index < len(self._scales) - 1:
+            fine = finest(self._inputs.content(self._scale))
+            self._x += fine * (self._config.detail * self._network.pixel_scale)
         if self._config.init is Init.CONTENT and self._config.content_weight:
             fine = self._inputs.content(self._scale) - resize(self._inputs.content(before), height, width)
             self._x += fine * (self._config.detail * self._network.pixel_scale)
@@ -170,7 +175,7 @@ class Run:
         if self._config.carry_state:
             self._optimizer.resize(lambda t, mode: resize(t, height, width, mode))
         else:
-            self._optimizer = make_optimizer(self._config)
+            self._optimizer = make_optimizer(self._config.at_scale(self._index, len(self._scales)))
 
     def _new_average(self) -> IterateAverage | None:
         return IterateAverage.like(self._config.average_decay, self._x) if self._config.average_decay else None
@@ -183,6 +188,8 @@ class Run:
         image = self._current() / self._network.pixel_scale
         if self._config.preserve_color is PreserveColor.LUMINANCE:
             image = color.with_colors_of(image, self._inputs.content(self._scale))
+        if self._config.color_match is not ColorMatch.NONE:
+            image = self._inputs.with_style_colors(image, self._scale)
         return image[0].clamp(0, 1).cpu().clone()
 
     def _step(self, losses: Losses) -> Step:

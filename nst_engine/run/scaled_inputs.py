@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from nst_engine import color
+from nst_engine import color, color_match
 from nst_engine.networks.features import Network
+from nst_engine.pyramid import finest
 from nst_engine.run.inputs import Inputs
 from nst_engine.schedule import Scale, style_size
 from nst_engine.spec.config import StyleConfig
-from nst_engine.spec.enums import Init, PreserveColor
+from nst_engine.spec.enums import ColorMatch, Init, PreserveColor
 from nst_engine.tensors import resize
 
 
@@ -45,6 +46,15 @@ class ScaledInputs:
             return None
         return [self._fitted(mask, scale, "bilinear")[0, 0] for mask in self.inputs.masks]
 
+    def with_style_colors(self, image: Tensor, scale: Scale) -> Tensor:
+        """Return an image (1, 3, H, W) with its colors matched to the styles, as `color_match` asks."""
+        styles = [self._style(style, scale) for style in self.inputs.styles]
+        shares = self.config.style_blend or (1.0,) * len(styles)
+        shown = [(style, share) for style, share in zip(styles, shares, strict=True) if share]
+        if self.config.color_match is ColorMatch.TRANSPORT:
+            return color_match.transported(image, shown)
+        return color_match.with_chroma(image, self.content(scale), shown)
+
     def start(self, scale: Scale) -> Tensor:
         """Return the first iterate, (1, 3, H, W), in the units of the input convention."""
         image = (self._initial_image(scale) * self.network.pixel_scale).to(self.network.device)
@@ -56,6 +66,9 @@ class ScaledInputs:
                 return self.content(scale)
             case Init.STYLE:
                 return self._fitted(self.inputs.styles[0], scale)
+            case Init.STYLE_MEAN:
+                mean = self._style(self.inputs.styles[0], scale).mean((2, 3), keepdim=True)
+                return mean + finest(self.content(scale))
             case Init.IMAGE:
                 assert self.inputs.init_image is not None
                 return self._fitted(self.inputs.init_image, scale)

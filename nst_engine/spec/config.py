@@ -13,12 +13,15 @@ from pydantic_core import PydanticCustomError
 
 from nst_engine.spec.enums import (
     Clamp,
+    ColorMatch,
     ContentLoss,
     Init,
     LineSearch,
     Memory,
     Optimizer,
+    Parameterization,
     Precision,
+    PreserveColor,
     SizeBy,
 )
 from nst_engine.spec.errors import ConfigError, Problem
@@ -43,7 +46,17 @@ class StyleConfig(LossFields):
         True, "styles", "Enlarge a style image that is smaller than `style_scale` asks for."
     )
 
-    init: Init = parameter(Init.CONTENT, "start", "Picture that the optimization starts from.")
+    color_match: ColorMatch = parameter(
+        ColorMatch.NONE,
+        "styles",
+        "Match the colors of the result to the style: by optimal transport, or with the content's chroma.",
+    )
+
+    init: Init = parameter(
+        Init.CONTENT,
+        "start",
+        "Picture that the optimization starts from; style_mean is the style's mean color with the content's detail.",
+    )
     init_std: float = parameter(
         1.0,
         "start",
@@ -53,12 +66,23 @@ class StyleConfig(LossFields):
     )
 
     optimizer: Optimizer = parameter(Optimizer.LBFGS, "optimizer", "Optimizer that changes the pixels.")
+    parameterization: Parameterization = parameter(
+        Parameterization.PIXELS,
+        "optimizer",
+        "What the optimizer changes: the pixels, or the bands of a Laplacian pyramid (not with lbfgs).",
+    )
+    pyramid_levels: int = parameter(
+        5, "optimizer", "Maximum number of bands of the Laplacian pyramid, besides what is left.", ge=1, le=16
+    )
     learning_rate: float = parameter(
         1.0,
         "optimizer",
-        "Step size of the optimizer: in units of network input with Adam, a factor on each step with L-BFGS.",
+        "Step size of the optimizer: in units of network input, or a factor on each step with L-BFGS.",
         gt=0,
         le=1000,
+    )
+    final_rate: float = parameter(
+        1.0, "optimizer", "Factor on the learning rate at the last scale (needs carry_state=false).", gt=0, le=10
     )
     adam_beta1: float = parameter(0.9, "optimizer", "Adam's decay rate of the first moment.", ge=0, lt=1)
     adam_beta2: float = parameter(0.999, "optimizer", "Adam's decay rate of the second moment.", ge=0, lt=1)
@@ -74,7 +98,7 @@ class StyleConfig(LossFields):
     )
     line_search: LineSearch = parameter(LineSearch.NONE, "optimizer", "Line search of L-BFGS.")
     clamp: Clamp = parameter(
-        Clamp.END, "optimizer", "When pixels are clamped to [0, 1]: at the end, or after each step (only with Adam)."
+        Clamp.END, "optimizer", "When pixels are clamped to [0, 1]: at the end, or after each step (not with lbfgs)."
     )
     average_decay: float = parameter(
         0.0,
@@ -108,6 +132,11 @@ class StyleConfig(LossFields):
         "Share of the content's fine detail that is added whenever the picture is enlarged (Kolkin et al. 2019).",
         ge=0,
         le=1,
+    )
+    final_pass: bool = parameter(
+        False,
+        "schedule",
+        "End with a pass at full size in which layer_matching_weight counts in place of matching_weight.",
     )
     size_by: SizeBy = parameter(SizeBy.LONGEST, "schedule", "Which side max_size measures.")
 
@@ -155,7 +184,23 @@ class StyleConfig(LossFields):
         if self.optimizer is Optimizer.LBFGS and self._draws_each_step:
             message = "lbfgs needs the same samples for several steps; draw and match less often, or use adam"
             raise _wrong("optimizer", message)
+        if self.parameterization is Parameterization.LAPLACIAN:
+            self._check_laplacian()
+        if self.final_rate != 1 and self.carry_state:
+            raise _wrong("final_rate", "needs carry_state=false")
+        if self.final_pass and not (self.matching_weight and self.layer_matching_weight):
+            raise _wrong("final_pass", "needs matching_weight and layer_matching_weight above 0")
+        if self.color_match is not ColorMatch.NONE and self.preserve_color is not PreserveColor.NONE:
+            raise _wrong("color_match", "cannot go with preserve_color: one keeps the colors that the other replaces")
         return self
+
+    def _check_laplacian(self) -> None:
+        if self.optimizer is Optimizer.LBFGS:
+            raise _wrong("parameterization", "laplacian needs adam or rmsprop; lbfgs has lbfgs_coarse to this end")
+        if self.carry_state:
+            raise _wrong("parameterization", "laplacian needs carry_state=false: each scale has other bands")
+        if self.clamp is Clamp.STEP:
+            raise _wrong("parameterization", "laplacian needs clamp=end: the clamped pixels have other bands")
 
     @field_validator("style_blend", mode="after")
     @classmethod
@@ -168,7 +213,7 @@ class StyleConfig(LossFields):
     @classmethod
     def _clamp_with_adam(cls, value: Clamp, info: ValidationInfo) -> Clamp:
         if value is Clamp.STEP and info.data.get("optimizer") is Optimizer.LBFGS:
-            raise ValueError("step needs optimizer=adam, since clamping makes L-BFGS diverge")
+            raise ValueError("step needs optimizer=adam or rmsprop, since clamping makes L-BFGS diverge")
         return value
 
     @classmethod
@@ -202,10 +247,17 @@ class StyleConfig(LossFields):
         others = set(self.sampled_weights) - {"matching_weight"} or self.content_loss is ContentLoss.SELF_SIMILARITY
         return matches or (self.draw_every == 1 and bool(others))
 
-    def at_scale(self, index: int) -> Self:
-        """Return the parameters of one scale, counted from 0."""
-        factor = self.content_decay**index
-        return self if factor == 1 else self.model_copy(update={"content_weight": self.content_weight * factor})
+    def at_scale(self, index: int, count: int) -> Self:
+        """Return the parameters of one of `count` scales, counted from 0."""
+        changes: dict[str, float] = {}
+        is_last = index == count - 1
+        if self.content_decay != 1:
+            changes["content_weight"] = self.content_weight * self.content_decay**index
+        if self.final_rate != 1 and is_last:
+            changes["learning_rate"] = self.learning_rate * self.final_rate
+        if self.final_pass:
+            changes["matching_weight" if is_last else "layer_matching_weight"] = 0.0
+        return self.model_copy(update=changes) if changes else self
 
     @property
     def style_factor(self) -> float:

@@ -88,11 +88,20 @@ class Init(StrEnum):
     GAUSSIAN = "gaussian"
     UNIFORM = "uniform"
     IMAGE = "image"
+    STYLE_MEAN = "style_mean"  # with the finest detail of the content (Kolkin et al. 2019)
 
 
 class Optimizer(StrEnum):
     LBFGS = "lbfgs"
     ADAM = "adam"
+    RMSPROP = "rmsprop"
+
+
+class Parameterization(StrEnum):
+    """What the optimizer changes."""
+
+    PIXELS = "pixels"
+    LAPLACIAN = "laplacian"  # the bands of a Laplacian pyramid (Kolkin et al. 2019)
 
 
 class LineSearch(StrEnum):
@@ -114,6 +123,14 @@ class PreserveColor(StrEnum):
     NONE = "none"
     LUMINANCE = "luminance"
     LINEAR = "linear"
+
+
+class ColorMatch(StrEnum):
+    """How the colors of the result are matched to those of the style, in OkLab."""
+
+    NONE = "none"
+    TRANSPORT = "transport"  # optimal transport between Gaussians
+    CHROMA = "chroma"  # the content's chroma, with the covariance of the style's (Kolkin et al. 2022)
 
 
 class Precision(StrEnum):

@@ -8,7 +8,6 @@ remembers 10 pairs (the originals' libraries remember 100), so that a checkpoint
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from nst_engine.spec.config import StyleConfig
@@ -30,18 +29,9 @@ from nst_engine.spec.enums import (
     TvLoss,
 )
 from nst_engine.spec.errors import ConfigError, Problem
-
-
-@dataclass(frozen=True, kw_only=True)
-class Preset:
-    """A system by name: what it is in one line, where it comes from, and how exact the reproduction is."""
-
-    name: str
-    summary: str
-    source: str
-    exactness: str
-    config: StyleConfig
-
+from nst_engine.spec.preset import Preset as Preset
+from nst_engine.spec.preset import make_preset
+from nst_engine.spec.sampled_presets import NNST, STROTSS
 
 CONV = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 RELU = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
@@ -67,12 +57,7 @@ def _equal(layers: tuple[str, ...], weight: float = 1.0) -> dict[str, float]:
     return dict.fromkeys(layers, weight)
 
 
-def _preset(name: str, summary: str, source: str, exactness: str, **values: Any) -> Preset:
-    config = StyleConfig.checked({"preset": name, **values})
-    return Preset(name=name, summary=summary, source=source, exactness=exactness, config=config)
-
-
-DEFAULT = _preset(
+DEFAULT = make_preset(
     "default",
     "The best quality for the time, on every network: coarse to fine, with normalized losses, so that the same "
     "weights work at every size.",
@@ -80,7 +65,7 @@ DEFAULT = _preset(
     "Exact.",
 )
 
-FIVE_LAYER = _preset(
+FIVE_LAYER = make_preset(
     "five-layer",
     "Content and style on the same five layers of VGG-19; Adam, starting from the content image.",
     "One of five public implementations of Gatys, Ecker and Bethge 2015 that nst reproduces.",
@@ -98,7 +83,7 @@ FIVE_LAYER = _preset(
     steps=6000,
 )
 
-CLASSIC_LBFGS = _preset(
+CLASSIC_LBFGS = make_preset(
     "classic-lbfgs",
     "The classic: content on conv4_2, style on five layers of VGG-19; L-BFGS, starting from the content image.",
     "One of five public implementations of Gatys, Ecker and Bethge 2015 that nst reproduces.",
@@ -113,7 +98,7 @@ CLASSIC_LBFGS = _preset(
     steps=300,
 )
 
-FROM_NOISE = _preset(
+FROM_NOISE = make_preset(
     "from-noise",
     "Both losses on the same five layers of VGG-19, as plain sums of squares; starting from white noise.",
     "One of five public implementations of Gatys, Ecker and Bethge 2015 that nst reproduces.",
@@ -130,7 +115,7 @@ FROM_NOISE = _preset(
     steps=500,
 )
 
-DEEP_CONTENT = _preset(
+DEEP_CONTENT = make_preset(
     "deep-content",
     "Content on the deep layer conv5_2, so that the style may distort shapes; Adam with many small steps, starting "
     "from the content image.",
@@ -148,7 +133,7 @@ DEEP_CONTENT = _preset(
     steps=7000,
 )
 
-CNN_EXPLORER = _preset(
+CNN_EXPLORER = make_preset(
     "cnn-explorer",
     "A system for comparing networks, layers and initial images: VGG-19, L-BFGS with a strong-Wolfe line search, "
     "400 px high.",
@@ -169,7 +154,7 @@ CNN_EXPLORER = _preset(
     steps=1000,
 )
 
-GATYS_AUTHORS = _preset(
+GATYS_AUTHORS = make_preset(
     "gatys-authors",
     "The authors' own release: 512 px, then 800 px from the enlarged result.",
     "Gatys, Ecker, Bethge, Hertzmann and Shechtman 2017 (github.com/leongatys/PytorchNeuralStyleTransfer).",
@@ -187,7 +172,7 @@ GATYS_AUTHORS = _preset(
     steps=700,
 )
 
-NEURAL_STYLE = _preset(
+NEURAL_STYLE = make_preset(
     "neural-style",
     "The best-known early implementation: VGG-19, total variation, 1000 steps of L-BFGS from faint noise.",
     "Johnson 2015 (github.com/jcjohnson/neural-style).",
@@ -207,7 +192,7 @@ NEURAL_STYLE = _preset(
     steps=1000,
 )
 
-MULTISCALE_W2 = _preset(
+MULTISCALE_W2 = make_preset(
     "multiscale-w2",
     "Five scales with Adam and averaged iterates; the style loss is the Wasserstein distance between Gaussians fitted "
     "to the features.",
@@ -254,6 +239,8 @@ PRESETS: Mapping[str, Preset] = {
         GATYS_AUTHORS,
         NEURAL_STYLE,
         MULTISCALE_W2,
+        STROTSS,
+        NNST,
     )
 }
 

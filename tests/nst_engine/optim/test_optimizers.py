@@ -4,8 +4,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from nst_engine import pyramid
 from nst_engine.losses.objective import Evaluation
-from nst_engine.optim.optimizers import Adam, Lbfgs, PixelOptimizer, make_optimizer
+from nst_engine.optim.factory import make_optimizer
+from nst_engine.optim.laplacian import Laplacian
+from nst_engine.optim.optimizers import Adam, Lbfgs, PixelOptimizer
+from nst_engine.optim.rmsprop import RmsProp
 from tests.nst_engine.tiny import config
 
 ZERO = torch.zeros(())
@@ -30,7 +34,17 @@ def adam() -> Adam:
     return Adam(learning_rate=0.02, beta1=0.9, beta2=0.99)
 
 
-MAKERS = {"adam": adam, "lbfgs": lbfgs, "lbfgs with search": lambda: lbfgs(search=True)}
+def rmsprop() -> RmsProp:
+    return RmsProp(learning_rate=0.02)
+
+
+MAKERS = {
+    "adam": adam,
+    "lbfgs": lbfgs,
+    "lbfgs with search": lambda: lbfgs(search=True),
+    "rmsprop": rmsprop,
+    "adam on bands": lambda: Laplacian(adam(), 1),
+}
 
 
 def after(optimizer: PixelOptimizer, x: Tensor, steps: int) -> Tensor:
@@ -48,6 +62,29 @@ def test_adam_takes_the_steps_of_torch() -> None:
         (0.5 * (CURVATURES * theirs.square()).sum()).backward()
         reference.step()
     assert torch.allclose(ours, theirs.detach(), atol=1e-6)
+
+
+def test_rmsprop_takes_the_steps_of_torch() -> None:
+    ours, theirs = start(), start().requires_grad_()
+    reference = torch.optim.RMSprop([theirs], lr=0.02)
+    after(rmsprop(), ours, 12)
+    for _ in range(12):
+        reference.zero_grad()
+        (0.5 * (CURVATURES * theirs.square()).sum()).backward()
+        reference.step()
+    assert torch.allclose(ours, theirs.detach(), atol=1e-6)
+
+
+def test_an_optimizer_of_bands_takes_the_steps_of_torch_on_them() -> None:
+    ours = start()
+    theirs = [band.clone().requires_grad_() for band in pyramid.split(start(), 1)]
+    reference = torch.optim.Adam(theirs, lr=0.02, betas=(0.9, 0.99))
+    after(Laplacian(adam(), 1), ours, 12)
+    for _ in range(12):
+        reference.zero_grad()
+        (0.5 * (CURVATURES * pyramid.join(theirs).square()).sum()).backward()
+        reference.step()
+    assert torch.allclose(ours, pyramid.join(theirs).detach(), atol=1e-5)
 
 
 def test_lbfgs_takes_the_steps_of_torch() -> None:

@@ -57,6 +57,17 @@ KINDS = {
     "wasserstein": config(**SCALED, style_statistic="wasserstein"),
     "adam on samples": config(**SCALED, **SAMPLED, content_loss="self_similarity", content_decay=0.5),
     "lbfgs on samples": config(**SCALED, **SAMPLED, optimizer="lbfgs", learning_rate=1.0),
+    "rmsprop on bands": config(
+        **SCALED,
+        **SAMPLED,
+        optimizer="rmsprop",
+        parameterization="laplacian",
+        carry_state=False,
+        final_rate=0.5,
+        final_pass=True,
+        init="style_mean",
+        color_match="chroma",
+    ),
     "line search on samples": config(
         **SCALED, **SAMPLED, optimizer="lbfgs", learning_rate=1.0, line_search="strong_wolfe"
     ),

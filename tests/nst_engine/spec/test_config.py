@@ -156,7 +156,7 @@ def test_a_loss_on_samples_is_something_to_optimize() -> None:
 
 def test_the_content_weight_decays_from_scale_to_scale() -> None:
     values = config(content_weight=16, content_decay=0.5)
-    assert [values.at_scale(index).content_weight for index in range(4)] == [16, 8, 4, 2]
+    assert [values.at_scale(index, 4).content_weight for index in range(4)] == [16, 8, 4, 2]
 
 
 @pytest.mark.parametrize("field", ["content_weight", "style_weight"])
@@ -168,6 +168,25 @@ def test_clamping_each_step_goes_with_adam_only() -> None:
     (problem,) = problems(optimizer="lbfgs", clamp="step")
     assert problem.field == "clamp"
     assert config(optimizer="adam", clamp="step").clamp == "step"
+
+
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [
+        ({"parameterization": "laplacian", "optimizer": "lbfgs", "carry_state": False}, "parameterization"),
+        ({"parameterization": "laplacian", "optimizer": "adam", "carry_state": True}, "parameterization"),
+        (
+            {"parameterization": "laplacian", "optimizer": "adam", "carry_state": False, "clamp": "step"},
+            "parameterization",
+        ),
+        ({"final_rate": 0.5, "carry_state": True}, "final_rate"),
+        ({"final_pass": True}, "final_pass"),
+        ({"color_match": "chroma", "preserve_color": "linear"}, "color_match"),
+    ],
+)
+def test_parameters_that_do_not_fit_together_are_refused(values: dict[str, Any], field: str) -> None:
+    (problem,) = problems(**values)
+    assert problem.field == field
 
 
 @pytest.mark.parametrize(("strength", "factor"), [(0, 0.01), (0.25, 0.1), (0.5, 1), (1, 100)])

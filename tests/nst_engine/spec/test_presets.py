@@ -6,13 +6,17 @@ from typing import Any
 
 import pytest
 
+from nst_engine.schedule import schedule
 from nst_engine.spec.config import StyleConfig
 from nst_engine.spec.errors import ConfigError
-from nst_engine.spec.layers import NETWORKS, resolve_layers
+from nst_engine.spec.layers import NETWORKS, resolve_columns, resolve_layers
 from nst_engine.spec.presets import PRESETS, resolve
 
 CONV = [f"conv{k}_1" for k in range(1, 6)]
 RELU = [f"relu{k}_1" for k in range(1, 6)]
+
+RELU_TO_4_3 = [f"relu{layer}" for layer in ("1_1", "1_2", "2_1", "2_2", "3_1", "3_2", "3_3", "4_1", "4_2", "4_3")]
+VGG_CHANNELS = {"1": 64, "2": 128, "3": 256, "4": 512, "5": 512}
 
 TABLE: dict[str, dict[str, Any]] = {
     "five-layer": {
@@ -150,6 +154,69 @@ TABLE: dict[str, dict[str, Any]] = {
         "min_size": 128,
         "scales": 5,
     },
+    "strotss": {
+        "model": "vgg16",
+        "input_convention": "torchvision",
+        "hypercolumn_layers": {"rgb": 1.0, "hypercolumn": 1.0},
+        "hypercolumn_scale": "none",
+        "content_loss": "self_similarity",
+        "content_weight": 16.0,
+        "content_decay": 0.5,
+        "remd_weight": 1.0,
+        "moment_weight": 1.0,
+        "color_weight": 1.0,
+        "style_weight": 0.0,
+        "tv_weight": 0.0,
+        "picture_samples": 1024,
+        "style_samples": 5000,
+        "draw_every": 1,
+        "init": "style_mean",
+        "detail": 1.0,
+        "parameterization": "laplacian",
+        "pyramid_levels": 5,
+        "optimizer": "rmsprop",
+        "learning_rate": 2e-3,
+        "final_rate": 0.5,
+        "clamp": "end",
+        "carry_state": False,
+        "max_size": 512,
+        "min_size": 64,
+        "scale_factor": 2.0,
+        "scales": 4,
+        "steps": 1000,
+    },
+    "nnst": {
+        "model": "vgg16",
+        "hypercolumn_layers": dict.fromkeys(RELU_TO_4_3, 1.0),
+        "matching_layers": dict.fromkeys(RELU_TO_4_3, 1.0),
+        "hypercolumn_scale": "channels",
+        "content_loss": "query",
+        "content_weight": 0.75,
+        "matching_weight": 1.0,
+        "layer_matching_weight": 1.0,
+        "style_weight": 0.0,
+        "tv_weight": 0.0,
+        "matching_stride": 4,
+        "matching_cells": 64,
+        "matching_every": 0,
+        "draw_every": 1,
+        "style_turns": True,
+        "init": "content",
+        "detail": 0.0,
+        "parameterization": "laplacian",
+        "pyramid_levels": 8,
+        "optimizer": "adam",
+        "learning_rate": 2e-3,
+        "adam_beta1": 0.9,
+        "adam_beta2": 0.999,
+        "carry_state": False,
+        "final_pass": True,
+        "color_match": "chroma",
+        "max_size": 512,
+        "scale_factor": 2.0,
+        "scales": 4,
+        "steps": 1000,
+    },
 }
 
 
@@ -160,14 +227,41 @@ def test_a_preset_has_the_value_of_its_system(name: str, field: str) -> None:
     )
 
 
-@pytest.mark.parametrize("name", [name for name in TABLE if name != "multiscale-w2"])
+@pytest.mark.parametrize("name", [name for name in TABLE if name not in ("multiscale-w2", "strotss", "nnst")])
 def test_a_system_of_one_style_statistic_uses_gram_matrices_and_no_tricks_of_ours(name: str) -> None:
     values = PRESETS[name].config
     assert values.style_statistic == "gram"
     assert (values.padding, values.range_weight, values.average_decay, values.plateau) == ("zeros", 0, 0, 0)
 
 
-def test_there_are_the_nine_presets() -> None:
+@pytest.mark.parametrize(("name", "values"), [("strotss", 2179), ("nnst", 2688)])
+def test_a_hypercolumn_has_as_many_values_as_its_system_says(name: str, values: int) -> None:
+    layers = resolve_columns(PRESETS[name].config.hypercolumn_layers, NETWORKS["vgg16"])
+    assert sum(3 if layer == "rgb" else VGG_CHANNELS[layer[4]] for layer in layers) == values
+
+
+@pytest.mark.parametrize(
+    ("name", "sides", "steps"),
+    [("strotss", [64, 128, 256, 512], [250] * 4), ("nnst", [64, 128, 256, 512, 512], [200] * 5)],
+)
+def test_a_system_in_a_pyramid_has_the_scales_of_its_paper(name: str, sides: list[int], steps: list[int]) -> None:
+    scales = schedule(PRESETS[name].config, 600, 800)
+    assert [scale.width for scale in scales] == sides
+    assert [scale.steps for scale in scales] == steps
+
+
+def test_the_last_scale_of_strotss_has_half_the_rate_and_an_eighth_of_alpha() -> None:
+    values = [PRESETS["strotss"].config.at_scale(index, 4) for index in range(4)]
+    assert [v.learning_rate for v in values] == [2e-3, 2e-3, 2e-3, 1e-3]
+    assert [v.content_weight for v in values] == [16, 8, 4, 2]
+
+
+def test_nnst_matches_hypercolumns_first_and_each_layer_in_the_final_pass() -> None:
+    values = [PRESETS["nnst"].config.at_scale(index, 5).sampled_weights for index in range(5)]
+    assert values == [{"matching_weight": 1.0}] * 4 + [{"layer_matching_weight": 1.0}]
+
+
+def test_there_are_the_eleven_presets() -> None:
     assert set(PRESETS) == {*TABLE, "default"}
 
 
