@@ -49,7 +49,7 @@ FRESH_SECONDS = 1.0  # maximum age of `queue_seconds` and `run_seconds` in an an
 CORS_METHODS = ["GET", "HEAD", "POST", "DELETE"]
 CORS_REQUEST_HEADERS = [
     *("Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "If-Range"),
-    *("Last-Event-ID", "Prefer", "Range", "X-Request-ID"),
+    *("Last-Event-ID", "Prefer", "Range", "Traceparent", "X-Request-ID"),
 ]
 CORS_RESPONSE_HEADERS = ["ETag", "Location", "Retry-After", "X-Request-ID", "Content-Range", "Content-Disposition"]
 

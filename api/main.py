@@ -21,6 +21,7 @@ from jobs.errors import JobsError, StorageFull, StoreUnavailable
 from jobs.logs import configure_logging
 from jobs.settings import JobSettings
 from jobs.storage.factory import open_blobs
+from jobs.tracing import configure_tracing
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 def serve(settings: ApiSettings, job_settings: JobSettings) -> int:
     """Serve until a signal ends it; returns the exit code."""
     configure_logging(settings.log_level)
+    configure_tracing("api")
     if reason := startup_problem(job_settings):
         log.error(reason)
         return 1

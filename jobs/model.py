@@ -135,6 +135,7 @@ class NewJob:
     options: Options = field(default_factory=Options)
     priority: Priority = Priority.INTERACTIVE
     request_id: str = ""
+    traceparent: str | None = None
     retry_of: str | None = None
 
 
@@ -157,6 +158,7 @@ class Job:
     inputs: Inputs
     options: Options
     request_id: str
+    traceparent: str | None
     retry_of: str | None
     attempt: int
     created_at: datetime

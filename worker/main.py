@@ -22,6 +22,7 @@ from jobs.settings import JobSettings
 from jobs.storage.factory import open_blobs
 from jobs.store.lease import WorkerStore
 from jobs.store.reaper import Reaper
+from jobs.tracing import configure_tracing
 from jobs.webhooks.delivery import Webhooks, WebhookSettings
 from jobs.webhooks.outbox import Outbox
 from jobs.worker_registry import WorkerRegistry
@@ -92,6 +93,7 @@ def _build_runner(
     device: str,
 ) -> tuple[Runner, Registration]:
     """Build what the child process works with, on connections of its own."""
+    configure_tracing("worker")
     redis = connect(jobs)
     info = WorkerInfo(
         id=worker_id,
@@ -119,6 +121,7 @@ def _build_runner(
 
 def _periodic_tasks(jobs: JobSettings, webhooks: WebhookSettings) -> Sequence[PeriodicTask]:
     """Build the tasks of the maintenance process, on connections of its own."""
+    configure_tracing("worker")
     redis = connect(jobs)
     reaper = Reaper(redis, blobs=open_blobs(jobs), queue=CeleryQueue(make_celery(jobs)), settings=jobs)
     deliveries = Webhooks(redis, Outbox(redis, jobs), webhooks)

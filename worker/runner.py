@@ -8,6 +8,7 @@ import secrets
 from structlog.contextvars import bound_contextvars
 
 from jobs.errors import StorageFull, StorageUnavailable
+from jobs.tracing import span
 from worker.attempt import Attempt, Outcome, WorkerContext
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,11 @@ class Runner:
         if lease is None:
             return Outcome.NOTHING
         registration.set_state("busy", job=lease.job.id)
-        with bound_contextvars(job_id=lease.job.id, request_id=lease.job.request_id):
+        job, attributes = lease.job, {"nst.job.id": lease.job.id, "nst.model": model}
+        with (
+            bound_contextvars(job_id=job.id, request_id=job.request_id),
+            span("run job", job.traceparent, kind="CONSUMER", **attributes),
+        ):
             try:
                 outcome = Attempt(context, lease).run()
             finally:

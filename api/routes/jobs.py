@@ -18,6 +18,7 @@ from api.submission.idempotency import check_key, earlier_job, reserved_key, ret
 from jobs.model import Job
 from jobs.status import Status
 from jobs.store.idempotency import Idempotency
+from jobs.tracing import span
 
 ID = r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 
@@ -55,6 +56,9 @@ async def create_job(
     prefer: Annotated[
         str | None, Header(description="`wait=N`: answer when the job has ended or after N seconds, at most 60.")
     ] = None,
+    traceparent: Annotated[  # noqa: ARG001  # it documents the header
+        str | None, Header(description="Trace context (W3C), passed on to the worker and the webhook.")
+    ] = None,
 ) -> Response:
     """Queue a photo for stylizing, with one or more style pictures or a built-in style."""
     await services.rate_limits.count_create(caller.owner)
@@ -75,9 +79,11 @@ async def _create(request: Request, services: Services, caller: Caller, key: str
         if earlier is not None:
             return await earlier_job(services.store, caller.owner, earlier, job_request.fingerprint)
         idempotency = None if key is None else Idempotency(key=key, fingerprint=job_request.fingerprint)
-        return await services.job_creator.create(
-            job_request, caller, request_id=request.scope["nst.request_id"], idempotency=idempotency
-        )
+        request_id = request.scope["nst.request_id"]
+        with span("create job", request.headers.get("traceparent"), kind="PRODUCER") as traceparent:
+            return await services.job_creator.create(
+                job_request, caller, request_id=request_id, traceparent=traceparent, idempotency=idempotency
+            )
 
 
 @router.get(
@@ -177,7 +183,10 @@ async def _retry(
     if job.expired:
         raise ProblemError(410, "inputs_gone", "the pictures of this job have been removed")
     request_id = request.scope["nst.request_id"]
-    return await services.job_creator.retry(job, caller, request_id=request_id, idempotency=idempotency)
+    with span("retry job", request.headers.get("traceparent"), kind="PRODUCER") as traceparent:
+        return await services.job_creator.retry(
+            job, caller, request_id=request_id, traceparent=traceparent, idempotency=idempotency
+        )
 
 
 @router.delete(

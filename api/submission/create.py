@@ -35,7 +35,13 @@ class JobCreator:
     builtin_styles: BuiltinStyles
 
     async def create(
-        self, job_request: JobRequest, caller: Caller, *, request_id: str, idempotency: Idempotency | None = None
+        self,
+        job_request: JobRequest,
+        caller: Caller,
+        *,
+        request_id: str,
+        traceparent: str | None = None,
+        idempotency: Idempotency | None = None,
     ) -> Job:
         """Create the job of a request, or return the one that an equal request with the same key has created."""
         config, options = job_request.config, job_request.options
@@ -55,13 +61,22 @@ class JobCreator:
                 ),
                 priority=_priority(caller, options.priority),
                 request_id=request_id,
+                traceparent=traceparent,
             )
             job = await self.store.create(new, limits=caller.limits, idempotency=idempotency)
         if job.id != job_id:  # the job of the earlier request
             await self._remove_blobs(job_id)
         return job
 
-    async def retry(self, job: Job, caller: Caller, *, request_id: str, idempotency: Idempotency | None = None) -> Job:
+    async def retry(
+        self,
+        job: Job,
+        caller: Caller,
+        *,
+        request_id: str,
+        traceparent: str | None = None,
+        idempotency: Idempotency | None = None,
+    ) -> Job:
         """Create a job with the inputs and parameters of another."""
         async with self._new_job_id() as job_id:
             new = NewJob(
@@ -73,6 +88,7 @@ class JobCreator:
                 options=job.options,
                 priority=_priority(caller, job.priority),
                 request_id=request_id,
+                traceparent=traceparent,
                 retry_of=job.id,
             )
             retry = await self.store.create(new, limits=caller.limits, idempotency=idempotency)

@@ -90,6 +90,7 @@ class JobStore:
             "priority": str(new.priority),
             "spec": encode_spec(new),
             "webhook": new.options.webhook_url,
+            "traceparent": new.traceparent if new.options.webhook_url else None,
             "queue_limit": self._settings.queue_limit,
             "queued": limits.queued,
             "running": limits.running,

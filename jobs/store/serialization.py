@@ -38,6 +38,7 @@ class Spec:
     inputs: Inputs
     options: Options
     request_id: str = ""
+    traceparent: str | None = None
     retry_of: str | None = None
 
 
@@ -55,6 +56,7 @@ def encode_spec(new: NewJob) -> str:
         inputs=new.inputs,
         options=new.options,
         request_id=new.request_id,
+        traceparent=new.traceparent,
         retry_of=new.retry_of,
     )
     return encode(spec)
@@ -102,6 +104,7 @@ def _decode(fields: Mapping[str, str], view: View) -> Job:
         inputs=spec.inputs,
         options=spec.options,
         request_id=spec.request_id,
+        traceparent=spec.traceparent,
         retry_of=spec.retry_of,
         attempt=int(fields["attempt"]),
         created_at=_moment(created),
@@ -148,6 +151,7 @@ def _decode_past(fields: Mapping[str, str]) -> Job:
         inputs=Inputs(content=BlobRef(name="", sha256="", bytes=0)),
         options=Options(output_format=output_format),
         request_id="",
+        traceparent=None,
         retry_of=None,
         attempt=int(attempt),
         created_at=_moment(start),

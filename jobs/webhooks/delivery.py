@@ -26,6 +26,7 @@ from jobs.service_secret import service_secret_now, webhook_secret
 from jobs.settings import ServiceSecret, WebhookHosts, split_names
 from jobs.store.scripts import key
 from jobs.timestamps import format_rfc3339
+from jobs.tracing import span
 from jobs.webhooks.outbox import Delivery, Outbox
 
 log = logging.getLogger(__name__)
@@ -140,7 +141,9 @@ class Webhooks:
             return None, str(error)
         body, headers = self.signed(delivery)
         try:
-            return self._send(place, body, headers, seconds=ANSWER_SECONDS), ""
+            with span("send webhook", delivery.traceparent, kind="CLIENT", **{"nst.job.id": delivery.job_id}) as parent:
+                traced = {"traceparent": parent} if parent else {}
+                return self._send(place, body, headers | traced, seconds=ANSWER_SECONDS), ""
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             return None, type(error).__name__
 

@@ -27,6 +27,7 @@ class Delivery:
     owner: str
     url: str
     attempt: int
+    traceparent: str | None = None
     payload: Mapping[str, Any]  # {"type": "job.succeeded", "time_ms": ..., "data": {"id", "status", "error"?}}
 
 
@@ -53,6 +54,7 @@ class Outbox:
             owner=fields["owner"],
             url=fields["url"],
             attempt=int(fields["attempt"]),
+            traceparent=fields.get("traceparent"),
             payload=json.loads(fields["payload"]),
         )
 

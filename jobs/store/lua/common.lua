@@ -14,7 +14,7 @@ local function key(...)
 end
 
 local FIELDS = {'owner', 'status', 'v', 'version', 'model', 'priority', 'seq', 'attempt', 'token', 'claimed', 'cancel',
-  'webhook', 'idem', 'deadline', 'worker', 'created', 'run_ms'}
+  'webhook', 'traceparent', 'idem', 'deadline', 'worker', 'created', 'run_ms'}
 
 -- Return the fields of a record that the scripts need, or nil if there is no record.
 local function load(id)
@@ -122,6 +122,7 @@ local function post_webhook(job, failure)
   local delivery = job.id .. '-' .. job.status
   redis.call('HSET', key('webhook', delivery), 'job', job.id, 'owner', job.owner, 'url', job.webhook,
     'attempt', 0, 'payload', payload)
+  if job.traceparent then redis.call('HSET', key('webhook', delivery), 'traceparent', job.traceparent) end
   redis.call('ZADD', key('webhooks'), now, delivery)
 end
 
