@@ -8,6 +8,7 @@ objective  Time that each scheme takes, on `lite` with the loss of `default`, to
            the time. A scheme that needs more than twice the time of single-scale L-BFGS is stopped there.
 memory     Peak resident memory of `default` on `lite`, in a process of its own.
 command    Time of the `nst` command; see bench/commands.py.
+host       CPU time of a job outside of its iterations; see bench/host_work.py.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ import torch
 from torch import Tensor
 
 from bench.commands import command_times
+from bench.host_work import host_work
 from bench.quality.pictures import pairs
 from bench.tables import machine
 from nst_engine import Step, load_network, resolve, stylize
@@ -97,7 +99,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="small sizes: under five minutes")
     parser.add_argument("--json", action="store_true", help="one JSON object")
-    parser.add_argument("--only", choices=["overhead", "objective", "memory", "command"])
+    parser.add_argument("--only", choices=["overhead", "objective", "memory", "command", "host"])
     arguments = parser.parse_args()
     found = measure(quick=arguments.quick, only=arguments.only)
     print(json.dumps(found) if arguments.json else json.dumps(found, indent=2))
@@ -117,6 +119,8 @@ def measure(*, quick: bool, only: str | None = None) -> dict[str, Any]:
         found["memory"] = [memory(size) for size in ((512,) if quick else (512, 1024, 2048))]
     if only in (None, "command"):
         found["command"] = [asdict(time) for time in command_times()]
+    if only in (None, "host"):
+        found["host"] = host_work()
     return found
 
 

@@ -43,16 +43,18 @@ class Stylizer:
     def _steps(self, photo: Image) -> Iterator[Step]:
         from cli.commands.weights import weights_folder
         from nst_engine import load_network, stylize
+        from nst_engine.images.shrinking import Shrinker
         from nst_engine.tensors import to_tensor
 
+        shrinker = Shrinker(self.config, photo)
         device = select_device(self.device)
         self.network = self.network or load_network(self.config, device=device, weights_dir=weights_folder())
         return stylize(
-            to_tensor(photo),
-            [to_tensor(style) for style in self.styles],
+            to_tensor(shrinker.content(photo)),
+            [to_tensor(shrinker.style(style)) for style in self.styles],
             self.config,
-            masks=[to_tensor(mask).mean(0) for mask in self.masks] or None,
-            init_image=to_tensor(self.init_image) if self.init_image else None,
+            masks=[to_tensor(shrinker.content(mask)).mean(0) for mask in self.masks] or None,
+            init_image=to_tensor(shrinker.content(self.init_image)) if self.init_image else None,
             device=device,
             network=self.network,
         )

@@ -20,6 +20,7 @@ from torch import Tensor
 from jobs.cores import cores_per_worker
 from jobs.model import Progress
 from nst_engine import Network, State, Step, StyleConfig, load_network, resolve, stylize
+from nst_engine.images.shrinking import Shrinker
 from nst_engine.images.writing import encode, encode16
 from nst_engine.machine.allocator import trim_heap
 from nst_engine.machine.devices import list_devices
@@ -111,12 +112,14 @@ class TorchEngine:
             torch.set_num_threads(self._threads or cores_per_worker(request.workers))
             config = self._config(request)
             state = None if request.resume is None else State.from_bytes(request.resume)
+            shrinker = Shrinker(config, request.content)
+            initial = request.init_image
             steps = self._stylize(
-                to_tensor(request.content),
-                [to_tensor(style) for style in request.styles],
+                to_tensor(shrinker.content(request.content)),
+                [to_tensor(shrinker.style(style)) for style in request.styles],
                 config,
-                masks=[_mask(mask) for mask in request.masks] or None,
-                init_image=None if request.init_image is None else to_tensor(request.init_image),
+                masks=[_mask(shrinker.content(mask)) for mask in request.masks] or None,
+                init_image=None if initial is None else to_tensor(shrinker.content(initial)),
                 device=self._device,
                 network=self._network(config),
                 resume=state,

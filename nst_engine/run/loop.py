@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -71,7 +72,6 @@ class Run:
         self._precision = resolve_precision(config.precision, network.device)
         styles = [(style.shape[-2], style.shape[-1]) for style in inputs.styles]
         self._tilings = plan_tiles(config, network, self._scales, styles)
-        self._fingerprint = inputs.fingerprint(config)
         self._optimizer: PixelOptimizer = make_optimizer(config.at_scale(0, len(self._scales)))
         self._index, self._done = 0, 0
         self._recent: list[float] = []  # losses of the last iterations at this scale
@@ -81,6 +81,11 @@ class Run:
             self._average = self._new_average()
         else:
             self._restore(resume)
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        """The hash of parameters and inputs, which takes time: only a run that is saved or resumed needs it."""
+        return self._inputs.inputs.fingerprint(self._config)
 
     @property
     def _scale(self) -> Scale:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 
+from nst_engine.run.inputs import Inputs
 from nst_engine.spec.config import StyleConfig
 from nst_engine.spec.errors import CheckpointError
 from nst_engine.state import State
@@ -73,3 +74,15 @@ def test_a_checkpoint_of_other_pictures_or_parameters_is_refused(values: StyleCo
     state = next(run(config())).state()
     with pytest.raises(CheckpointError, match="other pictures or parameters"):
         run(values, resume=state, **inputs)
+
+
+def test_inputs_are_hashed_only_for_a_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hash of a large photo takes longer than an iteration."""
+    hashed: list[Inputs] = []
+    fingerprint = Inputs.fingerprint
+    monkeypatch.setattr(Inputs, "fingerprint", lambda self, values: hashed.append(self) or fingerprint(self, values))
+    *_, final = run(config())
+    assert hashed == []
+    final.state()
+    final.state()
+    assert len(hashed) == 1
