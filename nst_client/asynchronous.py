@@ -76,13 +76,18 @@ class AsyncClient:
         *,
         style_name: str | Sequence[str] | None = None,
         masks: Picture | Sequence[Picture] = (),
+        init_image: Picture | None = None,
         **parameters: Any,
     ) -> Job:
         """Create a job; the parameters are those of the HTTP API.
 
         `style_name` adds built-in styles after those in `style`; a StyleName in `style` keeps its place.
+        The job starts from `init_image`, or from the result of the job whose id is `init_job`.
         """
-        return await self._send(calls.submit(content, style, style_name=style_name, masks=masks, parameters=parameters))
+        call = calls.submit(
+            content, style, style_name=style_name, masks=masks, init_image=init_image, parameters=parameters
+        )
+        return await self._send(call)
 
     async def keep(self, picture: Picture) -> str:
         """Upload a picture once and return its content address, which takes its place in further jobs."""

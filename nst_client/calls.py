@@ -60,6 +60,7 @@ def submit(
     *,
     style_name: str | Sequence[str] | None,
     masks: Picture | Sequence[Picture],
+    init_image: Picture | None,
     parameters: Mapping[str, Any],
 ) -> Call[Job]:
     """Create a job; thanks to the idempotency key, a repeated request does not create another one."""
@@ -70,6 +71,7 @@ def submit(
         *(("style", item) for item in _several(style)),
         *(("style", StyleName(name)) for name in names),
         *(("mask", item) for item in _several(masks)),
+        *(("init", item) for item in _several(init_image or ())),
     ]
     files = [_part(part, picture) for part, picture in pictures]
     options = {"headers": _idempotency_key(), "data": form, "files": files}

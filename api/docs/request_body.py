@@ -63,6 +63,7 @@ def new_job_schemas() -> dict[str, Any]:
     fields = {name: without_null(field) for name, field in {**run["properties"], **job["properties"]}.items()}
     # The models check these closed sets in code.
     fields["preset"]["enum"] = list(PRESETS)
+    fields["init"]["description"] += " A form may send the picture itself: a file with this name implies `image`."
     job_params = {
         "title": "JobParams",
         "type": "object",
@@ -137,6 +138,12 @@ _SOURCES: dict[str, Any] = {
         "description": "Assets as style pictures, or pictures of your jobs.",
     },
     "mask_url": {**_one_or_several(_URL, MAX_STYLES), "description": "Public https URLs or data: URIs of masks."},
+    "init_url": {**_URL, "description": "Public https URL or data: URI of the picture to start from."},
+    "init_job": {
+        "type": "string",
+        "format": "uuid",
+        "description": "Start from the result of this job of yours, which must have succeeded.",
+    },
     "style_name": {
         **_one_or_several(_NAME, MAX_STYLES),
         "description": "Built-in styles (see GET /v1/styles), instead of or besides style pictures.",

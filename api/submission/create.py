@@ -9,11 +9,11 @@ from typing import TypeVar, cast
 from anyio import CancelScope, to_thread
 
 from api.builtin_styles import BuiltinStyles
-from api.problems import InvalidField, invalid_parameters
+from api.problems import InvalidField, ProblemError, invalid_parameters
 from api.security.caller import Caller
 from api.submission.assets import MEDIA_TYPE, Assets
 from api.submission.job_request import JobRequest
-from api.submission.sources import AssetReference, BuiltinStyle, Source, Upload
+from api.submission.sources import INIT, AssetReference, BuiltinStyle, ResultOfJob, Source, Upload
 from jobs.model import BlobRef, Inputs, Job, NewJob, Options, new_job_id
 from jobs.status import Priority
 from jobs.storage.blobs import Blobs, blob_name
@@ -124,8 +124,13 @@ class JobCreator:
         def part(name: str) -> tuple[BlobRef, ...]:
             return tuple(ref for picture, ref in zip(pictures, refs, strict=True) if picture.part == name)
 
-        names = tuple(picture.style for picture in pictures if isinstance(picture, BuiltinStyle))
-        return Inputs(content=part("content")[0], styles=part("style"), masks=part("mask"), style_names=names)
+        return Inputs(
+            content=part("content")[0],
+            styles=part("style"),
+            masks=part("mask"),
+            init_image=next(iter(part(INIT)), None),
+            style_names=tuple(picture.style for picture in pictures if isinstance(picture, BuiltinStyle)),
+        )
 
     async def _store(self, picture: Source, job_id: str, owner: str) -> BlobRef:
         name = blob_name(job_id, picture.name)
@@ -138,7 +143,21 @@ class JobCreator:
                 path = await self.builtin_styles.path(picture.style)
                 data = await to_thread.run_sync(path.read_bytes)
                 return await to_thread.run_sync(self.blobs.put, name, data, MEDIA_TYPE)
+            case ResultOfJob():
+                await self._check_has_result(picture.job, owner)
+                reference = AssetReference(
+                    part=picture.part, index=picture.index, pointer=picture.pointer, asset=picture.identity
+                )
+                return await self.assets.copy(reference, name, owner)
         raise TypeError(f"{type(picture).__name__} cannot be stored")
+
+    async def _check_has_result(self, job_id: str, owner: str) -> None:
+        """Refuse an earlier job that has not succeeded, or whose pictures have been removed."""
+        job = await self.store.get(job_id, owner)
+        if job.expired:
+            raise ProblemError(410, "result_expired", "the pictures of the job in init_job have been removed")
+        if job.result is None:
+            raise ProblemError(409, "wrong_state", f"the job in init_job has no result: it is {job.status}")
 
     async def _copy_inputs(self, inputs: Inputs, job_id: str) -> Inputs:
         async def copy(ref: BlobRef) -> BlobRef:
@@ -151,6 +170,7 @@ class JobCreator:
             content=await copy(inputs.content),
             styles=tuple([await copy(ref) for ref in inputs.styles]),
             masks=tuple([await copy(ref) for ref in inputs.masks]),
+            init_image=None if inputs.init_image is None else await copy(inputs.init_image),
         )
 
 

@@ -19,7 +19,7 @@ from api.submission.fetch import PictureFetcher
 from api.submission.json_body import JSON_TYPE, read_json, received_json
 from api.submission.multipart import MAX_PARAMS_BYTES, received_form
 from api.submission.params import JobOptions, parse_params, read_pairs
-from api.submission.sources import Address, Pair, Source, Upload, take_sources
+from api.submission.sources import INIT, Address, Pair, Source, Upload, take_sources
 from api.temporary_files import TemporaryFiles
 from jobs.settings import JobSettings
 from nst_engine.spec.config import StyleConfig
@@ -103,7 +103,10 @@ class JobRequests:
     def _checked(self, sources: Sequence[Source], rest: Sequence[Pair]) -> JobRequest:
         """Validate a request; raises ProblemError with every parameter that is wrong, or else every picture."""
         config, options = parse_params(
-            rest, webhook_hosts=self._settings.webhook_hosts, default_model=self._job_settings.default_model
+            rest,
+            webhook_hosts=self._settings.webhook_hosts,
+            default_model=self._job_settings.default_model,
+            has_init_picture=any(source.part == INIT for source in sources),
         )
         problems = _picture_problems(sources, config)
         if problems:

@@ -15,7 +15,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from api.problems import InvalidField, ProblemError
 from api.settings import ApiSettings
 from api.submission.body import receive_body, too_large
-from api.submission.sources import MAX_STYLES, PARTS, SavedFile, too_many_pictures
+from api.submission.sources import INIT, MAX_STYLES, PARTS, SavedFile, too_many_pictures
 
 MAX_FIELDS = 128  # parts of a form that are not files
 MAX_PARAMS_BYTES = 64 * 1024  # all fields together
@@ -119,9 +119,10 @@ class _FormParser:
             raise _malformed("a part of the form has no name, or a name that is too long")
         self._check_encoding()
         self._text = bytearray()
-        self._is_file, self._has_file_name = self._name in PARTS, bool(options.get(b"filename"))
+        self._has_file_name = bool(options.get(b"filename"))
+        self._is_file = self._name in PARTS and (self._name != INIT or self._has_file_name)
         if self._has_file_name and not self._is_file and self._name != "params":
-            errors = [InvalidField(pointer="#/form", detail="files are sent as content, style or mask")]
+            errors = [InvalidField(pointer="#/form", detail="files are sent as content, style, mask or init")]
             raise ProblemError(422, "unknown_part", "the form has a file with an unknown name", errors=errors)
 
     def _check_encoding(self) -> None:

@@ -8,11 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 
 from api.problems import InvalidField, ProblemError, invalid_parameters, pointer
 from api.submission.multipart import Entry
-from api.submission.sources import FIELDS, PARTS, Pair, SavedFile
+from api.submission.sources import FIELDS, INIT, PARTS, Pair, SavedFile
 from jobs.outbound.url_guard import AddressRefusedError, check_url
 from jobs.status import Priority
 from nst_engine.images.alpha import ALPHA
 from nst_engine.spec.config import StyleConfig
+from nst_engine.spec.enums import Init
 from nst_engine.spec.errors import ConfigError
 from nst_engine.spec.presets import resolve
 
@@ -74,7 +75,7 @@ def read_pairs(entries: Sequence[Entry]) -> list[Pair]:
 
 
 def parse_params(
-    pairs: Sequence[Pair], *, webhook_hosts: Sequence[str], default_model: str
+    pairs: Sequence[Pair], *, webhook_hosts: Sequence[str], default_model: str, has_init_picture: bool = False
 ) -> tuple[StyleConfig, JobOptions]:
     """Read the parameters of a run and the options of a job; raises ProblemError naming each problem.
 
@@ -89,7 +90,7 @@ def parse_params(
     except ValidationError as error:
         problems += [_invalid_option(item) for item in error.errors(include_url=False)]
     try:
-        config = _config(values, default_model)
+        config = _config(values, default_model, has_init_picture=has_init_picture)
     except ConfigError as error:
         problems += [InvalidField(pointer=pointer(p.field), detail=p.message) for p in error.problems] or [
             InvalidField(pointer="#", detail=error.message)
@@ -104,15 +105,19 @@ def _invalid_option(error: Mapping[str, Any]) -> InvalidField:
     return InvalidField(pointer=pointer(name), detail=error["msg"].removeprefix("Value error, "))
 
 
-def _config(values: dict[str, Any], default_model: str) -> StyleConfig:
+def _config(values: dict[str, Any], default_model: str, *, has_init_picture: bool) -> StyleConfig:
     preset = values.pop("preset", "default")
     if not isinstance(preset, str):
         raise _invalid("#/preset", "not a name")
     if preset == "default":
         values.setdefault("model", default_model)  # the other presets name their network
+    if has_init_picture:
+        values.setdefault("init", Init.IMAGE)
     config = resolve(preset, values)
-    if config.init == "image":
-        raise _invalid("#/init", "a job starts from its content, its style or noise")
+    if has_init_picture and config.init is not Init.IMAGE:
+        raise _invalid("#/init", f"{config.init} does not go with a picture to start from; leave one of them out")
+    if config.init is Init.IMAGE and not has_init_picture:
+        raise _invalid("#/init", "send the picture to start from: a file, init_url or init_job")
     return config
 
 
@@ -122,7 +127,7 @@ def _merge(pairs: Sequence[Pair]) -> dict[str, Any]:
     for name, value in pairs:
         values_by_name.setdefault(name, []).append(value)
     for name, found in values_by_name.items():
-        if name in PARTS:
+        if name in PARTS and name != INIT:
             raise _invalid(f"#/{name}", f"send a file, or its address as {name}_url")
         if len(found) > 1 and (name not in LISTS or not all(isinstance(value, str) for value in found)):
             raise _invalid(pointer(name[:80]), "given more than once")

@@ -20,12 +20,14 @@ from nst_engine.paintings import STYLES
 MAX_STYLES = 8
 MAX_URL_LENGTH = 2000
 # The parts that are pictures, and how many of each a job takes.
-PARTS: Mapping[str, int] = {"content": 1, "style": MAX_STYLES, "mask": MAX_STYLES}
+PARTS: Mapping[str, int] = {"content": 1, "style": MAX_STYLES, "mask": MAX_STYLES, "init": 1}
 URL_FIELDS = {f"{part}_url": part for part in PARTS}
 ASSET_FIELDS = {"content_asset": "content", "style_asset": "style"}
 STYLE_NAME = "style_name"
+INIT, INIT_JOB = "init", "init_job"  # `init` is also a parameter: only a file of that name is a picture
+JOB_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # The fields that name a picture, and the part that it is.
-FIELDS: Mapping[str, str] = {**URL_FIELDS, **ASSET_FIELDS, STYLE_NAME: "style"}
+FIELDS: Mapping[str, str] = {**URL_FIELDS, **ASSET_FIELDS, STYLE_NAME: "style", INIT_JOB: INIT}
 CONTENT_ADDRESS = re.compile(r"sha256:([0-9a-f]{64})")
 JOB_PICTURE = re.compile(r"job:([0-9a-f-]{36})/(result|content|style/[0-9])")
 ASSET = re.compile(f"{CONTENT_ADDRESS.pattern}|{JOB_PICTURE.pattern}")
@@ -105,6 +107,17 @@ class AssetReference(Source):
         return self.asset
 
 
+@dataclass(frozen=True, kw_only=True)
+class ResultOfJob(Source):
+    """The result of an earlier job of the same owner."""
+
+    job: str
+
+    @property
+    def identity(self) -> str:
+        return f"job:{self.job}/result"
+
+
 Pair = tuple[str, Any]
 
 
@@ -175,6 +188,10 @@ def _source(name: str, value: Any, place: dict[str, Any], folder: Path, hosts: C
         if value not in STYLES:
             raise _invalid(f"#/{STYLE_NAME}", f"no such style; one of {', '.join(STYLES)}")
         return BuiltinStyle(**place, style=value)
+    if name == INIT_JOB:
+        if not JOB_ID.fullmatch(value):
+            raise _invalid(pointer, "not the id of a job")
+        return ResultOfJob(**place, job=value)
     if name in ASSET_FIELDS:
         if not ASSET.fullmatch(value):
             raise _invalid(pointer, "write sha256:… as POST /v1/assets answers, or job:ID/result, /content or /style/0")

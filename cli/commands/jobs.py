@@ -38,6 +38,8 @@ def submit(
     content: str = typer.Argument(..., metavar="CONTENT", help="The photo: a file, or a URL that the service fetches."),
     styles: list[str] = STYLES,
     mask: list[str] = MASKS,
+    init_image: str | None = typer.Option(None, help="Start from this image: a file, or a URL."),
+    init_job: str | None = typer.Option(None, metavar="JOB", help="Start from the result of this job of yours."),
     alpha: str = ALPHA,
     output: Path | None = typer.Option(
         None, "--output", "-o", help="Wait for the job and write the result to this file (.png, .jpg, .webp or .tif)."
@@ -63,7 +65,15 @@ def submit(
         check_output(output, overwrite=overwrite)
     pictures, masks = styles_to_submit(styles), [picture_to_submit(item) for item in mask]
     with connect(server, key) as client:
-        job = client.submit(picture_to_submit(content), pictures, masks=masks, alpha=alpha, **context.meta[PARAMETERS])
+        job = client.submit(
+            picture_to_submit(content),
+            pictures,
+            masks=masks,
+            init_image=picture_to_submit(init_image) if init_image else None,
+            init_job=init_job,
+            alpha=alpha,
+            **context.meta[PARAMETERS],
+        )
         typer.echo(job.id)
         if output is not None:
             follow(client, job.id)

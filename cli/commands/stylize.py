@@ -41,7 +41,7 @@ def stylize(
     ),
     overwrite: bool = OVERWRITE,
     mask: list[Path] = MASKS,
-    init_image: Path | None = typer.Option(None, help="Start from this image. Requires `--init image`."),
+    init_image: Path | None = typer.Option(None, help="Start from this image; implies `--init image`."),
     alpha: str = ALPHA,
     device: str = DEVICE,
     quality: int | None = typer.Option(None, min=1, max=100, help="Quality of a JPEG or WebP result."),
@@ -65,7 +65,8 @@ def stylize(
     from cli.settings import load_settings
     from jobs.settings import JobSettings
 
-    config = build_config(context.meta[PARAMETERS])
+    implied = {"init": "image"} if init_image else {}
+    config = build_config(implied | context.meta[PARAMETERS])
     photos = find_photos(content)
     if len(mask) not in (0, len(styles)):
         raise InputError(f"--mask: give no mask, or one for each of the {len(styles)} styles")
