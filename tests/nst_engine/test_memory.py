@@ -59,6 +59,15 @@ def test_lbfgs_takes_more_than_adam_and_more_with_its_history() -> None:
     assert adam < short < long
 
 
+def test_losses_on_samples_keep_their_layers_of_the_whole_picture() -> None:
+    """Of the one layer of eight channels: picture, gradient, content and style, 32 bytes a pixel each."""
+    on = Network(seeded(OneLayer()))
+    plain, sampled = (
+        measure_bytes_per_pixel(config(remd_weight=weight, hypercolumn_layers={SHALLOW: 1.0}), on) for weight in (0, 1)
+    )
+    assert sampled.vectors - plain.vectors == pytest.approx(4 * 32)
+
+
 def test_a_picture_that_fits_is_computed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     machine(monkeypatch, 64 * GIB)
     assert plan(config(memory="auto"), 256, 512) == (None, None)

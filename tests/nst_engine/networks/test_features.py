@@ -228,3 +228,12 @@ def test_weights_that_end_too_early_are_refused_with_the_layer(
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     with pytest.raises(WeightsError, match=r"vgg19_to_conv3_1\.safetensors does not reach conv5_1"):
         load_network(resolve("classic-lbfgs"), weights_dir=shared_weights)
+
+
+@pytest.mark.parametrize("model", NETWORKS)
+def test_replicate_all_repeats_the_border_in_every_padded_convolution(model: str) -> None:
+    info = NETWORKS[model]
+    body = build_body(NetworkSpec(model=Model(model), layers=(list(info.layers)[-1],), padding=Padding.REPLICATE_ALL))
+    padded = [m for m in body.modules() if isinstance(m, nn.Conv2d) and m.padding != (0, 0)]
+    assert padded
+    assert {m.padding_mode for m in padded} == {"replicate"}

@@ -196,6 +196,17 @@ def test_lbfgs_starts_over_at_another_size() -> None:
 def test_the_parameters_choose_the_optimizer() -> None:
     assert isinstance(make_optimizer(config(optimizer="adam")), Adam)
     assert isinstance(make_optimizer(config(optimizer="lbfgs")), Lbfgs)
+    assert isinstance(make_optimizer(config(optimizer="rmsprop")), RmsProp)
+    bands = config(optimizer="adam", parameterization="laplacian", carry_state=False)
+    assert isinstance(make_optimizer(bands), Laplacian)
+
+
+def test_rmsprop_carries_its_average_to_another_size() -> None:
+    optimizer = rmsprop()
+    after(optimizer, start(), 3)
+    optimizer.resize(lambda t, mode: torch.nn.functional.interpolate(t, scale_factor=2, mode=mode))
+    assert optimizer.state()["square"].shape == (1, 3, 6, 6)
+    assert float(optimizer.state()["square"].min()) >= 0
 
 
 @pytest.mark.parametrize("name", ["lbfgs", "lbfgs with search"])
