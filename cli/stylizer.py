@@ -66,6 +66,6 @@ def select_device(name: str) -> str:
     from nst_engine.spec.errors import DeviceError
 
     try:
-        return select_devices(name, list_devices())[0].name
+        return select_devices(name, list_devices(name))[0].name
     except DeviceError as error:
         raise InputError(f"--device: {error.message}") from None

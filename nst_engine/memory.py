@@ -24,11 +24,12 @@ from nst_engine.spec.layers import NETWORKS
 
 GIB = 2**30
 TILE_SIDES = (2048, 1536, 1024, 768, 512, 256)
-TILE_BUDGET = 0.3 * GIB  # activations of one tile; larger tiles waste less on their overlap
+TILE_BUDGET = 0.3 * GIB  # activations of one tile, on CUDA at least; larger tiles waste less on their overlap
 WHOLE_BUDGET_CPU = 1.0 * GIB  # above it `auto` computes in tiles on the CPU, where several workers share the memory
 BACKWARD = 1.6  # peak of forward and backward pass over the activations kept, measured by bench/memory.py
 PROBE_SIDE = 128
 SMALLEST = 16  # the least value of max_size
+HOST_PIXEL = 12 * 6  # bytes on the host for a pixel computed on a GPU: inputs, result, encoding, a vector being saved
 STYLE_PIXEL = 24  # bytes for a pixel of a style image while it is resized for the scale
 
 Size = tuple[int, int]  # height, width
@@ -63,19 +64,23 @@ def plan_tiles(
     Raises MemoryLimitError, before work starts, if the last scale does not fit even in tiles.
     """
     needed, free = measure_bytes_per_pixel(config, network), available_memory(network.device)
+    on_gpu = network.device.type == "cuda"
     _check_fits(config, needed, scales[-1], styles, free)
-    budget = 0.6 * free if network.device.type == "cuda" else min(0.6 * free, WHOLE_BUDGET_CPU)
-    side = _tile_side(config, needed)
+    if on_gpu:
+        _check_host(scales[-1], available_memory(torch.device("cpu")))
+    budget = 0.6 * free if on_gpu else min(0.6 * free, WHOLE_BUDGET_CPU)
 
-    def tile(sizes: Sequence[Size], per_pixel: float) -> int | None:
+    def tile(sizes: Sequence[Size], per_pixel: float, scale: Scale) -> int | None:
+        left = budget - needed.vectors * scale.height * scale.width
+        side = _tile_side(config, needed, _tile_budget(config, left) if on_gpu else TILE_BUDGET)
         whole = per_pixel * _largest(sizes) <= budget and config.memory is not Memory.LOW
         fits = side >= max(max(size) for size in sizes)
         return None if whole or fits or config.memory is Memory.NORMAL else side
 
     return tuple(
         Tiling(
-            image=tile([(scale.height, scale.width)], needed.features),
-            styles=tile(_style_sizes(config, styles, scale) or [(0, 0)], needed.forward),
+            image=tile([(scale.height, scale.width)], needed.features, scale),
+            styles=tile(_style_sizes(config, styles, scale) or [(0, 0)], needed.forward, scale),
         )
         for scale in scales
     )
@@ -111,7 +116,8 @@ def _sampled_bytes_per_pixel(config: StyleConfig, network: Network) -> float:
 def available_memory(device: torch.device) -> int:
     """Return the bytes free on `device`, within the limit of the control group."""
     if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + kept  # what this process keeps without using it is free for it
     trim_heap()  # what the process keeps from an earlier run is free for this one
     free: int = psutil.virtual_memory().available
     limit = _control_group_memory()
@@ -135,10 +141,28 @@ def _check_fits(config: StyleConfig, needed: BytesPerPixel, scale: Scale, styles
     raise MemoryLimitError(f"{message}: {advice}", would_fit=fitting)
 
 
+def _check_host(scale: Scale, free: int) -> None:
+    """Raise MemoryLimitError if the host cannot hold what a run on a GPU needs there."""
+    pixels = scale.height * scale.width
+    if HOST_PIXEL * pixels <= 0.9 * free:
+        return
+    side = int(max(scale.height, scale.width) * (0.9 * free / (HOST_PIXEL * pixels)) ** 0.5)
+    message = (
+        f"{scale.width} x {scale.height} px needs about {HOST_PIXEL * pixels / GIB:.1f} GiB of the host's memory, "
+        f"{free / GIB:.1f} GiB are free: max_size={side} would fit"
+    )
+    raise MemoryLimitError(message, would_fit=side)
+
+
+def _tile_budget(config: StyleConfig, left: float) -> float:
+    """Return the bytes for the activations of one tile on a GPU; `low` comes after a run that did not fit."""
+    return max(TILE_BUDGET, left / 4 if config.memory is Memory.LOW else left)
+
+
 def _peak_bytes(config: StyleConfig, needed: BytesPerPixel, scale: Scale, styles: Sequence[Size]) -> float:
     """Return the peak at one scale: during an iteration, or before that while a style image is read."""
     pixels, sizes = scale.height * scale.width, _style_sizes(config, styles, scale)
-    tile = (_tile_side(config, needed) + 2 * NETWORKS[config.model].receptive_field) ** 2
+    tile = (_tile_side(config, needed, TILE_BUDGET) + 2 * NETWORKS[config.model].receptive_field) ** 2
     at_once = math.inf if config.memory is Memory.NORMAL else tile
     features = max(needed.features * min(pixels, at_once), needed.forward * min(_largest(sizes), at_once))
     return features + needed.vectors * pixels + STYLE_PIXEL * sum(height * width for height, width in sizes)
@@ -152,9 +176,9 @@ def _largest(sizes: Sequence[Size]) -> int:
     return max((height * width for height, width in sizes), default=0)
 
 
-def _tile_side(config: StyleConfig, needed: BytesPerPixel) -> int:
+def _tile_side(config: StyleConfig, needed: BytesPerPixel, budget: float) -> int:
     margin = NETWORKS[config.model].receptive_field
-    fitting = (side for side in TILE_SIDES if needed.features * (side + 2 * margin) ** 2 <= TILE_BUDGET)
+    fitting = (side for side in TILE_SIDES if needed.features * (side + 2 * margin) ** 2 <= budget)
     return next(fitting, TILE_SIDES[-1])
 
 

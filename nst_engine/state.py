@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Self
 
+import torch
 from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.torch import load
 from torch import Tensor
 
 from nst_engine.spec.errors import CheckpointError
 
 VERSION = "1"
+ALIGNMENT = 8  # bytes; the safetensors format lets the data begin on a multiple of it
+DTYPES = {torch.float32: "F32", torch.float64: "F64", torch.int64: "I64"}
 DIGEST = hashlib.sha256().digest_size
 
 
@@ -33,11 +36,32 @@ class State:
 
     def to_bytes(self) -> bytes:
         """Return the state in the safetensors format, followed by its SHA-256."""
+        return b"".join(self.pieces())
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield what `to_bytes` returns, one tensor at a time, so that no two are copied to the host at once."""
+        digest = hashlib.sha256()
+        for piece in self._pieces():
+            digest.update(piece)
+            yield piece
+        yield digest.digest()
+
+    def _pieces(self) -> Iterator[bytes]:
         head = {"version": VERSION, "fingerprint": self.fingerprint, "scale": str(self.scale), "done": str(self.done)}
-        data = save(
-            {name: t.detach().cpu().contiguous() for name, t in self.tensors.items()}, {"nst": json.dumps(head)}
-        )
-        return data + hashlib.sha256(data).digest()
+        entries: dict[str, object] = {"__metadata__": {"nst": json.dumps(head)}}
+        end = 0
+        for name, tensor in self.tensors.items():
+            begin, end = end, end + tensor.numel() * tensor.element_size()
+            entries[name] = {
+                "dtype": DTYPES[tensor.dtype],
+                "shape": list(tensor.shape),
+                "data_offsets": [begin, end],
+            }
+        header = json.dumps(entries).encode()
+        header += b" " * (-len(header) % ALIGNMENT)
+        yield len(header).to_bytes(8, "little") + header
+        for tensor in self.tensors.values():
+            yield tensor.detach().cpu().contiguous().numpy().tobytes()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:

@@ -18,7 +18,15 @@ from jobs.status import Status
 from jobs.storage.blobs import Blobs
 from jobs.store.lease import Finished, Instruction, Lease, WorkerStore
 from worker.checkpoints import SHARE, Checkpoints
-from worker.engine import BadCheckpointError, Engine, OutOfMemoryRunError, RunError, RunRequest, RunStep
+from worker.engine import (
+    BadCheckpointError,
+    BrokenDeviceError,
+    Engine,
+    OutOfMemoryRunError,
+    RunError,
+    RunRequest,
+    RunStep,
+)
 from worker.heartbeat import Heartbeat
 from worker.pictures.inputs import load_request
 from worker.pictures.previews import Previews
@@ -42,7 +50,7 @@ class Outcome(StrEnum):
     FAILED = "failed"
     CANCELED = "canceled"
     RETURNED = "returned"  # handed back to the queue
-    RETIRE = "retire"  # handed back, and this process must not run another job
+    RETIRE = "retire"  # handed back or failed, and this process must not run another job
     LOST = "lost"
 
 
@@ -95,6 +103,8 @@ class Attempt:
                 return self._run_engine()
             except OutOfMemoryRunError as error:
                 return self._retry_saving_memory(error)
+            except BrokenDeviceError as error:
+                return self._retry_in_fresh_process(error)
             except RunError as error:
                 return self._fail(error.code, error.message)
             except (StorageFull, StorageUnavailable) as error:
@@ -183,6 +193,15 @@ class Attempt:
         log.warning("job %s does not fit into memory; the next attempt saves memory", self._job.id)
         outcome = self._hand_back("out_of_memory", counted=True, memory_saving=True)
         return Outcome.RETIRE if outcome is Outcome.RETURNED else outcome
+
+    def _retry_in_fresh_process(self, error: BrokenDeviceError) -> Outcome:
+        """Hand the job back, or fail it after its last attempt; this process takes no other job."""
+        log.error("job %s: %s", self._job.id, error)
+        if self._job.attempt < self._context.jobs.max_attempts:
+            self._hand_back("device_error", counted=True)
+        else:
+            self._fail("worker_lost", FAILURE_CODES["worker_lost"])
+        return Outcome.RETIRE
 
     def _end(self, finish: Callable[[], Finished]) -> Outcome:
         finished = self._retry_until_stored(finish)

@@ -17,6 +17,7 @@ from celery.worker.consumer.consumer import Consumer
 from jobs.errors import StoreUnavailable
 from jobs.queue import RUN_TASK
 from worker.attempt import Outcome
+from worker.engine import BrokenDeviceError
 from worker.process_control import DrainFlag, die_with_parent, drain_on_sigterm, lower_cpu_priority
 from worker.registration import Registration
 from worker.runner import Runner
@@ -40,7 +41,13 @@ class WorkerProcess:
         """Set up the process after the fork; nothing touches a device before."""
         die_with_parent()
         lower_cpu_priority(self._nice)
-        self._runner, self._registration = self._build()
+        try:
+            self._runner, self._registration = self._build()
+        except BrokenDeviceError as error:
+            log.critical("the worker takes no jobs and ends: %s", error)
+            self._flag.abort()
+            os.kill(os.getppid(), signal.SIGTERM)
+            return
         self._registration.start()
 
     def stop(self, **_: Any) -> None:

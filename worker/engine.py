@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -26,6 +26,10 @@ class OutOfMemoryRunError(RunError):
 
     def __init__(self, message: str) -> None:
         super().__init__("out_of_memory", message)
+
+
+class BrokenDeviceError(Exception):
+    """The device fails whatever this process asks of it from now on; a fresh process may use it."""
 
 
 class BadCheckpointError(Exception):
@@ -67,15 +71,18 @@ class RunStep(Protocol):
         With `mark`, the file says that a trained network made the picture.
         """
 
-    def state(self) -> bytes:
-        """Return the state from which another run continues."""
+    def state(self) -> Iterable[bytes]:
+        """Yield the state from which another run continues, piece by piece; use it up before the next step."""
 
 
 class Engine(Protocol):
     """Runs style transfer on one device."""
 
     def run(self, request: RunRequest) -> Iterator[RunStep]:
-        """Yield a step for each iteration; raise RunError, or BadCheckpointError before the first step."""
+        """Yield a step for each iteration; raise RunError, or BadCheckpointError before the first step.
+
+        This method and those of the steps raise BrokenDeviceError if the device failed.
+        """
 
     def memory_bytes(self) -> int | None:
         """Return how much of the device's memory is taken; None if unknown."""
@@ -83,7 +90,10 @@ class Engine(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class EngineFactory:
-    """The networks that a worker serves, the devices of its machine, and how its child process makes an engine."""
+    """The networks that a worker serves, the devices of its machine, and how its child process makes an engine.
+
+    `make` raises BrokenDeviceError if the device cannot compute.
+    """
 
     models: tuple[str, ...]
     devices: tuple[Device, ...]

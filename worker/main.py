@@ -80,7 +80,7 @@ def run(jobs: JobSettings, settings: WorkerSettings, make_engines: MakeEngines =
     finally:
         maintenance.stop()
         lease.release()
-    raise SystemExit(EXIT_ABORTED if lease.lost else code)
+    raise SystemExit(EXIT_ABORTED if lease.lost or flag.aborted else code)
 
 
 def _build_runner(

@@ -25,15 +25,25 @@ SAME_SIGNAL_SECONDS = 1.0
 class DrainFlag:
     """Tells a worker's processes to drain: finish or hand back the job, and take no other.
 
-    One byte of memory that processes forked later share, without a lock that a killed process could keep.
+    Two bytes of memory that processes forked later share, without a lock that a killed process could keep.
     """
 
     def __init__(self) -> None:
-        self._memory = mmap.mmap(-1, 1)
+        self._memory = mmap.mmap(-1, 2)
 
     def set(self) -> None:
         """Ask all processes to drain."""
         self._memory[0] = 1
+
+    def abort(self) -> None:
+        """Ask the worker to end with an error: its device cannot compute."""
+        self._memory[1] = 1
+        self.set()
+
+    @property
+    def aborted(self) -> bool:
+        """Return whether the worker has to end with an error."""
+        return self._memory[1] == 1
 
     def __call__(self) -> bool:
         """Return whether the worker is draining."""

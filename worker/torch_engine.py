@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -30,6 +30,7 @@ from nst_engine.spec.enums import Memory
 from nst_engine.spec.errors import (
     CheckpointError,
     ConfigError,
+    DeviceError,
     DivergedError,
     EngineError,
     MemoryLimitError,
@@ -39,6 +40,7 @@ from nst_engine.spec.layers import NETWORKS
 from nst_engine.tensors import to_picture, to_tensor, to_uint16
 from worker.engine import (
     BadCheckpointError,
+    BrokenDeviceError,
     EngineFactory,
     OutOfMemoryRunError,
     RunError,
@@ -52,7 +54,10 @@ from worker.settings import WorkerSettings
 log = logging.getLogger(__name__)
 WARM_UP_SIDE = 128  # pixels; every network takes it
 MAX_NETWORKS = 4  # kept in memory
-NO_MEMORY = "not enough memory"  # in the RuntimeError of torch's CPU allocator
+# In the messages of RuntimeErrors: of torch's CPU allocator, of CUDA itself and of its libraries.
+NO_MEMORY = ("not enough memory", "CUDA error: out of memory", "STATUS_ALLOC_FAILED")
+BROKEN_DEVICE = ("CUDA error", "CUBLAS_STATUS_", "CUDNN_STATUS_", "CUSOLVER_STATUS_")
+PRODUCT_SIDE = 64
 
 
 def torch_engines(settings: WorkerSettings) -> EngineFactory:
@@ -71,7 +76,11 @@ def torch_engines(settings: WorkerSettings) -> EngineFactory:
     if set(models) != {"lite"}:
         import_module("torchvision.models")  # before the fork: it takes seconds
     make = partial(_warm_engine, models[0], settings)
-    return EngineFactory(models=models, devices=call_in_fork(list_devices), make=make)
+    try:
+        devices = call_in_fork(list_devices, settings.device)
+    except DeviceError as error:
+        raise WorkerSetupError(f"NST_DEVICE: {error.message}") from None
+    return EngineFactory(models=models, devices=devices, make=make)
 
 
 def installed_models(weights_dir: Path | None) -> tuple[str, ...]:
@@ -82,8 +91,11 @@ def installed_models(weights_dir: Path | None) -> tuple[str, ...]:
 def _warm_engine(model: str, settings: WorkerSettings, device: str) -> TorchEngine:
     """Return an engine that has run once, so that the first job does not wait for weights, kernels or the device."""
     engine = TorchEngine(device, weights_dir=settings.weights_dir, threads=settings.worker_threads)
+    engine.check_device()
     try:
         engine.warm_up(model)
+    except BrokenDeviceError:
+        raise
     except Exception:  # a worker that cannot run says so in the jobs it fails
         log.exception("the first run on %s failed", device)
     return engine
@@ -128,7 +140,25 @@ class TorchEngine:
                 for step in steps:
                     yield TorchStep(step, request.alpha)
             finally:
-                trim_heap()
+                del steps
+                self._free_memory()
+
+    def check_device(self) -> None:
+        """Compute a small product; raise BrokenDeviceError if the device cannot."""
+        try:
+            ones = torch.ones(PRODUCT_SIDE, PRODUCT_SIDE, device=self._device)
+            total = float((ones @ ones).sum())
+        except RuntimeError as error:
+            raise BrokenDeviceError(f"{self._device} cannot compute: {error}") from error
+        if total != PRODUCT_SIDE**3:
+            raise BrokenDeviceError(f"{self._device} computes wrong numbers: {total:g} in place of {PRODUCT_SIDE**3}")
+
+    def _free_memory(self) -> None:
+        """Return memory that a run no longer needs, for other processes; a broken device keeps it."""
+        trim_heap()
+        if self._device.startswith("cuda"):
+            with suppress(RuntimeError):
+                torch.cuda.empty_cache()
 
     def warm_up(self, model: str) -> None:
         """Take one step on a small picture with the default preset."""
@@ -181,17 +211,22 @@ class TorchStep:
 
     def picture(self) -> Image.Image:
         """Return the picture so far."""
-        return to_picture(self.step.image())
+        return to_picture(self._image())
 
     def encoded(self, name: str, metadata: Mapping[str, Any], *, mark: bool = False) -> bytes:
         """Return the picture so far as a file in the named format; TIFF has 16 bits."""
         if name == "tiff":
-            return encode16(to_uint16(self.step.image()), alpha=self.alpha, metadata=metadata, mark=mark)
+            return encode16(to_uint16(self._image()), alpha=self.alpha, metadata=metadata, mark=mark)
         return encode(self.picture(), name, alpha=self.alpha, metadata=metadata, mark=mark)
 
-    def state(self) -> bytes:
-        """Return the state from which another run continues."""
-        return self.step.state().to_bytes()
+    def state(self) -> Iterator[bytes]:
+        """Yield the state from which another run continues, piece by piece."""
+        with _run_errors():
+            yield from self.step.state_pieces()
+
+    def _image(self) -> Tensor:
+        with _run_errors():
+            return self.step.image()
 
 
 def _mask(picture: Image.Image) -> Tensor:
@@ -217,6 +252,9 @@ def _run_errors() -> Iterator[None]:
     except (torch.cuda.OutOfMemoryError, MemoryError) as error:
         raise OutOfMemoryRunError("The picture does not fit in the memory of the device.") from error
     except RuntimeError as error:
-        if NO_MEMORY not in str(error):
-            raise
-        raise OutOfMemoryRunError("The picture does not fit in the memory of the worker.") from error
+        message = str(error)
+        if any(sign in message for sign in NO_MEMORY):
+            raise OutOfMemoryRunError("The picture does not fit in the memory of the worker.") from error
+        if isinstance(error, torch.AcceleratorError) or any(sign in message for sign in BROKEN_DEVICE):
+            raise BrokenDeviceError(f"the device failed: {message.splitlines()[0]}") from error
+        raise

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from nst_engine.spec.errors import DeviceError
 
@@ -24,19 +26,33 @@ class Device:
         return self.name.partition(":")[0]
 
 
-def list_devices() -> tuple[Device, ...]:
-    """List the devices of this machine, the fastest first.
+def list_devices(wanted: str = "auto") -> tuple[Device, ...]:
+    """List the devices of this machine that the name `wanted` may select, the fastest first.
 
-    This initializes CUDA: do not call it in a process that forks later.
+    This initializes CUDA unless `wanted` is `cpu` or `mps`: do not call it in a process that forks later. If CUDA
+    cannot be initialized, because the driver is too old for example, `auto` warns and goes on without; the names of
+    CUDA devices raise DeviceError.
     """
     import torch  # here, because a worker must prepare its process before torch is loaded
 
-    cuda = [
-        Device(name=f"cuda:{index}", uuid=str(torch.cuda.get_device_properties(index).uuid))
-        for index in range(torch.cuda.device_count())
-    ]
+    try:
+        cuda = [] if wanted in ("cpu", "mps") else _cuda_devices(torch.cuda)
+    except RuntimeError as error:
+        reason = str(error).partition("\n")[0].partition(" Please ")[0]
+        message = f"CUDA cannot be used: {reason or type(error).__name__}"
+        if wanted != "auto":
+            raise DeviceError(message) from error
+        warnings.warn(message, RuntimeWarning, stacklevel=2)
+        cuda = []
     mps = [Device(name="mps")] if torch.backends.mps.is_available() else []
     return (*cuda, *mps, Device(name="cpu"))
+
+
+def _cuda_devices(cuda: Any) -> list[Device]:
+    return [
+        Device(name=f"cuda:{index}", uuid=str(cuda.get_device_properties(index).uuid))
+        for index in range(cuda.device_count())
+    ]
 
 
 def select_devices(name: str, devices: Iterable[Device]) -> tuple[Device, ...]:

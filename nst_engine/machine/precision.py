@@ -11,6 +11,8 @@ from torch import Tensor
 from nst_engine.spec.enums import Precision
 from nst_engine.spec.errors import ConfigError, Problem
 
+BFLOAT16_CAPABILITY = (8, 0)  # of a CUDA device; Turing (7.5) multiplies neither bfloat16 nor TF32
+
 
 def resolve_precision(wanted: Precision, device: torch.device) -> Precision:
     """Return the precision to compute in on `device`; raises ConfigError for tf32 without CUDA."""
@@ -25,8 +27,10 @@ def resolve_precision(wanted: Precision, device: torch.device) -> Precision:
 def _fastest_precision(device: torch.device) -> Precision:
     """Return the fastest precision that gives the same quality; see docs/adr/0014-memory-threads-precision.md."""
     if device.type == "cuda":
-        return Precision.TF32
-    return Precision.BFLOAT16 if device.type == "cpu" and has_bfloat16_instructions() else Precision.FLOAT32
+        able = torch.cuda.get_device_capability(device) >= BFLOAT16_CAPABILITY
+    else:
+        able = device.type == "cpu" and has_bfloat16_instructions()
+    return Precision.BFLOAT16 if able else Precision.FLOAT32
 
 
 def has_bfloat16_instructions() -> bool:
@@ -37,13 +41,23 @@ def has_bfloat16_instructions() -> bool:
 
 @contextmanager
 def convolution_precision(precision: Precision) -> Iterator[None]:
-    """Let cuDNN use TF32 inside the block if and only if `precision` is tf32; matrix products stay float32."""
-    before = torch.backends.cudnn.allow_tf32
-    torch.backends.cudnn.allow_tf32 = precision is Precision.TF32
+    """Let the convolutions, and only they, compute in `precision` inside the block.
+
+    cuDNN uses TF32 if and only if that is the precision. Matrix products, from which the statistics come, are added up
+    in float32, those of bfloat16 too.
+    """
+    convolutions, products = torch.backends.cudnn, torch.backends.cuda.matmul
+    before = (
+        convolutions.allow_tf32,
+        products.allow_tf32,
+        products.allow_bf16_reduced_precision_reduction,
+    )
+    convolutions.allow_tf32 = precision is Precision.TF32
+    products.allow_tf32 = products.allow_bf16_reduced_precision_reduction = False
     try:
         yield
     finally:
-        torch.backends.cudnn.allow_tf32 = before
+        convolutions.allow_tf32, products.allow_tf32, products.allow_bf16_reduced_precision_reduction = before
 
 
 def to_float32(features: Tensor) -> Tensor:

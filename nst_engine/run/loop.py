@@ -214,6 +214,7 @@ class Run:
         )
 
     def _state(self) -> State:
+        """Return the state with the tensors of the run itself, which change with the next step."""
         tensors = {"x": self._x, "recent": torch.tensor(self._recent, dtype=torch.float64)}
         if self._average is not None:
             tensors["average"] = self._average.biased
@@ -224,13 +225,17 @@ class Run:
             fingerprint=self._fingerprint,
             scale=self._index,
             done=self._done,
-            tensors={name: tensor.detach().cpu().clone() for name, tensor in tensors.items()},
+            tensors=tensors,
         )
 
     def _restore(self, state: State) -> None:
         if state.fingerprint != self._fingerprint:
             raise CheckpointError("the checkpoint belongs to other pictures or parameters")
-        tensors = {name: tensor.to(self._network.device) for name, tensor in state.tensors.items()}
+        # Numbers of the optimizer in float64 stay on the host; MPS could not hold them.
+        tensors = {
+            name: tensor.to(self._network.device) if tensor.dtype is torch.float32 else tensor
+            for name, tensor in state.tensors.items()
+        }
         self._index, self._done, self._recent = state.scale, state.done, tensors["recent"].tolist()
         self._x, self._matched = tensors["x"].clone(), tensors.get("matched")
         average = tensors.get("average")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 
 from torch import Tensor
 
@@ -37,4 +37,9 @@ class Step:
 
     def state(self) -> State:
         """Return the state from which the run can be resumed after this step, to the same result."""
-        return self._state()
+        state = self._state()
+        return replace(state, tensors={name: t.detach().cpu().clone() for name, t in state.tensors.items()})
+
+    def state_pieces(self) -> Iterator[bytes]:
+        """Yield the bytes of the state piece by piece, which needs less memory. Use them up before the next step."""
+        return self._state().pieces()

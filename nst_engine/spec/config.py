@@ -143,7 +143,8 @@ class StyleConfig(LossFields):
     precision: Precision = parameter(
         Precision.AUTO,
         "machine",
-        "Arithmetic of convolutions: auto is tf32 on CUDA, bfloat16 on a CPU with instructions for it, else float32.",
+        "Arithmetic of convolutions: auto is bfloat16 on a GPU or CPU that multiplies it itself (CUDA from compute "
+        "capability 8.0 on), else float32.",
     )
     memory: Memory = parameter(
         Memory.AUTO,

@@ -60,6 +60,20 @@ def test_every_worker_sees_every_gpu() -> None:
     assert (devices["driver"], devices["count"], devices["capabilities"]) == ("nvidia", "all", ["gpu"])
 
 
+def test_a_worker_on_a_gpu_gets_the_driver_and_writes_its_caches_to_tmp() -> None:
+    given = GPU_WORKER["environment"]
+    assert given["NVIDIA_DRIVER_CAPABILITIES"] == "compute,utility"
+    assert GPU_WORKER["read_only"] is False, "NVIDIA's toolkit writes into the root"
+    caches = {name: value for name, value in given.items() if "CACHE" in name}
+    assert len(caches) == 2 and all(path.startswith("/tmp/") for path in caches.values())
+
+
+def test_workers_that_share_a_gpu_through_mps_reach_its_daemon() -> None:
+    worker = document("deploy/compose/mps.yml")["services"]["worker"]
+    pipes = worker["environment"]["CUDA_MPS_PIPE_DIRECTORY"]
+    assert (worker["volumes"], worker["ipc"]) == ([f"{pipes}:{pipes}"], "host")
+
+
 def seconds(text: str) -> float:
     """Read a duration such as 90s."""
     assert text.endswith("s")

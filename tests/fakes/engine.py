@@ -19,9 +19,9 @@ from PIL import Image
 
 from jobs.model import Progress
 from nst_engine.images.writing import encode
-from worker.engine import BadCheckpointError, OutOfMemoryRunError, RunError, RunRequest, RunStep
+from worker.engine import BadCheckpointError, BrokenDeviceError, OutOfMemoryRunError, RunError, RunRequest, RunStep
 
-POISON, TOO_BIG, TOO_BIG_FOR_NOW, BROKEN, DIVERGES = 666_001, 666_002, 666_003, 666_004, 666_005
+POISON, TOO_BIG, TOO_BIG_FOR_NOW, BROKEN, DIVERGES, BREAKS_DEVICE = range(666_001, 666_007)
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ class FakeStep:
         self.journal.note(int(self.request.params.get("seed", 0)), self.iteration, "upload")
         return data
 
-    def state(self) -> bytes:
-        return json.dumps({"fake": 1, "iteration": self.iteration}).encode()
+    def state(self) -> Iterator[bytes]:
+        yield json.dumps({"fake": 1, "iteration": self.iteration}).encode()
 
 
 @dataclass
@@ -74,6 +74,12 @@ class FakeEngine:
     step_seconds: float = 0.0
     journal: Journal = Journal()
     sleep: Callable[[float], None] = time.sleep
+    broken: Path | None = None  # a file that says, as long as it exists, that the device cannot compute
+    device_failed: bool = False  # from then on every run of this process fails, as after an error of CUDA
+
+    def check_device(self) -> None:
+        if self.broken is not None and self.broken.exists():
+            raise BrokenDeviceError("the fake device cannot compute")
 
     def memory_bytes(self) -> int | None:
         return None
@@ -85,8 +91,17 @@ class FakeEngine:
         for iteration in range(begin + 1, total + 1):
             self.sleep(self.step_seconds)
             _fail(seed, request)
+            self._break_device(seed)
             self.journal.note(seed, iteration)
             yield FakeStep(request, iteration, total, self.journal)
+
+    def _break_device(self, seed: int) -> None:
+        if seed == BREAKS_DEVICE:
+            self.device_failed = True
+            if self.broken is not None:
+                self.broken.touch()
+        if self.device_failed:
+            raise BrokenDeviceError("the fake device failed")
 
 
 def _iteration(state: bytes) -> int:

@@ -18,14 +18,21 @@ def fake_engines(settings: WorkerSettings) -> EngineFactory:
     journal = os.environ.get("NST_FAKE_JOURNAL")
     names = os.environ.get("NST_FAKE_DEVICES", "").split()
     devices = (*(Device(name=name, uuid=f"serial-{name}") for name in names), Device(name="cpu"))
+    broken = os.environ.get("NST_FAKE_BROKEN_DEVICE")
     engine = FakeEngine(
         step_seconds=float(os.environ.get("NST_FAKE_STEP_SECONDS", "0.02")),
         journal=Journal(Path(journal) if journal else None),
+        broken=Path(broken) if broken else None,
     )
+
+    def make(device: str) -> FakeEngine:
+        engine.check_device()
+        return engine
+
     return EngineFactory(
         models=settings.models or ("lite",),
         devices=devices,
-        make=lambda device: engine,
+        make=make,
     )
 
 

@@ -167,6 +167,48 @@ def test_a_run_whose_style_image_does_not_fit_is_refused_at_the_call(monkeypatch
         stylize(content, [style], config(memory="normal", style_scale=4.0), network=network())
 
 
+def gpu(monkeypatch: pytest.MonkeyPatch, *, free: float, reserved: float = 0.0, allocated: float = 0.0) -> torch.device:
+    """Return a GPU with such figures."""
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _device: (int(free), 80 * GIB))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda _device: int(reserved))
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda _device: int(allocated))
+    return torch.device("cuda:0")
+
+
+def test_what_a_warm_process_keeps_on_a_gpu_without_using_it_is_free_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    device = gpu(monkeypatch, free=2 * GIB, reserved=70 * GIB, allocated=1 * GIB)
+    assert available_memory(device) == 71 * GIB
+
+
+def plan_on_gpu(monkeypatch: pytest.MonkeyPatch, how: str, side: int, *, gpu_gib: float, host_gib: float) -> int | None:
+    free = {"cuda": gpu_gib * GIB, "cpu": host_gib * GIB}
+    monkeypatch.setattr(memory, "available_memory", lambda device: int(free[device.type]))
+    monkeypatch.setattr(memory, "_activations_per_pixel", lambda _network: 3000.0)  # VGG-19 to relu5_1
+    network = Network(seeded(OneLayer()))
+    network.device = torch.device("cuda:0")
+    values = config(memory=how, model="vgg19", style_layers={"style1": 1.0}, content_layers={"content": 1.0})
+    scales = [Scale(height=side, width=side, steps=1)]
+    return plan_tiles(values, network, scales)[0].image
+
+
+def test_a_larger_gpu_computes_in_larger_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    sides = [plan_on_gpu(monkeypatch, "auto", 8000, gpu_gib=gib, host_gib=64) for gib in (24, 40, 140)]
+    assert None not in sides and sides == sorted(set(sides)) and sides[0] >= 512  # type: ignore[type-var, operator]
+
+
+def test_saving_memory_makes_tiles_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
+    small, large = (plan_on_gpu(monkeypatch, how, 8000, gpu_gib=40, host_gib=64) for how in ("low", "auto"))
+    assert small is not None and large is not None and small < large
+
+
+def test_a_run_on_a_gpu_whose_host_has_too_little_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(MemoryLimitError, match="of the host's memory") as caught:
+        plan_on_gpu(monkeypatch, "auto", 8000, gpu_gib=140, host_gib=2)
+    side = caught.value.would_fit
+    assert side is not None
+    plan_on_gpu(monkeypatch, "auto", side, gpu_gib=140, host_gib=2)
+
+
 def test_what_is_free_on_this_machine_is_known() -> None:
     assert 0 < available_memory(torch.device("cpu")) < 2**50
 

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from safetensors.torch import load
 
 from nst_engine import state
 from nst_engine.spec.errors import CheckpointError
@@ -14,6 +15,17 @@ def test_a_state_survives_as_bytes() -> None:
     assert (found.fingerprint, found.scale, found.done) == ("abc", 1, 7)
     assert all(torch.equal(found.tensors[name], value) for name, value in STATE.tensors.items())
     assert set(found.tensors) == set(STATE.tensors)
+
+
+def test_a_state_is_written_one_tensor_at_a_time() -> None:
+    pieces = list(STATE.pieces())
+    assert b"".join(pieces) == DATA
+    assert max(len(piece) for piece in pieces[1:]) == STATE.tensors["x"].numel() * 4
+
+
+def test_the_file_is_one_that_safetensors_reads() -> None:
+    found = load(DATA[: -state.DIGEST])
+    assert all(torch.equal(found[name], value) for name, value in STATE.tensors.items())
 
 
 @pytest.mark.parametrize("length", [0, 1, 7, 8, 40, len(DATA) // 2, len(DATA) - 1])

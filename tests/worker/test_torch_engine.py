@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,8 @@ from jobs.cores import cores_per_worker
 from nst_engine.paintings import paint
 from nst_engine.spec.errors import DivergedError, MemoryLimitError
 from nst_engine.spec.presets import resolve
-from worker.engine import BadCheckpointError, OutOfMemoryRunError, RunError, RunRequest
-from worker.torch_engine import TorchEngine
+from worker.engine import BadCheckpointError, BrokenDeviceError, OutOfMemoryRunError, RunError, RunRequest
+from worker.torch_engine import TorchEngine, TorchStep
 
 PARAMS = resolve("default", {"model": "lite", "steps": 4, "max_size": 32, "seed": 3}).model_dump(mode="json")
 
@@ -71,7 +72,7 @@ def test_a_run_yields_progress_and_pictures(engine: TorchEngine, request_: RunRe
 
 def test_a_resumed_run_ends_with_the_same_picture(engine: TorchEngine, request_: RunRequest) -> None:
     whole = [np.asarray(step.picture()) for step in engine.run(request_)]
-    state = next(islice(engine.run(request_), 2, None)).state()
+    state = b"".join(next(islice(engine.run(request_), 2, None)).state())
     rest = [np.asarray(step.picture()) for step in engine.run(replace(request_, resume=state))]
     assert len(rest) == len(whole) - 3
     assert np.array_equal(rest[-1], whole[-1])
@@ -135,7 +136,7 @@ def test_a_damaged_state_is_a_bad_checkpoint(engine: TorchEngine, request_: RunR
 
 
 def test_the_state_of_another_run_is_a_bad_checkpoint(engine: TorchEngine, request_: RunRequest) -> None:
-    state = next(iter(engine.run(request_))).state()
+    state = b"".join(next(iter(engine.run(request_))).state())
     other = replace(request_, params={**PARAMS, "seed": 4}, resume=state)
     with pytest.raises(BadCheckpointError):
         next(iter(engine.run(other)))
@@ -162,12 +163,47 @@ def test_the_error_for_missing_weights_names_the_command(tmp_path: Path, request
         torch.cuda.OutOfMemoryError("CUDA out of memory."),
         MemoryError(),
         RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 1 bytes."),
+        torch.AcceleratorError("CUDA error: out of memory"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
     ],
 )
 def test_every_way_to_run_out_of_memory_is_one_error(request_: RunRequest, error: Exception) -> None:
     engine = TorchEngine("cpu", weights_dir=None, threads=1, stylize=FakeStylize(error))
     with pytest.raises(OutOfMemoryRunError):
         list(engine.run(request_))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.AcceleratorError("CUDA error: an illegal memory access was encountered\nCUDA kernel errors might be …"),
+        torch.AcceleratorError("CUDA error: no kernel image is available for execution on the device"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasSgemm(…)`"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"),
+    ],
+)
+def test_an_error_of_cuda_means_that_the_device_is_broken(request_: RunRequest, error: Exception) -> None:
+    engine = TorchEngine("cpu", weights_dir=None, threads=1, stylize=FakeStylize(error))
+    with pytest.raises(BrokenDeviceError, match=r"the device failed: \w+ error"):
+        list(engine.run(request_))
+
+
+def test_an_error_of_cuda_while_a_picture_is_copied_means_so_too() -> None:
+    def image() -> torch.Tensor:
+        raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
+
+    with pytest.raises(BrokenDeviceError):
+        TorchStep(SimpleNamespace(image=image)).picture()  # type: ignore[arg-type]
+
+
+def test_a_device_that_cannot_compute_a_product_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    TorchEngine("cpu", weights_dir=None).check_device()
+    with pytest.raises(BrokenDeviceError, match="cuda:0 cannot compute"):
+        TorchEngine("cuda:0", weights_dir=None).check_device()
+    monkeypatch.setattr(torch, "ones", torch.zeros)
+    with pytest.raises(BrokenDeviceError, match="wrong numbers: 0 in place of 262144"):
+        TorchEngine("cpu", weights_dir=None).check_device()
 
 
 def test_a_loss_that_is_no_number_is_diverged(request_: RunRequest) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from nst_engine.machine.devices import Device, list_devices, select_devices
 from nst_engine.spec.errors import DeviceError
@@ -37,6 +38,45 @@ def test_a_device_that_the_machine_lacks_is_refused(name: str, devices: tuple[De
 def test_a_name_that_is_no_device_is_refused(name: str) -> None:
     with pytest.raises(DeviceError, match="no device is called"):
         select_devices(name, (CPU,))
+
+
+TOO_OLD = (
+    "The NVIDIA driver on your system is too old (found version 12040). Please update your GPU driver by downloading "
+    "and installing a new version."
+)
+
+
+@pytest.fixture
+def old_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the machine have a GPU whose driver is too old for torch."""
+
+    def fail(_index: int) -> None:
+        raise RuntimeError(TOO_OLD)
+
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", fail)
+
+
+REASON = r"^CUDA cannot be used: The NVIDIA driver on your system is too old \(found version 12040\)\.$"
+
+
+@pytest.mark.usefixtures("old_driver")
+@pytest.mark.parametrize("name", ["cuda", "cuda:0"])
+def test_too_old_a_driver_is_one_line(name: str) -> None:
+    with pytest.raises(DeviceError, match=REASON):
+        list_devices(name)
+
+
+@pytest.mark.usefixtures("old_driver")
+def test_auto_goes_on_without_a_gpu_whose_driver_is_too_old() -> None:
+    with pytest.warns(RuntimeWarning, match=REASON):
+        assert list_devices("auto")[-1] == CPU
+
+
+@pytest.mark.usefixtures("old_driver")
+def test_the_cpu_is_selected_without_asking_cuda(recwarn: pytest.WarningsRecorder) -> None:
+    assert list_devices("cpu")[-1] == CPU
+    assert not recwarn.list
 
 
 def test_the_cpu_is_the_last_device_of_every_machine() -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from nst_engine import load_network, resolve, stylize
-from nst_engine.machine.precision import has_bfloat16_instructions, resolve_precision
+from nst_engine.machine.precision import convolution_precision, has_bfloat16_instructions, resolve_precision
 from nst_engine.networks.features import Network
 from nst_engine.spec.enums import Precision
 from nst_engine.spec.errors import ConfigError
@@ -39,9 +39,33 @@ def test_auto_is_bfloat16_where_the_cpu_multiplies_it_itself(precision: Precisio
 
 @pytest.mark.parametrize("able", [["avx512_bf16"]], indirect=True)
 @pytest.mark.usefixtures("able")
-def test_auto_on_other_devices_does_not_ask_the_cpu() -> None:
-    assert resolve_precision(AUTO, CUDA) is TF32
+def test_auto_on_other_devices_does_not_ask_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _device: (7, 5))
+    assert resolve_precision(AUTO, CUDA) is FLOAT32
     assert resolve_precision(AUTO, MPS) is FLOAT32
+
+
+@pytest.mark.parametrize("capability", [(8, 0), (8, 6), (9, 0), (12, 0)])
+def test_auto_is_bfloat16_on_a_gpu_that_multiplies_it_itself(
+    capability: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _device: capability)
+    assert resolve_precision(AUTO, CUDA) is BFLOAT16
+
+
+@pytest.mark.parametrize(("precision", "by_cudnn"), [(FLOAT32, False), (TF32, True), (BFLOAT16, False)])
+def test_lower_precision_touches_the_convolutions_alone(precision: Precision, by_cudnn: bool) -> None:
+    products, convolutions = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = (products.allow_tf32, products.allow_bf16_reduced_precision_reduction)
+    products.allow_tf32 = products.allow_bf16_reduced_precision_reduction = True
+    try:
+        with convolution_precision(precision):
+            assert convolutions.allow_tf32 is by_cudnn
+            assert not products.allow_tf32
+            assert not products.allow_bf16_reduced_precision_reduction
+        assert products.allow_tf32 and products.allow_bf16_reduced_precision_reduction
+    finally:
+        products.allow_tf32, products.allow_bf16_reduced_precision_reduction = before
 
 
 @pytest.mark.parametrize("able", [[], ["avx512_bf16"]], indirect=True)

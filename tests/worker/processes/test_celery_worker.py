@@ -24,7 +24,7 @@ from jobs.storage.factory import open_blobs
 from jobs.store.job_store import JobStore
 from jobs.worker_registry import WorkerRegistry
 from tests.chaos.journal import read
-from tests.fakes.engine import POISON, TOO_BIG_FOR_NOW
+from tests.fakes.engine import BREAKS_DEVICE, POISON, TOO_BIG_FOR_NOW
 from tests.fakes.jobs import new_job
 from tests.stack.process import Process
 from tests.stack.redis import running_redis
@@ -115,6 +115,29 @@ async def test_out_of_memory_is_tried_again_in_a_fresh_process(site: Site) -> No
     assert (ended.status, ended.memory_saving) == (Status.SUCCEEDED, True)
     first, second = pids(site, TOO_BIG_FOR_NOW)
     assert first != second
+
+
+async def test_a_job_that_breaks_the_device_fails_after_three_attempts_and_others_go_on(site: Site) -> None:
+    ended = await site.end_of(await site.create(seed=BREAKS_DEVICE))
+    assert ended.failure is not None
+    assert (ended.failure.code, ended.attempt) == ("worker_lost", 3)
+    assert len(set(pids(site, BREAKS_DEVICE))) == 3, "a process went on with a device that had failed"
+    assert (await site.end_of(await site.create(seed=11))).status is Status.SUCCEEDED
+
+
+async def test_a_worker_whose_device_stays_broken_ends_and_its_job_waits_for_another(
+    job_settings: JobSettings, tmp_path: Path
+) -> None:
+    queue, broken = CeleryQueue(make_celery(job_settings)), tmp_path / "broken"
+    client = JobStore(connect_async(job_settings), queue, job_settings)
+    job = await client.create(new_job(open_blobs(job_settings), params={"steps": 5, "seed": BREAKS_DEVICE}))
+    with worker_process(job_settings, tmp_path / "log", NST_FAKE_BROKEN_DEVICE=str(broken)) as process:
+        assert process.wait(60) == 70
+        assert "the worker takes no jobs and ends: the fake device cannot compute" in process.log.read_text()
+    back = await client.get(job.id, "ann")
+    assert (back.status, back.attempt) == (Status.QUEUED, 1)
+    assert WorkerRegistry(connect(job_settings), job_settings).live() == ()
+    await client.aclose()
 
 
 async def test_a_cancel_takes_effect_within_two_seconds(site: Site) -> None:
