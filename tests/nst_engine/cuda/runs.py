@@ -69,4 +69,4 @@ def run(
 @lru_cache(maxsize=4)
 def _body(spec: NetworkSpec) -> torch.nn.Module:
     """Return the body of a network, with random weights where the real ones would have to be downloaded."""
-    return load_body(spec, None)[0] if spec.model == "lite" else seeded(build_body(spec).to_empty(device="cpu"))
+    return load_body(spec, None) if spec.model == "lite" else seeded(build_body(spec).to_empty(device="cpu"))
