@@ -169,5 +169,5 @@ def test_selectors_match_pods() -> None:
         found["spec"]["template"]["metadata"]["labels"]["app"] for found in FOUND if "template" in found.get("spec", {})
     }
     asked = {get("Service", name)["selector"]["app"] for name in ("api", "redis")}
-    asked |= {get("NetworkPolicy", name)["podSelector"]["matchLabels"]["app"] for name in ("redis", "api", "public")}
+    asked |= {get("NetworkPolicy", name)["podSelector"]["matchLabels"]["app"] for name in ("redis", "api")}
     assert asked <= labels
