@@ -53,6 +53,7 @@ def deepest_needed_layer(model: str) -> str:
     wanted = set(info.roles.values())
     for preset in PRESETS.values():
         wanted |= set(resolve_layers(preset.config.content_layers | preset.config.style_layers, info))
+        wanted |= set(preset.config.model_copy(update={"model": Model(model)}).columns)
     return max(wanted, key=list(info.layers).index)
 
 
