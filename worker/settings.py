@@ -43,6 +43,10 @@ class WorkerSettings(BaseSettings):
         ge=0,
         description="Number of threads of a run on the CPU; 0 divides the cores among the workers of the machine.",
     )
+    cuda_graphs: bool = Field(
+        False,
+        description="Launch the kernels of an evaluation together, as a CUDA graph; no GPU has tried this yet.",
+    )
     preview_seconds: float = Field(1.0, gt=0, description="Minimum time between two previews of a run, in seconds.")
     stop_grace_seconds: float = Field(
         60.0,

@@ -90,7 +90,12 @@ def installed_models(weights_dir: Path | None) -> tuple[str, ...]:
 
 def _warm_engine(model: str, settings: WorkerSettings, device: str) -> TorchEngine:
     """Return an engine that has run once, so that the first job does not wait for weights, kernels or the device."""
-    engine = TorchEngine(device, weights_dir=settings.weights_dir, threads=settings.worker_threads)
+    engine = TorchEngine(
+        device,
+        weights_dir=settings.weights_dir,
+        threads=settings.worker_threads,
+        cuda_graphs=settings.cuda_graphs,
+    )
     engine.check_device()
     try:
         engine.warm_up(model)
@@ -110,6 +115,7 @@ class TorchEngine:
         *,
         weights_dir: Path | None,
         threads: int = 0,
+        cuda_graphs: bool = False,
         stylize: Callable[..., Iterator[Step]] = stylize,
     ) -> None:
         self._device = device
@@ -117,6 +123,7 @@ class TorchEngine:
         self._weights_dir = weights_dir
         self._networks: LRUCache[NetworkSpec, Network] = LRUCache(maxsize=MAX_NETWORKS)
         self._threads = threads
+        self._cuda_graphs = cuda_graphs
 
     def run(self, request: RunRequest) -> Iterator[RunStep]:
         """Yield a step for each iteration."""
@@ -135,6 +142,7 @@ class TorchEngine:
                 device=self._device,
                 network=self._network(config),
                 resume=state,
+                cuda_graphs=self._cuda_graphs,
             )
             try:
                 for step in steps:

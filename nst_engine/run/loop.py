@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor
 
 from nst_engine import color
 from nst_engine.losses.objective import Evaluation, Losses, Objective
+from nst_engine.losses.sampled.losses import has_sampled_losses
 from nst_engine.machine.precision import convolution_precision, resolve_precision
 from nst_engine.machine.threads import threads_for
 from nst_engine.memory import plan_tiles
 from nst_engine.networks.features import Network, load_network
 from nst_engine.optim.factory import make_optimizer
-from nst_engine.optim.optimizers import PixelOptimizer
+from nst_engine.optim.optimizers import Evaluate, PixelOptimizer
 from nst_engine.pyramid import finest
 from nst_engine.run.average import IterateAverage
 from nst_engine.run.divergence_guard import DivergenceGuard
+from nst_engine.run.graphed import GraphedEvaluation
 from nst_engine.run.inputs import Inputs
 from nst_engine.run.scaled_inputs import ScaledInputs
 from nst_engine.run.step import Step
@@ -44,6 +46,7 @@ def stylize(
     device: torch.device | str = "cpu",
     network: Network | None = None,
     resume: State | None = None,
+    cuda_graphs: bool = False,
 ) -> Iterator[Step]:
     """Paint `content` in the manner of `styles`; yield a Step for each iteration (Gatys, Ecker and Bethge 2016).
 
@@ -52,6 +55,7 @@ def stylize(
     init_image: (3, H, W), for init=image.
     network: what `load_network` returned for this config; without it the network is loaded.
     resume: a State of a run with the same inputs and config.
+    cuda_graphs: launch the kernels of an evaluation together on a CUDA device, except in tiles.
 
     Everything is checked before the first step. The call raises ConfigError, WeightsError, MemoryLimitError or
     CheckpointError; a step raises DivergedError.
@@ -59,13 +63,16 @@ def stylize(
     config = config or StyleConfig()
     inputs = Inputs.checked(content, styles, config, masks, init_image)
     network = network or load_network(config, device=device)
-    return Run(inputs, config, network, resume).steps()
+    return Run(inputs, config, network, resume, cuda_graphs=cuda_graphs).steps()
 
 
 class Run:
     """The image being made, and all that decides how the run goes on."""
 
-    def __init__(self, inputs: Inputs, config: StyleConfig, network: Network, resume: State | None) -> None:
+    def __init__(
+        self, inputs: Inputs, config: StyleConfig, network: Network, resume: State | None, *, cuda_graphs: bool = False
+    ) -> None:
+        self._graphs = cuda_graphs and network.device.type == "cuda"
         self._config, self._network = config, network
         self._inputs = ScaledInputs(inputs, config, network)
         self._scales = schedule(config, *inputs.content.shape[-2:])
@@ -103,12 +110,15 @@ class Run:
         with self._computing():
             objective = self._objective()
         guard = DivergenceGuard(self._optimizer)
+        evaluate: Evaluate = partial(self._evaluate, objective)
+        if self._graphs and self._tilings[self._index].image is None and not has_sampled_losses(self._config):
+            evaluate = GraphedEvaluation(evaluate)
         while self._done < self._scale.steps and not self._on_plateau():
             with self._computing():
                 if objective.draw(self._done, self._picture()):
                     self._optimizer.function_changed()
                 self._matched = objective.matched
-                losses = guard.step(self._x, lambda x: self._evaluate(objective, x))
+                losses = guard.step(self._x, evaluate)
             if losses is None:
                 if self._average is not None:
                     self._average.replace_last(self._x)

@@ -202,6 +202,9 @@ class EmulatedCuda(TorchFunctionMode):
         if func is Tensor.tolist and isinstance(args[0], EmulatedTensor):
             self._wait("tolist")
             return args[0].values.tolist()
+        if func is Tensor.new_tensor and isinstance(args[0], EmulatedTensor):
+            self._copy("new_tensor")
+            return self.tensor(args[0].values.new_tensor(args[1], **kwargs))
         if func is Tensor.to:
             return self._to(func, args, kwargs)
         if _kind(kwargs.get("device")) == "cuda":
