@@ -9,7 +9,7 @@ from cachetools import LRUCache
 from pydantic import BaseModel, Field
 
 from api.urls import Urls, job_path
-from jobs.model import Job
+from jobs.model import Job, ResultDelivery
 from jobs.status import Priority, Status
 from jobs.timestamps import format_rfc3339
 from nst_engine.spec.config import StyleConfig
@@ -51,6 +51,13 @@ class ResultView(BaseModel):
     media_type: str
     iterations: int = Field(description="Iterations run.")
     loss: float | None = Field(description="Loss at the end.")
+
+
+class DeliveryView(BaseModel):
+    """The delivery of the finished picture to `result_url`."""
+
+    status: Literal["pending", "delivered", "failed"]
+    detail: str = Field(description="Why it failed; empty otherwise.")
 
 
 class UrlsView(BaseModel):
@@ -96,6 +103,7 @@ class JobView(BaseModel):
     request_id: str = Field(description="Id of the request that created the job.")
     error: ErrorView | None = Field(description="Why the job failed.")
     result: ResultView | None = Field(description="The finished picture, once the job has succeeded.")
+    delivery: DeliveryView | None = Field(description="Delivery to `result_url`; null without one.")
     urls: UrlsView = Field(description="URLs of the job and its pictures.")
 
 
@@ -133,8 +141,13 @@ def job_view(job: Job, urls: Urls) -> dict[str, Any]:
         "request_id": job.request_id,
         "error": _fields(job.failure, ErrorView),
         "result": _fields(job.result, ResultView),
+        "delivery": _fields(_delivery(job), DeliveryView),
         "urls": _urls(job, urls),
     }
+
+
+def _delivery(job: Job) -> ResultDelivery | None:
+    return job.delivery or (None if job.options.result_url is None else ResultDelivery(status="pending"))
 
 
 def _waiting_for(job: Job) -> str | None:

@@ -56,6 +56,8 @@ class Options:
     alpha: str = "keep"
     timelapse: bool = False
     webhook_url: str | None = None
+    webhook_events: tuple[str, ...] = ("completed",)
+    result_url: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,6 +113,14 @@ class ResultInfo:
     iterations: int = 0
     loss: float | None = None
     timelapse: BlobRef | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ResultDelivery:
+    """The delivery of the result to the client's URL; `status` is pending, delivered or failed."""
+
+    status: str
+    detail: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -178,6 +188,7 @@ class Job:
     preview: Preview | None
     failure: Failure | None
     result: ResultInfo | None
+    delivery: ResultDelivery | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

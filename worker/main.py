@@ -123,8 +123,9 @@ def _periodic_tasks(jobs: JobSettings, webhooks: WebhookSettings) -> Sequence[Pe
     """Build the tasks of the maintenance process, on connections of its own."""
     configure_tracing("worker")
     redis = connect(jobs)
-    reaper = Reaper(redis, blobs=open_blobs(jobs), queue=CeleryQueue(make_celery(jobs)), settings=jobs)
-    deliveries = Webhooks(redis, Outbox(redis, jobs), webhooks)
+    blobs = open_blobs(jobs)
+    reaper = Reaper(redis, blobs=blobs, queue=CeleryQueue(make_celery(jobs)), settings=jobs)
+    deliveries = Webhooks(redis, Outbox(redis, jobs), webhooks, blobs=blobs)
     return [
         PeriodicTask(reaper.round, name="the reaper", seconds=jobs.reaper_seconds / 2),
         PeriodicTask(deliveries.deliver_due, name="webhook delivery", seconds=WEBHOOK_SECONDS),

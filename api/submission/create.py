@@ -58,6 +58,8 @@ class JobCreator:
                     alpha=options.alpha,
                     timelapse=options.timelapse,
                     webhook_url=options.webhook_url,
+                    webhook_events=options.webhook_events,
+                    result_url=options.result_url,
                 ),
                 priority=_priority(caller, options.priority),
                 request_id=request_id,

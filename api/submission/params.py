@@ -2,14 +2,15 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from api.problems import InvalidField, ProblemError, invalid_parameters, pointer
 from api.submission.multipart import Entry
 from api.submission.sources import FIELDS, INIT, PARTS, Pair, SavedFile
 from jobs.outbound.url_guard import AddressRefusedError, check_url
+from jobs.settings import split_names
 from jobs.status import Priority
 from nst_engine.images.alpha import ALPHA
 from nst_engine.spec.config import StyleConfig
@@ -18,7 +19,7 @@ from nst_engine.spec.errors import ConfigError
 from nst_engine.spec.presets import resolve
 
 JSON_PART = "params"
-LISTS = ("style_blend", "scale_shares")
+LISTS = ("style_blend", "scale_shares", "webhook_events")
 
 
 class JobOptions(BaseModel):
@@ -43,7 +44,16 @@ class JobOptions(BaseModel):
         max_length=2000,
     )
 
-    @field_validator("webhook_url", mode="after")
+    webhook_events: Annotated[tuple[Literal["started", "preview", "completed"], ...], BeforeValidator(split_names)] = (
+        Field(("completed",), description="Events of which `webhook_url` is told.", min_length=1, max_length=3)
+    )
+    result_url: str | None = Field(
+        None,
+        description="https:// URL to which the service sends the finished picture with PUT, such as a presigned one.",
+        max_length=2000,
+    )
+
+    @field_validator("webhook_url", "result_url", mode="after")
     @classmethod
     def _allowed_url(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is not None:

@@ -23,6 +23,7 @@ from jobs.model import (
     Options,
     Preview,
     Progress,
+    ResultDelivery,
     ResultInfo,
 )
 from jobs.status import Priority, Status
@@ -44,7 +45,7 @@ class Spec:
 
 # They ignore fields that this version does not know, so that a newer one may add some.
 _SPEC, _PROGRESS, _PREVIEW = TypeAdapter(Spec), TypeAdapter(Progress), TypeAdapter(Preview)
-_FAILURE, _RESULT = TypeAdapter(Failure), TypeAdapter(ResultInfo)
+_FAILURE, _RESULT, _DELIVERY = TypeAdapter(Failure), TypeAdapter(ResultInfo), TypeAdapter(ResultDelivery)
 PAST_MEDIA_TYPES = {"p": "image/png", "j": "image/jpeg", "w": "image/webp", "t": "image/tiff"}  # by their first letter
 View = Sequence[Any]  # the reply of view() in common.lua: flat fields, position, wait in seconds, now, live workers
 
@@ -62,7 +63,7 @@ def encode_spec(new: NewJob) -> str:
     return encode(spec)
 
 
-def encode(value: Spec | Progress | Preview | ResultInfo | Failure) -> str:
+def encode(value: Spec | Progress | Preview | ResultInfo | ResultDelivery | Failure) -> str:
     """Encode a part of a job."""
     return json.dumps({name: item for name, item in asdict(value).items() if item is not None}, separators=(",", ":"))
 
@@ -124,6 +125,7 @@ def _decode(fields: Mapping[str, str], view: View) -> Job:
         preview=_part(_PREVIEW, fields.get("preview")),
         failure=_part(_FAILURE, fields.get("failure")),
         result=_part(_RESULT, fields.get("result")),
+        delivery=_part(_DELIVERY, fields.get("delivery")),
     )
 
 

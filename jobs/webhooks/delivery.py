@@ -19,21 +19,25 @@ from redis import Redis
 from standardwebhooks.webhooks import Webhook
 
 from jobs.connections import store_errors
-from jobs.errors import StoreUnavailable
+from jobs.errors import BlobNotFound, StoreUnavailable
+from jobs.model import ResultDelivery
 from jobs.outbound.exchange import exchange
 from jobs.outbound.url_guard import AddressRefusedError, AddressUnknownError, Destination, Resolve, destination, resolve
 from jobs.service_secret import service_secret_now, webhook_secret
 from jobs.settings import ServiceSecret, WebhookHosts, split_names
+from jobs.storage.blobs import Blobs
 from jobs.store.scripts import key
 from jobs.timestamps import format_rfc3339
 from jobs.tracing import span
 from jobs.webhooks.outbox import Delivery, Outbox
+from jobs.webhooks.results import Uploader, is_final, put
 
 log = logging.getLogger(__name__)
 ANSWER_SECONDS = 10.0  # maximum time for a receiver to answer
 GONE = 410
 PARALLEL_DELIVERIES = 4
 GONE_SECONDS = 30 * 24 * 3600  # how long a URL that answered 410 is not called
+RESULT = "result"  # type of a delivery that is no webhook
 REFUSED = 0  # in place of a status: the URL must not be called
 
 
@@ -46,9 +50,12 @@ class WebhookSettings(BaseSettings):
 
     secret: ServiceSecret = None
     webhook_hosts: WebhookHosts = ()
+    result_seconds: float = Field(
+        300, description="Maximum time for one attempt to deliver a result to its `result_url`, in seconds.", gt=0
+    )
     webhook_delays: Annotated[tuple[NonNegativeFloat, ...], NoDecode, BeforeValidator(split_names)] = Field(
         (5, 60, 300, 1800, 7200, 18000, 36000),
-        description="Delays before the second and each further attempt at a webhook, in seconds.",
+        description="Delays before the second and each further attempt at a webhook or a delivery, in seconds.",
     )
 
 
@@ -85,7 +92,9 @@ class Webhooks:
         outbox: Outbox,
         settings: WebhookSettings,
         *,
+        blobs: Blobs | None = None,
         sender: Sender = post,
+        uploader: Uploader = put,
         resolver: Resolve = resolve,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         executor: Executor | None = None,
@@ -93,6 +102,7 @@ class Webhooks:
         self._redis: Any = redis
         self._outbox, self._settings = outbox, settings
         self._secret = settings.secret.get_secret_value().encode() if settings.secret else None
+        self._blobs, self._upload = blobs, uploader
         self._send, self._resolve, self._now = sender, resolver, now
         self._executor = executor or ThreadPoolExecutor(PARALLEL_DELIVERIES, thread_name_prefix="webhooks")
         self._free_threads = threading.Semaphore(PARALLEL_DELIVERIES)
@@ -125,6 +135,9 @@ class Webhooks:
             self._free_threads.release()
 
     def _deliver(self, delivery: Delivery) -> None:
+        if delivery.payload["type"] == RESULT:
+            self._deliver_result(delivery)
+            return
         if self._is_gone(delivery):
             self._outbox.done(delivery)
             return
@@ -146,6 +159,38 @@ class Webhooks:
                 return self._send(place, body, headers | traced, seconds=ANSWER_SECONDS), ""
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             return None, type(error).__name__
+
+    def _deliver_result(self, delivery: Delivery) -> None:
+        seconds = self._settings.result_seconds
+        self._outbox.retry(delivery, in_seconds=seconds + 30)  # a longer lease than that of a webhook
+        try:
+            status = self._upload_result(delivery, seconds)
+        except (AddressRefusedError, BlobNotFound) as error:
+            self._outbox.settle_result(delivery, ResultDelivery(status="failed", detail=str(error)))
+            return
+        except AddressUnknownError as error:
+            problem, final = str(error), False
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            problem, final = f"the server could not be reached ({type(error).__name__})", False
+        else:
+            problem, final = f"the server answered with status {status}", is_final(status)
+            if 200 <= status < 300:
+                log.info("result delivered", extra={"job": delivery.job_id, "attempt": delivery.attempt})
+                self._outbox.settle_result(delivery, ResultDelivery(status="delivered"))
+                return
+        if final or delivery.attempt > len(self._settings.webhook_delays):
+            log.warning("the result of job %s was not delivered: %s", delivery.job_id, problem)
+            self._outbox.settle_result(delivery, ResultDelivery(status="failed", detail=problem))
+        else:
+            self._retry(delivery, problem)
+
+    def _upload_result(self, delivery: Delivery, seconds: float) -> int:
+        """Send the stored picture; return the status of the response."""
+        assert self._blobs is not None
+        result = delivery.payload["data"]
+        place = destination(delivery.url, allowed_hosts=self._settings.webhook_hosts, resolver=self._resolve)
+        with self._blobs.open(result["blob"]) as file:
+            return self._upload(place, file, size=result["bytes"], media_type=result["media_type"], seconds=seconds)
 
     def signed(self, delivery: Delivery) -> tuple[bytes, dict[str, str]]:
         """Return body and headers of a delivery."""
@@ -189,7 +234,7 @@ class Webhooks:
             log.warning("webhook given up after %d attempts: %s", delivery.attempt, reason)
             self._outbox.done(delivery)
             return
-        log.info("webhook failed and will be tried again: %s", reason)
+        log.info("delivery %s failed and will be tried again: %s", delivery.id, reason)
         self._outbox.retry(delivery, in_seconds=delays[delivery.attempt - 1])
 
     def _is_gone(self, delivery: Delivery) -> bool:

@@ -1,4 +1,4 @@
-"""The outbox: webhooks that wait for delivery.
+"""The outbox: webhooks and results that wait for delivery.
 
 The script that ends a job with a `webhook_url` also writes the delivery, so none is lost. A delivery that was taken but
 not settled becomes due again when its lease expires.
@@ -14,13 +14,15 @@ from typing import Any
 from redis import Redis
 
 from jobs.connections import store_errors
+from jobs.model import ResultDelivery
 from jobs.settings import JobSettings
 from jobs.store.scripts import Scripts, key, milliseconds
+from jobs.store.serialization import encode
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Delivery:
-    """A webhook to send; `id` is the same for all attempts, which count from 1."""
+    """A webhook or a result to send; `id` is the same for all attempts, which count from 1."""
 
     id: str
     job_id: str
@@ -36,7 +38,7 @@ class Outbox:
 
     def __init__(self, redis: Redis, settings: JobSettings) -> None:
         self._redis: Any = redis
-        self._scripts = Scripts(redis, settings, "take_webhook")
+        self._scripts = Scripts(redis, settings, "take_webhook", "settle_delivery")
 
     def take(self, *, lease_seconds: float = 60.0) -> Delivery | None:
         """Take the next delivery that is due, if any; unless settled, it is due again after `lease_seconds`."""
@@ -63,6 +65,10 @@ class Outbox:
         with store_errors():
             pipe = self._redis.pipeline(transaction=True)
             pipe.delete(key("webhook", delivery.id)).zrem(key("webhooks"), delivery.id).execute()
+
+    def settle_result(self, delivery: Delivery, outcome: ResultDelivery) -> None:
+        """Remove the delivery of a result, and write to its job how it ended."""
+        self._scripts.run("settle_delivery", delivery=delivery.id, id=delivery.job_id, value=encode(outcome))
 
     def retry(self, delivery: Delivery, *, in_seconds: float) -> None:
         """Make a delivery due again later."""

@@ -8,18 +8,21 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import boto3
 import httpx
 import psutil
 import pytest
 
 from nst_client import Client, StyleName
 from tests.api.conftest import picture
+from tests.fakes.s3 import FakeS3
 from tests.fakes.web_server import WebServer, running_web_server, send, stream
 from tests.jobs.outbound.hostile_urls import NOT_CALLED
 from tests.stack.stack import Stack, running_stack
+from tests.waiting import until
 
 pytestmark = pytest.mark.acceptance
-SECONDS = 2.0
+SECONDS = 5.0
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +37,7 @@ def service(web: WebServer) -> Iterator[Stack]:
         "SSL_CERT_FILE": str(web.certificate),
         "NST_PICTURE_HOSTS": f"localhost:{web.port}",
         "NST_WEBHOOK_HOSTS": f"localhost:{web.port}",
+        "NST_MAX_FILE_BYTES": str(2**20),
         "NST_PICTURE_FETCH_SECONDS": str(SECONDS),
     }
     with running_stack(fake_engine=True, **settings) as stack:
@@ -104,3 +108,17 @@ def test_a_kept_picture_and_a_result_are_used_again(service: Stack) -> None:
         again = client.stylize(f"job:{first.job.id}/result", photo, steps=2, timeout=60)
         client.discard(photo)
     assert again.job.status == "succeeded"
+
+
+def test_a_result_is_delivered_to_a_presigned_url(s3: FakeS3) -> None:
+    bucket = s3.bucket()
+    signer = boto3.client(
+        "s3", endpoint_url=s3.url, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b"
+    )
+    url = signer.generate_presigned_url("put_object", Params={"Bucket": bucket, "Key": "painted.png"})
+    hosts = s3.url.removeprefix("http://")
+    with running_stack(fake_engine=True, NST_WEBHOOK_HOSTS=hosts) as stack, Client(stack.url) as client:
+        done = client.stylize(picture((48, 32)), style_name="waves", steps=2, result_url=url, timeout=60)
+        until(lambda: client.get(done.job.id).raw["delivery"]["status"] != "pending", "the result is never delivered")
+        assert client.get(done.job.id).raw["delivery"] == {"status": "delivered", "detail": ""}
+    assert bytes(s3.store(bucket).get("painted.png").bytes()) == done.data

@@ -54,7 +54,7 @@ local function claim(job)
   redis.call('ZADD', key('turns', job.model), 'XX', redis.call('INCR', key('turn')), job.owner)
   move(job, 'running')
   job.attempt = redis.call('HINCRBY', record, 'attempt', 1)
-  redis.call('HSETNX', record, 'started', now)
+  local is_first = redis.call('HSETNX', record, 'started', now) == 1
   redis.call('HSET', record, 'token', arg.token, 'worker', arg.worker, 'claimed', now, 'deadline', now + arg.max_run)
   redis.call('SET', key('claim', arg.token), job.id, 'PX', arg.lease)
   redis.call('HDEL', record, 'progress')
@@ -62,6 +62,7 @@ local function claim(job)
   count('claimed')
   count('queue_seconds', math.max(0, now - tonumber(job.created) - (tonumber(job.run_ms) or 0)) / 1000)
   emit_status(job, 'status', {worker = arg.worker})
+  if is_first then post_webhook(job, 'started', 'started', 'started') end
   return view(job.id)
 end
 

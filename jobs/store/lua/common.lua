@@ -14,7 +14,7 @@ local function key(...)
 end
 
 local FIELDS = {'owner', 'status', 'v', 'version', 'model', 'priority', 'seq', 'attempt', 'token', 'claimed', 'cancel',
-  'webhook', 'traceparent', 'idem', 'deadline', 'worker', 'created', 'run_ms'}
+  'webhook', 'events', 'deliver', 'traceparent', 'idem', 'deadline', 'worker', 'created', 'run_ms'}
 
 -- Return the fields of a record that the scripts need, or nil if there is no record.
 local function load(id)
@@ -114,16 +114,36 @@ local function stop_clock(job)
   redis.call('ZREM', key('leases'), job.id)
 end
 
-local function post_webhook(job, failure)
-  if not job.webhook then return end
-  local data = {id = job.id, status = job.status}
-  if failure then data['error'] = cjson.decode(failure) end
-  local payload = cjson.encode({type = 'job.' .. job.status, time_ms = now, data = data})
-  local delivery = job.id .. '-' .. job.status
-  redis.call('HSET', key('webhook', delivery), 'job', job.id, 'owner', job.owner, 'url', job.webhook,
-    'attempt', 0, 'payload', payload)
+-- Write a delivery to the outbox.
+local function post(job, delivery, url, kind, data)
+  redis.call('HSET', key('webhook', delivery), 'job', job.id, 'owner', job.owner, 'url', url, 'attempt', 0,
+    'payload', cjson.encode({type = kind, time_ms = now, data = data}))
   if job.traceparent then redis.call('HSET', key('webhook', delivery), 'traceparent', job.traceparent) end
   redis.call('ZADD', key('webhooks'), now, delivery)
+end
+
+local function withdraw(delivery)
+  redis.call('DEL', key('webhook', delivery))
+  redis.call('ZREM', key('webhooks'), delivery)
+end
+
+-- Post a webhook if the client wants this event: started, preview or completed.
+local function post_webhook(job, event, kind, name, more)
+  local wanted = ',' .. (job.events or 'completed') .. ','
+  if not (job.webhook and string.find(wanted, ',' .. event .. ',', 1, true)) then return end
+  local data = {id = job.id, status = job.status}
+  for field, value in pairs(more or {}) do data[field] = value end
+  post(job, job.id .. '-' .. name, job.webhook, 'job.' .. kind, data)
+end
+
+-- Post a preview's webhook in place of an earlier one that has not been delivered.
+local function post_preview(job, text)
+  local preview = cjson.decode(text)
+  local name = 'preview-' .. preview.sequence .. '-' .. (job.attempt or 0)
+  local earlier = redis.call('HGET', key('job', job.id), 'previewed')
+  if earlier then withdraw(job.id .. '-' .. earlier) end
+  redis.call('HSET', key('job', job.id), 'previewed', name)
+  post_webhook(job, 'preview', 'preview', name, {iteration = preview.iteration, sequence = preview.sequence})
 end
 
 -- End a job and write `fields` to its record. The token stays, so that a repeated call is recognized.
@@ -138,7 +158,10 @@ local function finish(job, status, fields)
   local failure = fields and fields.failure
   emit_status(job, 'completed', failure and {['error'] = cjson.decode(failure)} or nil)
   shorten_events(job.id)
-  post_webhook(job, failure)
+  post_webhook(job, 'completed', status, status, failure and {['error'] = cjson.decode(failure)} or nil)
+  if job.deliver and status == 'succeeded' then
+    post(job, job.id .. '-result', job.deliver, 'result', cjson.decode(fields.result))
+  end
   count(failure and ('failed:' .. cjson.decode(failure).code) or status)
   count('run_seconds', (tonumber(job.run_ms) or 0) / 1000)
 end

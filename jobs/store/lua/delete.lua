@@ -1,12 +1,11 @@
--- Cancel a job if it has not ended, and remove its record and its webhook; the worker of a running job loses its lease.
+-- Cancel a job if it has not ended, and remove its record and its webhooks; the worker of a running job loses its lease.
 local job = load_owned(arg.id, arg.owner)
 if not job then return 0 end
 if job.status == 'queued' then dequeue(job) end
 if job.status == 'queued' or job.status == 'running' then finish(job, 'canceled') end
-for _, status in ipairs({'succeeded', 'failed', 'canceled'}) do
-  local delivery = job.id .. '-' .. status
-  redis.call('DEL', key('webhook', delivery))
-  redis.call('ZREM', key('webhooks'), delivery)
+local previewed = redis.call('HGET', key('job', job.id), 'previewed') or 'preview'
+for _, name in ipairs({'succeeded', 'failed', 'canceled', 'started', 'result', previewed}) do
+  withdraw(job.id .. '-' .. name)
 end
 redis.call('DEL', key('job', job.id))
 redis.call('ZREM', key('owned', job.owner), job.id)

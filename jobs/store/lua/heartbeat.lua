@@ -16,6 +16,7 @@ for _, name in ipairs({'progress', 'preview'}) do
     changed[#changed + 1] = name
     changed[#changed + 1] = arg[name]
     emit(job.id, name, arg[name])
+    if name == 'preview' and job.webhook then post_preview(job, arg[name]) end
   end
 end
 if #changed > 2 then redis.call('HSET', key('job', job.id), unpack(changed)) end

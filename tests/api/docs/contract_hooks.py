@@ -20,7 +20,7 @@ CREATE = "create_job"
 FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP", "image/tiff": "TIFF", "image/avif": "AVIF"}
 # Which layers there are depends on the network, how many weights on the number of styles, and so on.
 DEPENDENT = (
-    *("content_layers", "style_layers", "style_blend", "webhook_url", "init", "clamp"),
+    *("content_layers", "style_layers", "style_blend", "webhook_url", "result_url", "init", "clamp"),
     *("mask", "mask_url", "style_url", "content_asset", "style_asset"),
 )
 
