@@ -18,9 +18,9 @@ SHEETS = {
     "strength": "{cat} flow-strokes --over strength=0,0.25,0.5,0.75,1",
     "content-weight": "{cat} flow-strokes --init gaussian --steps 200 --over content_weight=0,0.02,0.1,0.5",
     "content-layers": "{cat} flow-strokes --init gaussian --style-weight 0 "
-    "--over content_layers=relu1a,fire2,fire3,fire5,fire7",
-    "style-layers": '{cat} waves --strength 0.7 --over "style_layers=relu1a;relu1a,fire2;relu1a,fire2,fire3;'
-    'relu1a,fire2,fire3,fire5,fire7"',
+    "--over content_layers=relu1_1,relu2_1,relu3_1,relu4_1,relu5_1",
+    "style-layers": '{cat} waves --strength 0.7 --over "style_layers=relu1_1;relu1_1,relu2_1;relu1_1,relu2_1,relu3_1;'
+    'relu1_1,relu2_1,relu3_1,relu4_1,relu5_1"',
     "init": "{cat} flow-strokes --over init=content,style,gaussian,uniform",
     "steps": "{cat} flow-strokes --over steps=5,20,60,200",
     "scales": "{cat} stained-glass --strength 0.8 --over scales=1,2,3",

@@ -83,15 +83,15 @@ SHEETS = (
         name="content-layer",
         title="Content layer",
         text="The deeper the content layer, the more the style may distort shapes.",
-        arguments="{cat} flow-strokes --over content_layers=relu1a,fire2,fire3,fire5,fire7",
+        arguments="{cat} flow-strokes --over content_layers=relu1_1,relu2_1,relu3_1,relu4_1,relu5_1",
     ),
     Sheet(
         name="style-layers",
         title="Style layers",
         text="The first layer alone gives colors; more layers add strokes, then larger shapes.",
         arguments="{cat} flow-strokes --over "
-        '"style_layers=relu1a;relu1a,fire2;relu1a,fire2,fire3;relu1a,fire2,fire3,fire5;'
-        'relu1a,fire2,fire3,fire5,fire7"',
+        '"style_layers=relu1_1;relu1_1,relu2_1;relu1_1,relu2_1,relu3_1;relu1_1,relu2_1,relu3_1,relu4_1;'
+        'relu1_1,relu2_1,relu3_1,relu4_1,relu5_1"',
     ),
 )
 

@@ -19,15 +19,13 @@ from pathlib import Path
 
 import torch
 from PIL import Image
-from torchvision.models.feature_extraction import create_feature_extractor
 
 from bench.quality.judge import Judge
 from bench.quality.pictures import Pair, add_options, chosen_pairs, thumbnail
 from bench.tables import machine, markdown
 from cli.output.contact_sheet import sheet
 from nst_engine import Network, StyleConfig, load_network, resolve
-from nst_engine.networks.features import NetworkSpec
-from nst_engine.networks.lite import Lite
+from nst_engine.networks.features import NetworkSpec, build_body
 from nst_engine.tensors import to_picture
 
 NETWORKS = ("lite", "squeezenet1_1", "random")
@@ -84,13 +82,15 @@ def cached(name: str, pair: Pair, options: argparse.Namespace) -> Image.Image:
 
 
 def untrained(config: StyleConfig) -> Network:
-    """Return `lite` with the weights that its training starts from."""
+    """Return the architecture of `lite` with random weights."""
     torch.manual_seed(0)
-    lite = Lite().eval().requires_grad_(False)
-    for module in lite.modules():
+    body = build_body(NetworkSpec.of(config)).to_empty(device="cpu").requires_grad_(False)
+    for module in body.modules():
         if isinstance(module, torch.nn.Conv2d):
             torch.nn.init.kaiming_normal_(module.weight)
-    return Network(create_feature_extractor(lite, {layer: layer for layer in NetworkSpec.of(config).layers}))
+            if module.bias is not None:
+                torch.nn.init.zeros_(module.bias)
+    return Network(body)
 
 
 def report(found: list[Figures], pairs: list[Pair], options: argparse.Namespace) -> None:

@@ -191,7 +191,7 @@ class Objective:
         tv = outside = image.new_zeros(())
         if config.tv_weight:
             scaled = x if self._pixel_scale == 1.0 else x * self._pixel_scale
-            tv = config.tv_weight * total_variation(scaled, config.tv_loss)
+            tv = config.tv_weight * config.style_factor * total_variation(scaled, config.tv_loss)
         if config.range_weight:
             outside = config.range_weight * range_loss(x)
         if not (tv + outside).requires_grad:

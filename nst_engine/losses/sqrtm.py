@@ -13,6 +13,15 @@ def sqrtm(matrix: Tensor) -> Tensor:
     return root.to(matrix.device)
 
 
+def low_rank_root(matrix: Tensor, left_out: float) -> Tensor:
+    """Return R (C, rank) with R Rᵀ ≈ M, for the smallest rank that leaves out at most this share of the trace of M."""
+    values, vectors = torch.linalg.eigh(matrix.cpu() if matrix.device.type == "mps" else matrix)
+    values = values.clamp(min=0)
+    small = int((values.cumsum(0) <= left_out * values.sum()).sum())  # in ascending order
+    root: Tensor = vectors[:, small:] * values[small:].sqrt()
+    return root.to(matrix.device)
+
+
 def trace_of_sqrt(matrix: Tensor) -> Tensor:
     """Return tr(M^½), a scalar, of a symmetric positive semi-definite matrix (C, C).
 

@@ -139,5 +139,5 @@ def _style_terms(
 
 def _style_target(config: StyleConfig, moments: Moments, size: Size) -> GramTarget | GaussianTarget:
     if config.style_statistic is StyleStatistic.WASSERSTEIN:
-        return gaussian_target(moments)
+        return gaussian_target(moments, config.style_loss)
     return gram_target(moments, positions=size[0] * size[1], scale=config.gram_scale, kind=config.style_loss)

@@ -8,35 +8,51 @@ import torch
 from torch import Tensor
 
 from nst_engine.losses.moments import Moments
-from nst_engine.losses.sqrtm import sqrtm, trace_of_sqrt
+from nst_engine.losses.sqrtm import low_rank_root, sqrtm, trace_of_sqrt
+from nst_engine.spec.enums import StyleLoss
 
 EPSILON = 1e-4  # added to the diagonals of the covariances (Crowson 2021)
+LEFT_OUT = 1e-2  # at most this share of the style's variance is taken as 0 in a normalized loss
 
 
 @dataclass(frozen=True)
 class GaussianTarget:
-    """The Gaussian fitted to the style's features; the root of its covariance is computed once."""
+    """The Gaussian fitted to the style's features, a root of its covariance, and what the distance is divided by.
+
+    The root is R with Σ* = R Rᵀ: then Rᵀ Σ R has the eigenvalues of Σ*^½ Σ Σ*^½.
+    """
 
     mean: Tensor  # (C,)
     covariance: Tensor  # (C, C), float64
-    root: Tensor  # (C, C), float64
+    root: Tensor  # (C, rank), float64
+    scale: float
 
 
-def gaussian_target(moments: Moments) -> GaussianTarget:
-    """Fit a Gaussian to the style's moments."""
+def gaussian_target(moments: Moments, kind: StyleLoss) -> GaussianTarget:
+    """Fit a Gaussian to the style's moments.
+
+    kind: NORMALIZED divides the distance by the style's E[f²], so that one weight means the same for every network, and
+    takes the style not to vary in the directions in which it hardly does: small roots are quicker, and the picture gets
+    no noise there. Others divide the distance by the number of channels (Crowson 2021).
+    """
     covariance = _covariance(moments)
-    return GaussianTarget(moments.first, covariance, sqrtm(covariance))
+    if kind is not StyleLoss.NORMALIZED:
+        return GaussianTarget(moments.first, covariance, sqrtm(covariance), 1.0 / len(covariance))
+    root = low_rank_root(covariance, LEFT_OUT)
+    covariance = root @ root.T
+    energy = (moments.first.square().sum() + covariance.diagonal().sum()).item()
+    return GaussianTarget(moments.first, covariance, root, 1.0 / max(energy, 1e-12))
 
 
 def wasserstein_loss(moments: Moments, target: GaussianTarget) -> Tensor:
-    """Return the squared 2-Wasserstein distance of two Gaussians, divided by the number of channels.
+    """Return the squared 2-Wasserstein distance of two Gaussians, times the target's scale.
 
-    mean (μ − μ*)² + mean diag(Σ + Σ* − 2(Σ*^½ Σ Σ*^½)^½)
+    Σ (μ − μ*)² + tr(Σ + Σ* − 2(Σ*^½ Σ Σ*^½)^½)
     """
     covariance = _covariance(moments)
-    cross = trace_of_sqrt(target.root @ covariance @ target.root)
+    cross = trace_of_sqrt(target.root.T @ covariance @ target.root)
     spread = (covariance.diagonal() + target.covariance.diagonal()).sum() - 2 * cross
-    return (moments.first - target.mean).square().mean() + (spread / target.mean.shape[0]).to(moments.first)
+    return target.scale * ((moments.first - target.mean).square().sum() + spread.to(moments.first))
 
 
 def _covariance(moments: Moments) -> Tensor:

@@ -133,7 +133,7 @@ def build_body(spec: NetworkSpec) -> GraphModule:
     _set_pooling(model, spec.pooling)
     _set_padding(model, spec.padding)
     nodes = {NETWORKS[spec.model].layers[layer]: layer for layer in spec.layers}
-    body = _cut_lite(model, nodes) if spec.model is Model.LITE else _cut_torchvision(model, nodes)
+    body = _cut_lite(model, nodes) if spec.model == Model.LITE else _cut_torchvision(model, nodes)
     _relu_in_place_where_safe(body)
     return body
 

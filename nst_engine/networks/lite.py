@@ -1,63 +1,72 @@
-"""The small network that ships with the package, trained to predict layers of larger networks.
+"""The network that ships with the package: VGG-16 up to relu5_1, with convolutions of low rank.
 
-`relu1a` sees edges and colors at full size. A second branch has a stem at half size, `relu2s`, and six blocks. Each has
-a narrow layer, `relu3c` to `relu5b`, and a wide layer, `fire2` to `fire7`, which predicts the layer of SqueezeNet 1.1
-of that name. See docs/internals/lite.md.
+Layers have the names, the strides and the places of VGG-16's, so that every preset made for VGG runs on it. See
+docs/internals/lite.md.
 
 Input: (B, 3, H, W), RGB normalized with ImageNet's mean and standard deviation. At least 32 x 32 pixels.
 """
 
+from collections.abc import Mapping
+from typing import NamedTuple
+
 from torch import Tensor, nn
 
-FIRST, STEM = 24, 64
-# block: (its narrow layer, channels in, of the narrow layer, out)
-BLOCKS = {
-    "fire2": ("3c", STEM, 48, 128),
-    "fire3": ("3d", 128, 48, 128),
-    "fire4": ("4a", 128, 64, 256),
-    "fire5": ("4b", 256, 64, 256),
-    "fire6": ("5a", 256, 96, 384),
-    "fire7": ("5b", 384, 96, 384),
+
+class Ranks(NamedTuple):
+    """Channels out of a convolution, and the ranks that its input and its output are reduced to; None: not reduced."""
+
+    channels: int
+    input: int | None = None
+    output: int | None = None
+
+
+CONVOLUTIONS: Mapping[str, Ranks] = {
+    "1_1": Ranks(24),
+    "1_2": Ranks(32),
+    "2_1": Ranks(128, output=44),
+    "2_2": Ranks(96, input=40, output=48),
+    "3_1": Ranks(256, input=64, output=96),
+    "3_2": Ranks(256, input=96, output=96),
+    "3_3": Ranks(256, input=96, output=96),
+    "4_1": Ranks(512, input=128, output=192),
+    "4_2": Ranks(512, input=192, output=192),
+    "4_3": Ranks(512, input=192, output=192),
+    "5_1": Ranks(512, input=192, output=192),
 }
-POOLED = ("3c", "4a", "5a")  # these come after a pooling layer
-LAYERS: tuple[str, ...] = (
-    "relu1a",
-    "relu2s",
-    *(layer for block, (narrow, *_) in BLOCKS.items() for layer in (f"relu{narrow}", block)),
-)
+POOLED = ("2_1", "3_1", "4_1", "5_1")  # these come after a pooling layer
+
+
+class LowRank(nn.Sequential):
+    """A 3x3 convolution as up to three: to fewer channels, 3x3 among those, and to all channels.
+
+    The border is repeated, because zeros there show as a frame in an optimized picture.
+    """
+
+    def __init__(self, inputs: int, ranks: Ranks) -> None:
+        super().__init__()
+        if ranks.input:
+            self.down = nn.Conv2d(inputs, ranks.input, 1, bias=False)
+        inner, bias = ranks.output or ranks.channels, ranks.output is None
+        self.core = nn.Conv2d(ranks.input or inputs, inner, 3, padding=1, padding_mode="replicate", bias=bias)
+        if ranks.output:
+            self.up = nn.Conv2d(inner, ranks.channels, 1)
 
 
 class Lite(nn.Module):
-    """The network; `forward` returns the features of all layers by name.
-
-    The padding at full size repeats the border, because zeros there show as a frame in an optimized picture. Deeper
-    layers are padded with zeros, as the teacher's are.
-    """
+    """The network; `forward` returns the output of every layer by name."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.conv1a = nn.Conv2d(3, FIRST, 3, padding=1, padding_mode="replicate")
-        self.relu1a = nn.ReLU()
-        self.conv2s, self.relu2s = nn.Conv2d(3, STEM, 3, stride=2), nn.ReLU()
-        for block, (narrow, inputs, width, outputs) in BLOCKS.items():
-            setattr(self, f"conv{narrow}", nn.Conv2d(inputs, width, 1))
-            setattr(self, f"relu{narrow}", nn.ReLU())
-            setattr(self, f"predict_{block}", nn.Conv2d(width, outputs, 3, padding=1))
-            setattr(self, block, nn.ReLU())
-        for name in POOLED:
-            setattr(self, f"pool{name}", nn.MaxPool2d(3, 2, ceil_mode=True))
+        inputs = 3
+        for name, ranks in CONVOLUTIONS.items():
+            if name in POOLED:
+                self.add_module(f"pool{int(name[0]) - 1}", nn.MaxPool2d(2))
+            self.add_module(f"conv{name}", LowRank(inputs, ranks))
+            self.add_module(f"relu{name}", nn.ReLU())
+            inputs = ranks.channels
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
-        found = {"relu1a": self.relu1a(self.conv1a(x)), "relu2s": self.relu2s(self.conv2s(x))}
-        x = found["relu2s"]  # (B, C, H / 2, W / 2)
-        for block, (narrow, *_) in BLOCKS.items():
-            if narrow in POOLED:
-                x = self.get_submodule(f"pool{narrow}")(x)
-            found[f"relu{narrow}"] = self.run(f"conv{narrow}", f"relu{narrow}", x)
-            x = self.run(f"predict_{block}", block, found[f"relu{narrow}"])
-            found[block] = x  # (B, C, H / 2**(stage - 1), W / 2**(stage - 1))
+        found = {}
+        for name, layer in self.named_children():
+            found[name] = x = layer(x)
         return found
-
-    def run(self, convolution: str, relu: str, x: Tensor) -> Tensor:
-        features: Tensor = self.get_submodule(relu)(self.get_submodule(convolution)(x))
-        return features

@@ -23,7 +23,7 @@ class BasicFields(BaseModel):
     max_size: int = parameter(
         512, "basic", "Longest side of the result in pixels; pictures are never enlarged.", ge=16, le=8192
     )
-    steps: int = parameter(300, "basic", "Total number of iterations over all scales.", ge=1, le=20_000)
+    steps: int = parameter(200, "basic", "Total number of iterations over all scales.", ge=1, le=20_000)
     preserve_color: PreserveColor = parameter(
         PreserveColor.NONE,
         "basic",
@@ -51,13 +51,13 @@ class BasicFields(BaseModel):
         "(replicate_all, which losses that match features need).",
     )
     content_layers: LayerWeights = parameter(
-        {"content": 1.0, "style4": 1.0},
+        {"content": 1.0},
         "network",
         "Layers compared with the content, with weights: relu4_2:1. A role (content, style1…style5) stands for a layer "
         "of any network.",
     )
     style_layers: LayerWeights = parameter(
-        {"style1": 50.0, "style2": 5.0, "style3": 5.0, "style4": 1.0, "style5": 0.4},
+        {"style1": 1.7, "style2": 0.7, "style3": 0.3, "style4": 0.2, "style5": 0.1},
         "network",
         "Layers or roles whose statistics are compared with the style, with weights: relu1_1:1,relu2_1:0.5.",
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 ROLES = ("content", "style1", "style2", "style3", "style4", "style5")
 HYPERCOLUMN = "hypercolumn"  # stands for all layers in `NetworkInfo.hypercolumn`
@@ -131,22 +131,14 @@ def _inception() -> NetworkInfo:
 
 
 def _lite() -> NetworkInfo:
-    order = _names("relu1a relu2s relu3c fire2 relu3d fire3 relu4a fire4 relu4b fire5 relu5a fire6 relu5b fire7")
-    return NetworkInfo(
-        name="lite",
-        summary="Small network distilled by this project and shipped in the package: works offline, quick on a CPU",
-        single_thread_pixels=SINGLE_THREAD_PIXELS,
-        layers={layer: layer for layer in order},
-        hypercolumn=tuple(f"fire{k}" for k in range(2, 8)),
-        roles={
-            "content": "fire3",
-            "style1": "relu1a",
-            "style2": "fire2",
-            "style3": "fire3",
-            "style4": "fire5",
-            "style5": "fire7",
-        },
+    vgg = _vgg(
+        "lite",
+        "VGG-16 to relu5_1, a fifth of its size and shipped in the package: works offline, quick on a CPU",
+        (2, 2, 3, 3, 1),
     )
+    layers = {layer: layer for layer in vgg.layers if layer != "pool5"}
+    hypercolumn = (*vgg.hypercolumn[:-1], "relu5_1")
+    return replace(vgg, layers=layers, hypercolumn=hypercolumn, single_thread_pixels=SINGLE_THREAD_PIXELS)
 
 
 NETWORKS: Mapping[str, NetworkInfo] = {

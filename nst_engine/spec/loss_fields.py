@@ -22,7 +22,7 @@ SAMPLED_LOSSES = (
 class LossFields(BasicFields):
     """The weights of the losses and their forms."""
 
-    content_weight: float = parameter(0.125, "losses", "Weight of the content loss; 0 leaves it out.", ge=0, le=1e12)
+    content_weight: float = parameter(0.03, "losses", "Weight of the content loss; 0 leaves it out.", ge=0, le=1e12)
     style_weight: float = parameter(1.0, "losses", "Weight of the style loss; 0 leaves it out.", ge=0, le=1e12)
     matching_weight: float = parameter(
         0.0,
@@ -53,7 +53,7 @@ class LossFields(BasicFields):
     histogram_weight: float = parameter(
         0.0, "losses", "Weight of the distance between the histograms of each channel on style_layers.", ge=0, le=1e9
     )
-    tv_weight: float = parameter(0.5, "losses", "Weight of the total variation loss; more is smoother.", ge=0, le=1e9)
+    tv_weight: float = parameter(2.0, "losses", "Weight of the total variation loss; more is smoother.", ge=0, le=1e9)
     range_weight: float = parameter(
         0.0, "losses", "Weight of the penalty on pixel values outside [0, 1].", ge=0, le=1e9
     )
@@ -69,7 +69,7 @@ class LossFields(BasicFields):
         1.0, "losses", "Factor on the content weight from one scale to the next.", gt=0, le=1
     )
     style_statistic: StyleStatistic = parameter(
-        StyleStatistic.GRAM,
+        StyleStatistic.WASSERSTEIN,
         "losses",
         "Statistics of the features that are compared: Gram matrices, or fitted Gaussians (wasserstein).",
     )
@@ -81,8 +81,9 @@ class LossFields(BasicFields):
     style_loss: StyleLoss = parameter(
         StyleLoss.NORMALIZED,
         "losses",
-        "How Gram matrices are compared: mean and sum are those of the squared differences, mean_per_chw is the mean "
-        "divided by channels × height × width, normalised the sum divided by the target's sum of squares.",
+        "How statistics are compared: mean and sum are those of the squared differences, mean_per_chw is the mean "
+        "divided by channels × height × width, normalised the sum divided by that of the style's own values. Fitted "
+        "Gaussians know normalised and mean.",
     )
     tv_loss: TvLoss = parameter(
         TvLoss.MEAN_EIGHT,

@@ -45,6 +45,7 @@ _PLAIN: Mapping[str, Any] = {
     "detail": 0.0,
     "content_loss": ContentLoss.MEAN,
     "style_loss": StyleLoss.MEAN,
+    "style_statistic": StyleStatistic.GRAM,
     "gram_scale": GramScale.CHW,
     "tv_weight": 0.0,
     "range_weight": 0.0,
@@ -63,16 +64,6 @@ DEFAULT = make_preset(
     "weights work at every size.",
     "This project.",
     "Exact.",
-)
-
-DRAFT = make_preset(
-    "draft",
-    "A first impression: `default` at 384 px with a tenth of its steps. It has colors and small strokes, "
-    "but no large forms.",
-    "This project.",
-    "Exact.",
-    max_size=384,
-    steps=30,
 )
 
 FIVE_LAYER = make_preset(
@@ -216,6 +207,7 @@ MULTISCALE_W2 = make_preset(
     style_layers={layer: w / 341 for layer, w in zip(RELU, (256, 64, 16, 4, 1), strict=True)},
     content_loss=ContentLoss.MEAN,
     style_statistic=StyleStatistic.WASSERSTEIN,
+    style_loss=StyleLoss.MEAN,
     content_weight=0.015,
     style_weight=1.0,
     tv_weight=2.0,
@@ -241,7 +233,6 @@ PRESETS: Mapping[str, Preset] = {
     preset.name: preset
     for preset in (
         DEFAULT,
-        DRAFT,
         FIVE_LAYER,
         CLASSIC_LBFGS,
         FROM_NOISE,

@@ -12,8 +12,8 @@ from nst_engine.losses.objective import Evaluation, Objective
 from nst_engine.networks.features import Network
 from nst_engine.spec.config import StyleConfig
 
-DEEP = "relu2s"
-SHALLOW = "relu1a"
+DEEP = "relu2_1"
+SHALLOW = "relu1_1"
 
 # Every value that a test here depends on, so that tuning the default preset changes no test.
 PLAIN: Mapping[str, Any] = {

@@ -54,9 +54,6 @@ class ImagePool:
 
     def __init__(self, groups: list[list[Tensor]], seed: int) -> None:
         self.groups = [[pyramid(p) for p in members] for members in groups]
-        self.reseed(seed)
-
-    def reseed(self, seed: int) -> None:
         self.rng = np.random.default_rng(seed)
 
     @property
@@ -64,10 +61,6 @@ class ImagePool:
         """Weight groups by the fourth root of their size, so that a small group is neither drowned nor overfitted."""
         weights = np.array([len(group) ** 0.25 for group in self.groups])
         return weights / weights.sum()
-
-    def add(self, picture: Tensor, *, group: int, most: int) -> None:
-        """Add a picture (3, H, W) of bytes to a group; the oldest is dropped if there are more than `most`."""
-        self.groups[group] = [*self.groups[group], pyramid(picture)][-most:]
 
     def crop(self, size: int) -> Tensor:
         """Draw an augmented crop (1, 3, size, size)."""

@@ -157,7 +157,7 @@ def test_lite_is_in_the_package_and_nowhere_else(tmp_path: Path) -> None:
     (tmp_path / "lite.safetensors").touch()
     (path,) = weights.candidates("lite", tmp_path)
     assert path.is_file()
-    assert path.stat().st_size <= 2_500_000
+    assert path.stat().st_size <= 6_000_000
     assert weights.names(path, "lite")
 
 

@@ -105,8 +105,8 @@ def test_an_unknown_layer_is_refused_with_the_nearest_one() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("relu1a:1,relu2s:0.5", {"relu1a": 1.0, "relu2s": 0.5}),
-        ("relu1a", {"relu1a": 1.0}),
+        ("relu1_1:1,relu2_1:0.5", {"relu1_1": 1.0, "relu2_1": 0.5}),
+        ("relu1_1", {"relu1_1": 1.0}),
         (" style1 : 2 , style2 ", {"style1": 2.0, "style2": 1.0}),
     ],
 )
@@ -114,10 +114,10 @@ def test_layers_can_be_given_as_text(text: str, expected: dict[str, float]) -> N
     assert config(style_layers=text).style_layers == expected
 
 
-@pytest.mark.parametrize("text", ["relu1a:much", "relu1a:-1", "relu1a:nan", "relu1a:1e13"])
+@pytest.mark.parametrize("text", ["relu1_1:much", "relu1_1:-1", "relu1_1:nan", "relu1_1:1e13"])
 def test_a_layer_weight_that_cannot_be_is_refused(text: str) -> None:
     (problem,) = problems(style_layers=text)
-    assert problem.field == "style_layers.relu1a"
+    assert problem.field == "style_layers.relu1_1"
 
 
 @pytest.mark.parametrize("value", ["", {}, "style1:0,style2:0"])
@@ -202,7 +202,7 @@ def test_every_parameter_is_described_and_grouped() -> None:
 
 
 def test_parameters_survive_as_json() -> None:
-    values = config(style_blend=(3, 1), style_layers={"relu1a": 0.1})
+    values = config(style_blend=(3, 1), style_layers={"relu1_1": 0.1})
     assert StyleConfig.model_validate_json(values.model_dump_json()) == values
 
 

@@ -82,9 +82,9 @@ def test_a_hypercolumn_s_layers_go_from_shallow_to_deep_after_the_pixels() -> No
 
 
 def test_layers_of_vgg_in_a_hypercolumn_become_the_style_layers_of_other_networks() -> None:
-    found = resolve_columns({"relu1_1": 1.0, "relu3_1": 1.0, "relu3_3": 2.0}, NETWORKS["lite"])
-    assert found == {"relu1a": 1.0, "fire3": 2.0}
+    found = resolve_columns({"relu1_1": 1.0, "relu3_1": 1.0, "relu3_3": 2.0}, NETWORKS["squeezenet1_1"])
+    assert found == {"relu1": 1.0, "fire3": 2.0}
 
 
 def test_a_layer_with_factor_0_is_not_part_of_a_hypercolumn() -> None:
-    assert resolve_columns({"rgb": 0.0, "style1": 1.0}, NETWORKS["lite"]) == {"relu1a": 1.0}
+    assert resolve_columns({"rgb": 0.0, "style1": 1.0}, NETWORKS["lite"]) == {"relu1_1": 1.0}
