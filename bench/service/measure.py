@@ -23,6 +23,7 @@ import statistics
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,7 +78,9 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="shorter turns: under five minutes")
     parser.add_argument("--json", action="store_true", help="print one line of JSON")
     options = parser.parse_args()
-    print(json.dumps(asyncio.run(measure(quick=options.quick)), indent=None if options.json else 2))
+    with redirect_stdout(sys.stderr):  # standard output gets the figures and nothing else
+        found = asyncio.run(measure(quick=options.quick))
+    print(json.dumps(found, indent=None if options.json else 2))
 
 
 async def measure(*, quick: bool) -> Figures:

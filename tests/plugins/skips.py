@@ -1,4 +1,7 @@
-"""Skips tests that the machine cannot run, for three reasons. In CI, any other skip is a failure."""
+"""Skips tests that the machine cannot run, for three reasons. In CI, any other skip is a failure.
+
+The summary says in one line which programs the machine lacks, and how to install them.
+"""
 
 import os
 import shutil
@@ -12,6 +15,10 @@ NO_BROWSER = "no Chromium on PATH"
 SHELLS = ("zsh", "fish")
 NO_SHELLS = "zsh or fish is not on PATH"
 NO_SHARED = "no ../shared folder with sample data"
+REMEDIES = {
+    NO_BROWSER: "need Chromium (on Debian: apt-get install chromium)",
+    NO_SHELLS: "need zsh and fish (on Debian: apt-get install zsh fish)",
+}
 
 
 def _skip_reasons(root: Path) -> dict[str, str]:
@@ -56,3 +63,12 @@ def pytest_make_collect_report(
     if _is_unaccepted_skip(report, set(_skip_reasons(collector.config.rootpath).values())):
         report.outcome, report.longrepr = "failed", f"skipped in CI without a stated reason: {report.longrepr}"
     return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which programs the machine lacks; with xdist, only the controller has a terminal and all reports."""
+    skipped = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", ())]
+    counts = {reason: sum(reason in text for text in skipped) for reason in REMEDIES}
+    lacking = [f"{count} {REMEDIES[reason]}" for reason, count in counts.items() if count]
+    if lacking:
+        terminalreporter.write_line(f"Skipped tests: {', '.join(lacking)}.")

@@ -14,12 +14,12 @@ FOR_A_BROWSER = "import pytest\n\n@pytest.mark.browser\ndef test_it():\n    rais
 FOR_THE_SAMPLES = "import pytest\n\n@pytest.mark.shared\ndef test_it():\n    raise AssertionError\n"
 
 
-def run(folder: Path, test: str, **environment: str) -> tuple[int, str]:
+def run(folder: Path, test: str, *options: str, **environment: str) -> tuple[int, str]:
     """Run one test file without browser and sample data; return the exit code and the output."""
     (folder / "test_one.py").write_text(test)
     (folder / "pytest.ini").write_text("[pytest]\nmarkers =\n    browser\n    shared\n")
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "tests.plugins.skips", "-rs", str(folder)],
+        [sys.executable, "-m", "pytest", "-p", "tests.plugins.skips", "-rs", *options, str(folder)],
         cwd=folder,
         env={"PYTHONPATH": str(ROOT), "PATH": os.devnull, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **environment},
         capture_output=True,
@@ -57,3 +57,13 @@ def test_a_tool_that_the_machine_lacks_is_a_reason_to_skip_in_ci(folder: Path, t
     code, told = run(folder, test, CI="true")
     assert code == 0
     assert reason in told
+
+
+@pytest.mark.parametrize("options", [(), ("-p", "xdist.plugin", "-n", "1")])
+def test_one_line_says_how_to_get_the_programs_that_are_missing(folder: Path, options: tuple[str, ...]) -> None:
+    _, told = run(folder, FOR_A_BROWSER, *options)
+    assert told.count("Skipped tests: 1 need Chromium (on Debian: apt-get install chromium).") == 1
+
+
+def test_no_program_is_named_if_none_is_missing(folder: Path) -> None:
+    assert "Skipped tests" not in run(folder, SKIPPED)[1]
