@@ -154,6 +154,7 @@ async def _make_services(
     builtin_styles = BuiltinStyles(job_settings.data_dir / "paintings")
     keyless_access = KeylessAccess(api_keys, settings, KeyHistory(job_settings.data_dir))
     await keyless_access.start()
+    key_watch = KeyWatch(api_keys, keyless_access)
     temporary_files = TemporaryFiles(
         job_settings.data_dir / "incoming", max_age_seconds=job_settings.upload_timeout_seconds
     )
@@ -170,12 +171,12 @@ async def _make_services(
         usage=UsageReader(redis),
         blobs=blobs,
         api_keys=api_keys,
-        key_watch=KeyWatch(api_keys),
+        key_watch=key_watch,
         keyless_access=keyless_access,
         rate_limits=_make_rate_limits(settings, redis),
         signer=Signer(secret, seconds=settings.picture_url_seconds),
         event_hub=event_hub,
-        long_poll=LongPoll(store, event_hub),
+        long_poll=LongPoll(store, event_hub, key_watch),
         decoder=decoder,
         conversions=conversions,
         temporary_files=temporary_files,

@@ -96,8 +96,14 @@ class Attempt:
         )
 
     def run(self) -> Outcome:
-        """Run the engine until it is done or has to stop."""
+        """Run the engine until it is done or has to stop, and leave no pictures of a deleted job."""
         log.info("job %s: attempt %d", self._job.id, self._job.attempt)
+        outcome = self._run_with_heartbeat()
+        if outcome is Outcome.LOST:
+            self._delete_if_job_is_deleted()
+        return outcome
+
+    def _run_with_heartbeat(self) -> Outcome:
         with self._heartbeat:
             try:
                 return self._run_engine()
@@ -248,6 +254,16 @@ class Attempt:
             self._context.queue.notify(self._job.model, self._job.priority)
         except StoreUnavailable as error:
             log.info("no worker was notified, the reaper will do it: %s", error)
+
+    def _delete_if_job_is_deleted(self) -> None:
+        """Delete what was stored after the job was deleted; if that fails, the reaper does it later."""
+        try:
+            if not self._lease.deleted:
+                self._lease.heartbeat()  # the run may have ended before the next heartbeat
+            if self._lease.deleted:
+                self._context.blobs.delete_all(self._job.id)
+        except (StoreUnavailable, BlobError) as error:
+            log.info("the pictures of job %s were not deleted, the reaper will do it: %s", self._job.id, error)
 
     def _delete_checkpoint(self) -> None:
         """Delete the checkpoint of an ended job; if that fails, the reaper does it later."""

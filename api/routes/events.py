@@ -119,7 +119,7 @@ async def head_events() -> Response:
 
 
 async def _events(services: Services, caller: Caller, followed: Followed) -> AsyncIterator[Event | None]:
-    """Yield the events of a job, and None when none has arrived for a while; end when the key is revoked."""
+    """Yield the events of a job, and None when none has arrived for a while; end when the caller loses access."""
     job, after = followed.job, followed.after
     if job.status.is_terminal:
         for event in (await services.store.events({job.id: after})).get(job.id, ()):
@@ -130,7 +130,7 @@ async def _events(services: Services, caller: Caller, followed: Followed) -> Asy
     last_sent = time.monotonic()
     async with aclosing(services.event_hub.listen(job.id, after, idle_seconds=idle_seconds)) as stream:
         async for events in stream:
-            if caller.keyed and not await services.key_watch.is_active(caller.owner):
+            if not await services.key_watch.is_active(caller):
                 return
             for event in events:
                 yield event

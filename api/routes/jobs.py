@@ -65,7 +65,7 @@ async def create_job(
     check_key(idempotency_key)
     job = await _create(request, services, caller, idempotency_key)
     seconds = preferred_wait(prefer)
-    job = await services.long_poll.wait_until_ended(job, seconds)
+    job = await services.long_poll.wait_until_ended(job, caller, seconds)
     status = 200 if seconds and job.status.is_terminal else 202
     return job_response(request, services, caller, job, status)
 

@@ -75,14 +75,15 @@ class KeylessAccess:
 
     async def check(self, request: Request) -> None:
         """Refuse the request with a 401 if keys are required, or with a 403 if it is not from this machine."""
-        if not self._may_open or await self._had_keys():
+        if not self._may_open or await self.had_keys():
             raise unauthorized("send an API key: Authorization: Bearer nst_…")
         if not self._settings.insecure_no_auth:
             self._check_peer(request)
         self._check_host(request)
         self._check_origin(request)
 
-    async def _had_keys(self) -> bool:
+    async def had_keys(self) -> bool:
+        """Tell whether a key exists or has existed, as of NO_KEYS_SECONDS ago at most."""
         if self._history.had_keys:
             return True
         if time.monotonic() < self._no_keys_until:

@@ -60,3 +60,22 @@ async def test_one_key_cannot_take_every_wait(api: Api, monkeypatch: pytest.Monk
     for _ in range(3):
         api.worker.finish(api.worker.claim())
     assert [(await task).json()["status"] for task in waiting] == ["succeeded", "succeeded"]
+
+
+async def test_a_wait_ends_once_its_caller_loses_access(api: Api) -> None:
+    api.services.key_watch.seconds = 0.02
+
+    def create(header: dict[str, str]) -> asyncio.Task[httpx.Response]:
+        headers = {**header, "Prefer": "wait=60"}
+        return asyncio.create_task(api.http.post("/v1/jobs", files=form(), headers=headers))
+
+    waiting = [create({})]
+    await until(lambda: api.services.event_hub.listeners == 1)
+    ann = await api.key("ann")
+    async with asyncio.timeout(20):
+        answers = [await waiting[0]]
+        waiting.append(create(ann))
+        await until(lambda: api.services.event_hub.listeners == 1)
+        await api.revoke("ann")
+        answers.append(await waiting[1])
+    assert [(answer.status_code, answer.json()["status"]) for answer in answers] == [(202, "queued")] * 2

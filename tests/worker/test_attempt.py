@@ -179,3 +179,21 @@ async def test_a_job_that_goes_back_while_the_broker_is_down_is_left_to_the_reap
     harness.queue.broken = True
     await harness.run_until_drained(3)
     assert (await harness.read(job)).status is Status.QUEUED
+
+
+@pytest.mark.parametrize("steps", [5, 9])
+async def test_files_that_are_stored_after_the_job_was_deleted_are_deleted(harness: Harness, steps: int) -> None:
+    job = await harness.create(steps=steps)
+
+    def store_late(iteration: int) -> None:
+        if iteration < 5:
+            return
+        from_thread.run(harness.client.delete, job.id, "ann")
+        for part in ("preview-t.webp", "checkpoint-t-5"):
+            harness.blobs.put(f"{job.id}/{part}", b"late")
+        if steps > 5:
+            harness.store.beats.wait()  # the run learns of it before it ends
+
+    harness.engine = HookedEngine(store_late)
+    assert await harness.run() is Outcome.LOST
+    assert harness.files(job) == set()

@@ -237,6 +237,16 @@ async def test_the_streams_of_a_revoked_key_end(api: Api) -> None:
     assert parsed((await heard[1]).text)[-1][1] == "completed"
 
 
+async def test_a_stream_that_was_opened_without_a_key_ends_once_a_key_exists(api: Api) -> None:
+    api.services.key_watch.seconds = 0.02
+    job = await api.create()
+    heard = asyncio.create_task(api.http.get(job["urls"]["events"]))
+    await listening(api)
+    await api.key()
+    async with asyncio.timeout(20):
+        assert "completed" not in (await heard).text
+
+
 @pytest.mark.parametrize("unknown", ["999999999999999-0", "1-1", "99999999999999-7"])
 async def test_an_unknown_event_id_replays_everything_and_holds_up_nobody(api: Api, unknown: str) -> None:
     job = await api.create()
