@@ -115,7 +115,11 @@ def server_config(app: FastAPI, settings: ApiSettings) -> uvicorn.Config:
         forwarded_allow_ips=list(settings.trusted_proxies),
         timeout_keep_alive=30,
         timeout_graceful_shutdown=10,
-        http=guarded_protocol(head_seconds=settings.upload_idle_seconds, max_connections=settings.max_connections),
+        http=guarded_protocol(
+            head_seconds=settings.upload_idle_seconds,
+            response_seconds=settings.response_idle_seconds,
+            max_connections=settings.max_connections,
+        ),
         ws="none",
         backlog=1024,
     )

@@ -95,6 +95,9 @@ class ApiSettings(BaseSettings):
         description="Maximum time for the headers of a request and maximum pause within its body, in seconds.",
         gt=0,
     )
+    response_idle_seconds: float = Field(
+        60, description="Maximum time for which a client may read nothing of a response, in seconds.", gt=0
+    )
     picture_processes: int = Field(
         0,
         description="Maximum number of uploaded pictures that are decoded at the same time, of which one key may use "

@@ -25,9 +25,10 @@ class TooLongError(Exception):
 
 
 class GuardedProtocol(HttpToolsProtocol):
-    """Close connections that send too much or too slowly, and those of a response whose request was not read."""
+    """Close connections that send too much or too slowly or do not read, and those whose request was not read."""
 
     head_seconds: ClassVar[float]
+    response_seconds: ClassVar[float]  # a client that reads nothing of a response for so long is cut off
     max_connections: ClassVar[int]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -38,6 +39,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self._is_unread, self._lingering, self._lingered_bytes = False, False, 0
         self._broken = False  # nothing more is parsed; the connection closes after the last response
         self._timer: asyncio.TimerHandle | None = None
+        self._unsent_bytes = 0  # when the write timer was started
+        self._write_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -49,6 +52,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
+        self._stop_write_timer()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -127,8 +131,24 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if self._is_unread and not self.transport.is_closing():
+        if self.transport.is_closing():
+            self._start_write_timer()
+        elif self._is_unread:
             self._linger()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._start_write_timer()
+
+    def resume_writing(self) -> None:
+        self._stop_write_timer()
+        super().resume_writing()
+        if self.transport.is_closing():
+            self._start_write_timer()
+
+    def timeout_keep_alive_handler(self) -> None:
+        super().timeout_keep_alive_handler()
+        self._start_write_timer()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         super()._start_asgi_task(cycle, partial(self._answer, cycle, app))
@@ -158,7 +178,7 @@ class GuardedProtocol(HttpToolsProtocol):
         """Close when the client does, but not much later: what it still sends is read and dropped."""
         self._unset_keepalive_if_required()
         if not self._in_body:
-            self.transport.close()
+            self._close()
             return
         self._lingering = True
         if self.transport.can_write_eof():
@@ -185,9 +205,32 @@ class GuardedProtocol(HttpToolsProtocol):
         elif self._in_body:
             self.transport.abort()  # close() would wait for a client that does not read
         else:
-            self.transport.close()
+            self._close()
+
+    def _close(self) -> None:
+        self.transport.close()
+        self._start_write_timer()
+
+    def _start_write_timer(self) -> None:
+        """Start it only while no more is written, so that the number of unsent bytes shows whether the client reads."""
+        self._stop_write_timer()
+        self._unsent_bytes = self.transport.get_write_buffer_size()
+        if self._unsent_bytes:
+            self._write_timer = self.loop.call_later(self.response_seconds, self._check_writing)
+
+    def _stop_write_timer(self) -> None:
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None
+
+    def _check_writing(self) -> None:
+        if self.transport.get_write_buffer_size() < self._unsent_bytes:
+            self._start_write_timer()
+        else:
+            self.transport.abort()
 
 
-def guarded_protocol(*, head_seconds: float, max_connections: int) -> type[GuardedProtocol]:
+def guarded_protocol(*, head_seconds: float, response_seconds: float, max_connections: int) -> type[GuardedProtocol]:
     """Return the protocol class with these limits, as uvicorn takes a class."""
-    return type("Protocol", (GuardedProtocol,), {"head_seconds": head_seconds, "max_connections": max_connections})
+    limits = {"head_seconds": head_seconds, "response_seconds": response_seconds, "max_connections": max_connections}
+    return type("Protocol", (GuardedProtocol,), limits)

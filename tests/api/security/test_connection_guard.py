@@ -12,13 +12,18 @@ import pytest
 import uvicorn
 
 from api.security.connection_guard import MAX_HEAD_BYTES, MAX_PIPELINED, guarded_protocol
+from tests.waiting import until
 
 OPEN_ENDED = b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
+LARGE_BYTES, PIECES = 50 * 1024 * 1024, 200  # more than the buffers of two sockets hold
 
 
 @dataclass
 class App:
-    """Answers at once, without reading the body; `/read` reads it first, and `/wait` waits for `go`."""
+    """Answers at once, without reading the body; `/read` reads it first, `/wait` waits for `go`.
+
+    The response to `/large` is long, as is that to `/whole`, which is sent in one piece.
+    """
 
     scopes: list[dict[str, Any]] = field(default_factory=list)
     go: threading.Event = field(default_factory=threading.Event)
@@ -29,9 +34,19 @@ class App:
             pass
         if scope["path"] == "/wait":
             await asyncio.to_thread(self.go.wait, 30)
+        if scope["path"] in ("/large", "/whole"):
+            await self._send_large(send, pieces=PIECES if scope["path"] == "/large" else 1)
+            return
         headers = [(b"content-length", b"2")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": b"ok"})
+
+    async def _send_large(self, send: Any, *, pieces: int) -> None:
+        piece = bytes(LARGE_BYTES // pieces)
+        headers = [(b"content-length", str(LARGE_BYTES).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        for number in range(1, pieces + 1):
+            await send({"type": "http.response.body", "body": piece, "more_body": number < pieces})
 
 
 @dataclass
@@ -48,11 +63,13 @@ class Server:
             yield client
 
 
-def serve(*, head_seconds: float = 30, max_connections: int = 100) -> Any:
+def serve(*, head_seconds: float = 30, response_seconds: float = 30, max_connections: int = 100) -> Any:
     @contextmanager
     def running() -> Iterator[Server]:
         app, listener = App(), socket.create_server(("127.0.0.1", 0))
-        protocol = guarded_protocol(head_seconds=head_seconds, max_connections=max_connections)
+        protocol = guarded_protocol(
+            head_seconds=head_seconds, response_seconds=response_seconds, max_connections=max_connections
+        )
         options: dict[str, Any] = {
             "ws": "none",
             "lifespan": "off",
@@ -188,6 +205,21 @@ def test_a_connection_that_stops_sending_is_closed_in_every_phase(part: bytes) -
     with serve(head_seconds=0.2) as server, server.connect() as client:
         client.sendall(part)
         until_closed(client)
+
+
+@pytest.mark.parametrize("path", [b"/large", b"/whole"])
+@pytest.mark.parametrize("header", [b"", b"connection: close\r\n"])
+def test_a_client_that_reads_nothing_of_a_large_response_is_cut_off(path: bytes, header: bytes) -> None:
+    with serve(response_seconds=0.2) as server, server.connect() as client:
+        client.sendall(b"GET " + path + b" HTTP/1.1\r\nhost: x\r\n" + header + b"\r\n")
+        until(lambda: server.app.scopes and not server.connections, "the connection stayed open")
+        assert len(until_closed(client)) < LARGE_BYTES
+
+
+def test_a_client_that_reads_receives_all_of_a_large_response() -> None:
+    with serve() as server, server.connect() as client:
+        client.sendall(b"GET /large HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        assert len(until_closed(client).partition(b"\r\n\r\n")[2]) == LARGE_BYTES
 
 
 def test_a_response_to_an_unread_body_closes_the_connection() -> None:
