@@ -9,6 +9,7 @@ from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
+from pydantic import ValidationError
 
 from api.app import create_app
 from api.security.connection_guard import guarded_protocol
@@ -19,7 +20,7 @@ from jobs.api_keys import ApiKeys
 from jobs.connections import connect_async, refusal
 from jobs.errors import JobsError, StorageFull, StoreUnavailable
 from jobs.logs import configure_logging
-from jobs.settings import JobSettings
+from jobs.settings import JobSettings, settings_problem
 from jobs.storage.factory import open_blobs
 from jobs.tracing import configure_tracing
 
@@ -125,5 +126,15 @@ def server_config(app: FastAPI, settings: ApiSettings) -> uvicorn.Config:
     )
 
 
+def main() -> int:
+    """Serve with the settings of the environment, or name the one that is wrong."""
+    try:
+        settings, job_settings = ApiSettings(), JobSettings()
+    except ValidationError as error:
+        sys.stderr.write(f"nst api: {settings_problem(error)}\n")
+        return 2
+    return serve(settings, job_settings)
+
+
 if __name__ == "__main__":
-    sys.exit(serve(ApiSettings(), JobSettings()))
+    sys.exit(main())

@@ -55,6 +55,16 @@ def _proxy_advice(value: str) -> str:
         return "write for example 192.0.2.1 or 10.0.0.0/8, or * alone to trust every proxy"
 
 
+def _listen_address(value: str) -> str:
+    """Accept a host; an IPv6 address may have a zone, whose case counts, such as fe80::1%eth0."""
+    address, percent, zone = value.partition("%")
+    if not percent:
+        return host_name(value)
+    if ":" not in address or not re.fullmatch(r"[\w.@-]+", zone, re.ASCII):
+        raise ValueError(f"{value!r} is no address; write an IPv6 address and its zone, such as fe80::1%eth0")
+    return f"{host_name(address)}%{zone}"
+
+
 Hosts = Annotated[tuple[Annotated[str, AfterValidator(host_name)], ...], NoDecode, BeforeValidator(split_names)]
 Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(split_names)]
 Proxies = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_names), AfterValidator(_proxies)]
@@ -67,7 +77,9 @@ class ApiSettings(BaseSettings):
         env_prefix="NST_", env_ignore_empty=True, frozen=True, extra="ignore", allow_inf_nan=False
     )
 
-    host: Annotated[str, AfterValidator(host_name)] = Field("127.0.0.1", description="Address that the API listens on.")
+    host: Annotated[str, AfterValidator(_listen_address)] = Field(
+        "127.0.0.1", description="Address that the API listens on."
+    )
     port: int = Field(8000, description="Port that the API listens on.", ge=0, le=65535)
     insecure_no_auth: bool = Field(False, description="Serve other machines although there is no API key.")
     allowed_hosts: Hosts = Field(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,8 +9,8 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cli.errors import InputError
+from jobs.settings import PREFIX, settings_problem
 
-PREFIX = "NST_"
 URL = r"^https?://[^/?#\s]+"
 STABLE_SECONDS = 30.0  # a process that has run this long has started well
 
@@ -67,14 +66,4 @@ def load_settings(kind: type[Settings], **options: object) -> Settings:
     try:
         return kind(**given)
     except ValidationError as error:
-        raise InputError("; ".join(_problem(item["loc"], item["msg"], given) for item in error.errors())) from None
-
-
-def _problem(location: Sequence[int | str], message: str, given: dict[str, Any]) -> str:
-    """Name the setting; the message of a rule about several settings names them itself."""
-    text = message.removeprefix("Value error, ")
-    return f"{_source(str(location[0]), given)}: {text}" if location else text
-
-
-def _source(name: str, given: dict[str, Any]) -> str:
-    return "--" + name.replace("_", "-") if name in given else PREFIX + name.upper()
+        raise InputError(settings_problem(error, given)) from None

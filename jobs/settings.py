@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from nst_engine.spec.enums import Model
 
+PREFIX = "NST_"
 HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
 
 
@@ -26,9 +28,9 @@ def _lower(value: Any) -> Any:
 
 
 def host_name(value: str) -> str:
-    """Return a host name or an address in lower case; raises ValueError if it is neither."""
+    """Return a host name or an address without zone in lower case; raises ValueError if it is neither."""
     host = value.lower().rstrip(".")
-    if not (_is_address(host) or HOST_NAME.fullmatch(host)):
+    if "%" in host or not (_is_address(host) or HOST_NAME.fullmatch(host)):
         raise ValueError(f"{value!r} is no host; write a name or an address only, such as nst.example or 192.0.2.1")
     return host
 
@@ -53,6 +55,8 @@ def _is_address(host: str) -> bool:
 def _redis_url(value: str) -> str:
     parts = split_url(value)
     if parts is not None and not parts.fragment:
+        if parts.scheme == "unix" and parse_qs(parts.query).get("db", ["0"]) != ["0"]:
+            raise ValueError("the queue uses only database 0 of a Unix socket; leave out ?db=, or write redis://")
         if parts.scheme == "unix" and parts.path.startswith("/") and not parts.hostname:
             return value
         if parts.scheme in ("redis", "rediss") and re.fullmatch(r"/?[0-9]*", parts.path):
@@ -84,6 +88,20 @@ def _network_name(value: str) -> str:
     if value not in list(Model):
         raise ValueError(f"no network is called {value!r}; write one of {', '.join(Model)}")
     return value
+
+
+def settings_problem(error: ValidationError, options: Container[str] = ()) -> str:
+    """Name the settings that are wrong, in one line; `options` are those that were given on the command line."""
+    return "; ".join(_problem(item["loc"], item["msg"], options) for item in error.errors())
+
+
+def _problem(location: Sequence[int | str], message: str, options: Container[str]) -> str:
+    """Name the setting; the message of a rule about several settings names them itself."""
+    text = message.removeprefix("Value error, ")
+    if not location:
+        return text
+    name = str(location[0])
+    return f"--{name.replace('_', '-')}: {text}" if name in options else f"{PREFIX}{name.upper()}: {text}"
 
 
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_names)]

@@ -12,13 +12,15 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from pydantic import ValidationError
+
 from jobs.connections import connect, refusal
 from jobs.device_slots import DeviceSlots
 from jobs.errors import JobsError, StorageFull, StorageMisconfigured, StoreUnavailable
 from jobs.logs import configure_logging
 from jobs.model import WorkerInfo
 from jobs.queue import CeleryQueue, make_celery, queue_name
-from jobs.settings import JobSettings
+from jobs.settings import JobSettings, settings_problem
 from jobs.storage.factory import open_blobs
 from jobs.store.lease import WorkerStore
 from jobs.store.reaper import Reaper
@@ -176,5 +178,14 @@ def _exit(reason: str, code: int = EXIT_WRONG_SETTING) -> SystemExit:
     return SystemExit(code)
 
 
+def main() -> None:
+    """Run with the settings of the environment, or name the one that is wrong."""
+    try:
+        jobs, settings, _ = JobSettings(), WorkerSettings(), WebhookSettings()
+    except ValidationError as error:
+        raise _exit(settings_problem(error)) from None
+    run(jobs, settings)
+
+
 if __name__ == "__main__":
-    run(JobSettings(), WorkerSettings())
+    main()

@@ -61,7 +61,8 @@ def config(
 
 def all_settings() -> Iterator[Setting]:
     """Yield every setting once, part by part; raises InputError if a value is invalid."""
-    from cli.settings import PREFIX, load_settings
+    from cli.settings import load_settings
+    from jobs.settings import PREFIX
 
     seen: set[str] = set()
     for part, kind in settings_classes().items():

@@ -1,11 +1,15 @@
+from collections.abc import Callable
+
 import pytest
 from pydantic_settings import BaseSettings
 
+from api.main import main as api_main
 from api.settings import ApiSettings
 from cli.errors import InputError
 from cli.settings import ConnectionSettings, WeightsSettings, load_settings
 from jobs.settings import JobSettings
 from jobs.webhooks.delivery import WebhookSettings
+from worker.main import main as worker_main
 from worker.settings import WorkerSettings
 
 
@@ -67,6 +71,10 @@ REFUSED = [
     (ApiSettings, "NST_ALLOWED_HOSTS", "my.host:8000", "write a name or an address only"),
     (ApiSettings, "NST_ALLOWED_HOSTS", "*", "write a name or an address only"),
     (ApiSettings, "NST_HOST", "http://127.0.0.1", "write a name or an address only"),
+    (ApiSettings, "NST_HOST", "fe80::1%", "such as fe80::1%eth0"),
+    (ApiSettings, "NST_HOST", "fe80::1%a b", "such as fe80::1%eth0"),
+    (ApiSettings, "NST_HOST", "nst.lan%eth0", "such as fe80::1%eth0"),
+    (ApiSettings, "NST_ALLOWED_HOSTS", "fe80::1%eth0", "write a name or an address only"),
     (ApiSettings, "NST_WEBHOOK_HOSTS", "http://hooks.lan", "write a name or an address only"),
     (ApiSettings, "NST_WEBHOOK_HOSTS", "hooks.lan:99999", "write a port from 1 to 65535"),
     (ApiSettings, "NST_UPLOAD_IDLE_SECONDS", "inf", "finite number"),
@@ -75,6 +83,7 @@ REFUSED = [
     (JobSettings, "NST_REDIS_URL", "http://127.0.0.1:6379", "write redis://HOST:PORT"),
     (JobSettings, "NST_REDIS_URL", "redis://:pass#word@redis:6379/0", "such as # as %23"),
     (JobSettings, "NST_REDIS_URL", "redis://redis:6379/main", "write redis://HOST:PORT/NUMBER"),
+    (JobSettings, "NST_REDIS_URL", "unix:///run/redis.sock?db=1", "only database 0 of a Unix socket"),
     (JobSettings, "NST_REDIS_URL", "unix://redis.sock", "unix:///FOLDER/SOCKET"),
     (JobSettings, "NST_S3_ENDPOINT", "minio:9000", "begins with http:// or https://"),
     (JobSettings, "NST_LEASE_SECONDS", "nan", "finite number"),
@@ -122,8 +131,10 @@ ACCEPTED = [
     (ApiSettings, "trusted_proxies", "127.0.0.1, 172.16.0.0/12, ::1", ("127.0.0.1", "172.16.0.0/12", "::1")),
     (ApiSettings, "allowed_hosts", "NST.lan., 192.0.2.1, ::1", ("nst.lan", "192.0.2.1", "::1")),
     (ApiSettings, "webhook_hosts", "Hooks.lan, 127.0.0.1:9000", ("hooks.lan", "127.0.0.1:9000")),
+    (ApiSettings, "host", "FE80::1%Eth0.5", "fe80::1%Eth0.5"),
     (ApiSettings, "max_body_bytes", "1048576", 1048576),
     (JobSettings, "redis_url", "rediss://user:p%23ss@redis:6380/2", "rediss://user:p%23ss@redis:6380/2"),
+    (JobSettings, "redis_url", "unix:///run/redis.sock?db=0", "unix:///run/redis.sock?db=0"),
     (JobSettings, "redis_url", "unix:///run/a%23b/redis.sock", "unix:///run/a%23b/redis.sock"),
 ]
 
@@ -134,3 +145,23 @@ def test_settings_that_work_are_accepted(
 ) -> None:
     monkeypatch.setenv(f"NST_{name.upper()}", value)
     assert getattr(load_settings(kind), name) == read
+
+
+@pytest.mark.parametrize(
+    ("main", "variable", "advice"),
+    [(api_main, "NST_ROOT_PATH", "write a path"), (worker_main, "NST_REDIS_URL", "write redis://")],
+)
+def test_the_processes_say_in_one_line_which_setting_is_wrong(
+    main: Callable[[], int | None],
+    variable: str,
+    advice: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv(variable, "nst")
+    with pytest.raises(SystemExit) as ended:
+        raise SystemExit(main())
+    told = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert f"{variable}: {advice}" in told
+    assert told.count("\n") == 1
