@@ -42,8 +42,7 @@ class StackSettings:
     def url(self) -> str:
         """Return the URL of the API on this machine."""
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host
-        host = f"[{host.replace('%', '%25')}]" if ":" in host else host  # RFC 6874: the zone of an IPv6 address
-        return f"http://{host}:{self.port}"
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
 
 class Stack:
