@@ -51,6 +51,9 @@ chaos: .venv/.dev  ## kill processes under load and check that no job is lost (1
 rolling: .venv/.dev  ## restart workers, API and Redis in turn, under load, and check that no job is lost
 	@$(BIN)/python -m tests.chaos.rolling $(ARGS)
 
+abuse: .venv/.dev  ## attack the API by one key and measure its memory and what another key notices (minutes)
+	@$(BIN)/python -m tests.abuse $(ARGS)
+
 coverage: .venv/.dev  ## run all tests and report the coverage; fails below 90 % of the engine, jobs or api
 	@rm -f .coverage .coverage.*
 	@$(MAKE) --no-print-directory coverage-part coverage-report
@@ -129,4 +132,4 @@ format: .venv/.dev  ## format the code
 clean:  ## delete generated files, but not .venv
 	@rm -rf out dist site .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.*
 
-.PHONY: help setup demo up bench test chaos rolling coverage coverage-part coverage-report lint types imports docs reference requirements deployment audit gallery check images-test release-check format clean
+.PHONY: help setup demo up bench test chaos rolling abuse coverage coverage-part coverage-report lint types imports docs reference requirements deployment audit gallery check images-test release-check format clean
