@@ -17,6 +17,7 @@ from tests.stack.process import ONE_THREAD
 from tests.stack.stack import Stack, running_stack
 
 TIMEOUT_MILLISECONDS = 30_000  # for one action or expectation; the machine may be busy
+DRAFTS_OFF = 'localStorage.setItem("nst.draft", "off")'
 WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
 
@@ -69,7 +70,12 @@ def pages(browser: Browser) -> Iterator[OpenPage]:
             errors.append(message.text)
 
     def open_page(
-        url: str, *, ready: bool = True, prepare: Callable[[Page], None] = lambda page: None, **options: Any
+        url: str,
+        *,
+        ready: bool = True,
+        drafts: bool = False,
+        prepare: Callable[[Page], None] = lambda page: None,
+        **options: Any,
     ) -> Page:
         context = browser.new_context(**{"viewport": WIDE, "reduced_motion": "reduce", **options})
         contexts.append(context)
@@ -77,6 +83,8 @@ def pages(browser: Browser) -> Iterator[OpenPage]:
         page.set_default_timeout(TIMEOUT_MILLISECONDS)
         page.on("console", collect)
         page.on("pageerror", lambda error: errors.append(str(error)))
+        if not drafts:  # they have tests of their own, and would take the worker's time from the others
+            page.add_init_script(DRAFTS_OFF)
         prepare(page)
         # The load event waits for thumbnails, which the service paints for the first visitor.
         page.goto(url, wait_until="domcontentloaded")

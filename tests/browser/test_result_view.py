@@ -89,6 +89,33 @@ def test_editing_restores_the_images_and_parameters(result: Page) -> None:
     expect(result.locator("#photo-row")).to_contain_text("451 × 300")
 
 
+def test_the_next_picture_can_go_on_from_this_one(result: Page, stack: Stack, finished_job: str) -> None:
+    result.get_by_role("button", name="Go on from this picture").click()
+    page_actions.wait_for_view(result, "photo")
+    expect(result.locator("#start-picture")).to_contain_text("Your picture")
+    expect(result.get_by_role("img", name="Your picture, from which")).to_be_visible()
+    result.get_by_label("Strength", exact=True).fill("0.8")
+    page_actions.submit_button(result).click()
+    page_actions.wait_for_view(result, "result")
+    assert page_actions.job_id(result) != finished_job
+    params = stack.http.get(f"/v1/jobs/{page_actions.job_id(result)}").json()["params"]
+    assert (params["init"], params["strength"], params["max_size"]) == ("image", 0.8, 64)
+    # The form no longer needs the first picture once the visitor edits the second.
+    result.get_by_role("button", name="Edit settings").click()
+    page_actions.wait_for_view(result, "photo")
+    expect(result.locator("#start-picture")).to_be_hidden()
+
+
+def test_going_on_can_be_undone(result: Page, stack: Stack) -> None:
+    result.get_by_role("button", name="Go on from this picture").click()
+    result.get_by_role("button", name="Start from the photo instead").click()
+    expect(result.locator("#start-picture")).to_be_hidden()
+    page_actions.submit_button(result).click()
+    page_actions.wait_for_view(result, "result")
+    params = stack.http.get(f"/v1/jobs/{page_actions.job_id(result)}").json()["params"]
+    assert params["init"] != "image"
+
+
 def test_the_job_can_be_copied_as_a_curl_command(kept_result: Page, stack: Stack) -> None:
     kept_result.get_by_role("button", name="Copy as curl").click()
     expect(kept_result.locator(".toast")).to_contain_text("The command was copied")

@@ -2,10 +2,12 @@
 
 import { createClient } from "./api/client.js";
 import { createConnection } from "./api/connection.js";
-import { mountAdvancedControls } from "./form/advanced_controls.js";
+import { mountAdvancedControls } from "./form/advanced_section.js";
 import { mountControls } from "./form/controls.js";
+import { mountDraftRow } from "./form/draft_row.js";
 import { acceptDrops, acceptPastes } from "./form/file_inputs.js";
 import { mountPhotoField } from "./form/photo_field.js";
+import { mountStartPicture } from "./form/start_picture.js";
 import { mountStyleGallery } from "./form/style_gallery.js";
 import { mountSubmitButton } from "./form/submit_button.js";
 import { byId } from "./lib/dom.js";
@@ -30,9 +32,11 @@ mountThemeButton();
 mountConnectionBanner(connection);
 mountPalette(store);
 mountPhotoField(store);
+mountStartPicture(store);
 mountStyleGallery(store);
 mountControls(store);
 mountAdvancedControls(store);
+mountDraftRow(store);
 mountSubmitButton(store);
 mountViewRouter(store, { onJobEnded: jobHistory.put });
 mountFileInputs();

@@ -3,13 +3,18 @@
 import { NetworkError } from "./client.js";
 
 /** Return the parameters of the job that is chosen in the store. */
-export function jobParams({ params, chosenStyles }, { timelapse }) {
+export function jobParams({ params, chosenStyles, startJob }, { timelapse }) {
   const styles = chosenStyles.get();
   const chosen = { ...params.toJson(), timelapse };
   const weights = styles.map(({ weight }) => weight ?? 1);
   if (styles.length > 1 && new Set(weights).size > 1) chosen.style_blend = weights;
   if (styles.length === 1 && styles[0].name !== null) chosen.style_name = styles[0].name;
-  return chosen;
+  return { ...chosen, ...startParams(startJob.get(), chosen) };
+}
+
+// The service sets init=image for a job that starts from a picture, and refuses every other value.
+function startParams(job, { init }) {
+  return job ? { init_job: job.id, init: undefined } : { init };
 }
 
 /** Create a job and return it. */

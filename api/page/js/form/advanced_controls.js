@@ -3,26 +3,12 @@
 import { numberError, paramFields, rangeText } from "../api/openapi_fields.js";
 import { byId, h } from "../lib/dom.js";
 import { label } from "../lib/format.js";
-import { reportErrors } from "../state/errors.js";
 import { MAIN_PARAMS } from "./controls.js";
 
 const GROUP_TITLES = { basic: "General", styles: "Style" };
 
-/** Build the controls when the visitor first opens "More options". */
-export function mountAdvancedControls({ client, params }) {
-  const details = byId("advanced");
-  const box = byId("advanced-controls");
-  let isRequested = false;
-  details.addEventListener("toggle", async () => {
-    if (!details.open || isRequested) return;
-    box.replaceChildren(h("p.hint", {}, "Loading…"));
-    isRequested = true;
-    isRequested = await reportErrors(async () => box.replaceChildren(...controls(params, await client.json("openapi.json"))));
-    if (!isRequested) box.replaceChildren(h("p.hint", {}, "The options could not be loaded. Close and open this section to try again."));
-  });
-}
-
-function controls(params, openapi) {
+/** Build the controls from the OpenAPI document. */
+export function advancedControls(params, openapi) {
   const fields = paramFields(openapi).filter(({ name }) => !MAIN_PARAMS.has(name));
   const groups = [...new Set(fields.map((field) => field.group))];
   const fieldsets = groups.map((group) => h(

@@ -4,7 +4,7 @@ import { ApiError } from "../api/client.js";
 import { byId } from "../lib/dom.js";
 import { errorMessage } from "../state/errors.js";
 
-const CONTROL_IDS = { content: "choose-photo", style: "upload-style", style_name: "upload-style" };
+const CONTROL_IDS = { content: "choose-photo", style: "upload-style", style_name: "upload-style", init_job: "start-over" };
 
 /** Let the form send jobs. */
 export function mountSubmitButton(store) {

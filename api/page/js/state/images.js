@@ -11,6 +11,7 @@ export function imageActions(store) {
     const photo = await readImage(blob, { name, limits: store.limits.get() });
     const previous = store.photo.get();
     if (store.job.get()) store.closeJob();
+    store.startJob.set(null);
     store.photo.set(photo);
     releaseImage(previous);
     announce(`The photo is ${photo.name}.`);

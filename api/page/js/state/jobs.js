@@ -29,14 +29,22 @@ export function jobActions(store) {
     });
   }
 
-  /** Put a job's images and parameters back into the form. */
-  async function editJob(job) {
-    await reportErrors(async () => {
+  /** Put a job's images and parameters back into the form; returns whether it succeeded. */
+  function editJob(job) {
+    return reportErrors(async () => {
       const photo = await store.client.blob(job.urls.content);
       store.chosenStyles.set(await stylesOf(job));
       store.params.load(job.params);
+      if (job.params.init === "image") store.params.set("init", null); // the picture it started from is not known
       await store.setPhoto(photo, "Earlier photo");
     });
+  }
+
+  /** Put a finished job back into the form, and let the next job start from its picture. */
+  async function goOnFrom(job) {
+    if (!(await editJob(job))) return;
+    store.startJob.set(job);
+    announce("The next picture starts from this one. Change the settings and press Paint.");
   }
 
   async function stylesOf(job) {
@@ -63,6 +71,10 @@ export function jobActions(store) {
     return active && show(active);
   }
 
-  const closeJob = () => show(null);
-  return { submitJob, openJob, editJob, retryJob, restoreJob, closeJob };
+  function closeJob() {
+    store.startJob.set(null);
+    show(null);
+  }
+
+  return { submitJob, openJob, editJob, goOnFrom, retryJob, restoreJob, closeJob };
 }

@@ -2,6 +2,7 @@
 
 import { observable } from "../lib/observable.js";
 import { catalogActions } from "./catalog.js";
+import { createDrafts } from "./drafts.js";
 import { imageActions } from "./images.js";
 import { jobActions } from "./jobs.js";
 import { createParams } from "./params.js";
@@ -22,6 +23,8 @@ export function createStore({ client, connection, apiKey }) {
     models: observable([]),
     limits: observable(DEFAULT_LIMITS),
     job: observable(null), // the job that is open
+    startJob: observable(null), // the finished job whose picture the next one starts from; null for the photo
   };
-  return Object.assign(store, catalogActions(store, DEFAULT_LIMITS), imageActions(store), jobActions(store));
+  Object.assign(store, catalogActions(store, DEFAULT_LIMITS), imageActions(store), jobActions(store));
+  return Object.assign(store, { drafts: createDrafts(store) });
 }

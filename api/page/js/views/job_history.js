@@ -1,5 +1,6 @@
 // The list of the visitor's jobs, newest first.
 
+import { isDraft } from "../api/draft_request.js";
 import { hasEnded, previewUrl } from "../api/job.js";
 import { byId, h } from "../lib/dom.js";
 import { STATUS_LABELS, timeAgo } from "../lib/format.js";
@@ -23,7 +24,8 @@ export function createJobHistory(store) {
 
   async function fetchPage(after = null) {
     const page = await store.client.json(`v1/jobs?limit=${PAGE_SIZE}${after ? `&cursor=${encodeURIComponent(after)}` : ""}`);
-    jobs = after ? [...jobs, ...page.jobs] : page.jobs;
+    const kept = page.jobs.filter((job) => !isDraft(job));
+    jobs = after ? [...jobs, ...kept] : kept;
     cursor = page.next_cursor;
     draw();
     return jobs;

@@ -32,6 +32,7 @@ function toolbar(store, job, backdrop) {
     job.urls.timelapse && timelapseButton(store, job, backdrop),
     button("use-as-photo", "Use as photo", () => useResult(store, job, "photo")),
     button("use-as-style", "Use as style", () => useResult(store, job, "style")),
+    button("go-on", "Go on from this picture", () => store.goOnFrom(job)),
     button("edit", "Edit settings", () => store.editJob(job)),
     button("copy-curl", "Copy as curl", () => copyCurl(store, job)),
     h("span.spacer"),

@@ -10,16 +10,34 @@ export function welcomeView(store) {
   return { elements: [h("div.welcome", {}, h("div.welcome-head", {}, text, button), h("div.examples", {}, exampleButtons(store)))] };
 }
 
-/** Build the view of a photo and the chosen styles. */
+/** Build the view of a photo and the chosen styles, with the draft of them once there is one. */
 export function photoView(store, photo) {
-  const image = photo.url
-    ? h("img", { src: photo.url, alt: `Your photo: ${photo.name}` })
-    : h("p", {}, `This browser cannot show ${photo.name}, but you can paint it.`);
+  const frame = h("div.frame");
   const styles = h("div.chosen-styles", { "aria-hidden": "true" });
-  const stop = store.chosenStyles.watch((chosen) => {
+  const mark = h("p.draft-mark", {}, "Draft");
+
+  function showPicture() {
+    const { url, isPainting } = store.drafts.state.get();
+    const image = picture(store, photo);
+    if (frame.firstChild?.src !== image.src || !image.src) frame.replaceChildren(image);
+    frame.classList.toggle("outdated", Boolean(url) && isPainting);
+    mark.hidden = !url;
+  }
+
+  function showStyles(chosen) {
     const shown = chosen.filter(({ thumbnail }) => thumbnail).slice(0, 4);
     styles.replaceChildren(...shown.map(({ thumbnail }) => h("img", { src: thumbnail, alt: "" })));
-  });
+  }
+
+  const stops = [store.startJob.watch(showPicture), store.drafts.state.watch(showPicture), store.chosenStyles.watch(showStyles)];
   const toolbar = h("div.toolbar", {}, h("button", { type: "button", onclick: () => choosePhoto(store) }, "Another photo"), exampleButtons(store));
-  return { elements: [h("div.backdrop", {}, h("div.frame", {}, image), styles), toolbar], stop };
+  return { elements: [h("div.backdrop", {}, frame, mark, styles), toolbar], stop: () => stops.forEach((stop) => stop()) };
+}
+
+function picture({ drafts, startJob }, photo) {
+  const { url } = drafts.state.get();
+  if (url) return h("img", { src: url, alt: "Draft of the picture" });
+  if (startJob.get()) return h("img", { src: startJob.get().urls.result, alt: "Your picture, from which the next one starts" });
+  if (photo.url) return h("img", { src: photo.url, alt: `Your photo: ${photo.name}` });
+  return h("p", {}, `This browser cannot show ${photo.name}, but you can paint it.`);
 }
