@@ -24,15 +24,18 @@ class ContentTarget:
         return replace(self, features=self.features[..., rows, columns])
 
 
-def content_target(features: Tensor, kind: ContentLoss) -> ContentTarget:
-    """Make a target of the features (1, C, H, W) of the content image."""
+def content_target(features: Tensor, kind: ContentLoss, *, least_power: float) -> ContentTarget:
+    """Make a target of the features (1, C, H, W) of the content image.
+
+    A variance counts as at least `least_power`, or else that of a plain image would make this loss outweigh all others.
+    """
     match kind:
         case ContentLoss.MEAN:
             scale = 1.0 / features.numel()
         case ContentLoss.HALF_SUM:  # Gatys et al. 2016, equation 1
             scale = 0.5
         case ContentLoss.NORMALIZED:
-            scale = 1.0 / (features.numel() * max(features.var().item(), 1e-8))
+            scale = 1.0 / (features.numel() * max(features.var().item(), least_power))
         case ContentLoss.SELF_SIMILARITY | ContentLoss.QUERY:
             raise ValueError(f"{kind} compares no features position by position")
     return ContentTarget(features, scale)

@@ -18,16 +18,19 @@ class GramTarget:
     scale: float
 
 
-def gram_target(moments: Moments, *, positions: int, scale: GramScale, kind: StyleLoss) -> GramTarget:
+def gram_target(
+    moments: Moments, *, positions: int, scale: GramScale, kind: StyleLoss, least_power: float
+) -> GramTarget:
     """Make a target of the style's moments.
 
     `positions` is h·w of the image being made. Both matrices are scaled by it, as if the style had the image's size.
+    The mean square of a channel counts as at least `least_power`, or else a plain style would outweigh all else.
     """
     channels = moments.second.shape[0]
     scaled = {GramScale.NONE: float(positions), GramScale.HW: 1.0, GramScale.CHW: 1.0 / channels}[scale] ** 2
     match kind:
         case StyleLoss.NORMALIZED:
-            factor = 1.0 / max(moments.second.square().sum().item(), 1e-12)
+            factor = 1.0 / max(moments.second.square().sum().item(), (channels * least_power) ** 2)
         case StyleLoss.MEAN:
             factor = scaled / channels**2
         case StyleLoss.SUM:

@@ -94,7 +94,11 @@ class Objective:
         self._read = partial(read, tile_size=tile)
         with torch.no_grad():
             self._targets = make_targets(
-                config, self._read(content), [read(style, tile_size=style_tile) for style in styles], masks
+                config,
+                self._read(content),
+                [read(style, tile_size=style_tile) for style in styles],
+                masks,
+                network.typical_power,
             )
         self._layers = sampled_layers(config)
         self._sampled: PictureLosses | None = None

@@ -19,6 +19,7 @@ from nst_engine.spec.enums import ContentLoss, StyleStatistic
 from nst_engine.spec.layers import NETWORKS, resolve_layers
 
 Size = tuple[int, int]  # height and width of a layer of the whole image
+PLAIN_POWER = 0.01  # of a layer's typical power; photos and paintings with any contrast have more
 SumsGradient = tuple[Tensor, Tensor | None]  # of a loss, by Σ f fᵀ and by Σ f
 
 
@@ -81,23 +82,28 @@ def make_targets(
     content: Iterable[Part],
     styles: Sequence[Iterable[Part]],
     masks: Sequence[Tensor] | None,
+    typical_power: Mapping[str, float],
 ) -> Targets:
     """Make the terms from the features of the content and of the style images.
 
     masks: one (H, W) in [0, 1] per style, at the size of the image being made.
+    typical_power: the mean square of the features of each layer for a picture that is not plain.
     """
+    least_power = {name: PLAIN_POWER * power for name, power in typical_power.items()}
     compared = config.content_loss not in (ContentLoss.SELF_SIMILARITY, ContentLoss.QUERY)
     content_weights = _active(config, config.content_layers, config.content_weight if compared else 0.0)
     style_weights = _active(config, config.style_layers, config.style_weight * config.style_factor)
     assembly = assemble(content, content_weights)
     features, sizes = assembly.layers(), assembly.sizes
     terms = {
-        name: ContentTerm(weight=weight, target=content_target(features[name], config.content_loss))
+        name: ContentTerm(
+            weight=weight, target=content_target(features[name], config.content_loss, least_power=least_power[name])
+        )
         for name, weight in content_weights.items()
     }
     moments = [_style_moments(config, parts, style_weights) for parts in styles] if style_weights else []
     style_terms = {
-        name: _style_terms(config, weight, [found[name] for found in moments], masks, sizes[name])
+        name: _style_terms(config, weight, [found[name] for found in moments], masks, sizes[name], least_power[name])
         for name, weight in style_weights.items()
     }
     return Targets(terms, {name: found for name, found in style_terms.items() if found})
@@ -120,16 +126,23 @@ def _style_moments(config: StyleConfig, parts: Iterable[Part], layers: Iterable[
 
 
 def _style_terms(
-    config: StyleConfig, weight: float, moments: Sequence[Moments], masks: Sequence[Tensor] | None, size: Size
+    config: StyleConfig,
+    weight: float,
+    moments: Sequence[Moments],
+    masks: Sequence[Tensor] | None,
+    size: Size,
+    least_power: float,
 ) -> list[StyleTerm]:
     """Return one layer's terms: one for the blend of the styles, or one for each style that its mask shows."""
     shares = config.style_blend or (1.0,) * len(moments)
     if masks is None:
-        return [StyleTerm(weight=weight, target=_style_target(config, blend(moments, shares), size), mask=None)]
+        return [
+            StyleTerm(weight=weight, target=_style_target(config, blend(moments, shares), size, least_power), mask=None)
+        ]
     return [
         StyleTerm(
             weight=weight * share / sum(shares),
-            target=_style_target(config, found, size),
+            target=_style_target(config, found, size, least_power),
             mask=torch.nn.functional.adaptive_avg_pool2d(mask[None, None], size)[0, 0],
         )
         for found, share, mask in zip(moments, shares, masks, strict=True)
@@ -137,7 +150,13 @@ def _style_terms(
     ]
 
 
-def _style_target(config: StyleConfig, moments: Moments, size: Size) -> GramTarget | GaussianTarget:
+def _style_target(config: StyleConfig, moments: Moments, size: Size, least_power: float) -> GramTarget | GaussianTarget:
     if config.style_statistic is StyleStatistic.WASSERSTEIN:
-        return gaussian_target(moments, config.style_loss)
-    return gram_target(moments, positions=size[0] * size[1], scale=config.gram_scale, kind=config.style_loss)
+        return gaussian_target(moments, config.style_loss, least_power=least_power)
+    return gram_target(
+        moments,
+        positions=size[0] * size[1],
+        scale=config.gram_scale,
+        kind=config.style_loss,
+        least_power=least_power,
+    )

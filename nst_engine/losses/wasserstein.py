@@ -28,12 +28,13 @@ class GaussianTarget:
     scale: float
 
 
-def gaussian_target(moments: Moments, kind: StyleLoss) -> GaussianTarget:
+def gaussian_target(moments: Moments, kind: StyleLoss, *, least_power: float) -> GaussianTarget:
     """Fit a Gaussian to the style's moments.
 
     kind: NORMALIZED divides the distance by the style's E[f²], so that one weight means the same for every network, and
     takes the style not to vary in the directions in which it hardly does: small roots are quicker, and the picture gets
-    no noise there. Others divide the distance by the number of channels (Crowson 2021).
+    no noise there. A channel's E[f²] then counts as at least `least_power`, or else a plain style would outweigh all
+    else. Other kinds divide the distance by the number of channels (Crowson 2021).
     """
     covariance = _covariance(moments)
     if kind is not StyleLoss.NORMALIZED:
@@ -41,7 +42,7 @@ def gaussian_target(moments: Moments, kind: StyleLoss) -> GaussianTarget:
     root = low_rank_root(covariance, LEFT_OUT)
     covariance = root @ root.T
     energy = (moments.first.square().sum() + covariance.diagonal().sum()).item()
-    return GaussianTarget(moments.first, covariance, root, 1.0 / max(energy, 1e-12))
+    return GaussianTarget(moments.first, covariance, root, 1.0 / max(energy, len(covariance) * least_power))
 
 
 def wasserstein_loss(moments: Moments, target: GaussianTarget) -> Tensor:

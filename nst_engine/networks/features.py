@@ -22,6 +22,7 @@ from nst_engine.spec.enums import InputConvention, Model, Padding, Pooling, Prec
 from nst_engine.spec.layers import NETWORKS, resolve_layers
 
 TORCHVISION_NAMES = {"vgg16-edges": "vgg16"}  # of the networks whose name here is another
+NOISE_SIDE = 96  # pixels; every network can take this many
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +93,16 @@ class Network:
         half = precision is Precision.BFLOAT16
         found: Mapping[str, Tensor] = self.bfloat16_body(x.bfloat16()) if half else self.body(x)
         return found
+
+    @cached_property
+    def typical_power(self) -> Mapping[str, float]:
+        """The mean square of each layer's features of noise, by which features of a plain picture count as tiny."""
+        generator = torch.Generator().manual_seed(0)
+        noise = torch.rand((1, 3, NOISE_SIDE, NOISE_SIDE), generator=generator)
+        dtype = next(self.body.parameters(), self._mean).dtype
+        with torch.no_grad():
+            found = self.features(noise.to(self.device, dtype))
+        return {name: max(f.square().mean().item(), torch.finfo(f.dtype).tiny) for name, f in found.items()}
 
     @cached_property
     def bfloat16_body(self) -> nn.Module:

@@ -1,0 +1,43 @@
+"""Photos and paintings of one color, whose features have hardly any contrast or are zero."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from nst_engine import load_network, stylize
+from nst_engine.networks.features import Network, NetworkSpec, build_body
+from nst_engine.spec.config import StyleConfig
+from nst_engine.spec.presets import resolve
+from tests.nst_engine.tiny import seeded
+
+Color = tuple[int, int, int]
+BLACK, GRAY, RED, BLUE = (0, 0, 0), (128, 128, 128), (200, 30, 30), (20, 90, 200)
+MEAN = (124, 116, 104)  # of ImageNet: the networks see zeros
+
+
+def plain(color: Color, side: int = 48) -> Tensor:
+    return (torch.tensor(color) / 255)[:, None, None].expand(3, side, side)
+
+
+def average(photo: Color, painting: Color, config: StyleConfig, network: Network) -> list[float]:
+    """Return the average color of the result."""
+    *_, last = stylize(plain(photo), [plain(painting)], config, network=network)
+    return (last.image() * 255).mean((1, 2)).tolist()
+
+
+@pytest.mark.parametrize(
+    ("photo", "painting"),
+    [(GRAY, RED), (MEAN, BLUE), (RED, MEAN), (BLACK, GRAY), (GRAY, GRAY)],
+)
+def test_a_plain_photo_takes_the_color_of_a_plain_painting(photo: Color, painting: Color) -> None:
+    config = resolve("default", {"steps": 60, "max_size": 48})
+    assert average(photo, painting, config, load_network(config)) == pytest.approx(painting, abs=35)
+
+
+@pytest.mark.parametrize(("photo", "painting"), [(RED, MEAN), (MEAN, BLUE), (MEAN, MEAN), (GRAY, MEAN)])
+def test_plain_pictures_without_any_features_end_between_photo_and_painting(photo: Color, painting: Color) -> None:
+    config = resolve("default", {"steps": 40, "max_size": 48, "model": "squeezenet1_1"})
+    body = build_body(NetworkSpec.of(config)).to_empty(device="cpu")
+    color = average(photo, painting, config, Network(seeded(body)))  # without biases: MEAN has no features
+    for value, *ends in zip(color, photo, painting, strict=True):
+        assert min(ends) - 25 <= value <= max(ends) + 25
