@@ -17,7 +17,7 @@ from nst_engine.images.shrinking import Shrinker
 from nst_engine.images.writing import encode
 from nst_engine.run.inputs import Inputs
 from nst_engine.run.scaled_inputs import ScaledInputs
-from nst_engine.schedule import schedule
+from nst_engine.spec.schedule import schedule
 from nst_engine.tensors import to_picture, to_tensor
 
 PHOTO = (4032, 3024)

@@ -77,7 +77,9 @@ def build_config(given: dict[str, str]) -> StyleConfig:
 
 def as_input_error(error: ConfigError) -> InputError:
     """Convert an error of the engine: name the options instead of the parameters."""
-    problems = [f"{flag(problem.field.split('.')[0])}: {problem.message}" for problem in error.problems]
+    names = [problem.field.split(".")[0] for problem in error.problems]
+    names = [name if name in ("content", "style") else flag(name) for name in names]  # arguments are no options
+    problems = [f"{name}: {problem.message}" for name, problem in zip(names, error.problems, strict=True)]
     return InputError("; ".join(problems) or error.message)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cli.errors import InputError
+from cli.parameters import as_input_error
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -29,6 +30,7 @@ class Stylizer:
         """Run the engine to the end behind a progress bar and return the last step."""
         from cli.terminal import progress_bar
 
+        check_size(photo, self.config)
         last, steps = None, self._steps(photo)  # errors in the input come before the bar is drawn
         with progress_bar(quiet=quiet) as bar:
             task = bar.add_task("stylizing", total=None, loss="-", note="")
@@ -58,6 +60,17 @@ class Stylizer:
             device=device,
             network=self.network,
         )
+
+
+def check_size(photo: Image, config: StyleConfig) -> None:
+    """Raise InputError if the result would be too small for the network; does not load torch."""
+    from nst_engine.spec.errors import ConfigError
+    from nst_engine.spec.schedule import schedule
+
+    try:
+        schedule(config, photo.height, photo.width)
+    except ConfigError as error:
+        raise as_input_error(error) from None
 
 
 def select_device(name: str) -> str:

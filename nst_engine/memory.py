@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from nst_engine.losses.sampled.losses import has_sampled_losses, sampled_layers
 from nst_engine.machine.allocator import trim_heap
 from nst_engine.networks.features import Network
-from nst_engine.schedule import Scale, fit_size, style_size
 from nst_engine.spec.config import StyleConfig
 from nst_engine.spec.enums import Memory, Optimizer, Padding, SizeBy
 from nst_engine.spec.errors import MemoryLimitError
 from nst_engine.spec.layers import NETWORKS
+from nst_engine.spec.schedule import Scale, fit_size, style_size
 
 GIB = 2**30
 TILE_SIDES = (2048, 1536, 1024, 768, 512, 256)

@@ -1,6 +1,7 @@
 """Creating jobs: the pictures are stored first, then the record is written and the queue notified."""
 
 import asyncio
+import struct
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -20,6 +21,8 @@ from jobs.storage.blobs import Blobs, blob_name
 from jobs.store.idempotency import Idempotency
 from jobs.store.job_store import JobStore
 from jobs.worker_registry import AsyncWorkerRegistry
+from nst_engine.spec.config import StyleConfig
+from nst_engine.spec.schedule import schedule
 
 T = TypeVar("T")
 
@@ -126,13 +129,20 @@ class JobCreator:
         def part(name: str) -> tuple[BlobRef, ...]:
             return tuple(ref for picture, ref in zip(pictures, refs, strict=True) if picture.part == name)
 
+        (content,) = part("content")
+        await self._check_size(job_request.config, content)
         return Inputs(
-            content=part("content")[0],
+            content=content,
             styles=part("style"),
             masks=part("mask"),
             init_image=next(iter(part(INIT)), None),
             style_names=tuple(picture.style for picture in pictures if isinstance(picture, BuiltinStyle)),
         )
+
+    async def _check_size(self, config: StyleConfig, content: BlobRef) -> None:
+        """Refuse a photo whose result would be too small for the network; raises ConfigError."""
+        width, height = await to_thread.run_sync(_png_size, self.blobs, content.name)
+        schedule(config, height, width)
 
     async def _store(self, picture: Source, job_id: str, owner: str) -> BlobRef:
         name = blob_name(job_id, picture.name)
@@ -183,6 +193,13 @@ async def _gather(works: Sequence[Awaitable[T]]) -> list[T]:
         if isinstance(result, BaseException):
             raise result
     return cast(list[T], results)
+
+
+def _png_size(blobs: Blobs, name: str) -> tuple[int, int]:
+    """Return width and height of a stored PNG, which are at the same place in each."""
+    with blobs.open(name) as file:
+        width, height = struct.unpack(">II", file.read(24)[16:])
+    return width, height
 
 
 def _priority(caller: Caller, requested: Priority) -> Priority:

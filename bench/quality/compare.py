@@ -27,8 +27,8 @@ from bench.quality.pictures import Pair, add_options, chosen_pairs, names, pairs
 from bench.tables import machine, markdown
 from cli.output.contact_sheet import sheet
 from nst_engine import load_network, resolve
-from nst_engine.schedule import schedule
 from nst_engine.spec.config import StyleConfig
+from nst_engine.spec.schedule import schedule
 from nst_engine.tensors import to_picture
 
 # Factors on each scheme's own style weight: wide enough that the curves of content distance overlap.

@@ -8,7 +8,7 @@ import typer
 
 from cli.errors import InputError
 from cli.parameters import DEVICE, MASKS, OVERWRITE, PARAMETERS, QUIET, STYLES, build_config
-from cli.stylizer import Stylizer
+from cli.stylizer import Stylizer, check_size
 
 LARGEST_SIDE = {"webp": 16_383, "jpeg": 65_500}  # in pixels, of a file of the format
 Cell = dict[str, str]  # the parameters that a row or a column sets
@@ -55,6 +55,8 @@ def sweep(
     size = max(config.max_size for line in configs for config in line)
     photo, style_images = read_image(content), [read_style(style, size) for style in styles]
     check_side(name, photo.size, size, columns=len(columns), rows=len(rows))
+    for config in [config for line in configs for config in line]:
+        check_size(photo, config)
     masks = [read_mask_image(path) for path in mask]
     results = [
         [

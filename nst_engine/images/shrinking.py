@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from PIL import Image
 
-from nst_engine.schedule import schedule, style_size
 from nst_engine.spec.config import StyleConfig
+from nst_engine.spec.schedule import schedule, style_size
 
 HEADROOM = 2  # times the size of the last scale: resizing from there differs by less than one level from the original
 WORTHWHILE = 1.5  # times that size from which on shrinking saves time

@@ -25,10 +25,10 @@ from nst_engine.run.graphed import GraphedEvaluation
 from nst_engine.run.inputs import Inputs
 from nst_engine.run.scaled_inputs import ScaledInputs
 from nst_engine.run.step import Step
-from nst_engine.schedule import Scale, schedule
 from nst_engine.spec.config import StyleConfig
 from nst_engine.spec.enums import Clamp, ColorMatch, Init, PreserveColor
 from nst_engine.spec.errors import CheckpointError
+from nst_engine.spec.schedule import Scale, schedule
 from nst_engine.state import State
 from nst_engine.tensors import resize
 

@@ -11,9 +11,9 @@ from nst_engine import color, color_match
 from nst_engine.networks.features import Network
 from nst_engine.pyramid import finest
 from nst_engine.run.inputs import Inputs
-from nst_engine.schedule import Scale, style_size
 from nst_engine.spec.config import StyleConfig
 from nst_engine.spec.enums import ColorMatch, Init, PreserveColor
+from nst_engine.spec.schedule import Scale, style_size
 from nst_engine.tensors import resize
 
 

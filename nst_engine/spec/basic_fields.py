@@ -8,6 +8,8 @@ from nst_engine.spec.enums import InputConvention, Model, Padding, Pooling, Pres
 from nst_engine.spec.parameter import parameter
 from nst_engine.spec.value_types import LayerWeights
 
+MAX_SIZE = 8192
+
 
 class BasicFields(BaseModel):
     """What most users set, and the network whose features are compared."""
@@ -21,7 +23,7 @@ class BasicFields(BaseModel):
         le=1,
     )
     max_size: int = parameter(
-        512, "basic", "Longest side of the result in pixels; pictures are never enlarged.", ge=16, le=8192
+        512, "basic", "Longest side of the result in pixels; pictures are never enlarged.", ge=16, le=MAX_SIZE
     )
     steps: int = parameter(200, "basic", "Total number of iterations over all scales.", ge=1, le=20_000)
     preserve_color: PreserveColor = parameter(

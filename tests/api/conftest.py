@@ -34,7 +34,7 @@ from tests.stack.stack import Stack, running_stack
 pytestmark = pytest.mark.anyio
 
 
-def picture(size: tuple[int, int] = (32, 24), color: tuple[int, int, int] = (200, 30, 30), name: str = "PNG") -> bytes:
+def picture(size: tuple[int, int] = (48, 32), color: tuple[int, int, int] = (200, 30, 30), name: str = "PNG") -> bytes:
     """Make a small picture file."""
     file = io.BytesIO()
     Image.new("RGB", size, color).save(file, name)

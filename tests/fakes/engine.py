@@ -122,7 +122,7 @@ def _fail(seed: int, request: RunRequest) -> None:
         raise ZeroDivisionError("a bug")
 
 
-def picture_bytes(color: tuple[int, int, int] = (200, 30, 30), size: tuple[int, int] = (32, 24)) -> bytes:
+def picture_bytes(color: tuple[int, int, int] = (200, 30, 30), size: tuple[int, int] = (48, 32)) -> bytes:
     """Make a small PNG."""
     file = io.BytesIO()
     Image.new("RGB", size, color).save(file, "PNG")

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from nst_engine import memory, stylize
 from nst_engine.memory import BACKWARD, GIB, Tiling, available_memory, measure_bytes_per_pixel, plan_tiles
 from nst_engine.networks.features import Network, NetworkSpec, build_body
-from nst_engine.schedule import Scale
 from nst_engine.spec.config import StyleConfig
 from nst_engine.spec.errors import MemoryLimitError
 from nst_engine.spec.layers import NETWORKS
+from nst_engine.spec.schedule import Scale
 from tests.nst_engine.tiny import SHALLOW, config, network, photo, picture, seeded
 
 

@@ -51,7 +51,7 @@ async def test_a_picture_of_an_own_job_is_an_asset_too(api: Api, media_type: str
     job = await api.create()
     before = await create(api, content_asset=f"job:{job['id']}/result")
     assert (before.status_code, before.json()["code"]) == (422, "asset_unknown"), "there is no result yet"
-    api.worker.finish(api.worker.claim(), picture((40, 30), name=media_type[6:].upper()), media_type)
+    api.worker.finish(api.worker.claim(), picture((40, 40), name=media_type[6:].upper()), media_type)
     for what in ("result", "content", "style/0"):
         answer = await create(api, content_asset=f"job:{job['id']}/{what}")
         assert answer.status_code == 202, answer.text

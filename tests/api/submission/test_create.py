@@ -66,7 +66,7 @@ async def test_a_wrong_part_is_named_and_nothing_is_stored(api: Api, values: dic
 
 
 async def test_the_photo_keeps_its_transparency_and_a_mask_becomes_its_alpha(api: Api) -> None:
-    cut_out = encoded(Image.new("RGBA", (32, 24), (200, 30, 30, 100)))
+    cut_out = encoded(Image.new("RGBA", (48, 32), (200, 30, 30, 100)))
     job = await api.create(content=cut_out, style=cut_out, mask=cut_out, alpha="#0080ff")
     stored = (await api.services.store.get(job["id"], None)).inputs
     refs = (stored.content, stored.styles[0], stored.masks[0])
@@ -122,4 +122,23 @@ async def test_a_full_disk_is_a_507_that_leaves_nothing(make_api: MakeApi) -> No
     answer = await api.http.post("/v1/jobs", files=form())
     assert (answer.status_code, answer.json()["code"]) == (507, "disk_full")
     assert "retry-after" in answer.headers
+    assert api.stored() == []
+
+
+@pytest.mark.parametrize(
+    ("size", "values", "pointer", "detail"),
+    [
+        ((16, 16), {}, "#/content", "the smallest photo that works has 32 x 32"),
+        ((5000, 64), {}, "#/max_size", "the smallest max_size for this photo is 2461"),
+        ((60, 60), {"model": "inception_v3"}, "#/content", "the smallest photo that works has 75 x 75"),
+    ],
+)
+async def test_a_photo_too_small_for_the_network_is_refused_with_the_size_that_works(
+    api: Api, size: tuple[int, int], values: dict[str, str], pointer: str, detail: str
+) -> None:
+    api.announce_worker("lite", "inception_v3")
+    answer = await api.http.post("/v1/jobs", files=form(content=picture(size), **values))
+    (error,) = answer.json()["errors"]
+    assert (answer.status_code, error["pointer"]) == (422, pointer)
+    assert detail in error["detail"]
     assert api.stored() == []

@@ -1,4 +1,5 @@
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -212,3 +213,17 @@ def test_invalid_input_is_one_line_and_code_2_and_leaves_no_file(
     assert message in error
     assert error.count("\n") == 1
     assert set(tmp_path.iterdir()) == before
+
+
+def test_a_result_too_small_for_the_network_is_refused_without_torch(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "nst_engine.networks.features", None)  # importing it fails
+    for size, message in (
+        ((640, 40), "--max-size: lite needs at least 32 px on the short side, the result would have 3; "),
+        ((20, 16), "content: lite needs at least 32 px on the short side, the result would have 16; "),
+    ):
+        Image.new("RGB", size).save(tmp_path / "small.png")
+        assert main(["stylize", str(tmp_path / "small.png"), "waves", "-o", str(tmp_path / "o.png"), *QUICK]) == 2
+        assert message in capsys.readouterr().err
+    assert not (tmp_path / "o.png").exists()

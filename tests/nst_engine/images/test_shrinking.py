@@ -6,8 +6,8 @@ from PIL import Image
 
 from nst_engine.images.shrinking import HEADROOM, Shrinker
 from nst_engine.paintings import paint
-from nst_engine.schedule import schedule, style_size
 from nst_engine.spec.config import StyleConfig
+from nst_engine.spec.schedule import schedule, style_size
 from nst_engine.tensors import resize, to_tensor
 
 

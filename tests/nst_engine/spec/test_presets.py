@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from nst_engine.schedule import schedule
 from nst_engine.spec.config import StyleConfig
 from nst_engine.spec.errors import ConfigError
 from nst_engine.spec.layers import NETWORKS, resolve_columns, resolve_layers
 from nst_engine.spec.presets import PRESETS, resolve
+from nst_engine.spec.schedule import schedule
 
 CONV = [f"conv{k}_1" for k in range(1, 6)]
 RELU = [f"relu{k}_1" for k in range(1, 6)]

@@ -1,9 +1,10 @@
-"""The scales of a run: its sizes from coarse to fine, and the number of iterations at each."""
+"""The scales of a run: its sizes from coarse to fine, and the number of iterations at each; loads no torch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nst_engine.spec.basic_fields import MAX_SIZE
 from nst_engine.spec.config import StyleConfig
 from nst_engine.spec.enums import SizeBy
 from nst_engine.spec.errors import ConfigError, Problem
@@ -62,14 +63,17 @@ def _too_small(config: StyleConfig, height: int, width: int, side: int) -> Confi
     smallest = NETWORKS[config.model].min_side
     measured = height if config.size_by is SizeBy.HEIGHT else max(height, width)
     by = config.size_by
-    sizes = range(config.max_size, measured + 1)
+    sizes = range(config.max_size, min(measured, MAX_SIZE) + 1)
     size = next((size for size in sizes if min(fit_size(height, width, size, by)) >= smallest), None)
     message = f"{config.model} needs at least {smallest} px on the short side, the result would have {side}; "
-    if size is None:
-        message += f"no max_size helps, because the photo has {width} x {height}"
-    else:
-        message += f"the smallest max_size for this photo is {size}"
-    return ConfigError.of(Problem(field="max_size", message=message))
+    if size is not None:
+        return ConfigError.of(
+            Problem(field="max_size", message=f"{message}the smallest max_size for this photo is {size}")
+        )
+    message += f"no max_size helps, because the photo has {width} x {height} px"
+    if min(height, width) < smallest:
+        message += f"; the smallest photo that works has {smallest} x {smallest}"
+    return ConfigError.of(Problem(field="content", message=message))
 
 
 def _shares(shares: tuple[float, ...], count: int) -> list[float]:

@@ -1,9 +1,9 @@
 import pytest
 
-from nst_engine.schedule import fit_size, schedule
 from nst_engine.spec.enums import SizeBy
 from nst_engine.spec.errors import ConfigError
 from nst_engine.spec.presets import resolve
+from nst_engine.spec.schedule import fit_size, schedule
 from tests.nst_engine.tiny import config
 
 
@@ -99,8 +99,13 @@ def test_the_refusal_names_the_smallest_size_that_works_or_says_that_none_does()
     with pytest.raises(ConfigError, match=r"the smallest max_size for this photo is 2461$"):
         schedule(asked, 64, 5000)
     assert min(fit_size(64, 5000, 2461, SizeBy.LONGEST)) == 32 > min(fit_size(64, 5000, 2460, SizeBy.LONGEST))
-    with pytest.raises(ConfigError, match=r"no max_size helps, because the photo has 16 x 20$"):
+    with pytest.raises(
+        ConfigError, match=r"no max_size helps, .* 16 x 20 px; the smallest photo that works has 32 x 32$"
+    ) as caught:
         schedule(asked, 20, 16)
+    assert caught.value.problems[0].field == "content"
+    with pytest.raises(ConfigError, match=r"no max_size helps, because the photo has 20000 x 64 px$"):
+        schedule(asked, 64, 20_000)  # 10,000 would do, which is more than max_size may be
 
 
 @pytest.mark.parametrize(("by", "expected"), [(SizeBy.LONGEST, (50, 100)), (SizeBy.HEIGHT, (100, 200))])
