@@ -13,6 +13,7 @@ from api.event_hub import EventHub
 from api.long_poll import LongPoll
 from api.metrics import Metrics
 from api.schemas import JobSerializer
+from api.security.concurrency import ConcurrencyLimit
 from api.security.key_watch import KeyWatch
 from api.security.keyless_access import KeylessAccess
 from api.security.rate_limits import RateLimits
@@ -28,6 +29,13 @@ from jobs.storage.blobs import Blobs
 from jobs.store.job_store import JobStore
 from jobs.usage import UsageReader
 from jobs.worker_registry import AsyncWorkerRegistry
+
+MAX_UPLOADS, MAX_UPLOADS_PER_KEY = 1024, 128  # received, fetched or decoded
+
+
+def _limit_uploads() -> ConcurrencyLimit:
+    detail = "too many jobs are being uploaded"
+    return ConcurrencyLimit("too_many_uploads", detail, per_key=MAX_UPLOADS_PER_KEY, total=MAX_UPLOADS)
 
 
 @dataclass(kw_only=True)
@@ -58,6 +66,7 @@ class Services:
     job_serializer: JobSerializer = field(default_factory=JobSerializer)
     event_heartbeat_seconds: float = 15.0  # an event stream that is silent for this long gets a comment
     draining: bool = False
+    uploads: ConcurrencyLimit = field(default_factory=_limit_uploads)
     open_streams: Counter[str] = field(default_factory=Counter)  # by owner
 
 

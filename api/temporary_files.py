@@ -1,5 +1,7 @@
 """Temporary folders under the data folder, for request bodies and pictures that are being converted."""
 
+import fcntl
+import os
 import shutil
 import tempfile
 import time
@@ -9,30 +11,40 @@ from pathlib import Path
 
 
 class TemporaryFiles:
-    """Make folders under `path` and remove those that a killed process left behind."""
+    """Make folders under `path` and remove those that a killed process left behind.
+
+    A folder is locked while it is in use. The system releases the locks of a process that ends.
+    """
 
     def __init__(self, path: Path, *, max_age_seconds: float) -> None:
         self.path, self._max_age_seconds = path, max_age_seconds
-        self._in_use: set[str] = set()  # names of folders
 
     @contextmanager
     def folder(self, prefix: str) -> Iterator[Path]:
         """Make a folder that is removed at the end of the block."""
         self.path.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=prefix, dir=self.path, ignore_cleanup_errors=True) as folder:
-            self._in_use.add(Path(folder).name)
-            try:
-                yield Path(folder)
-            finally:
-                self._in_use.discard(Path(folder).name)
+        temporary = tempfile.TemporaryDirectory(prefix=prefix, dir=self.path, ignore_cleanup_errors=True)
+        with temporary as name, _opened(Path(name)) as folder:
+            with suppress(OSError):  # a file system without locks; the sweeper removes nothing there
+                fcntl.flock(folder, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            yield Path(name)
 
     def sweep(self) -> None:
-        """Remove folders that are older than any upload may take, except for those in use."""
+        """Remove folders that are older than any upload may take, except for those that a process has in use."""
         if not self.path.is_dir():
             return
         for folder in self.path.iterdir():
-            if folder.name in self._in_use:
-                continue
-            with suppress(FileNotFoundError):  # its upload has just ended
+            with suppress(OSError):  # its upload has just ended, or it is in use
                 if time.time() - folder.stat().st_mtime > self._max_age_seconds:
-                    shutil.rmtree(folder, ignore_errors=True)
+                    with _opened(folder) as descriptor:
+                        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[int]:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)

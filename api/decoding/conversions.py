@@ -1,18 +1,16 @@
 """Conversions of stored pictures into the format that a client asks for."""
 
 import shutil
-from collections import Counter
 from pathlib import Path
 
 from anyio import to_thread
 
 from api.decoding.pool import Decoder
-from api.security.rate_limits import too_many
+from api.security.concurrency import ConcurrencyLimit
 from api.temporary_files import TemporaryFiles
 from jobs.storage.blobs import Blobs
 
-MAX_CONVERSIONS_PER_KEY = 32  # running and waiting
-RETRY_SECONDS = 5
+MAX_CONVERSIONS, MAX_CONVERSIONS_PER_KEY = 256, 32  # running and waiting
 
 
 class Conversions:
@@ -20,18 +18,18 @@ class Conversions:
 
     def __init__(self, decoder: Decoder, blobs: Blobs, temporary_files: TemporaryFiles) -> None:
         self._decoder, self._blobs, self._temporary_files = decoder, blobs, temporary_files
-        self._open: Counter[str] = Counter()  # by owner
+        self._limit = ConcurrencyLimit(
+            "too_many_conversions",
+            "too many pictures are being converted",
+            per_key=MAX_CONVERSIONS_PER_KEY,
+            total=MAX_CONVERSIONS,
+        )
 
     async def convert(self, blob: str, format_name: str, *, owner: str) -> bytes:
-        """Return the picture in another format; raise a 429 if too many conversions of this owner wait."""
-        if self._open[owner] >= MAX_CONVERSIONS_PER_KEY:
-            raise too_many("too_many_conversions", "too many pictures are being converted", seconds=RETRY_SECONDS)
-        self._open[owner] += 1
-        try:
+        """Return the picture in another format; raise a 429 or a 503 if too many conversions wait."""
+        with self._limit.hold(owner):
             async with self._decoder.turn(owner):
                 return await self._convert(blob, format_name)
-        finally:
-            self._open -= Counter((owner,))  # subtraction drops owners with a count of zero
 
     async def _convert(self, blob: str, format_name: str) -> bytes:
         with self._temporary_files.folder("convert-") as folder:

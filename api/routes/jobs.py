@@ -63,7 +63,8 @@ async def create_job(
     """Queue a photo for stylizing, with one or more style pictures or a built-in style."""
     await services.rate_limits.count_create(caller.owner)
     check_key(idempotency_key)
-    job = await _create(request, services, caller, idempotency_key)
+    with services.uploads.hold(caller.owner):
+        job = await _create(request, services, caller, idempotency_key)
     seconds = preferred_wait(prefer)
     job = await services.long_poll.wait_until_ended(job, caller, seconds)
     status = 200 if seconds and job.status.is_terminal else 202
