@@ -11,7 +11,9 @@ from tests.nst_engine.losses.tiny_features import features
 
 
 def loss(one: Tensor, other: Tensor, kind: StyleLoss = StyleLoss.MEAN) -> Tensor:
-    return wasserstein_loss(moment_sums(one).mean(), gaussian_target(moment_sums(other).mean(), kind, least_power=1e-12))
+    return wasserstein_loss(
+        moment_sums(one).mean(), gaussian_target(moment_sums(other).mean(), kind, least_power=1e-12)
+    )
 
 
 def loss_by_definition(one: Tensor, other: Tensor) -> float:
