@@ -108,6 +108,9 @@ deployment: .venv/.dev  ## check Dockerfiles, compose files, Kubernetes manifest
 bench: .venv/.dev  ## benchmark engine and service, write docs/internals/benchmarks.md (about ten minutes)
 	@$(BIN)/python -m bench.report $(ARGS)
 
+gpu-bench: .venv/.dev  ## check and time the engine on a GPU, write out/gpu-bench.md (nine minutes)
+	@$(BIN)/python -m bench.gpu $(ARGS)
+
 gallery: .venv/.dev  ## render the images of docs/gallery.md and docs/use/concepts.md (many minutes)
 	@$(BIN)/python -m bench.sheets.gallery
 	@$(BIN)/python -m bench.sheets.concepts
@@ -132,4 +135,4 @@ format: .venv/.dev  ## format the code
 clean:  ## delete generated files, but not .venv
 	@rm -rf out dist site .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.*
 
-.PHONY: help setup demo up bench test chaos rolling abuse coverage coverage-part coverage-report lint types imports docs reference requirements deployment audit gallery check images-test release-check format clean
+.PHONY: help setup demo up bench gpu-bench test chaos rolling abuse coverage coverage-part coverage-report lint types imports docs reference requirements deployment audit gallery check images-test release-check format clean

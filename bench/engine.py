@@ -129,7 +129,7 @@ def overhead(model: str, precision: Precision, size: int) -> Overhead:
     turns = 5 if size > 512 and model == "vgg19" else 11
     overrides = {"model": model, "precision": precision, "max_size": size, "scales": 1, "memory": "normal"}
     config = resolve("default", overrides | {"steps": turns + 12})
-    network = _network(config)
+    network = network_for(config)
     image, style = torch.rand(3, size, size), torch.rand(3, size, size)
     steps = stylize(image, [style], config, network=network)
     for _ in range(3 if model == "vgg19" else 11):  # L-BFGS remembers ten pairs
@@ -208,7 +208,7 @@ def _timed(call: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def _network(config: StyleConfig) -> Network:
+def network_for(config: StyleConfig) -> Network:
     """Return the network, with random weights if the real ones would have to be downloaded."""
     if config.model == "lite":
         return load_network(config)
