@@ -90,7 +90,7 @@ class JobStore:
             "priority": str(new.priority),
             "spec": encode_spec(new),
             "webhook": new.options.webhook_url,
-            "events": ",".join(new.options.webhook_events),
+            "events": ",".join(new.options.webhook_events) if new.options.webhook_url else None,
             "deliver": new.options.result_url,
             "traceparent": new.traceparent if new.options.webhook_url else None,
             "queue_limit": self._settings.queue_limit,
