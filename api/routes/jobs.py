@@ -44,7 +44,7 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
     responses={
         200: {"model": JobView, "description": "`Prefer: wait` was given and the job has ended."},
         202: {"description": "The job is queued; `Location` is its URL."},
-        **error_responses(400, 408, 409, 413, 415, 429, 507),
+        **error_responses(400, 404, 408, 409, 410, 413, 415, 429, 507),
     },
     openapi_extra=CREATE_BODY,
 )

@@ -66,6 +66,16 @@ DEFAULT = make_preset(
     "Exact.",
 )
 
+DRAFT = make_preset(
+    "draft",
+    "A first impression: `default` at 384 px with a tenth of its steps. It has colors and small strokes, "
+    "but no large forms.",
+    "This project.",
+    "Exact.",
+    max_size=384,
+    steps=30,
+)
+
 FIVE_LAYER = make_preset(
     "five-layer",
     "Content and style on the same five layers of VGG-19; Adam, starting from the content image.",
@@ -233,6 +243,7 @@ PRESETS: Mapping[str, Preset] = {
     preset.name: preset
     for preset in (
         DEFAULT,
+        DRAFT,
         FIVE_LAYER,
         CLASSIC_LBFGS,
         FROM_NOISE,

@@ -21,7 +21,7 @@ FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP", "imag
 # Which layers there are depends on the network, how many weights on the number of styles, and so on.
 DEPENDENT = (
     *("content_layers", "style_layers", "style_blend", "webhook_url", "result_url", "init", "clamp"),
-    *("mask", "mask_url", "style_url", "content_asset", "style_asset"),
+    *("mask", "mask_url", "style_url", "content_asset", "style_asset", "init_url", "init_job"),
 )
 
 
@@ -83,7 +83,7 @@ def filter_failure(context: Any, failure: Any, case: Any, response: Any) -> bool
         return False  # pictures are bytes, which look wrong when the edited form is checked against the schema again
     if not isinstance(failure, RejectedPositiveData):
         return True
-    refused = _operation(case) in (CREATE, "create_asset") and response.status_code in (413, 415, 422)
+    refused = _operation(case) in (CREATE, "create_asset") and response.status_code in (404, 413, 415, 422)
     reused = b"idempotency_key_reused" in response.content  # a key belongs to one job
     return not (refused or reused)
 

@@ -8,7 +8,7 @@ import pytest
 
 from nst_engine.spec.config import StyleConfig
 from nst_engine.spec.errors import ConfigError
-from nst_engine.spec.layers import NETWORKS, resolve_columns, resolve_layers
+from nst_engine.spec.layers import NETWORKS, ROLES, resolve_columns, resolve_layers
 from nst_engine.spec.presets import PRESETS, resolve
 from nst_engine.spec.schedule import schedule
 
@@ -261,8 +261,16 @@ def test_nnst_matches_hypercolumns_first_and_each_layer_in_the_final_pass() -> N
     assert values == [{"matching_weight": 1.0}] * 4 + [{"layer_matching_weight": 1.0}]
 
 
-def test_there_are_the_eleven_presets() -> None:
-    assert set(PRESETS) == {*TABLE, "default"}
+def test_there_are_the_twelve_presets() -> None:
+    assert set(PRESETS) == {*TABLE, "default", "draft"}
+
+
+def test_the_draft_is_a_short_default_that_any_network_can_run() -> None:
+    draft, default = PRESETS["draft"].config, PRESETS["default"].config
+    short = {"preset": "draft", "steps": draft.steps, "max_size": draft.max_size}
+    assert draft == default.model_copy(update=short)
+    assert draft.steps * 10 <= default.steps
+    assert set(draft.style_layers) | set(draft.content_layers) <= set(ROLES)
 
 
 @pytest.mark.parametrize("name", PRESETS)
