@@ -9,7 +9,7 @@ import pytest
 PACKAGES = ("nst_engine", "jobs", "api", "cli", "api.main", "cli.main")
 HEAVY = ("torch", "torchvision")
 COMPILER = ("torchvision", "torch._dynamo", "torch._inductor", "sympy")
-EXTRAS = ("mcp", "opentelemetry.sdk", "opentelemetry.exporter")  # FastAPI looks for OpenTelemetry's API itself
+EXTRAS = ("mcp", "opentelemetry.exporter")  # FastAPI itself loads the rest of OpenTelemetry if it is there
 
 ENTRY_POINTS = ("nst_engine", "jobs", "api.main", "worker.main", "cli.main")
 WATCHED = """
@@ -52,6 +52,16 @@ list(stylize(torch.rand(3, 64, 64), [torch.rand(3, 64, 64)], config))
 print([m for m in sys.argv[1:] if m in sys.modules])
 """
     assert python(code, *COMPILER) == "[]"
+
+
+def test_the_api_has_no_endpoint_for_agents_without_the_extra() -> None:
+    code = """
+import sys
+sys.modules.update(dict.fromkeys(sys.argv[1:]))  # as if it were not installed
+from api.app import create_app
+print([route.path for route in create_app().routes if getattr(route, "path", "") == "/mcp"])
+"""
+    assert python(code, "mcp") == "[]"
 
 
 @pytest.mark.parametrize("module", ["api.app", "worker.main", "cli.application", "nst_client"])
