@@ -23,11 +23,11 @@ def offered(line: str) -> list[str]:
     [
         ("nst st", ["stylize", "styles"]),
         ("nst jobs re", ["result", "retry"]),
-        ("nst stylize photo.jpg painting.jpg --style-s", ["--style-statistic", "--style-scale"]),
+        ("nst stylize photo.jpg painting.jpg --style-sc", ["--style-scale"]),
         ("nst stylize photo.jpg fl", ["flow-strokes"]),
         ("nst stylize photo.jpg pain", []),  # a file name: the shell completes it
         ("nst stylize photo.jpg waves --preset cl", ["classic-lbfgs"]),
-        ("nst jobs submit photo.jpg waves --optimizer ", ["lbfgs", "adam"]),
+        ("nst jobs submit photo.jpg waves --optimizer ", ["lbfgs", "adam", "rmsprop"]),
         ("nst presets multi", ["multiscale-w2"]),
         ("nst weights pull vgg", ["vgg19", "vgg16", "vgg16-edges"]),
     ],
@@ -64,7 +64,7 @@ def test_zsh_completes_typed_lines(folder: Path) -> None:
     ("line", "words"),
     [
         ("nst jobs re", ["result", "retry"]),
-        ("nst stylize photo.jpg --style-s", ["--style-scale", "--style-statistic"]),
+        ("nst stylize photo.jpg --style-sc", ["--style-scale"]),
         ("nst stylize photo.jpg pain", ["painting.jpg"]),
     ],
 )

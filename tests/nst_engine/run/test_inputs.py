@@ -49,7 +49,7 @@ def test_tensors_that_want_a_gradient_or_are_double_are_taken_as_they_are() -> N
         ({}, {"content": CONTENT[None]}, "content", r"\(3, H, W\)"),
         ({}, {"content": (CONTENT * 255).byte()}, "content", "float RGB"),
         ({}, {"styles": [STYLE, STYLE[:1]]}, "style[1]", r"\(3, H, W\)"),
-        ({}, {"content": photo(200, 16)}, "max_size", "at least 32 px on the short side"),
+        ({}, {"content": photo(200, 16)}, "content", "at least 32 px on the short side"),
         ({"precision": "tf32"}, {}, "precision", "CUDA"),
     ],
 )

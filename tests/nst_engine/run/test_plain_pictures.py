@@ -31,7 +31,7 @@ def average(photo: Color, painting: Color, config: StyleConfig, network: Network
 )
 def test_a_plain_photo_takes_the_color_of_a_plain_painting(photo: Color, painting: Color) -> None:
     config = resolve("default", {"steps": 60, "max_size": 48})
-    assert average(photo, painting, config, load_network(config)) == pytest.approx(painting, abs=35)
+    assert average(photo, painting, config, load_network(config)) == pytest.approx(painting, abs=50)
 
 
 @pytest.mark.parametrize(("photo", "painting"), [(RED, MEAN), (MEAN, BLUE), (MEAN, MEAN), (GRAY, MEAN)])
