@@ -135,8 +135,9 @@ def _at(features: Tensor, places: Tensor) -> Tensor:
 
 
 def _mapped(features: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
-    """Apply a function to batches of the features and keep the results in float16."""
-    return torch.cat([function(features[rows].float()).half() for rows in _batches(len(features))])
+    """Apply a function to batches of the features and keep the results in float16, cut off at its largest value."""
+    most = torch.finfo(torch.float16).max
+    return torch.cat([function(features[rows].float()).clamp(-most, most).half() for rows in _batches(len(features))])
 
 
 def _batches(count: int) -> Iterator[slice]:
