@@ -68,8 +68,8 @@ DEFAULT = make_preset(
 
 DRAFT = make_preset(
     "draft",
-    "A first impression: `default` at 384 px with a tenth of its steps. It has colors and small strokes, "
-    "but no large forms.",
+    "A first impression: `default` at 384 px with 30 of its 200 steps. It has the painting's colors and strokes, but "
+    "few of its large forms.",
     "This project.",
     "Exact.",
     max_size=384,
