@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from api.problems import ProblemError
 from api.routes.responses import error_responses
@@ -13,6 +13,14 @@ from api.services import ServicesDep
 
 router = APIRouter(prefix="/v1/usage", tags=["operation"])
 MAX_DAYS = 366
+
+
+def _iso_day(value: object) -> object:
+    """Parse YYYY-MM-DD alone: pydantic would take a number as a time in seconds."""
+    return datetime.strptime(value, "%Y-%m-%d").date() if isinstance(value, str) else value
+
+
+Day = Annotated[date, BeforeValidator(_iso_day)]
 
 
 class DayUsageView(BaseModel):
@@ -49,7 +57,7 @@ async def get_usage(
     services: ServicesDep,
     caller: CallerDep,
     days: Annotated[int, Query(description="Number of days.", ge=1, le=MAX_DAYS)] = 30,
-    until: Annotated[date | None, Query(description="The last of the days, in UTC. Default: today.")] = None,
+    until: Annotated[Day | None, Query(description="The last of the days, in UTC. Default: today.")] = None,
     all_keys: Annotated[bool, Query(description="Return the usage of every key, for operators.")] = False,
 ) -> UsageView:
     """Return what your key has used on each day: jobs, pixels and device seconds; kept for 400 days."""

@@ -45,4 +45,4 @@ def test_the_key_is_asked_for_kept_for_the_tab_and_used_for_pictures(locked: Sta
     assert photo.evaluate("(image) => image.naturalWidth") == 640
     page.reload()
     expect(page_actions.view(page)).to_contain_text("Waiting, next in line")
-    assert page.evaluate("localStorage.length") == 0
+    assert page.evaluate("Object.keys(localStorage)") in ([], ["nst.draft"])  # a switch of the page, not the key

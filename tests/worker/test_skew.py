@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from jobs.connections import connect
+from jobs.model import RECORD_VERSION
 from jobs.status import Status
 from nst_engine.spec.config import StyleConfig
 from nst_engine.spec.presets import resolve
@@ -28,9 +29,9 @@ def harness(harness: Harness) -> Harness:
 async def test_a_record_of_a_newer_version_stays_in_the_queue_without_an_attempt(harness: Harness) -> None:
     job = await harness.create(params=PARAMS)
     redis = connect(harness.jobs)
-    redis.hset(f"nst:job:{job.id}", "v", 2)
+    redis.hset(f"nst:job:{job.id}", "v", RECORD_VERSION + 1)
     assert await harness.run() is Outcome.NOTHING
-    redis.hset(f"nst:job:{job.id}", "v", 1)
+    redis.hset(f"nst:job:{job.id}", "v", RECORD_VERSION)
     left = await harness.read(job)
     assert (left.status, left.attempt) == (Status.QUEUED, 0)
 

@@ -30,7 +30,7 @@ EDITED: set[str] = set()
 
 def picture(name: str, side: int) -> bytes:
     file = io.BytesIO()
-    Image.new("RGB", (side, 96 - side), (side, 90, 40)).save(file, name)
+    Image.new("RGB", (side, 144 - side), (side, 90, 40)).save(file, name)
     return file.getvalue()
 
 
@@ -39,12 +39,12 @@ def hostile() -> list[bytes]:
 
 
 for media_type, name in FORMATS.items():
-    good = [picture(name, side) for side in (16, 40, 48)]
+    good = [picture(name, side) for side in (56, 72, 80)]
     schemathesis.openapi.media_type(media_type, st.sampled_from(good * 4 + hostile()))
 schemathesis.openapi.media_type("image/heic", st.just(picture("PNG", 32)))
 
 
-DATA_URI = f"data:image/png;base64,{base64.b64encode(picture('PNG', 30)).decode()}"
+DATA_URI = f"data:image/png;base64,{base64.b64encode(picture('PNG', 60)).decode()}"
 
 
 @schemathesis.hook
@@ -62,7 +62,7 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
     else:
         body.pop("content_url", None)
         if "content" not in body:
-            body["content"] = picture("PNG", 30)
+            body["content"] = picture("PNG", 60)
     if "style" in body:
         body.pop("style_name", None)
     elif "style_name" not in body:

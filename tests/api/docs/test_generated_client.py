@@ -55,7 +55,7 @@ def test_it_runs_a_job(client: ModuleType, service: Stack) -> None:
     models, types = part(client, "models"), part(client, "types")
     caller = client.AuthenticatedClient(base_url=service.url, token=service.create_key()[1], timeout=60)
     files = [types.File(payload=io.BytesIO(picture((48, 32), color))) for color in ((9, 9, 200), (200, 9, 9))]
-    form = models.NewJob(content=files[0], style=[files[1]], max_size=32, steps=5, seed=3)
+    form = models.NewJob(content=files[0], style=[files[1]], max_size=48, steps=5, seed=3)
     job = part(client, "api.jobs.create_job").sync(client=caller, body=form, prefer="wait=50")
     assert (job.status, job.params.seed) == (models.Status.SUCCEEDED, 3)
     result = part(client, "api.pictures.get_result").sync(job.id, client=caller, format_=models.GetResultFormat.JPEG)

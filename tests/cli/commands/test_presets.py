@@ -25,7 +25,7 @@ def test_a_single_preset_is_shown_with_source_exactness_and_values(capsys: pytes
     assert preset.exactness in shown
     rows = [line.split() for line in shown.splitlines()]
     assert ["losses", "style_weight", "1000000", "1"] in rows  # the last column is the value in `default`
-    assert ["basic", "steps", "300"] in rows  # the same as in `default`
+    assert ["basic", "strength", "0.5"] in rows  # the same as in `default`
 
 
 def test_json_lists_every_value(capsys: pytest.CaptureFixture[str]) -> None:
@@ -43,7 +43,7 @@ def test_json_of_a_single_preset_is_an_object(capsys: pytest.CaptureFixture[str]
 
 def test_an_unknown_preset_is_refused_with_the_known_names(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["presets", "gatys"]) == 2
-    assert capsys.readouterr().err.startswith("nst: unknown preset 'gatys'; choose one of default, five-layer,")
+    assert capsys.readouterr().err.startswith("nst: unknown preset 'gatys'; choose one of default, draft,")
 
 
 def test_the_page_of_the_presets_is_up_to_date(capsys: pytest.CaptureFixture[str]) -> None:
