@@ -12,7 +12,14 @@ from api.docs.request_body import INPUT_MEDIA_TYPES
 from api.downloads import Download
 from api.long_poll import MAX_WAIT_SECONDS
 from api.problems import ProblemError
-from api.routes.responses import error_responses, if_none_match_header, picture_responses, range_headers, urls_for
+from api.routes.responses import (
+    compressed,
+    error_responses,
+    if_none_match_header,
+    picture_responses,
+    range_headers,
+    urls_for,
+)
 from api.security.auth import CallerDep, authenticate, authenticate_viewer
 from api.services import ServicesDep
 from api.submission.multipart import MAX_PARAMS_BYTES
@@ -121,11 +128,12 @@ async def list_models(services: ServicesDep) -> ModelsView:
 @router.get(
     "/presets",
     summary="List presets and limits",
+    response_model=PresetsView,
     response_description="The presets and limits.",
     responses=error_responses(),
     dependencies=[Depends(authenticate)],
 )
-async def list_presets(services: ServicesDep) -> PresetsView:
+async def list_presets(request: Request, services: ServicesDep) -> Response:
     """Return the presets with all their parameters, and the limits of a request."""
     presets = [
         PresetView(name=p.name, summary=p.summary, source=p.source, exactness=p.exactness, params=p.config)
@@ -144,7 +152,7 @@ async def list_presets(services: ServicesDep) -> PresetsView:
         input_formats=INPUT_MEDIA_TYPES,
         output_formats=list(WRITABLE),
     )
-    return PresetsView(presets=presets, limits=limits)
+    return compressed(request, PresetsView(presets=presets, limits=limits))
 
 
 @router.get(

@@ -1,8 +1,10 @@
-"""Answers that several routes give: a job as JSON with its ETag, and the error responses for OpenAPI."""
+"""Answers that several routes give: a job with its ETag, compressed JSON, and the error responses for OpenAPI."""
 
+import gzip
 from typing import Annotated, Any
 
 from fastapi import Header, Request, Response
+from pydantic import BaseModel
 
 from api.problems import MEDIA_TYPE, Problem
 from api.security.caller import Caller
@@ -100,3 +102,11 @@ def picture_responses(*media_types: str) -> dict[int | str, dict[str, Any]]:
         206: {"description": "The requested range of the file.", "content": content},
         304: {"description": "The client has the picture already."},
     }
+
+
+def compressed(request: Request, view: BaseModel) -> Response:
+    """Return an answer that repeats itself, with gzip for clients that take it."""
+    body, headers = view.model_dump_json().encode(), {"Vary": "Accept-Encoding"}
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        body, headers["Content-Encoding"] = gzip.compress(body), "gzip"
+    return Response(body, media_type="application/json", headers=headers)

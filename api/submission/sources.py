@@ -5,6 +5,7 @@ import binascii
 import hashlib
 import json
 import re
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -43,7 +44,7 @@ class SavedFile:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class Source(ABC):
     """A picture of the request; `index` counts the pictures of a part from 0, `pointer` is where it was given."""
 
     part: str
@@ -56,9 +57,9 @@ class Source:
         return self.part if PARTS[self.part] == 1 else f"{self.part}-{self.index}"
 
     @property
+    @abstractmethod
     def identity(self) -> str:
         """Return what tells this picture from others."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,7 @@ from nst_engine.spec.enums import ContentLoss, StyleStatistic
 from nst_engine.spec.layers import NETWORKS, resolve_layers
 
 Size = tuple[int, int]  # height and width of a layer of the whole image
-PLAIN_POWER = 0.01  # of a layer's typical power; photos and paintings with any contrast have more
+PLAIN_POWER = 0.1  # of a layer's typical power; twelve photos and paintings have from 2.6 times as much on
 SumsGradient = tuple[Tensor, Tensor | None]  # of a loss, by Σ f fᵀ and by Σ f
 
 

@@ -57,7 +57,7 @@ class GramScale(StrEnum):
 
 
 class StyleLoss(StrEnum):
-    """How the difference of two Gram matrices becomes a number."""
+    """How the difference of two statistics becomes a number; fitted Gaussians know MEAN and NORMALIZED."""
 
     MEAN = "mean"  # mean((G − A)²)
     SUM = "sum"  # Σ(G − A)²

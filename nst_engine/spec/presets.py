@@ -68,12 +68,12 @@ DEFAULT = make_preset(
 
 DRAFT = make_preset(
     "draft",
-    "A first impression: `default` at 384 px with 30 of its 200 steps. It has the painting's colors and strokes, but "
+    "A first impression: `default` at 384 px with 20 of its 200 steps. It has the painting's colors and strokes, but "
     "few of its large forms.",
     "This project.",
     "Exact.",
     max_size=384,
-    steps=30,
+    steps=20,
 )
 
 FIVE_LAYER = make_preset(

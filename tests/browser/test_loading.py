@@ -12,7 +12,7 @@ from tests.browser.conftest import OpenPage
 from tests.stack.stack import Stack
 
 FOLDER = Path(__file__).parents[2] / "api" / "page"
-MAX_BYTES = 220_000
+MAX_BYTES = 200_000
 ON_DEMAND = ["js/api/openapi_fields.js", "js/form/advanced_controls.js"]  # when "More options" is opened
 
 

@@ -15,6 +15,14 @@ async def test_models_say_whether_a_live_worker_has_them(api: Api) -> None:
     assert models["vgg19"]["layers"][0] == "conv1_1"
 
 
+async def test_presets_are_compressed_for_clients_that_take_it(api: Api) -> None:
+    compressed = await api.http.get("/v1/presets", headers={"Accept-Encoding": "gzip"})
+    plain = await api.http.get("/v1/presets", headers={"Accept-Encoding": "identity"})
+    assert (compressed.headers["content-encoding"], plain.headers.get("content-encoding")) == ("gzip", None)
+    assert int(compressed.headers["content-length"]) < int(plain.headers["content-length"]) / 3
+    assert compressed.json() == plain.json()
+
+
 async def test_presets_are_complete_and_limits_are_listed(api: Api) -> None:
     answer = (await api.http.get("/v1/presets")).json()
     names = [preset["name"] for preset in answer["presets"]]
