@@ -84,7 +84,7 @@ def encode(
     elif name == "tiff":
         options |= {"tiffinfo": _tiff_tags(metadata, mark), "compression": "tiff_adobe_deflate"}
     else:
-        options |= {"quality": quality, "exif": _exif(metadata)} | _xmp(mark)
+        options |= {"quality": quality, "exif": exif_of(metadata)} | _xmp(mark)
     if name == "jpeg":
         options |= {"subsampling": 0 if (quality or 0) >= 90 else 2, "optimize": True}
     file = io.BytesIO()
@@ -125,7 +125,7 @@ def encode16(
         compression="zlib",
         predictor=True,
         iccprofile=srgb_profile(),
-        description=_text(metadata) if metadata is not None else None,
+        description=metadata_text(metadata) if metadata is not None else None,
         software=_software(),
         extratags=[(XMP_TAG, tifffile.DATATYPE.BYTE, len(xmp), xmp, True)] if mark else [],
         metadata=None,
@@ -151,7 +151,7 @@ def timelapse(
     durations = [milliseconds] * (len(pictures) - 1) + [hold]
     file = io.BytesIO()
     first, *rest = pictures
-    options: dict[str, Any] = {"exif": _exif(metadata)} if metadata is not None else {}
+    options: dict[str, Any] = {"exif": exif_of(metadata)} if metadata is not None else {}
     options |= {"duration": durations, "loop": 0, "quality": quality, "method": 2} | _xmp(mark)
     first.save(file, "WEBP", save_all=True, append_images=rest, **options)
     return file.getvalue()
@@ -182,7 +182,8 @@ def is_marked(data: bytes) -> bool:
     return SOURCE_TYPE in (xmp.decode("utf-8", "replace") if isinstance(xmp, bytes) else str(xmp))
 
 
-def _text(metadata: Mapping[str, Any]) -> str:
+def metadata_text(metadata: Mapping[str, Any]) -> str:
+    """Return the parameters as the JSON that files contain."""
     return json.dumps(dict(metadata), sort_keys=True, separators=(",", ":"))
 
 
@@ -198,7 +199,7 @@ def _png_text(metadata: Mapping[str, Any] | None, mark: bool) -> PngInfo:
     info = PngInfo()
     info.add_itxt("Software", _software())
     if metadata is not None:
-        info.add_itxt(METADATA_KEY, _text(metadata))
+        info.add_itxt(METADATA_KEY, metadata_text(metadata))
     if mark:
         info.add_itxt("XML:com.adobe.xmp", XMP)
     return info
@@ -209,13 +210,16 @@ def _tiff_tags(metadata: Mapping[str, Any] | None, mark: bool) -> dict[int, str 
     if mark:
         tags[XMP_TAG] = XMP.encode()
     if metadata is not None:
-        tags[int(ExifTags.Base.ImageDescription)] = _text(metadata)
+        tags[int(ExifTags.Base.ImageDescription)] = metadata_text(metadata)
     return tags
 
 
-def _exif(metadata: Mapping[str, Any] | None) -> bytes:
+def exif_of(metadata: Mapping[str, Any] | None) -> bytes:
+    """Return Exif with the program and the parameters."""
     exif = Image.Exif()
     exif[ExifTags.Base.Software] = _software()
     if metadata is not None:
-        exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = b"ASCII\0\0\0" + _text(metadata).encode("ascii")
+        exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = b"ASCII\0\0\0" + metadata_text(metadata).encode(
+            "ascii"
+        )
     return exif.tobytes()

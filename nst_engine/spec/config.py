@@ -179,29 +179,29 @@ class StyleConfig(LossFields):
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
         if not (self.content_weight or self.style_weight or self.sampled_weights):
-            raise _wrong("style_weight", "content_weight and style_weight are both 0: nothing to optimize")
+            raise wrong("style_weight", "content_weight and style_weight are both 0: nothing to optimize")
         if self.content_loss is ContentLoss.QUERY and self.content_weight > 1:
-            raise _wrong("content_weight", "with content_loss=query it is a share, 1 at most")
+            raise wrong("content_weight", "with content_loss=query it is a share, 1 at most")
         if self.optimizer is Optimizer.LBFGS and self._draws_each_step:
             message = "lbfgs needs the same samples for several steps; draw and match less often, or use adam"
-            raise _wrong("optimizer", message)
+            raise wrong("optimizer", message)
         if self.parameterization is Parameterization.LAPLACIAN:
             self._check_laplacian()
         if self.final_rate != 1 and self.carry_state:
-            raise _wrong("final_rate", "needs carry_state=false")
+            raise wrong("final_rate", "needs carry_state=false")
         if self.final_pass and not (self.matching_weight and self.layer_matching_weight):
-            raise _wrong("final_pass", "needs matching_weight and layer_matching_weight above 0")
+            raise wrong("final_pass", "needs matching_weight and layer_matching_weight above 0")
         if self.color_match is not ColorMatch.NONE and self.preserve_color is not PreserveColor.NONE:
-            raise _wrong("color_match", "cannot go with preserve_color: one keeps the colors that the other replaces")
+            raise wrong("color_match", "cannot go with preserve_color: one keeps the colors that the other replaces")
         return self
 
     def _check_laplacian(self) -> None:
         if self.optimizer is Optimizer.LBFGS:
-            raise _wrong("parameterization", "laplacian needs adam or rmsprop; lbfgs has lbfgs_coarse to this end")
+            raise wrong("parameterization", "laplacian needs adam or rmsprop; lbfgs has lbfgs_coarse to this end")
         if self.carry_state:
-            raise _wrong("parameterization", "laplacian needs carry_state=false: each scale has other bands")
+            raise wrong("parameterization", "laplacian needs carry_state=false: each scale has other bands")
         if self.clamp is Clamp.STEP:
-            raise _wrong("parameterization", "laplacian needs clamp=end: the clamped pixels have other bands")
+            raise wrong("parameterization", "laplacian needs clamp=end: the clamped pixels have other bands")
 
     @field_validator("style_blend", mode="after")
     @classmethod
@@ -223,7 +223,7 @@ class StyleConfig(LossFields):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            raise ConfigError.of(*_problems_of(error)) from None
+            raise ConfigError.of(*problems_of(error)) from None
 
     @property
     def sampled_weights(self) -> dict[str, float]:
@@ -266,12 +266,12 @@ class StyleConfig(LossFields):
         return float(10.0 ** (4.0 * (self.strength - 0.5)))
 
 
-def _wrong(field: str, message: str) -> PydanticCustomError:
+def wrong(field: str, message: str) -> PydanticCustomError:
     """Return an error of parameters that do not fit together, to be shown for one of them."""
     return PydanticCustomError("together", "{message}", {"message": message, "field": field})
 
 
-def _problems_of(error: ValidationError) -> tuple[Problem, ...]:
+def problems_of(error: ValidationError) -> tuple[Problem, ...]:
     """Return the problems of a validation, each with the field, the value and the bound."""
     found = []
     for item in error.errors(include_url=False):

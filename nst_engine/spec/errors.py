@@ -3,6 +3,7 @@
 EngineError
 ├── ConfigError         parameters that cannot be run; `.problems` names each field
 ├── PictureError        a picture that cannot be read; `.code` says why
+│   └── FilmError       a film that cannot be read or written
 ├── WeightsError        a network's weights are missing or damaged; `.command` gets them
 ├── MemoryLimitError    the run does not fit into memory; `.would_fit` is the side in pixels that would
 ├── CheckpointError     a saved state is damaged or belongs to another run
@@ -48,6 +49,10 @@ class PictureError(EngineError):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class FilmError(PictureError):
+    """The film cannot be read or written."""
 
 
 class WeightsError(EngineError):

@@ -1,0 +1,72 @@
+"""The formats of films: told by their first bytes, never by a name, so that no demuxer is chosen by a guess."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Format = Literal["mov", "matroska", "gif", "webp", "png"]
+
+HEAD = 64 * 1024  # bytes that `format_of` wants to see: an APNG may have a color profile before it says what it is
+PNG = b"\x89PNG\r\n\x1a\n"
+MATROSKA = b"\x1a\x45\xdf\xa3"
+GIFS = (b"GIF87a", b"GIF89a")
+STILL_BRANDS = {b"avif", b"avis", b"mif1", b"msf1", b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"miaf"}
+QUICKTIME_BOXES = {b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"}  # of files older than `ftyp`
+NAMES = "MP4, MOV, WebM, GIF, animated WebP or animated PNG"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilmFormat:
+    """A format that films are written in. `codecs` are those of sound that can be copied into it."""
+
+    name: str
+    media_type: str
+    suffix: str
+    codecs: frozenset[str] = frozenset()
+
+
+WRITABLE: Mapping[str, FilmFormat] = {
+    "mp4": FilmFormat(
+        name="mp4",
+        media_type="video/mp4",
+        suffix=".mp4",
+        codecs=frozenset({"aac", "mp3", "ac3", "eac3", "alac", "flac", "opus"}),
+    ),
+    "webm": FilmFormat(name="webm", media_type="video/webm", suffix=".webm", codecs=frozenset({"opus", "vorbis"})),
+    "gif": FilmFormat(name="gif", media_type="image/gif", suffix=".gif"),
+    "webp": FilmFormat(name="webp", media_type="image/webp", suffix=".webp"),
+}
+
+
+def is_film(head: bytes) -> bool:
+    """Tell by the first bytes (HEAD of them) whether a file is a film. A GIF counts as one, even a still one."""
+    return format_of(head) is not None
+
+
+def format_of(head: bytes) -> Format | None:
+    """Return the format of a film, or None for anything else, such as a still picture or a playlist."""
+    if head.startswith(MATROSKA):
+        return "matroska"
+    if head.startswith(GIFS):
+        return "gif"
+    if head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X":
+        return "webp" if head[20:21] and head[20] & 0x02 else None
+    if head.startswith(PNG):
+        return "png" if _has_animation(head) else None
+    kind = head[4:8]
+    if kind == b"ftyp":
+        return None if head[8:12] in STILL_BRANDS else "mov"
+    return "mov" if kind in QUICKTIME_BOXES else None
+
+
+def _has_animation(png: bytes) -> bool:
+    """Tell whether an `acTL` chunk comes before the pixels."""
+    place = len(PNG)
+    while place + 8 <= len(png):
+        kind = png[place + 4 : place + 8]
+        if kind in (b"acTL", b"IDAT"):
+            return kind == b"acTL"
+        place += 12 + int.from_bytes(png[place : place + 4])
+    return False

@@ -1,0 +1,191 @@
+import io
+import subprocess
+import sys
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from nst_engine.film.reading import FilmInfo, FilmLimits, is_film, plan, probe, read_frames
+from nst_engine.spec.errors import ConfigError, FilmError
+from nst_engine.spec.film import FilmOptions
+from tests.nst_engine.film.clips import animation, number_of, pictures, rotated, video
+
+
+def read(data: bytes, *, first: int = 0, limits: FilmLimits | None = None, **options: Any) -> list[Image.Image]:
+    file = io.BytesIO(data)
+    info = probe(file, limits)
+    return list(read_frames(file, info, plan(info, FilmOptions(**options), limits), limits, first=first))
+
+
+def numbers(data: bytes, **options: Any) -> list[int]:
+    return [number_of(picture) for picture in read(data, **options)]
+
+
+FILMS = {
+    "H.264 in MP4": video(),
+    "H.264 in MOV": video(name="mov"),
+    "H.265": video(codec="libx265", options={"x265-params": "log-level=none"}),
+    "H.265 of 10 bits": video(codec="libx265", pixels="yuv420p10le", options={"x265-params": "log-level=none"}),
+    "VP9 in WebM": video(name="webm", codec="libvpx-vp9"),
+    "AV1": video(codec="libsvtav1", options={"svtav1-params": "lp=1"}),
+    "GIF": animation("GIF"),
+    "WebP": animation("WEBP", lossless=True),
+    "PNG": animation("PNG"),
+}
+
+
+@pytest.mark.parametrize("data", FILMS.values(), ids=FILMS)
+def test_every_format_is_read_frame_by_frame(data: bytes) -> None:
+    assert is_film(data)
+    found = read(data)
+    assert [number_of(picture) for picture in found] == [0, 1, 2, 3, 4, 5]
+    assert {picture.size for picture in found} == {(64, 48)} and {picture.mode for picture in found} == {"RGB"}
+    assert found[0].getpixel((8, 8)) == pytest.approx((255, 255, 255), abs=6)
+
+
+def test_what_a_film_holds_is_known_without_decoding_it() -> None:
+    info = probe(io.BytesIO(video(sound="aac")))
+    assert info == FilmInfo(
+        format="mp4", width=64, height=48, rate=Fraction(12), frames=6, seconds=Fraction(1, 2), sound="aac"
+    )
+
+
+def test_a_picture_is_no_film() -> None:
+    still = io.BytesIO()
+    Image.new("RGB", (32, 32)).save(still, "PNG")
+    webp = io.BytesIO()
+    Image.new("RGB", (32, 32)).save(webp, "WEBP", exif=b"Exif\0\0")
+    assert not any(map(is_film, (still.getvalue(), webp.getvalue(), b"\xff\xd8\xff\xe0", b"", b"\0\0\0\x1cftypavif")))
+
+
+def test_a_rotated_film_is_upright() -> None:
+    (first, *_) = read(rotated(video()))
+    assert first.size == (48, 64)
+    white, gray = first.getpixel((40, 8)), first.getpixel((8, 8))
+    assert white[0] > 240 and gray[0] < 40  # type: ignore[index]
+
+
+def test_pixels_that_are_not_square_are_made_so() -> None:
+    wide = video(sample_aspect_ratio=Fraction(4, 3))
+    assert read(wide)[0].size == (85, 48)
+
+
+def test_a_film_of_full_range_has_the_same_colors() -> None:
+    full = video(pixels="yuvj420p")
+    assert numbers(full) == [0, 1, 2, 3, 4, 5]
+
+
+def test_odd_sizes_are_read() -> None:
+    data = video(pictures(size=(51, 37)), pixels="yuv444p")
+    assert read(data)[0].size == (51, 37)
+
+
+def test_a_variable_frame_rate_becomes_constant() -> None:
+    data = video(times=[0, 100, 200, 600, 700, 800])
+    assert probe(io.BytesIO(data)).rate == 10
+    assert numbers(data) == [0, 1, 2, 2, 2, 2, 3, 4, 5]
+
+
+def test_fps_leaves_frames_out_or_repeats_them() -> None:
+    assert numbers(FILMS["H.264 in MP4"], fps=6) == [0, 2, 4]
+    assert numbers(FILMS["GIF"], fps=20) == [n for n in range(6) for _ in range(2)]
+
+
+def test_a_part_is_read_from_and_to_a_second() -> None:
+    assert numbers(FILMS["H.264 in MP4"], start=1 / 6, end=0.4) == [2, 3, 4]
+    assert numbers(FILMS["VP9 in WebM"], start=0.25) == [3, 4, 5]
+
+
+def test_reading_goes_on_where_it_stopped() -> None:
+    assert numbers(FILMS["H.264 in MP4"], first=4) == [4, 5]
+    assert numbers(FILMS["WebP"], first=6) == []
+
+
+def test_a_part_far_into_the_film_is_sought() -> None:
+    frames = [picture for picture in pictures() for _ in range(8)]
+    data = video(frames, options={"g": "12", "bf": "2"})
+    assert numbers(data, start=3.5) == [5] * 6
+
+
+def test_what_cannot_be_a_part_is_refused() -> None:
+    with pytest.raises(FilmError, match=r"0\.50 seconds"):
+        read(FILMS["H.264 in MP4"], start=2)
+    with pytest.raises(ValueError, match="later than from"):
+        FilmOptions(start=2, end=1)
+    with pytest.raises(ConfigError, match="fps"):
+        FilmOptions.checked({"fps": 500})
+
+
+LIMITS = {
+    "film_too_long": FilmLimits(max_seconds=0.4),
+    "film_too_large": FilmLimits(max_pixels=3000),
+    "film_too_small": FilmLimits(min_side=50),
+}
+
+
+@pytest.mark.parametrize("name", ["H.264 in MP4", "VP9 in WebM", "GIF", "WebP", "PNG"])
+@pytest.mark.parametrize("code", LIMITS)
+def test_limits_have_codes(name: str, code: str) -> None:
+    with pytest.raises(FilmError) as raised:
+        read(FILMS[name], limits=LIMITS[code])
+    assert raised.value.code == code
+
+
+def test_the_frames_of_the_file_and_those_to_paint_are_bounded() -> None:
+    for limits in (FilmLimits(max_decoded=5), FilmLimits(max_frames=5)):
+        with pytest.raises(FilmError) as raised:
+            read(FILMS["H.264 in MP4"], limits=limits)
+        assert raised.value.code == "film_too_many_frames"
+
+
+def test_very_many_frames_in_a_small_file_are_refused_before_they_are_decoded() -> None:
+    still = Image.new("RGB", (16, 16))
+    gif = animation("GIF", [still, Image.new("RGB", (16, 16), "white")])
+    frame = gif[gif.index(b"\x21\xf9") : -1]
+    data = gif[:-1] + frame * 2000 + gif[-1:]
+    with pytest.raises(FilmError) as raised:
+        probe(io.BytesIO(data), FilmLimits(max_decoded=500))
+    assert raised.value.code == "film_too_many_frames"
+
+
+FRAGMENTED = {"movflags": "frag_keyframe+empty_moov"}
+DAMAGED = {
+    "nothing": (b"", "not_a_film"),
+    "text": (b"not a film", "not_a_film"),
+    "a song": (video(codec="", sound="aac"), "film_without_video"),
+    "no frames": (video([], container=FRAGMENTED), "film_empty"),
+    "only a header": (FILMS["H.264 in MP4"][:40], "film_damaged"),
+    "no index": (FILMS["H.264 in MP4"][:900], "film_damaged"),
+    "an MP4 cut short": (video(container=FRAGMENTED)[:-150], "film_truncated"),
+    "a WebM cut short": (video(name="webm", codec="libvpx-vp9", rate=2)[:-200], "film_truncated"),
+    "noise": (FILMS["VP9 in WebM"][:40] + bytes(range(256)) * 8, "film_damaged"),
+    "a codec that few have": (video(name="matroska", codec="ffv1"), "film_unsupported"),
+    "a still GIF": (animation("GIF", pictures(1)), "film_still"),
+    "a GIF cut short": (FILMS["GIF"][:200], "film_truncated"),
+    "a WebP cut short": (FILMS["WebP"][:300], "film_damaged"),
+    "a PNG cut short": (FILMS["PNG"][:300], "film_truncated"),
+    "HLS": (b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n", "not_a_film"),
+    "concat": (b"ffconcat version 1.0\nfile /etc/passwd\n", "not_a_film"),
+    "DASH": (b'<?xml version="1.0"?><MPD><BaseURL>http://127.0.0.1:9/</BaseURL></MPD>', "not_a_film"),
+}
+
+
+@pytest.mark.parametrize(("data", "code"), DAMAGED.values(), ids=DAMAGED)
+def test_a_file_that_cannot_be_read_has_the_right_code(data: bytes, code: str) -> None:
+    with pytest.raises(FilmError) as raised:
+        read(data)
+    assert raised.value.code == code
+
+
+def test_no_film_library_is_loaded_before_the_first_film() -> None:
+    code = "import sys, nst_engine.film.reading, nst_engine.film.writing\nprint({'av', 'cv2'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+
+
+def test_without_the_extra_a_film_is_refused_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(FilmError, match=r"pip install 'nst\[video\]'"):
+        probe(io.BytesIO(FILMS["H.264 in MP4"]))
