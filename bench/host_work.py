@@ -50,7 +50,7 @@ def _inputs_of_all_scales(photo: Image.Image, style: Image.Image, *, shrink: boo
         shrinker = Shrinker(config, photo)
         photo, style = shrinker.content(photo), shrinker.style(style)
     content = to_tensor(photo)
-    inputs = ScaledInputs(Inputs.checked(content, [to_tensor(style)], config, None, None), config, load_network(config))
+    inputs = ScaledInputs(Inputs.checked(content, [to_tensor(style)], config), config, load_network(config))
     for scale in schedule(config, *content.shape[-2:]):
         inputs.start(scale)
         inputs.content(scale)

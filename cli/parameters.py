@@ -30,6 +30,9 @@ STYLES = typer.Argument(
 MASKS = typer.Option(
     [], "--mask", help="Image that limits a style to its white areas. Give one per style, in the same order."
 )
+STYLE_MASKS = typer.Option(
+    [], "--style-mask", help="Image whose white areas are the part of a style that counts. Give one per style."
+)
 ALPHA = typer.Option(
     "keep",
     "--alpha",
@@ -141,6 +144,8 @@ def metavar(field: FieldInfo) -> str:
         return "true|false"
     if typing.get_origin(field.annotation) is dict:
         return "LAYER:WEIGHT,…"
+    if "dict[" in str(field.annotation):
+        return "LAYER:WEIGHT,…;…"
     plain = {int: "INTEGER", float: "NUMBER", str: "TEXT"}
     word = next((plain[kind] for kind in kinds if kind in plain), "NUMBER,…")
     bounds = {
@@ -160,6 +165,8 @@ def format_value(value: object) -> str:
         return "none"
     if isinstance(value, dict):
         return ",".join(f"{name}:{weight:g}" for name, weight in value.items())
+    if isinstance(value, tuple) and any(isinstance(item, dict) for item in value):
+        return ";".join(format_value(item) for item in value)
     if isinstance(value, tuple):
         return ",".join(f"{item:g}" for item in value)
     if isinstance(value, bool):

@@ -22,6 +22,7 @@ class Stylizer:
     config: StyleConfig
     styles: Sequence[Image]
     masks: Sequence[Image] = ()
+    style_masks: Sequence[Image] = ()
     init_image: Image | None = None
     device: str = "auto"
     network: Network | None = None
@@ -56,6 +57,7 @@ class Stylizer:
             [to_tensor(shrinker.style(style)) for style in self.styles],
             self.config,
             masks=[to_tensor(shrinker.content(mask)).mean(0) for mask in self.masks] or None,
+            style_masks=[to_tensor(shrinker.style(mask)).mean(0) for mask in self.style_masks] or None,
             init_image=to_tensor(shrinker.content(self.init_image)) if self.init_image else None,
             device=device,
             network=self.network,

@@ -13,7 +13,7 @@ from jobs.status import Priority, Status
 
 # A worker leaves records of a newer version in the queue. Raise this with every change after which an older worker
 # would run a job wrongly, a new parameter included.
-RECORD_VERSION = 2
+RECORD_VERSION = 3
 
 
 def new_job_id(now: float | None = None) -> str:
@@ -38,12 +38,13 @@ class BlobRef:
 class Inputs:
     """The pictures a job starts from.
 
-    `masks` is empty or has one per style; a built-in style has a name and no picture.
+    `masks` and `style_masks` are empty or have one per style; a built-in style has a name and no picture.
     """
 
     content: BlobRef
     styles: tuple[BlobRef, ...] = ()
     masks: tuple[BlobRef, ...] = ()
+    style_masks: tuple[BlobRef, ...] = ()
     init_image: BlobRef | None = None
     style_names: tuple[str, ...] = ()
 

@@ -76,6 +76,7 @@ class AsyncClient:
         *,
         style_name: str | Sequence[str] | None = None,
         masks: Picture | Sequence[Picture] = (),
+        style_masks: Picture | Sequence[Picture] = (),
         init_image: Picture | None = None,
         **parameters: Any,
     ) -> Job:
@@ -85,7 +86,13 @@ class AsyncClient:
         The job starts from `init_image`, or from the result of the job whose id is `init_job`.
         """
         call = calls.submit(
-            content, style, style_name=style_name, masks=masks, init_image=init_image, parameters=parameters
+            content,
+            style,
+            style_name=style_name,
+            masks=masks,
+            style_masks=style_masks,
+            init_image=init_image,
+            parameters=parameters,
         )
         return await self._send(call)
 

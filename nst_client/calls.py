@@ -60,6 +60,7 @@ def submit(
     *,
     style_name: str | Sequence[str] | None,
     masks: Picture | Sequence[Picture],
+    style_masks: Picture | Sequence[Picture],
     init_image: Picture | None,
     parameters: Mapping[str, Any],
 ) -> Call[Job]:
@@ -71,6 +72,7 @@ def submit(
         *(("style", item) for item in _several(style)),
         *(("style", StyleName(name)) for name in names),
         *(("mask", item) for item in _several(masks)),
+        *(("style_mask", item) for item in _several(style_masks)),
         *(("init", item) for item in _several(init_image or ())),
     ]
     files = [_part(part, picture) for part, picture in pictures]
@@ -190,5 +192,5 @@ def _format(value: object) -> str:
     if isinstance(value, Mapping):
         return ",".join(f"{name}:{weight}" for name, weight in value.items())
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return ",".join(str(item) for item in value)
+        return (";" if any(isinstance(item, Mapping) for item in value) else ",").join(_format(item) for item in value)
     return value if isinstance(value, str) else json.dumps(value)

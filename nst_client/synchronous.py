@@ -81,6 +81,7 @@ class Client:
         *,
         style_name: str | Sequence[str] | None = None,
         masks: Picture | Sequence[Picture] = (),
+        style_masks: Picture | Sequence[Picture] = (),
         init_image: Picture | None = None,
         **parameters: Any,
     ) -> Job:
@@ -90,7 +91,13 @@ class Client:
         The job starts from `init_image`, or from the result of the job whose id is `init_job`.
         """
         call = calls.submit(
-            content, style, style_name=style_name, masks=masks, init_image=init_image, parameters=parameters
+            content,
+            style,
+            style_name=style_name,
+            masks=masks,
+            style_masks=style_masks,
+            init_image=init_image,
+            parameters=parameters,
         )
         return self._send(call)
 

@@ -10,6 +10,8 @@ from nst_engine.losses.sqrtm import sqrtm
 # RGB to YIQ; the first row is luminance (FCC 1953).
 _TO_YIQ = torch.tensor([[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
 
+ColorMoments = tuple[Tensor, Tensor]  # mean (C,) and covariance (C, C)
+
 
 def luminance(image: Tensor) -> Tensor:
     """Return the luminance of an image (1, 3, H, W) as a gray image of the same shape."""
@@ -17,10 +19,13 @@ def luminance(image: Tensor) -> Tensor:
     return (image * weights).sum(1, keepdim=True).expand_as(image).contiguous()
 
 
-def match_luminance(style: Tensor, content: Tensor) -> Tensor:
-    """Return the luminance of the style (1, 3, h, w) with mean and deviation of the content's (section 5.1)."""
-    gray, target = luminance(style), luminance(content)
-    return (gray - gray.mean()) * (target.std() / gray.std().clamp(min=1e-5)) + target.mean()
+def match_luminance(style: Tensor, content: Tensor, palette: Tensor) -> Tensor:
+    """Return the luminance of the style (1, 3, h, w) with mean and deviation of the content's (section 5.1).
+
+    palette: (1, 3, …), the pixels of the style that count.
+    """
+    counting, target = luminance(palette), luminance(content)
+    return (luminance(style) - counting.mean()) * (target.std() / counting.std().clamp(min=1e-5)) + target.mean()
 
 
 def with_colors_of(image: Tensor, content: Tensor) -> Tensor:
@@ -29,14 +34,18 @@ def with_colors_of(image: Tensor, content: Tensor) -> Tensor:
     return luminance(image) + chroma
 
 
-def match_colors(style: Tensor, content: Tensor) -> Tensor:
-    """Return the style (1, 3, h, w) with mean and covariance of the content's colors (section 5.2)."""
-    return transport(style, *color_moments(content)).clamp(0, 1)
+def match_colors(style: Tensor, content: Tensor, palette: Tensor) -> Tensor:
+    """Return the style (1, 3, h, w) with mean and covariance of the content's colors (section 5.2).
+
+    palette: (1, 3, …), the pixels of the style that count.
+    """
+    return transport(style, color_moments(palette), color_moments(content)).clamp(0, 1)
 
 
-def transport(image: Tensor, target_mean: Tensor, target_covariance: Tensor) -> Tensor:
-    """Return an image (1, 3, h, w) moved by the optimal map from the Gaussian of its colors to another."""
-    mean, covariance = color_moments(image)
+def transport(image: Tensor, source: ColorMoments, target: ColorMoments) -> Tensor:
+    """Return an image (1, 3, h, w) moved by the optimal map from one Gaussian of colors to another."""
+    mean, covariance = source
+    target_mean, target_covariance = target
     root = sqrtm(covariance)
     inverse = torch.linalg.inv(root)
     transform = inverse @ sqrtm(root @ target_covariance @ root) @ inverse
@@ -45,7 +54,7 @@ def transport(image: Tensor, target_mean: Tensor, target_covariance: Tensor) -> 
     return moved.view_as(image)
 
 
-def color_moments(image: Tensor) -> tuple[Tensor, Tensor]:
+def color_moments(image: Tensor) -> ColorMoments:
     """Return the mean (C,) and the covariance (C, C) of the colors of an image (1, C, h, w)."""
     flat = image[0].flatten(1)  # (3, N)
     mean = flat.mean(1)

@@ -40,7 +40,8 @@ def transported(image: Tensor, styles: Styles) -> Tensor:
     """Return an image (1, 3, H, W) whose colors have mean and covariance of the styles'."""
     found = [color_moments(_to_lab(style)) for style, _ in styles]
     mean, covariance = (_blend(moments, styles) for moments in zip(*found, strict=True))
-    return _to_rgb(transport(_to_lab(image), mean, covariance))
+    lab = _to_lab(image)
+    return _to_rgb(transport(lab, color_moments(lab), (mean, covariance)))
 
 
 def with_chroma(image: Tensor, content: Tensor, styles: Styles) -> Tensor:

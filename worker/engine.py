@@ -48,6 +48,7 @@ class RunRequest:
     content: Image.Image
     styles: tuple[Image.Image, ...]
     masks: tuple[Image.Image, ...] = ()
+    style_masks: tuple[Image.Image, ...] = ()
     init_image: Image.Image | None = None
     alpha: Image.Image | None = None
     resume: bytes | None = None

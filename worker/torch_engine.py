@@ -138,6 +138,7 @@ class TorchEngine:
                 [to_tensor(shrinker.style(style)) for style in request.styles],
                 config,
                 masks=[_mask(shrinker.content(mask)) for mask in request.masks] or None,
+                style_masks=[_mask(shrinker.style(mask)) for mask in request.style_masks] or None,
                 init_image=None if initial is None else to_tensor(shrinker.content(initial)),
                 device=self._device,
                 network=self._network(config),

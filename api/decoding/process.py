@@ -21,7 +21,7 @@ from nst_engine.images.reading import PictureLimits, read_mask, read_picture, re
 from nst_engine.images.writing import WRITABLE, encode, is_marked, read_metadata
 from nst_engine.spec.errors import PictureError
 
-READERS = {"content": read_with_alpha, "mask": read_mask}
+READERS = {"content": read_with_alpha, "mask": read_mask, "style_mask": read_mask}
 
 
 def decode(source: Path, target: Path, limits: PictureLimits, *, part: str = "") -> None:

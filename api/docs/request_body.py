@@ -23,6 +23,7 @@ CREATE_BODY: dict[str, Any] = {
                     "content": _PICTURE_ENCODING,
                     "style": _PICTURE_ENCODING,
                     "mask": _PICTURE_ENCODING,
+                    "style_mask": _PICTURE_ENCODING,
                     "params": {"contentType": "application/json"},
                 },
             },
@@ -118,6 +119,12 @@ _FILES_AND_PARAMS: dict[str, Any] = {
     "content": {**FILE, "description": "The photo: JPEG, PNG, WebP, TIFF, AVIF or HEIC."},
     "style": {"type": "array", "items": FILE, "minItems": 1, "maxItems": 8, "description": "1 to 8 style pictures."},
     "mask": {"type": "array", "items": FILE, "maxItems": 8, "description": "None, or one mask for each style."},
+    "style_mask": {
+        "type": "array",
+        "items": FILE,
+        "maxItems": 8,
+        "description": "None, or for each style a mask of the part of it that counts.",
+    },
     "params": {
         "$ref": "#/components/schemas/JobParams",
         "description": "Parameters as one JSON part; or send them as form fields.",
@@ -137,8 +144,13 @@ _SOURCES: dict[str, Any] = {
         **_one_or_several(_ASSET, MAX_STYLES),
         "description": "Assets as style pictures, or pictures of your jobs.",
     },
-    "mask_url": {**_one_or_several(_URL, MAX_STYLES), "description": "Public https URLs or data: URIs of masks."},
+    **{
+        f"{part}_{kind}": {**_one_or_several(schema, MAX_STYLES), "description": f"{what} {masks}."}
+        for part, masks in (("mask", "masks"), ("style_mask", "masks of the styles"))
+        for kind, schema, what in (("url", _URL, "Public https URLs or data: URIs of"), ("asset", _ASSET, "Assets as"))
+    },
     "init_url": {**_URL, "description": "Public https URL or data: URI of the picture to start from."},
+    "init_asset": {**_ASSET, "description": "An asset to start from, or a picture of one of your jobs."},
     "init_job": {
         "type": "string",
         "format": "uuid",

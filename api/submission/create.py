@@ -135,6 +135,7 @@ class JobCreator:
             content=content,
             styles=part("style"),
             masks=part("mask"),
+            style_masks=part("style_mask"),
             init_image=next(iter(part(INIT)), None),
             style_names=tuple(picture.style for picture in pictures if isinstance(picture, BuiltinStyle)),
         )
@@ -182,6 +183,7 @@ class JobCreator:
             content=await copy(inputs.content),
             styles=tuple([await copy(ref) for ref in inputs.styles]),
             masks=tuple([await copy(ref) for ref in inputs.masks]),
+            style_masks=tuple([await copy(ref) for ref in inputs.style_masks]),
             init_image=None if inputs.init_image is None else await copy(inputs.init_image),
         )
 

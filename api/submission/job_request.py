@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -134,15 +135,19 @@ def _check_size(pairs: Sequence[Pair]) -> None:
 
 
 def _picture_problems(pictures: Sequence[Source], config: StyleConfig) -> list[InvalidField]:
-    styles, masks = (sum(picture.part == part for picture in pictures) for part in ("style", "mask"))
-    problems = []
-    if not any(picture.part == "content" for picture in pictures):
+    counts = Counter(picture.part for picture in pictures)
+    styles, problems = counts["style"], []
+    if not counts["content"]:
         problems.append(InvalidField(pointer="#/content", detail="the photo is missing"))
     if styles == 0:
         problems.append(InvalidField(pointer="#/style", detail="send a style picture or a style_name"))
-    if masks and masks != styles:
-        detail = f"send one mask for each style: {styles}, not {masks}"
-        problems.append(InvalidField(pointer="#/mask", detail=detail))
+    for part in ("mask", "style_mask"):
+        if counts[part] and counts[part] != styles:
+            detail = f"send one mask for each style: {styles}, not {counts[part]}"
+            problems.append(InvalidField(pointer=f"#/{part}", detail=detail))
+    if config.layers_per_style is not None and len(config.layers_per_style) != styles:
+        detail = f"has the layers of {len(config.layers_per_style)} styles for {styles} styles"
+        problems.append(InvalidField(pointer="#/layers_per_style", detail=detail))
     if config.style_blend is not None and len(config.style_blend) != styles:
         detail = f"has {len(config.style_blend)} weights for {styles} styles"
         problems.append(InvalidField(pointer="#/style_blend", detail=detail))

@@ -15,7 +15,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from api.problems import InvalidField, ProblemError
 from api.settings import ApiSettings
 from api.submission.body import receive_body, too_large
-from api.submission.sources import INIT, MAX_STYLES, PARTS, SavedFile, too_many_pictures
+from api.submission.sources import INIT, PARTS, SavedFile, too_many_pictures
 
 MAX_FIELDS = 128  # parts of a form that are not files
 MAX_PARAMS_BYTES = 64 * 1024  # all fields together
@@ -95,7 +95,7 @@ class _FormParser:
 
     def _on_part_begin(self) -> None:
         self._parts += 1
-        if self._parts > MAX_FIELDS + 2 * MAX_STYLES + 1:
+        if self._parts > MAX_FIELDS + sum(PARTS.values()):
             raise ProblemError(413, "too_many_fields", "the form has too many fields", headers={"Connection": "close"})
         self._disposition = self._encoding = self._header = self._value = b""
 
@@ -122,7 +122,7 @@ class _FormParser:
         self._has_file_name = bool(options.get(b"filename"))
         self._is_file = self._name in PARTS and (self._name != INIT or self._has_file_name)
         if self._has_file_name and not self._is_file and self._name != "params":
-            errors = [InvalidField(pointer="#/form", detail="files are sent as content, style, mask or init")]
+            errors = [InvalidField(pointer="#/form", detail=f"files are sent as {', '.join(PARTS)}")]
             raise ProblemError(422, "unknown_part", "the form has a file with an unknown name", errors=errors)
 
     def _check_encoding(self) -> None:

@@ -19,7 +19,7 @@ from nst_engine.spec.errors import ConfigError
 from nst_engine.spec.presets import resolve
 
 JSON_PART = "params"
-LISTS = ("style_blend", "scale_shares", "webhook_events")
+LISTS = ("style_blend", "layers_per_style", "scale_shares", "webhook_events")
 
 
 class JobOptions(BaseModel):

@@ -21,9 +21,9 @@ from nst_engine.paintings import STYLES
 MAX_STYLES = 8
 MAX_URL_LENGTH = 2000
 # The parts that are pictures, and how many of each a job takes.
-PARTS: Mapping[str, int] = {"content": 1, "style": MAX_STYLES, "mask": MAX_STYLES, "init": 1}
+PARTS: Mapping[str, int] = {"content": 1, "style": MAX_STYLES, "mask": MAX_STYLES, "style_mask": MAX_STYLES, "init": 1}
 URL_FIELDS = {f"{part}_url": part for part in PARTS}
-ASSET_FIELDS = {"content_asset": "content", "style_asset": "style"}
+ASSET_FIELDS = {f"{part}_asset": part for part in PARTS}
 STYLE_NAME = "style_name"
 INIT, INIT_JOB = "init", "init_job"  # `init` is also a parameter: only a file of that name is a picture
 JOB_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from cli.errors import CommandError
-from cli.parameters import ALPHA, MASKS, OVERWRITE, PARAMETERS, STYLES, ParameterCommand
+from cli.parameters import ALPHA, MASKS, OVERWRITE, PARAMETERS, STYLE_MASKS, STYLES, ParameterCommand
 
 if TYPE_CHECKING:
     from nst_client import Client, Job
@@ -38,6 +38,7 @@ def submit(
     content: str = typer.Argument(..., metavar="CONTENT", help="The photo: a file, or a URL that the service fetches."),
     styles: list[str] = STYLES,
     mask: list[str] = MASKS,
+    style_mask: list[str] = STYLE_MASKS,
     init_image: str | None = typer.Option(None, help="Start from this image: a file, or a URL."),
     init_job: str | None = typer.Option(None, metavar="JOB", help="Start from the result of this job of yours."),
     alpha: str = ALPHA,
@@ -69,6 +70,7 @@ def submit(
             picture_to_submit(content),
             pictures,
             masks=masks,
+            style_masks=[picture_to_submit(item) for item in style_mask],
             init_image=picture_to_submit(init_image) if init_image else None,
             init_job=init_job,
             alpha=alpha,

@@ -17,6 +17,7 @@ from cli.parameters import (
     OVERWRITE,
     PARAMETERS,
     QUIET,
+    STYLE_MASKS,
     STYLES,
     as_input_error,
     build_config,
@@ -41,6 +42,7 @@ def stylize(
     ),
     overwrite: bool = OVERWRITE,
     mask: list[Path] = MASKS,
+    style_mask: list[Path] = STYLE_MASKS,
     init_image: Path | None = typer.Option(None, help="Start from this image; implies `--init image`."),
     alpha: str = ALPHA,
     device: str = DEVICE,
@@ -68,8 +70,9 @@ def stylize(
     implied = {"init": "image"} if init_image else {}
     config = build_config(implied | context.meta[PARAMETERS])
     photos = find_photos(content)
-    if len(mask) not in (0, len(styles)):
-        raise InputError(f"--mask: give no mask, or one for each of the {len(styles)} styles")
+    for option, given in (("--mask", mask), ("--style-mask", style_mask)):
+        if len(given) not in (0, len(styles)):
+            raise InputError(f"{option}: give no mask, or one for each of the {len(styles)} styles")
     many = photos != [Path(content)]
     writers = [
         OutputWriter(
@@ -94,6 +97,7 @@ def stylize(
         config=config,
         styles=[read_style(style, config.max_size) for style in styles],
         masks=[read_mask_image(path) for path in mask],
+        style_masks=[read_mask_image(path) for path in style_mask],
         init_image=read_image(init_image) if init_image else None,
         device=device,
     )

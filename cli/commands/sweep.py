@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from cli.errors import InputError
-from cli.parameters import DEVICE, MASKS, OVERWRITE, PARAMETERS, QUIET, STYLES, build_config
+from cli.parameters import DEVICE, MASKS, OVERWRITE, PARAMETERS, QUIET, STYLE_MASKS, STYLES, build_config
 from cli.stylizer import Stylizer, check_size
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from nst_engine import StyleConfig
 
 LARGEST_SIDE = {"webp": 16_383, "jpeg": 65_500}  # in pixels, of a file of the format
 Cell = dict[str, str]  # the parameters that a row or a column sets
@@ -25,6 +31,7 @@ def sweep(
         "Repeat the option for a table: the first parameter varies by row, the second by column.",
     ),
     mask: list[Path] = MASKS,
+    style_mask: list[Path] = STYLE_MASKS,
     output: Path = typer.Option(..., "--output", "-o", help="Write the sheet to this file: .png, .jpg, .webp or .tif."),
     overwrite: bool = OVERWRITE,
     device: str = DEVICE,
@@ -57,16 +64,13 @@ def sweep(
     check_side(name, photo.size, size, columns=len(columns), rows=len(rows))
     for config in [config for line in configs for config in line]:
         check_size(photo, config)
-    masks = [read_mask_image(path) for path in mask]
-    results = [
-        [
-            to_picture(
-                Stylizer(config=config, styles=style_images, masks=masks, device=device).run(photo, quiet=quiet).image()
-            )
-            for config in line
-        ]
-        for line in configs
-    ]
+    masks, style_masks = ([read_mask_image(path) for path in paths] for paths in (mask, style_mask))
+
+    def result(config: StyleConfig) -> Image:
+        stylizer = Stylizer(config=config, styles=style_images, masks=masks, style_masks=style_masks, device=device)
+        return to_picture(stylizer.run(photo, quiet=quiet).image())
+
+    results = [[result(config) for config in line] for line in configs]
     page = sheet(results, columns=[label(column) for column in columns], rows=[label(row) for row in rows])
     data = encode(
         page,

@@ -71,6 +71,7 @@ class Objective:
     """The weighted sum of content, style, total variation and range losses of one scale.
 
     content: (1, 3, H, W), the size of every image evaluated. styles: (1, 3, h, w) each. masks: (H, W) each.
+    style_masks: (h, w) each, which part of each style image counts.
     scale: its index, from 0, which the random draws of the losses on samples depend on.
     tile, style_tile: the side of the tiles in which the image and the style images are computed, or None for the whole
     at once. The results are the same.
@@ -84,6 +85,7 @@ class Objective:
         content: Tensor,
         styles: Sequence[Tensor],
         masks: Sequence[Tensor] | None = None,
+        style_masks: Sequence[Tensor] | None = None,
         scale: int = 0,
         tile: int | None = None,
         style_tile: int | None = None,
@@ -92,11 +94,12 @@ class Objective:
         self._config, self._pixel_scale, self._tile = config, network.pixel_scale, tile
         read = partial(read_parts, network, margin=NETWORKS[config.model].receptive_field, precision=precision)
         self._read = partial(read, tile_size=tile)
+        parts = style_masks or (None,) * len(styles)
         with torch.no_grad():
             self._targets = make_targets(
                 config,
                 self._read(content),
-                [read(style, tile_size=style_tile) for style in styles],
+                [read(style, tile_size=style_tile, mask=part) for style, part in zip(styles, parts, strict=True)],
                 masks,
                 network.typical_power,
             )
@@ -109,6 +112,7 @@ class Objective:
                 content=content,
                 styles=styles,
                 masks=masks,
+                style_masks=style_masks,
                 read=lambda image: assemble(self._read(image), self._layers).layers(),
                 read_style=lambda image: assemble(read(image, tile_size=style_tile), self._layers).layers(),
             )

@@ -12,10 +12,12 @@ from nst_engine.losses.content import ContentTarget, content_loss, content_targe
 from nst_engine.losses.gram import GramTarget, gram_loss, gram_target
 from nst_engine.losses.moments import Moments, Sums, blend, moment_sums, moments_vjp
 from nst_engine.losses.parts import Part, assemble
+from nst_engine.losses.shares import layer_weights
 from nst_engine.losses.tiles import Place
 from nst_engine.losses.wasserstein import GaussianTarget, gaussian_target, wasserstein_loss
 from nst_engine.spec.config import StyleConfig
 from nst_engine.spec.enums import ContentLoss, StyleStatistic
+from nst_engine.spec.errors import ConfigError, Problem
 from nst_engine.spec.layers import NETWORKS, resolve_layers
 
 Size = tuple[int, int]  # height and width of a layer of the whole image
@@ -92,7 +94,7 @@ def make_targets(
     least_power = {name: PLAIN_POWER * power for name, power in typical_power.items()}
     compared = config.content_loss not in (ContentLoss.SELF_SIMILARITY, ContentLoss.QUERY)
     content_weights = _active(config, config.content_layers, config.content_weight if compared else 0.0)
-    style_weights = _active(config, config.style_layers, config.style_weight * config.style_factor)
+    style_weights = _style_weights(config, len(styles), masked=masks is not None)
     assembly = assemble(content, content_weights)
     features, sizes = assembly.layers(), assembly.sizes
     terms = {
@@ -103,8 +105,8 @@ def make_targets(
     }
     moments = [_style_moments(config, parts, style_weights) for parts in styles] if style_weights else []
     style_terms = {
-        name: _style_terms(config, weight, [found[name] for found in moments], masks, sizes[name], least_power[name])
-        for name, weight in style_weights.items()
+        name: _style_terms(config, weights, [found[name] for found in moments], masks, sizes[name], least_power[name])
+        for name, weights in style_weights.items()
     }
     return Targets(terms, {name: found for name, found in style_terms.items() if found})
 
@@ -115,38 +117,46 @@ def _active(config: StyleConfig, layers: Mapping[str, float], weight: float) -> 
     return {name: weight * share for name, share in resolved.items() if weight * share > 0}
 
 
+def _style_weights(config: StyleConfig, count: int, *, masked: bool) -> dict[str, list[float]]:
+    """Return the weight of each style at the layers that count."""
+    weight = config.style_weight * config.style_factor
+    shared = layer_weights(config, count, masked=masked) if weight else {}
+    return {name: [weight * share for share in shares] for name, shares in shared.items()}
+
+
 def _style_moments(config: StyleConfig, parts: Iterable[Part], layers: Iterable[str]) -> dict[str, Moments]:
     first = config.style_statistic is StyleStatistic.WASSERSTEIN
     totals: dict[str, Sums] = {}
     for part in parts:
         for name in layers:
-            found = moment_sums(part.features[name], first=first)
+            found = moment_sums(part.features[name], part.weights.get(name), first=first)
             totals[name] = totals[name] + found if name in totals else found
+    if not all(total.count > 0 for total in totals.values()):
+        message = "too little of the style image is left at a coarse scale; make the white area larger"
+        raise ConfigError.of(Problem(field="style_mask", message=message))
     return {name: total.mean() for name, total in totals.items()}
 
 
 def _style_terms(
     config: StyleConfig,
-    weight: float,
+    weights: Sequence[float],
     moments: Sequence[Moments],
     masks: Sequence[Tensor] | None,
     size: Size,
     least_power: float,
 ) -> list[StyleTerm]:
     """Return one layer's terms: one for the blend of the styles, or one for each style that its mask shows."""
-    shares = config.style_blend or (1.0,) * len(moments)
     if masks is None:
-        return [
-            StyleTerm(weight=weight, target=_style_target(config, blend(moments, shares), size, least_power), mask=None)
-        ]
+        target = _style_target(config, blend(moments, weights), size, least_power)
+        return [StyleTerm(weight=sum(weights), target=target, mask=None)]
     return [
         StyleTerm(
-            weight=weight * share / sum(shares),
+            weight=weight,
             target=_style_target(config, found, size, least_power),
             mask=torch.nn.functional.adaptive_avg_pool2d(mask[None, None], size)[0, 0],
         )
-        for found, share, mask in zip(moments, shares, masks, strict=True)
-        if share > 0 and bool(mask.any())
+        for found, weight, mask in zip(moments, weights, masks, strict=True)
+        if weight > 0 and bool(mask.any())
     ]
 
 

@@ -39,7 +39,7 @@ class NetworkSpec:
     def of(cls, config: StyleConfig) -> Self:
         """Return the spec of the network that `config` uses."""
         info = NETWORKS[config.model]
-        wanted = resolve_layers(config.content_layers, info) | resolve_layers(config.style_layers, info)
+        wanted = resolve_layers(config.content_layers, info) | resolve_layers(config.all_style_layers, info)
         wanted |= config.columns
         return cls(
             model=config.model,

@@ -42,6 +42,7 @@ def stylize(
     config: StyleConfig | None = None,
     *,
     masks: Sequence[Tensor] | None = None,
+    style_masks: Sequence[Tensor] | None = None,
     init_image: Tensor | None = None,
     device: torch.device | str = "cpu",
     network: Network | None = None,
@@ -52,16 +53,17 @@ def stylize(
 
     content, styles: float RGB (3, H, W) in [0, 1], of any size; they are not changed.
     masks: one (H, W) in [0, 1] per style, of any size: where on the content that style applies.
+    style_masks: one (H, W) in [0, 1] per style, of any size: which part of that style image counts.
     init_image: (3, H, W), for init=image.
     network: what `load_network` returned for this config; without it the network is loaded.
     resume: a State of a run with the same inputs and config.
     cuda_graphs: launch the kernels of an evaluation together on a CUDA device, except in tiles.
 
     Everything is checked before the first step. The call raises ConfigError, WeightsError, MemoryLimitError or
-    CheckpointError; a step raises DivergedError.
+    CheckpointError; a step raises DivergedError, or ConfigError if nothing of a style mask is left at a scale.
     """
     config = config or StyleConfig()
-    inputs = Inputs.checked(content, styles, config, masks, init_image)
+    inputs = Inputs.checked(content, styles, config, masks=masks, style_masks=style_masks, init_image=init_image)
     network = network or load_network(config, device=device)
     return Run(inputs, config, network, resume, cuda_graphs=cuda_graphs).steps()
 
@@ -147,6 +149,7 @@ class Run:
             content=content,
             styles=styles,
             masks=self._inputs.masks(self._scale),
+            style_masks=self._inputs.style_masks(self._scale),
             scale=self._index,
             tile=tiling.image,
             style_tile=tiling.styles,

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from nst_engine import color, color_match
+from nst_engine.losses.shares import style_shares
 from nst_engine.networks.features import Network
 from nst_engine.pyramid import finest
 from nst_engine.run.inputs import Inputs
@@ -31,14 +32,13 @@ class ScaledInputs:
 
     def content_and_styles(self, scale: Scale) -> tuple[Tensor, list[Tensor]]:
         """Return the content and the style images, recolored as `preserve_color` asks, that the losses compare with."""
-        content, styles = self.content(scale), [self._style(style, scale) for style in self.inputs.styles]
-        match self.config.preserve_color:
-            case PreserveColor.NONE:
-                return content, styles
-            case PreserveColor.LUMINANCE:
-                return color.luminance(content), [color.match_luminance(style, content) for style in styles]
-            case PreserveColor.LINEAR:
-                return content, [color.match_colors(style, content) for style in styles]
+        content, styles = self.content(scale), self._styles(scale)
+        if self.config.preserve_color is PreserveColor.NONE:
+            return content, styles
+        pairs = zip(styles, self._palettes(styles, scale), strict=True)
+        if self.config.preserve_color is PreserveColor.LINEAR:
+            return content, [color.match_colors(style, content, palette) for style, palette in pairs]
+        return color.luminance(content), [color.match_luminance(style, content, palette) for style, palette in pairs]
 
     def masks(self, scale: Scale) -> list[Tensor] | None:
         """Return the masks at the size of the content image, (H, W) each."""
@@ -46,11 +46,21 @@ class ScaledInputs:
             return None
         return [self._fitted(mask, scale, "bilinear")[0, 0] for mask in self.inputs.masks]
 
+    def style_masks(self, scale: Scale) -> list[Tensor] | None:
+        """Return the masks of the styles, each at the size of its style image, (h, w) each."""
+        if self.inputs.style_masks is None:
+            return None
+        sizes = [style_size(self.config, (style.shape[-2], style.shape[-1]), scale) for style in self.inputs.styles]
+        return [
+            resize(mask, *size, "bilinear").clamp(0, 1).to(self.network.device)[0, 0]
+            for mask, size in zip(self.inputs.style_masks, sizes, strict=True)
+        ]
+
     def with_style_colors(self, image: Tensor, scale: Scale) -> Tensor:
         """Return an image (1, 3, H, W) with its colors matched to the styles, as `color_match` asks."""
-        styles = [self._style(style, scale) for style in self.inputs.styles]
-        shares = self.config.style_blend or (1.0,) * len(styles)
-        shown = [(style, share) for style, share in zip(styles, shares, strict=True) if share]
+        palettes = self._palettes(self._styles(scale), scale)
+        shares = style_shares(self.config, len(palettes))
+        shown = [(palette, share) for palette, share in zip(palettes, shares, strict=True) if share]
         if self.config.color_match is ColorMatch.TRANSPORT:
             return color_match.transported(image, shown)
         return color_match.with_chroma(image, self.content(scale), shown)
@@ -67,7 +77,7 @@ class ScaledInputs:
             case Init.STYLE:
                 return self._fitted(self.inputs.styles[0], scale)
             case Init.STYLE_MEAN:
-                mean = self._style(self.inputs.styles[0], scale).mean((2, 3), keepdim=True)
+                mean = self._palettes(self._styles(scale), scale)[0].mean((2, 3), keepdim=True)
                 return mean + finest(self.content(scale))
             case Init.IMAGE:
                 assert self.inputs.init_image is not None
@@ -83,6 +93,17 @@ class ScaledInputs:
         else:
             noise = torch.rand(shape, generator=generator) * 2 - 1
         return self.network.denormalize((noise * self.config.init_std).to(self.network.device))
+
+    def _styles(self, scale: Scale) -> list[Tensor]:
+        return [self._style(style, scale) for style in self.inputs.styles]
+
+    def _palettes(self, styles: list[Tensor], scale: Scale) -> list[Tensor]:
+        """Return the pixels of each style that count: all, (1, 3, h, w), or those that its mask shows, (1, 3, 1, N)."""
+        masks = self.style_masks(scale)
+        if masks is None:
+            return styles
+        counting = [mask >= mask.max() / 2 for mask in masks]
+        return [style[:, :, where].unsqueeze(2) for style, where in zip(styles, counting, strict=True)]
 
     def _style(self, style: Tensor, scale: Scale) -> Tensor:
         height, width = style_size(self.config, (style.shape[-2], style.shape[-1]), scale)

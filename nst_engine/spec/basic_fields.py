@@ -6,7 +6,7 @@ from pydantic import BaseModel
 
 from nst_engine.spec.enums import InputConvention, Model, Padding, Pooling, PreserveColor
 from nst_engine.spec.parameter import parameter
-from nst_engine.spec.value_types import LayerWeights
+from nst_engine.spec.value_types import LayersPerStyle, LayerWeights
 
 MAX_SIZE = 8192
 
@@ -62,4 +62,10 @@ class BasicFields(BaseModel):
         {"style1": 1.7, "style2": 0.7, "style3": 0.3, "style4": 0.2, "style5": 0.1},
         "network",
         "Layers or roles whose statistics are compared with the style, with weights: relu1_1:1,relu2_1:0.5.",
+    )
+    layers_per_style: LayersPerStyle = parameter(
+        None,
+        "network",
+        "In place of style_layers, the layers of each style in the order of the styles: style1,style2;style4,style5 "
+        "takes fine texture from the first and coarse strokes from the second. One that is empty has style_layers.",
     )

@@ -26,9 +26,9 @@ from nst_engine.spec.enums import (
 )
 from nst_engine.spec.errors import ConfigError, Problem
 from nst_engine.spec.layers import NETWORKS, RGB, resolve_columns, resolve_layers
-from nst_engine.spec.loss_fields import ON_HYPERCOLUMNS, SAMPLED_LOSSES, LossFields
+from nst_engine.spec.loss_fields import ON_HYPERCOLUMNS, ON_STYLE_LAYERS, SAMPLED_LOSSES, LossFields
 from nst_engine.spec.parameter import parameter
-from nst_engine.spec.value_types import Blend, Shares, not_bool
+from nst_engine.spec.value_types import Blend, LayersPerStyle, Shares, not_bool
 
 
 class StyleConfig(LossFields):
@@ -158,23 +158,15 @@ class StyleConfig(LossFields):
         is_number = cls.model_fields[info.field_name or ""].annotation in (int, float)
         return not_bool(value) if is_number else value
 
-    @field_validator("style_layers", "content_layers", mode="after")
+    @field_validator("style_layers", "content_layers", "hypercolumn_layers", "matching_layers", mode="after")
     @classmethod
     def _known_layers(cls, value: dict[str, float], info: ValidationInfo) -> dict[str, float]:
-        if not any(value.values()):
-            raise ValueError("give at least one layer a weight above 0; set the loss's weight to 0 to leave it out")
-        if "model" in info.data:
-            resolve_layers(value, NETWORKS[info.data["model"]])
-        return value
+        return _checked_layers(value, info)
 
-    @field_validator("hypercolumn_layers", "matching_layers", mode="after")
+    @field_validator("layers_per_style", mode="after")
     @classmethod
-    def _known_columns(cls, value: dict[str, float], info: ValidationInfo) -> dict[str, float]:
-        if not any(value.values()):
-            raise ValueError("give at least one layer a weight above 0")
-        if "model" in info.data:
-            resolve_columns(value, NETWORKS[info.data["model"]])
-        return value
+    def _known_layers_per_style(cls, value: LayersPerStyle, info: ValidationInfo) -> LayersPerStyle:
+        return value and tuple(layers and _checked_layers(layers, info) for layers in value)
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
@@ -189,6 +181,8 @@ class StyleConfig(LossFields):
             self._check_laplacian()
         if self.final_rate != 1 and self.carry_state:
             raise wrong("final_rate", "needs carry_state=false")
+        if self.layers_per_style and (others := set(self.sampled_weights) - ON_STYLE_LAYERS):
+            raise wrong("layers_per_style", f"does not apply to {', '.join(sorted(others))}: set that to 0")
         if self.final_pass and not (self.matching_weight and self.layer_matching_weight):
             raise wrong("final_pass", "needs matching_weight and layer_matching_weight above 0")
         if self.color_match is not ColorMatch.NONE and self.preserve_color is not PreserveColor.NONE:
@@ -243,6 +237,14 @@ class StyleConfig(LossFields):
         return {name: weight for name, weight in found.items() if name != RGB}
 
     @property
+    def all_style_layers(self) -> dict[str, float]:
+        """The layers whose statistics are compared with any style; the weights are those of one of the styles."""
+        found: dict[str, float] = {}
+        for layers in self.layers_per_style or ({},):
+            found |= layers or self.style_layers
+        return found
+
+    @property
     def _draws_each_step(self) -> bool:
         matches = self.matching_every == 1 and self.matching_weight > 0
         others = set(self.sampled_weights) - {"matching_weight"} or self.content_loss is ContentLoss.SELF_SIMILARITY
@@ -264,6 +266,16 @@ class StyleConfig(LossFields):
     def style_factor(self) -> float:
         """Factor that `strength` puts on the style weight: 1 at 0.5, 0.01 at 0 and 100 at 1."""
         return float(10.0 ** (4.0 * (self.strength - 0.5)))
+
+
+def _checked_layers(weights: dict[str, float], info: ValidationInfo) -> dict[str, float]:
+    """Return the weights; raises ValueError if none is above 0, or if the network lacks a layer."""
+    if not any(weights.values()):
+        raise ValueError("give at least one layer a weight above 0; set the loss's weight to 0 to leave it out")
+    if "model" in info.data:
+        resolve = resolve_columns if info.field_name in ("hypercolumn_layers", "matching_layers") else resolve_layers
+        resolve(weights, NETWORKS[info.data["model"]])
+    return weights
 
 
 def wrong(field: str, message: str) -> PydanticCustomError:

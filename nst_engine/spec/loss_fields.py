@@ -8,6 +8,7 @@ from nst_engine.spec.parameter import parameter
 from nst_engine.spec.value_types import LayerWeights
 
 ON_HYPERCOLUMNS = {"matching_weight", "remd_weight", "moment_weight"}
+ON_STYLE_LAYERS = {"sliced_weight", "histogram_weight"}
 SAMPLED_LOSSES = (
     "matching_weight",
     "layer_matching_weight",

@@ -21,6 +21,13 @@ def parse_layer_weights(value: object) -> object:
     return weights
 
 
+def split_by_style(value: object) -> object:
+    """Split `relu1_1:1;relu4_1:1` into one text for each style; return sequences and None as they are."""
+    if not isinstance(value, str):
+        return value
+    return tuple(value.split(";")) if value.strip() else None
+
+
 def parse_numbers(value: object) -> object:
     """Read `3,1`; return sequences and None as they are."""
     if not isinstance(value, str):
@@ -38,6 +45,7 @@ def not_bool(value: object) -> object:
 Number = Annotated[float, BeforeValidator(not_bool)]
 Weight = Annotated[Number, Field(ge=0, le=1e12)]
 LayerWeights = Annotated[dict[str, Weight], BeforeValidator(parse_layer_weights)]
+LayersPerStyle = Annotated[tuple[LayerWeights, ...] | None, BeforeValidator(split_by_style)]
 Blend = Annotated[tuple[Annotated[Number, Field(ge=0, le=1e6)], ...] | None, BeforeValidator(parse_numbers)]
 Shares = Annotated[
     tuple[Annotated[Number, Field(gt=0, le=1e6)], ...], Field(min_length=1), BeforeValidator(parse_numbers)

@@ -45,7 +45,7 @@ def form(**values: bytes | str) -> list[tuple[str, Any]]:
     """Make a job's form: `content` and `style` unless given, all else as fields."""
     given: dict[str, bytes | str] = {"content": picture(), "style": picture(color=(20, 90, 200))} | values
     return [
-        (name, ("x.png", value) if name in ("content", "style", "mask") else (None, value))
+        (name, ("x.png", value) if name in ("content", "style", "mask", "style_mask") else (None, value))
         for name, value in given.items()
         if value != b""
     ]

@@ -20,6 +20,7 @@ def test_help_shows_bounds_and_choices(capsys: pytest.CaptureFixture[str], monke
     shown = capsys.readouterr().out
     assert "INTEGER 16…8192" in shown
     assert "none|luminance|linear" in shown
+    assert "LAYER:WEIGHT,…;…" in shown
 
 
 def test_a_given_value_overrides_the_preset() -> None:

@@ -22,6 +22,7 @@ def new_job(blobs: Blobs, *, size: tuple[int, int] = (32, 24), masks: int = 0, *
         content=put("content", RED),
         styles=(put("style-0", BLUE),),
         masks=tuple(put(f"mask-{number}", WHITE) for number in range(masks)),
+        style_masks=tuple(put(f"style_mask-{number}", WHITE) for number in range(masks)),
     )
     defaults: dict[str, Any] = {"owner": "ann", "model": "lite"}
     return NewJob(id=job_id, inputs=inputs, **(defaults | values))

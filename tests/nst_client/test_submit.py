@@ -29,6 +29,8 @@ def test_parameters_are_sent_in_the_format_of_the_http_api(service: FakeService)
         b"c",
         [b"s1", b"s2"],
         masks=[b"m1", b"m2"],
+        style_masks=[b"p1", b"p2"],
+        layers_per_style=[{"style1": 1, "style2": 0.5}, {"style5": 1}],
         style_blend=(3, 1),
         style_layers={"style1": 0.5},
         carry_state=False,
@@ -37,6 +39,8 @@ def test_parameters_are_sent_in_the_format_of_the_http_api(service: FakeService)
     )
     (sent,) = service.requests
     assert (parts(sent, "style"), parts(sent, "mask")) == ([b"s1", b"s2"], [b"m1", b"m2"])
+    assert parts(sent, "style_mask") == [b"p1", b"p2"]
+    assert parts(sent, "layers_per_style") == [b"style1:1,style2:0.5;style5:1"]
     names = ("style_blend", "style_layers", "carry_state", "max_size", "preset", "style_name")
     values = {name: parts(sent, name) for name in names}
     assert values == {

@@ -36,7 +36,7 @@ def test_the_colors_of_the_content_go_under_another_luminance() -> None:
 
 
 def test_matching_luminance_takes_mean_and_spread_of_the_content() -> None:
-    found, target = color.match_luminance(STYLE, CONTENT), color.luminance(CONTENT)
+    found, target = color.match_luminance(STYLE, CONTENT, STYLE), color.luminance(CONTENT)
     assert torch.isclose(found.mean(), target.mean(), atol=1e-5)
     assert torch.isclose(found.std(), target.std(), rtol=1e-4)
     assert torch.equal(found[:, 0], found[:, 2])
@@ -44,16 +44,16 @@ def test_matching_luminance_takes_mean_and_spread_of_the_content() -> None:
 
 def test_matching_colors_takes_mean_and_covariance_of_the_content() -> None:
     soft = CONTENT * 0.3 + 0.35  # far from 0 and 1, so that nothing is clamped
-    found = color.match_colors(STYLE, soft)
+    found = color.match_colors(STYLE, soft, STYLE)
     assert torch.allclose(colors(found).mean(1), colors(soft).mean(1), atol=1e-4)
     assert torch.allclose(torch.cov(colors(found)), torch.cov(colors(soft)), atol=1e-4)
 
 
 def test_matching_the_colors_of_a_picture_with_itself_leaves_it() -> None:
-    assert torch.allclose(color.match_colors(CONTENT, CONTENT), CONTENT, atol=1e-3)
+    assert torch.allclose(color.match_colors(CONTENT, CONTENT, CONTENT), CONTENT, atol=1e-3)
 
 
 def test_matching_a_picture_of_one_color_gives_no_nan() -> None:
     flat = torch.full((1, 3, 8, 8), 0.3)
-    assert bool(color.match_colors(flat, CONTENT).isfinite().all())
-    assert bool(color.match_luminance(flat, CONTENT).isfinite().all())
+    assert bool(color.match_colors(flat, CONTENT, flat).isfinite().all())
+    assert bool(color.match_luminance(flat, CONTENT, flat).isfinite().all())

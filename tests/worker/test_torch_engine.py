@@ -88,6 +88,14 @@ def test_each_mask_says_where_its_style_applies(engine: TorchEngine, request_: R
         assert not np.array_equal(picture, pictures[number - 1])
 
 
+def test_each_style_mask_says_which_part_of_its_style_counts(engine: TorchEngine, request_: RunRequest) -> None:
+    top = Image.new("L", (8, 8))
+    top.paste(255, (0, 0, 8, 4))
+    pictures = [final_picture(engine, replace(request_, style_masks=m)) for m in ((), (top,), (ImageOps.invert(top),))]
+    for number, picture in enumerate(pictures):
+        assert not np.array_equal(picture, pictures[number - 1])
+
+
 def test_the_run_starts_from_the_init_image(engine: TorchEngine, request_: RunRequest) -> None:
     params = PARAMS | {"init": "image"}
     pictures = [

@@ -11,7 +11,7 @@ from jobs.errors import BlobNotFound
 from jobs.model import BlobRef, Job
 from jobs.storage.blobs import Blobs
 from nst_engine.images.alpha import KEEP, WHITE, split_alpha
-from nst_engine.images.reading import read_picture, read_with_alpha
+from nst_engine.images.reading import read_mask, read_picture, read_with_alpha
 from nst_engine.images.writing import WRITABLE
 from nst_engine.paintings import paint
 from nst_engine.spec.errors import PictureError
@@ -30,7 +30,8 @@ def load_request(job: Job, blobs: Blobs, *, resume: bytes | None, workers: int) 
         content=content,
         alpha=alpha,
         styles=_styles(job, blobs),
-        masks=tuple(_picture(ref, "mask", blobs) for ref in inputs.masks),
+        masks=tuple(_picture(ref, "mask", blobs, read_mask) for ref in inputs.masks),
+        style_masks=tuple(_picture(ref, "style mask", blobs, read_mask) for ref in inputs.style_masks),
         init_image=None if inputs.init_image is None else _picture(inputs.init_image, "init picture", blobs),
         resume=resume,
         memory_saving=job.memory_saving,

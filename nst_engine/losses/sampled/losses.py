@@ -13,6 +13,7 @@ from nst_engine.losses.sampled.terms import HypercolumnMatching, LayerMatching, 
 from nst_engine.spec.config import StyleConfig
 from nst_engine.spec.enums import ContentLoss, StyleLoss
 from nst_engine.spec.layers import NETWORKS, RGB, resolve_columns, resolve_layers
+from nst_engine.spec.loss_fields import ON_STYLE_LAYERS
 
 STROTSS_STYLE = 2.0  # the weights of the earth mover's distance and of the moments (Kolkin et al. 2019)
 CONTENT_SHARE = 0.75  # of the content in the picture that is matched (Kolkin et al. 2022)
@@ -28,8 +29,8 @@ def has_sampled_losses(config: StyleConfig) -> bool:
 def sampled_layers(config: StyleConfig) -> tuple[str, ...]:
     """Return the layers of the whole picture that these losses read."""
     found = dict(config.columns)
-    if {"sliced_weight", "histogram_weight"} & set(config.sampled_weights):
-        found |= resolve_layers(config.style_layers, NETWORKS[config.model])
+    if ON_STYLE_LAYERS & set(config.sampled_weights):
+        found |= resolve_layers(config.all_style_layers, NETWORKS[config.model])
     return tuple(found)
 
 
@@ -122,11 +123,7 @@ def _layer_matching(
 
 
 def _sliced(config: StyleConfig, weights: Mapping[str, float], styles: Sequence[StyleSource]) -> SlicedLosses | None:
-    if not {"sliced_weight", "histogram_weight"} & set(weights):
+    if not ON_STYLE_LAYERS & set(weights):
         return None
-    layers = resolve_layers(config.style_layers, NETWORKS[config.model])
-    sliced, histogram = (
-        {name: weights[kind] * share for name, share in layers.items() if share and kind in weights}
-        for kind in ("sliced_weight", "histogram_weight")
-    )
+    sliced, histogram = weights.get("sliced_weight", 0.0), weights.get("histogram_weight", 0.0)
     return SlicedLosses(sliced, histogram, styles, config.style_loss is StyleLoss.NORMALIZED)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
 
 from nst_engine.losses.sampled.hypercolumns import Layers
 from nst_engine.losses.sampled.losses import SampledLosses, content_share
-from nst_engine.losses.sampled.sources import StyleSource
+from nst_engine.losses.sampled.sources import StyleSource, StyleView
+from nst_engine.losses.shares import layer_weights, style_shares
 from nst_engine.pyramid import finest
 from nst_engine.spec.config import StyleConfig
 from nst_engine.spec.layers import RGB
@@ -33,6 +34,7 @@ class PictureLosses:
         content: Tensor,
         styles: Sequence[Tensor],
         masks: Sequence[Tensor] | None,
+        style_masks: Sequence[Tensor] | None,
         read: Read,
         read_style: Read,
     ) -> None:
@@ -40,7 +42,7 @@ class PictureLosses:
         self._share = 1.0 if scale == 0 else content_share(config)  # the first picture has nothing of the style yet
         self.matched: Tensor | None = None  # decides the targets until the next match: a checkpoint holds it
         with torch.no_grad():
-            sources = _sources(config, styles, masks, lambda image: with_pixels(read_style(image), image))
+            sources = _sources(config, styles, masks, style_masks, lambda image: with_pixels(read_style(image), image))
             self._losses = SampledLosses(
                 config, scale=scale, content=with_pixels(read(content), content), styles=sources
             )
@@ -70,13 +72,28 @@ class PictureLosses:
 
 
 def _sources(
-    config: StyleConfig, styles: Sequence[Tensor], masks: Sequence[Tensor] | None, read: Callable[[Tensor], Layers]
+    config: StyleConfig,
+    styles: Sequence[Tensor],
+    masks: Sequence[Tensor] | None,
+    style_masks: Sequence[Tensor] | None,
+    read: Callable[[Tensor], Layers],
 ) -> list[StyleSource]:
     """Return the styles that count: with a share above 0 and, if there are masks, one that is not black."""
-    shares = config.style_blend or (1.0,) * len(styles)
-    turns = range(4) if config.style_turns else range(1)
+    none = (None,) * len(styles)
+    weights = layer_weights(config, len(styles), masked=masks is not None)
+    by_style = [{name: shared[index] for name, shared in weights.items()} for index in range(len(styles))]
+    shares = style_shares(config, len(styles))
     return [
-        StyleSource(tuple(read(style.rot90(turn, (2, 3))) for turn in turns), share / sum(shares), mask)
-        for style, share, mask in zip(styles, shares, masks or (None,) * len(styles), strict=True)
+        StyleSource(tuple(_views(config, style, part, read)), share, mask, by_layer)
+        for style, share, mask, part, by_layer in zip(
+            styles, shares, masks or none, style_masks or none, by_style, strict=True
+        )
         if share > 0 and (mask is None or bool(mask.any()))
     ]
+
+
+def _views(
+    config: StyleConfig, style: Tensor, mask: Tensor | None, read: Callable[[Tensor], Layers]
+) -> Iterator[StyleView]:
+    for turn in range(4) if config.style_turns else range(1):
+        yield StyleView(read(style.rot90(turn, (2, 3))), None if mask is None else mask.rot90(turn))

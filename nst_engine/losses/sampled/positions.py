@@ -17,9 +17,18 @@ def generator(*key: object) -> torch.Generator:
     return torch.Generator().manual_seed(int.from_bytes(digest[:7], "little"))
 
 
-def random_positions(count: int, size: tuple[int, int], random: torch.Generator) -> Tensor:
-    """Return at most `count` different pixels of an image of this height and width, (N, 2)."""
-    order = torch.randperm(size[0] * size[1], generator=random)[:count]
+def random_positions(
+    count: int, size: tuple[int, int], random: torch.Generator, counting: Tensor | None = None
+) -> Tensor:
+    """Return at most `count` different pixels of an image of this height and width, (N, 2).
+
+    counting: (h · w,), True for the pixels to choose from.
+    """
+    if counting is None:
+        order = torch.randperm(size[0] * size[1], generator=random)[:count]
+    else:
+        among = counting.cpu().nonzero()[:, 0]
+        order = among[torch.randperm(len(among), generator=random)[:count]]
     return torch.stack([order // size[1], order % size[1]], 1)
 
 

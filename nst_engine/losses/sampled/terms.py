@@ -6,7 +6,7 @@ layers, so that L-BFGS stays valid.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -23,7 +23,7 @@ from nst_engine.losses.sampled.matching import layer_matching_loss, matched, mat
 from nst_engine.losses.sampled.positions import generator, grid_positions, random_positions, sparse
 from nst_engine.losses.sampled.self_similarity import self_similarity_loss
 from nst_engine.losses.sampled.sliced import random_directions, sliced_loss
-from nst_engine.losses.sampled.sources import StyleSource, all_rows
+from nst_engine.losses.sampled.sources import StyleSource, StyleView, all_rows
 from nst_engine.spec.layers import RGB
 
 
@@ -44,7 +44,9 @@ class HypercolumnMatching:
     def match(self, query: Layers) -> None:
         """Find the targets of a picture's hypercolumns."""
         now = self._on_grid(query)
-        self._targets = [matched(now, torch.cat([self._on_grid(v) for v in s.views])) for s in self.styles]
+        self._targets = [
+            matched(now, torch.cat([self._counting(view) for view in source.views])) for source in self.styles
+        ]
 
     def loss(self, layers: Layers) -> Tensor:
         """Return the weighted loss of the layers of the whole picture."""
@@ -60,6 +62,10 @@ class HypercolumnMatching:
 
     def _on_grid(self, layers: Layers) -> Tensor:
         return self.columns.on_grid(layers, self._grid(layers))
+
+    def _counting(self, view: StyleView) -> Tensor:
+        counting = view.counting(self._grid(view.layers))
+        return self._on_grid(view.layers) if counting is None else self._on_grid(view.layers)[counting]
 
 
 @dataclass
@@ -90,9 +96,18 @@ class LayerMatching:
         for source in self.styles:
             mask = source.mask_at((features.shape[-2], features.shape[-1]))
             weights = None if mask is None else chosen(mask.view(1, 1, *features.shape[-2:]))[:, 0]
-            style = torch.cat([chosen(view[name]) for view in source.views])
+            style = torch.cat([self._counting(view, name, chosen) for view in source.views])
             found = found + source.share * layer_matching_loss(chosen(features), style, weights)
         return found
+
+    def _counting(self, view: StyleView, name: str, chosen: Callable[[Tensor], Tensor]) -> Tensor:
+        """Return what counts on the sparse grid, or of all positions if the part that counts lies between them."""
+        features = view.layers[name]
+        counting = view.counting((features.shape[-2], features.shape[-1]))
+        if counting is None:
+            return chosen(features)
+        kept = chosen(counting.view(1, 1, *features.shape[-2:]))[:, 0]
+        return chosen(features)[kept] if bool(kept.any()) else view.rows(features)
 
 
 @dataclass
@@ -128,7 +143,9 @@ class PositionLosses:
         self._positions = torch.zeros(0, 2)
 
     def _sampled(self, source: StyleSource, count: int, random: torch.Generator) -> StyleSamples:
-        positions = random_positions(count, _size(source.layers), random).to(source.layers[RGB].device)
+        size = _size(source.layers)
+        positions = random_positions(count, size, random, source.views[0].counting(size))
+        positions = positions.to(source.layers[RGB].device)
         on_columns = {"remd_weight", "moment_weight"} & set(self._weights)
         columns = self._columns.at(source.layers, positions) if on_columns else None
         moments = mean_and_covariance(columns) if columns is not None and "moment_weight" in self._weights else None
@@ -178,15 +195,15 @@ class PositionLosses:
 class SlicedLosses:
     """Projections of each layer on random directions, and its channels, against those of the style."""
 
-    sliced: Mapping[str, float]  # weights by layer
-    histogram: Mapping[str, float]
+    sliced: float  # weights
+    histogram: float
     styles: Sequence[StyleSource]
     normalized: bool  # divide by the mean square of the style's features, so that a weight suits every layer
     _directions: dict[str, Tensor] = field(default_factory=dict)
 
     def draw(self, random: torch.Generator) -> None:
         """Choose other directions."""
-        for name in self.sliced:
+        for name in self.styles[0].layer_weights if self.sliced else ():
             example = self.styles[0].layers[name]
             self._directions[name] = random_directions(example.shape[1], random).to(example)
 
@@ -194,17 +211,18 @@ class SlicedLosses:
         """Return the weighted loss of the layers of the whole picture."""
         found = layers[RGB].new_zeros(())
         for source in self.styles:
-            for name in {**self.sliced, **self.histogram}:
-                found = found + source.share * self._against(source, name, layers[name])
+            for name, weight in source.layer_weights.items():
+                if weight:
+                    found = found + weight * self._against(source, name, layers[name])
         return found
 
     def _against(self, source: StyleSource, name: str, features: Tensor) -> Tensor:
         now, style = rows(features).T, all_rows(source, name).T  # (C, N), (C, M)
         mask = source.mask_at((features.shape[-2], features.shape[-1]))
         found = features.new_zeros(())
-        if name in self.sliced:
+        if self.sliced:
             directions = self._directions[name]
-            found = found + self.sliced[name] * sliced_loss(directions @ now, directions @ style, mask)
-        if name in self.histogram:
-            found = found + self.histogram[name] * sliced_loss(now, style, mask)
+            found = found + self.sliced * sliced_loss(directions @ now, directions @ style, mask)
+        if self.histogram:
+            found = found + self.histogram * sliced_loss(now, style, mask)
         return found / style.square().mean().clamp(min=1e-8) if self.normalized else found

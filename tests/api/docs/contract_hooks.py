@@ -21,7 +21,8 @@ FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP", "imag
 # Which layers there are depends on the network, how many weights on the number of styles, and so on.
 DEPENDENT = (
     *("content_layers", "style_layers", "style_blend", "webhook_url", "result_url", "init", "clamp"),
-    *("mask", "mask_url", "style_url", "content_asset", "style_asset", "init_url", "init_job"),
+    *("mask", "mask_url", "mask_asset", "style_mask", "style_mask_url", "style_mask_asset", "layers_per_style"),
+    *("style_url", "content_asset", "style_asset", "init_url", "init_asset", "init_job"),
 )
 
 

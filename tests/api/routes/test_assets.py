@@ -31,7 +31,8 @@ async def test_the_same_bytes_are_kept_once_and_used_by_several_jobs(api: Api) -
     assert (first.status_code, again.status_code) == (201, 200)
     assert first.json()["asset"] == again.json()["asset"] == ADDRESS
     assert len(api.stored()) == 1
-    jobs = [(await create(api, content_asset=ADDRESS, style_asset=[ADDRESS], seed=seed)).json() for seed in (1, 2)]
+    parts = {f"{part}_asset": ADDRESS for part in ("content", "style", "mask", "style_mask", "init")}
+    jobs = [(await create(api, style_name=[], **parts, seed=seed)).json() for seed in (1, 2)]
     assert (await api.http.delete(f"/v1/assets/{ADDRESS}")).status_code == 204
     assert (await api.http.get(f"/v1/assets/{ADDRESS}")).status_code == 404
     for job in jobs:

@@ -27,14 +27,14 @@ async def test_a_builtin_style_needs_no_file(api: Api) -> None:
 async def test_several_styles_and_their_masks_are_stored_in_order(api: Api) -> None:
     styles, masks = [(32, 20), (32, 21), (32, 22)], [(40, 20), (40, 21), (40, 22)]
     files = [("content", picture()), *(("style", picture(size)) for size in styles)]
-    files += [("mask", picture(size)) for size in masks]
+    files += [(part, picture(size)) for part in ("mask", "style_mask") for size in masks]
     job = (await api.http.post("/v1/jobs", files=files, data={"style_blend": "3,2,1"})).json()
     inputs = (await api.services.store.get(job["id"], "local")).inputs
 
     def sizes(refs: Any) -> list[tuple[int, int]]:
         return [Image.open(io.BytesIO(api.services.blobs.read(ref.name))).size for ref in refs]
 
-    assert (sizes(inputs.styles), sizes(inputs.masks)) == (styles, masks)
+    assert (sizes(inputs.styles), sizes(inputs.masks), sizes(inputs.style_masks)) == (styles, masks, masks)
     assert job["params"]["style_blend"] == [3.0, 2.0, 1.0]
 
 
@@ -45,6 +45,8 @@ async def test_several_styles_and_their_masks_are_stored_in_order(api: Api) -> N
         ({"style": b""}, "#/style"),
         ({"mask": picture(), "style": b"", "style_name": "nope"}, "#/style_name"),
         ({"style_blend": "1,2"}, "#/style_blend"),
+        ({"layers_per_style": "style1;style5"}, "#/layers_per_style"),
+        ({"style_name": "waves", "style_mask": picture()}, "#/style_mask"),
         ({"max_size": "0"}, "#/max_size"),
         ({"max_size": "-5"}, "#/max_size"),
         ({"model": "gpt"}, "#/model"),

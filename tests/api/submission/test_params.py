@@ -45,6 +45,14 @@ def test_a_list_may_come_field_by_field() -> None:
     assert config.style_blend == (3.0, 1.0)
 
 
+def test_the_layers_of_each_style_come_as_one_text_or_field_by_field() -> None:
+    for fields in (
+        [("layers_per_style", "style1;style5:2")],
+        [("layers_per_style", v) for v in ("style1", "style5:2")],
+    ):
+        assert parse(*fields)[0].layers_per_style == ({"style1": 1.0}, {"style5": 2.0})
+
+
 def test_given_parameters_override_the_preset() -> None:
     config = parsed(params=json.dumps({"preset": "classic-lbfgs", "steps": 7}))
     assert (config.preset, config.steps, config.scales) == ("classic-lbfgs", 7, 1)

@@ -108,7 +108,8 @@ def test_tiles_equal_the_whole_with_masks_and_two_styles(model: str) -> None:
     width = far(model, 37)
     ramp = torch.linspace(0, 1, width).expand(45, width)
     styles = [picture(90, 70, 2)[None], photo(64, 64, 4)[None]]
-    assert both(roles(model, style_blend=(2, 1)), 45, width, styles=styles, masks=[ramp, 1 - ramp])
+    masks = {"masks": [ramp, 1 - ramp], "style_masks": [photo(90, 70, 6)[0], photo(64, 64, 7)[0]]}
+    assert both(roles(model, style_blend=(2, 1)), 45, width, styles=styles, **masks)
 
 
 @pytest.mark.parametrize("model", BODIES)

@@ -16,16 +16,17 @@ def test_the_caller_s_tensors_are_never_changed(size: int) -> None:
         "content": CONTENT.clone(),
         "styles": [STYLE.clone(), picture(48, 44, 3)],
         "masks": [torch.ones(48, 44), torch.ones(48, 44)],
+        "style_masks": [torch.ones(40, 44), torch.ones(4, 4)],
         "init_image": picture(48, 44, 4),
     }
     before = [
         given["content"].clone(),
         *(t.clone() for t in given["styles"]),
-        *(t.clone() for t in given["masks"]),
+        *(t.clone() for t in (*given["masks"], *given["style_masks"])),
         given["init_image"].clone(),
     ]
     last(run(config(init="image", max_size=size, clamp="step", learning_rate=0.5), **given))
-    after = [given["content"], *given["styles"], *given["masks"], given["init_image"]]
+    after = [given["content"], *given["styles"], *given["masks"], *given["style_masks"], given["init_image"]]
     assert all(torch.equal(a, b) for a, b in zip(after, before, strict=True))
 
 
@@ -43,6 +44,10 @@ def test_tensors_that_want_a_gradient_or_are_double_are_taken_as_they_are() -> N
         ({}, {"masks": [torch.ones(4, 4), torch.ones(4, 4)]}, "mask", "2 masks for 1 style images"),
         ({}, {"masks": [torch.ones(1, 4, 4)]}, "mask", r"\(H, W\)"),
         ({}, {"masks": [torch.zeros(4, 4)]}, "mask", "every mask is black"),
+        ({}, {"style_masks": [torch.ones(4, 4)] * 2}, "style_mask", "2 masks for 1 style images"),
+        ({}, {"style_masks": [torch.ones(1, 4, 4)]}, "style_mask", r"\(H, W\)"),
+        ({}, {"style_masks": [torch.zeros(4, 4)]}, "style_mask", "a mask is black"),
+        ({"layers_per_style": "style1;style2"}, {}, "layers_per_style", "layers of 2 styles for 1 style images"),
         ({"init": "image"}, {}, "init", "go together"),
         ({}, {"init_image": CONTENT}, "init", "go together"),
         ({"init": "image"}, {"init_image": CONTENT[0]}, "init_image", r"\(3, H, W\)"),

@@ -68,6 +68,7 @@ def test_a_finished_run_has_nothing_left_to_resume() -> None:
         (config(), {"content": photo(48, 44, 9)}),
         (config(), {"styles": [STYLE * 0.9]}),
         (config(), {"masks": [torch.ones(4, 4)]}),
+        (config(), {"style_masks": [torch.ones(4, 4)]}),
     ],
 )
 def test_a_checkpoint_of_other_pictures_or_parameters_is_refused(values: StyleConfig, inputs: dict[str, Any]) -> None:

@@ -10,7 +10,10 @@ from torch import Tensor
 
 from nst_engine import color
 from nst_engine.networks.features import Network
+from nst_engine.run.inputs import Inputs
+from nst_engine.run.scaled_inputs import ScaledInputs
 from nst_engine.spec.config import StyleConfig
+from nst_engine.spec.schedule import Scale
 from nst_engine.tensors import resize
 from tests.nst_engine.run.runs import CONTENT, STYLE, Watching, last, run
 from tests.nst_engine.tiny import TinyBody, config, network, photo, picture, seeded
@@ -63,6 +66,22 @@ def test_a_style_applies_where_its_mask_is(scales: int) -> None:
     _, image = last(run(values, styles=[dark, bright], masks=[left, 1 - left]))
     assert float(image[..., :15].mean()) < 0.4
     assert float(image[..., 29:].mean()) > 0.6
+
+
+def test_colors_are_those_of_the_part_of_the_style_that_counts() -> None:
+    """The left half is bright, the right half dark, and only the left one counts."""
+    left = (torch.arange(44) < 22).float().expand(40, 44)
+    style = STYLE * 0.2 + 0.7 * left
+    for change in ({"color_match": "transport"}, {"init": "style_mean", "steps": 1}):
+        _, image = last(run(config(**change, content_weight=0.0), styles=[style], style_masks=[left]))
+        assert float(image.mean()) > 0.7, change
+    for how in ("linear", "luminance"):
+        scaled = ScaledInputs(
+            Inputs.checked(CONTENT, [style], style_masks=[left], config=config()), config(preserve_color=how), network()
+        )
+        scale = Scale(height=40, width=44, steps=1)
+        content, (recolored,) = scaled.content_and_styles(scale)
+        assert float(recolored[..., :20].mean()) == pytest.approx(float(content.mean()), abs=0.03), how
 
 
 class Sizes(TinyBody):

@@ -114,6 +114,27 @@ def test_layers_can_be_given_as_text(text: str, expected: dict[str, float]) -> N
     assert config(style_layers=text).style_layers == expected
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("style1:2,style2;", ({"style1": 2.0, "style2": 1.0}, {})),
+        (["relu1_1", {"style5": 0.5}], ({"relu1_1": 1.0}, {"style5": 0.5})),
+        ("", None),
+    ],
+)
+def test_the_layers_of_each_style_can_be_given_as_text(given: object, expected: object) -> None:
+    assert config(layers_per_style=given).layers_per_style == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "message"), [("style1;conv9_9", "no layer 'conv9_9'"), ("style1:0;", "at least one")]
+)
+def test_layers_of_a_style_that_cannot_be_are_refused(given: str, message: str) -> None:
+    (problem,) = problems(layers_per_style=given)
+    assert problem.field == "layers_per_style"
+    assert message in problem.message
+
+
 @pytest.mark.parametrize("text", ["relu1_1:much", "relu1_1:-1", "relu1_1:nan", "relu1_1:1e13"])
 def test_a_layer_weight_that_cannot_be_is_refused(text: str) -> None:
     (problem,) = problems(style_layers=text)

@@ -19,8 +19,8 @@ async def test_content_style_and_masks_reach_the_engine(harness: Harness) -> Non
     await harness.create(masks=1)
     assert await harness.run() is Outcome.SUCCEEDED
     (request,) = engine.requests
-    pictures = (request.content, *request.styles, *request.masks)
-    assert [picture.getpixel((0, 0)) for picture in pictures] == [(200, 30, 30), (0, 0, 250), (255, 255, 255)]
+    pictures = (request.content, *request.styles, *request.masks, *request.style_masks)
+    assert [picture.getpixel((0, 0)) for picture in pictures] == [(200, 30, 30), (0, 0, 250), 255, 255]
 
 
 @pytest.mark.parametrize(("format_", "kept"), [("png", True), ("jpeg", False)])
@@ -56,7 +56,7 @@ async def test_a_missing_picture_fails_the_job(harness: Harness) -> None:
     )
 
 
-@pytest.mark.parametrize("part", ["content", "style-0", "mask-0"])
+@pytest.mark.parametrize("part", ["content", "style-0", "mask-0", "style_mask-0"])
 async def test_an_unreadable_picture_fails_the_job(harness: Harness, part: str) -> None:
     job = await harness.create(masks=1)
     harness.blobs.put(f"{job.id}/{part}", b"not a picture")

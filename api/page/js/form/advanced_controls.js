@@ -78,7 +78,7 @@ const INPUTS = {
 // Lists and weights are written as the API reads them in form fields.
 function paramText(value) {
   if (value === null || value === undefined) return "";
-  if (Array.isArray(value)) return value.join(", ");
+  if (Array.isArray(value)) return value.map(paramText).join(value.some((item) => typeof item === "object") ? "; " : ", ");
   if (typeof value === "object") return Object.entries(value).map(([name, weight]) => `${name}:${weight}`).join(", ");
   return String(value);
 }
