@@ -1,4 +1,7 @@
 # Every target installs what it needs into .venv. The machine needs only make, bash and Python 3.11 or newer.
+# Tests and service start many processes, each of which would compile what it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -31,7 +34,8 @@ help:  ## list the targets
 
 .venv/.dev: pyproject.toml uv.lock | $(OWN_UV)
 	@echo 'installing into .venv for development (once; it includes PyTorch and takes a while)'
-	@$(UV) sync --quiet --frozen --inexact --group dev --extra embedded --extra s3 --extra mcp --extra otel
+	@$(UV) sync --quiet --frozen --inexact --compile-bytecode \
+	  --group dev --extra embedded --extra s3 --extra mcp --extra otel
 	@touch .venv/.embedded $@
 
 setup: .venv/.dev  ## install everything for development into .venv
