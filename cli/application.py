@@ -65,5 +65,6 @@ def application() -> typer.Typer:
     app.command(rich_help_panel="Service")(doctor)
     app.command(rich_help_panel="Service")(config)
     app.add_typer(jobs.commands(), name="jobs", rich_help_panel="Service")
+    app.add_typer(jobs.asset_commands(), name="assets", rich_help_panel="Service")
     app.add_typer(keys.commands(), name="keys", rich_help_panel="Service")
     return app

@@ -17,13 +17,13 @@ from nst_engine.version import __version__
 INSTRUCTIONS = """Stylize photos in the style of paintings (neural style transfer).
 Call list_styles and list_presets to see what there is, stylize to start a job, get_job until its status is succeeded,
 and get_result to see the picture."""
-URLS = ("https://", "http://", "data:")
+NAMED = ("https://", "http://", "data:", "sha256:", "job:")  # what the service can get by itself
 MAX_WAIT_SECONDS = 60.0
 SUMMARY = ("id", "status", "queue_position", "waiting_for", "progress", "error", "result", "urls")
 
 # Connects to the service as the caller of a tool, whose headers it gets; None over stdio.
 Connect = Callable[[Mapping[str, str] | None], AbstractAsyncContextManager[AsyncClient]]
-PICTURE = "https:// URL or data: URI of a picture"
+PICTURE = "https:// URL, data: URI, asset (sha256:...) or picture of an earlier job (job:ID/result)"
 
 
 def make_server(connect: Connect, *, files: bool) -> MCPServer:
@@ -62,7 +62,7 @@ def _stylize(connect: Connect, *, files: bool) -> Tool:
     async def stylize(
         context: Context,
         content: Annotated[str, Field(description=f"The photo: {picture}.")],
-        style: Annotated[Sequence[str], Field(description=f"The paintings, each a {picture}.")] = (),
+        style: Annotated[Sequence[str], Field(description=f"The paintings: {picture}.")] = (),
         style_name: Annotated[str | None, Field(description="A built-in style instead of paintings.")] = None,
         parameters: Annotated[
             dict[str, Any] | None, Field(description="Parameters of the HTTP API, such as max_size, strength, preset.")
@@ -70,7 +70,7 @@ def _stylize(connect: Connect, *, files: bool) -> Tool:
         wait_seconds: Annotated[float, Field(ge=0, le=MAX_WAIT_SECONDS, description="Wait for the job.")] = 0.0,
     ) -> dict[str, Any]:
         """Start a job that stylizes a photo, and return it; wait for it to end for up to wait_seconds."""
-        if not files and (refused := [item for item in (content, *style) if not item.startswith(URLS)]):
+        if not files and (refused := [item for item in (content, *style) if not item.startswith(NAMED)]):
             raise ToolError(f"{refused[0][:80]!r} is no {PICTURE}")
         async with _connected(connect, context) as client:
             job = await client.submit(content, list(style), style_name=style_name, **(parameters or {}))

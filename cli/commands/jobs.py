@@ -1,4 +1,4 @@
-"""`nst jobs`: submit and manage jobs of a running service."""
+"""`nst jobs` and `nst assets`: jobs of a running service, and pictures that it keeps for several of them."""
 
 from __future__ import annotations
 
@@ -33,6 +33,14 @@ def commands() -> typer.Typer:
     return app
 
 
+def asset_commands() -> typer.Typer:
+    """Build the group of commands for assets."""
+    app = typer.Typer(help="Upload pictures once and use them in several jobs.", no_args_is_help=True)
+    app.command("put")(put_assets)
+    app.command("delete")(delete_assets)
+    return app
+
+
 def submit(
     context: typer.Context,
     content: str = typer.Argument(..., metavar="CONTENT", help="The photo: a file, or a URL that the service fetches."),
@@ -42,6 +50,9 @@ def submit(
     init_image: str | None = typer.Option(None, help="Start from this image: a file, or a URL."),
     init_job: str | None = typer.Option(None, metavar="JOB", help="Start from the result of this job of yours."),
     alpha: str = ALPHA,
+    result_url: str | None = typer.Option(
+        None, metavar="URL", help="URL to which the service sends the result with PUT, such as a presigned one."
+    ),
     output: Path | None = typer.Option(
         None, "--output", "-o", help="Wait for the job and write the result to this file (.png, .jpg, .webp or .tif)."
     ),
@@ -74,12 +85,42 @@ def submit(
             init_image=picture_to_submit(init_image) if init_image else None,
             init_job=init_job,
             alpha=alpha,
+            result_url=result_url,
             **context.meta[PARAMETERS],
         )
         typer.echo(job.id)
         if output is not None:
             follow(client, job.id)
             download(client, job.id, output, overwrite=overwrite)
+
+
+def put_assets(
+    pictures: list[str] = typer.Argument(..., metavar="PICTURE...", help="Files, or URLs that the service fetches."),
+    server: str | None = SERVER,
+    key: str | None = KEY,
+) -> None:
+    """Upload pictures and print the address of each, which takes the place of a file in `nst jobs submit`.
+
+    \b
+    $ photo=$(nst assets put photo.jpg)
+    $ nst jobs submit "$photo" waves --max-size 256
+    """
+    from cli.inputs import picture_to_submit
+
+    with connect(server, key) as client:
+        for picture in pictures:
+            typer.echo(client.keep(picture_to_submit(picture)))
+
+
+def delete_assets(
+    assets: list[str] = typer.Argument(..., metavar="ASSET...", help="Addresses that `nst assets put` printed."),
+    server: str | None = SERVER,
+    key: str | None = KEY,
+) -> None:
+    """Delete uploaded pictures; jobs that used them keep their own copies."""
+    with connect(server, key) as client:
+        for asset in assets:
+            client.discard(asset)
 
 
 def list_jobs(

@@ -12,14 +12,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class Mirror:
     """Files by path, and the requests for them: path and Range header.
 
-    `types`: content types by path.
+    `types`: content types by path. `bodies`: what was posted.
     `cuts`: for each response, the number of bytes after which the connection is closed. `ranges`: whether range
     requests are honored.
     """
 
     def __init__(self, files: dict[str, bytes]) -> None:
         self.files, self.cuts, self.ranges = files, list[int](), True
-        self.types = dict[str, str]()
+        self.types, self.bodies = dict[str, str](), list[bytes]()
         self.requests: list[tuple[str, str | None]] = []
         self.address = ""
 
@@ -29,6 +29,13 @@ def serving(mirror: Mirror) -> Iterator[Mirror]:
     """Serve on a free port for the duration of the block."""
 
     class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            mirror.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.do_GET()
+
+        def do_DELETE(self) -> None:
+            self.do_GET()
+
         def do_GET(self) -> None:
             requested = self.headers.get("Range")
             mirror.requests.append((self.path, requested))

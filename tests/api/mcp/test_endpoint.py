@@ -63,6 +63,14 @@ async def test_an_agent_makes_a_picture_with_its_key(api: Api) -> None:
     assert Image.open(io.BytesIO(base64.b64decode(result.data))).format == "JPEG"
 
 
+async def test_an_agent_goes_on_from_an_asset_and_an_earlier_job(api: Api) -> None:
+    asset = (await api.http.post("/v1/assets", files={"content": ("x.png", picture())})).json()["asset"]
+    earlier = await api.create()
+    async with agent(api) as client:
+        await call(client, "stylize", content=asset, style=[f"job:{earlier['id']}/content"])
+    assert len((await api.http.get("/v1/jobs")).json()["jobs"]) == 2
+
+
 async def test_a_job_that_does_not_end_in_time_is_returned_as_it_is(api: Api) -> None:
     async with agent(api) as client:
         (job,) = await call(client, "stylize", content=DATA_URI, style_name="waves", wait_seconds=0.1)
@@ -73,8 +81,8 @@ async def test_a_job_that_does_not_end_in_time_is_returned_as_it_is(api: Api) ->
     ("name", "arguments", "reason"),
     [
         ("get_job", {"job_id": "nope"}, "There is no such job"),
-        ("stylize", {"content": "/etc/passwd", "style_name": "waves"}, "is no https:// URL or data: URI"),
-        ("stylize", {"content": DATA_URI, "style": ["/etc/passwd"]}, "is no https:// URL or data: URI"),
+        ("stylize", {"content": "/etc/passwd", "style_name": "waves"}, "is no https:// URL, data: URI, asset"),
+        ("stylize", {"content": DATA_URI, "style": ["/etc/passwd"]}, "is no https:// URL, data: URI, asset"),
         ("stylize", {"content": DATA_URI, "style_name": "waves", "parameters": {"steps": 0}}, "steps"),
         ("stylize", {"content": "http://127.0.0.1:1/x.png", "style_name": "waves"}, "content_url"),
     ],

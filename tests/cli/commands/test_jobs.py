@@ -1,7 +1,9 @@
 """`nst jobs` against a server that sends prepared responses; tests/acceptance/test_client.py uses the real service."""
 
 import json
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -42,6 +44,46 @@ def test_an_option_overrides_the_server_of_the_settings(
     monkeypatch.setenv("NST_SERVER", "http://127.0.0.1:1")
     assert main(["jobs", "show", "j1", "--server", server.address]) == 0
     assert json.loads(capsys.readouterr().out)["id"] == "j1"
+
+
+def test_a_job_takes_urls_and_assets_and_says_where_the_result_goes(
+    server: Mirror, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.files["v1/jobs"] = json.dumps(JOB).encode()
+    options = [
+        "--result-url",
+        "https://bucket.example/r.png",
+        "--style-mask",
+        "sha256:ab",
+        "--init-image",
+        "job:j/result",
+    ]
+    assert main(["jobs", "submit", "http://example.com/c.jpg", "https://example.com/s.jpg", *options]) == 0
+    assert capsys.readouterr().out == "j1\n"
+    (sent,) = server.bodies
+    fields = dict(re.findall(rb'; name="(\w+)"\r\n\r\n([^\r]*)', sent))
+    assert (
+        fields.items()
+        >= {
+            b"content_url": b"http://example.com/c.jpg",
+            b"style_url": b"https://example.com/s.jpg",
+            b"style_mask_asset": b"sha256:ab",
+            b"init_asset": b"job:j/result",
+            b"result_url": b"https://bucket.example/r.png",
+        }.items()
+    )
+
+
+def test_a_picture_is_kept_and_deleted_as_an_asset(
+    server: Mirror, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "photo.jpg").write_bytes(b"photo")
+    server.files |= {"v1/assets": b'{"asset": "sha256:ab"}', "v1/assets/sha256:ab": b""}
+    assert main(["assets", "put", str(tmp_path / "photo.jpg")]) == 0
+    assert capsys.readouterr().out == "sha256:ab\n"
+    assert b"photo" in server.bodies[0]
+    assert main(["assets", "delete", "sha256:ab"]) == 0
+    assert server.requests[-1][0] == "/v1/assets/sha256:ab"
 
 
 def test_a_rejected_request_is_one_line_and_code_2(server: Mirror, capsys: pytest.CaptureFixture[str]) -> None:
