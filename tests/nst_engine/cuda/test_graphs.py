@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from nst_engine.losses.objective import Objective
+from nst_engine.losses.objective import Evaluation, Objective
 from nst_engine.networks.features import Network, NetworkSpec, load_body
 from nst_engine.run.graphed import Compute, GraphedEvaluation, Outputs
 from nst_engine.spec.config import StyleConfig
@@ -19,6 +19,7 @@ from tests.nst_engine.tiny import photo, same
 
 RECORDABLE: dict[str, dict[str, Any]] = {
     "default": {},
+    "gram": {"style_statistic": "gram"},
     "bfloat16": {"precision": "bfloat16"},
     "sums": {"content_loss": "half_sum", "style_loss": "sum", "gram_scale": "none"},
     "total variation l1": {"tv_loss": "l1", "range_weight": 1.0},
@@ -87,8 +88,14 @@ def test_what_was_evaluated_is_kept_when_the_graph_runs_again(cuda: EmulatedCuda
 
 
 def test_an_evaluation_that_waits_goes_on_without_a_graph_and_says_so_once(cuda: EmulatedCuda) -> None:
-    asked = objective(style_statistic="wasserstein", style_layers={"style1": 1.0})
-    graphed = GraphedEvaluation(asked.evaluate, recorder(cuda))
+    asked = objective()
+
+    def evaluate(x: Tensor) -> Evaluation:
+        now = asked.evaluate(x)
+        now.loss.item()
+        return now
+
+    graphed = GraphedEvaluation(evaluate, recorder(cuda))
     with pytest.warns(RuntimeWarning, match="evaluating without a CUDA graph: .* waits for the device") as warned:
         found = [graphed(image(seed)) for seed in (5, 6)]
     assert len(warned) == 1

@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from nst_engine.losses.sqrtm import sqrtm, trace_of_sqrt
+from nst_engine.losses.sqrtm import newton_schulz, sqrtm, trace_of_sqrt
+from tests.nst_engine.cuda.emulator import EmulatedCuda
 
 
 def covariance(size: int, rank: int, dtype: torch.dtype = torch.float64) -> Tensor:
@@ -48,3 +49,33 @@ def test_the_gradient_of_the_trace_is_finite_where_eigenvalues_meet() -> None:
     trace_of_sqrt(matrix).backward()
     assert matrix.grad is not None
     assert torch.allclose(matrix.grad, torch.eye(4, dtype=torch.float64) / 2)
+
+
+@pytest.mark.parametrize(("size", "rank"), [(1, 1), (5, 9), (64, 80), (96, 96)])
+def test_newton_schulz_agrees_with_the_eigenvalues(size: int, rank: int) -> None:
+    matrix = covariance(size, rank) + 1e-6 * torch.eye(size)
+    values, vectors = torch.linalg.eigh(matrix)
+    root, inverse = newton_schulz(matrix)
+    assert torch.allclose(root, (vectors * values.sqrt()) @ vectors.T, rtol=0, atol=1e-8)
+    assert torch.allclose(inverse, (vectors / values.sqrt()) @ vectors.T, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1e-8, 1e8])
+def test_newton_schulz_takes_singular_matrices(scale: float) -> None:
+    matrix = scale * covariance(64, 20)
+    root, inverse = newton_schulz(matrix)
+    assert torch.isclose(root.trace(), sqrtm(matrix).trace(), rtol=1e-5)
+    assert bool(inverse.isfinite().all())
+    assert torch.allclose(root @ inverse @ matrix, matrix, rtol=0, atol=1e-6 * scale)
+
+
+def test_a_cuda_device_finds_the_trace_and_its_gradient_without_a_wait() -> None:
+    matrix = covariance(24, 40)
+    expected = torch.autograd.functional.jacobian(trace_of_sqrt, matrix)
+    with EmulatedCuda() as cuda:
+        on_cuda = matrix.to("cuda").requires_grad_()
+        found = trace_of_sqrt(on_cuda)
+        (gradient,) = torch.autograd.grad(found, on_cuda)
+        assert not cuda.waits
+        assert found.item() == pytest.approx(float(trace_of_sqrt(matrix)), rel=1e-10)
+        assert torch.allclose(gradient.cpu(), expected, rtol=1e-6)
