@@ -25,6 +25,7 @@ from nst_engine.images.writing import encode, encode16
 from nst_engine.machine.allocator import trim_heap
 from nst_engine.machine.devices import list_devices
 from nst_engine.networks.features import NetworkSpec
+from nst_engine.networks.lite import BUNDLED
 from nst_engine.networks.weights import candidates
 from nst_engine.spec.enums import Memory
 from nst_engine.spec.errors import (
@@ -73,7 +74,7 @@ def torch_engines(settings: WorkerSettings) -> EngineFactory:
         raise WorkerSetupError(f"no weights for {', '.join(missing)}: get them with `nst weights pull {missing[0]}`")
     if not models:
         raise WorkerSetupError("no network weights found: get some with `nst weights pull`")
-    if set(models) != {"lite"}:
+    if set(models) - set(BUNDLED):
         import_module("torchvision.models")  # before the fork: it takes seconds
     make = partial(_warm_engine, models[0], settings)
     try:

@@ -93,11 +93,12 @@ def check_weights() -> Finding:
         return _absent("weights", "torch is not installed")
     from cli.commands.weights import find_files, weights_folder
     from nst_engine import NETWORKS
+    from nst_engine.networks.lite import BUNDLED
 
     folder = weights_folder()
     found = [name for name in NETWORKS if next(find_files(name, folder), None) is not None]
-    if "lite" not in found:
-        return _broken("weights", "lite is missing", "reinstall nst")
+    if missing := [name for name in BUNDLED if name not in found]:
+        return _broken("weights", f"{' and '.join(missing)} missing", "reinstall nst")
     advice = "" if "vgg19" in found else "for presets that use VGG-19: nst weights pull vgg19"
     return _good("weights", " ".join(found), advice)
 

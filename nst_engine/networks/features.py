@@ -16,7 +16,7 @@ from torch.fx import GraphModule, symbolic_trace
 from nst_engine.machine.precision import to_float32
 from nst_engine.networks import weights
 from nst_engine.networks.conventions import NORMALIZATIONS, fit_to_preset
-from nst_engine.networks.lite import Lite
+from nst_engine.networks.lite import BUNDLED, Lite
 from nst_engine.spec.config import StyleConfig
 from nst_engine.spec.enums import InputConvention, Model, Padding, Pooling, Precision
 from nst_engine.spec.layers import NETWORKS, resolve_layers
@@ -144,7 +144,7 @@ def build_body(spec: NetworkSpec) -> GraphModule:
     _set_pooling(model, spec.pooling)
     _set_padding(model, spec.padding)
     nodes = {NETWORKS[spec.model].layers[layer]: layer for layer in spec.layers}
-    body = _cut_lite(model, nodes) if spec.model == Model.LITE else _cut_torchvision(model, nodes)
+    body = _cut_lite(model, nodes) if spec.model in BUNDLED else _cut_torchvision(model, nodes)
     _relu_in_place_where_safe(body)
     return body
 
@@ -158,7 +158,7 @@ def parameters(model: str) -> dict[str, torch.Size]:
 def _whole_network(model: str) -> nn.Module:
     """Return a network as its authors built it, with parameters on the meta device."""
     with torch.device("meta"):
-        return Lite() if model == "lite" else _torchvision_network(model)
+        return Lite(BUNDLED[model]) if model in BUNDLED else _torchvision_network(model)
 
 
 def _torchvision_network(model: str) -> nn.Module:

@@ -1,6 +1,6 @@
-"""The network that ships with the package: VGG-16 up to relu5_1, with convolutions of low rank.
+"""The networks that ship with the package: VGG-16 up to relu5_1, with convolutions of low rank.
 
-Layers have the names, the strides and the places of VGG-16's, so that every preset made for VGG runs on it. See
+Layers have the names, the strides and the places of VGG-16's, so that every preset made for VGG runs on them. See
 docs/internals/lite.md.
 
 Input: (B, 3, H, W), RGB normalized with ImageNet's mean and standard deviation. At least 32 x 32 pixels.
@@ -20,7 +20,7 @@ class Ranks(NamedTuple):
     output: int | None = None
 
 
-CONVOLUTIONS: Mapping[str, Ranks] = {
+LITE: Mapping[str, Ranks] = {
     "1_1": Ranks(24),
     "1_2": Ranks(32),
     "2_1": Ranks(128, output=44),
@@ -33,6 +33,20 @@ CONVOLUTIONS: Mapping[str, Ranks] = {
     "4_3": Ranks(512, input=192, output=192),
     "5_1": Ranks(512, input=192, output=192),
 }
+LITE_SMALL: Mapping[str, Ranks] = {
+    "1_1": Ranks(16),
+    "1_2": Ranks(24),
+    "2_1": Ranks(64, output=32),
+    "2_2": Ranks(64, input=24, output=32),
+    "3_1": Ranks(128, input=32, output=48),
+    "3_2": Ranks(128, input=40, output=48),
+    "3_3": Ranks(128, input=40, output=48),
+    "4_1": Ranks(256, input=64, output=96),
+    "4_2": Ranks(256, input=96, output=96),
+    "4_3": Ranks(256, input=96, output=96),
+    "5_1": Ranks(256, input=96, output=96),
+}
+BUNDLED = {"lite": LITE, "lite-small": LITE_SMALL}  # by the names of networks and files
 POOLED = ("2_1", "3_1", "4_1", "5_1")  # these come after a pooling layer
 
 
@@ -53,12 +67,12 @@ class LowRank(nn.Sequential):
 
 
 class Lite(nn.Module):
-    """The network; `forward` returns the output of every layer by name."""
+    """A network; `forward` returns the output of every layer by name."""
 
-    def __init__(self) -> None:
+    def __init__(self, convolutions: Mapping[str, Ranks] = LITE) -> None:
         super().__init__()
         inputs = 3
-        for name, ranks in CONVOLUTIONS.items():
+        for name, ranks in convolutions.items():
             if name in POOLED:
                 self.add_module(f"pool{int(name[0]) - 1}", nn.MaxPool2d(2))
             self.add_module(f"conv{name}", LowRank(inputs, ranks))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from nst_engine.networks import weights
 from nst_engine.networks.features import NetworkSpec, build_body, parameters, unexpected_key
+from nst_engine.networks.lite import BUNDLED
 from nst_engine.spec.enums import Model
 from nst_engine.spec.layers import NETWORKS, resolve_layers
 from nst_engine.spec.presets import PRESETS
@@ -100,7 +101,7 @@ def deepest_layer_in(model: str, names: Collection[str]) -> str | None:
     deepest = None
     for layer, module in table.items():
         own = [name for name in order if name.startswith(f"{module}.")]
-        if model == "lite" or (own and order.index(own[-1]) >= order.index(first_missing)):
+        if model in BUNDLED or (own and order.index(own[-1]) >= order.index(first_missing)):
             break
         deepest = layer
     return deepest

@@ -22,6 +22,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
+from nst_engine.networks.lite import BUNDLED
 from nst_engine.spec.enums import InputConvention
 from nst_engine.spec.errors import WeightsError
 from nst_engine.spec.layers import NETWORKS
@@ -61,8 +62,8 @@ def candidates(model: str, weights_dir: Path | None) -> Iterator[Path]:
 
     Raises WeightsError if `weights_dir` cannot be read. A cache that cannot be read counts as empty.
     """
-    if model == "lite":
-        yield Path(str(resources.files("nst_engine") / "weights" / "lite.safetensors"))
+    if model in BUNDLED:
+        yield Path(str(resources.files("nst_engine") / "weights" / f"{model}.safetensors"))
         return
     if weights_dir is not None:
         try:
@@ -214,7 +215,7 @@ def damaged(path: Path, model: str, what: str, *, expected: str = "", found: str
         source = HUB_FILES[model]
         what = f"{what}: expected are those of {source}, SHA-256 {expected_hash(Path(source))}…"
     command = pull_command(model)
-    advice = "" if model == "lite" else f"; remove it, then `{command}`"
+    advice = "" if model in BUNDLED else f"; remove it, then `{command}`"
     return WeightsError(f"the weights file {path} of {model} {what}{advice}", model=model, command=command)
 
 

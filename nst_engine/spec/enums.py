@@ -7,6 +7,7 @@ from enum import StrEnum
 
 class Model(StrEnum):
     LITE = "lite"
+    LITE_SMALL = "lite-small"
     VGG19 = "vgg19"
     VGG16 = "vgg16"
     VGG16_EDGES = "vgg16-edges"

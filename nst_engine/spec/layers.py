@@ -130,12 +130,8 @@ def _inception() -> NetworkInfo:
     )
 
 
-def _lite() -> NetworkInfo:
-    vgg = _vgg(
-        "lite",
-        "VGG-16 to relu5_1, a fifth of its size and shipped in the package: works offline, quick on a CPU",
-        (2, 2, 3, 3, 1),
-    )
+def _lite(name: str, summary: str) -> NetworkInfo:
+    vgg = _vgg(name, summary, (2, 2, 3, 3, 1))
     layers = {layer: layer for layer in vgg.layers if layer != "pool5"}
     hypercolumn = (*vgg.hypercolumn[:-1], "relu5_1")
     return replace(vgg, layers=layers, hypercolumn=hypercolumn, single_thread_pixels=SINGLE_THREAD_PIXELS)
@@ -144,7 +140,8 @@ def _lite() -> NetworkInfo:
 NETWORKS: Mapping[str, NetworkInfo] = {
     info.name: info
     for info in (
-        _lite(),
+        _lite("lite", "VGG-16 to relu5_1 at a quarter of its work, part of the package: works offline"),
+        _lite("lite-small", "lite with a third of its work, part of the package: for drafts"),
         _vgg("vgg19", "VGG-19 (Simonyan and Zisserman 2014, trained on ImageNet)", (2, 2, 4, 4, 4)),
         _squeezenet(),
         _vgg("vgg16", "VGG-16 (Simonyan and Zisserman 2014, trained on ImageNet)", (2, 2, 3, 3, 3)),

@@ -68,10 +68,11 @@ DEFAULT = make_preset(
 
 DRAFT = make_preset(
     "draft",
-    "A first impression: `default` at 384 px with 20 of its 200 steps. It has the painting's colors and strokes, but "
-    "few of its large forms.",
+    "A first impression: `default` at 384 px with 20 of its 200 steps, on the smallest network. It has the painting's "
+    "colors and strokes, but few of its large forms.",
     "This project.",
     "Exact.",
+    model=Model.LITE_SMALL,
     max_size=384,
     steps=20,
 )

@@ -45,7 +45,7 @@ class Stack(Service):
             "NST_DATA_DIR": str(self.data_dir),
             "NST_PORT": str(self.port),
             "NST_DEVICE": "cpu",
-            "NST_MODELS": "lite",
+            "NST_MODELS": "lite,lite-small",
             "NST_STORAGE_MIN_FREE_BYTES": "0",
             "NST_CREATES_PER_MINUTE": "1000000",
             **environment,

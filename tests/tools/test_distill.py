@@ -7,7 +7,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch.nn import functional as F
 
-from nst_engine.networks.lite import CONVOLUTIONS, Lite
+from nst_engine.networks.lite import LITE, Lite, Ranks
 from nst_engine.networks.weights import actual_hash, expected_hash
 from nst_engine.spec.layers import NETWORKS
 from tools.distill.__main__ import export
@@ -25,7 +25,7 @@ def teacher(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Kernel]:
     """A VGG-16 with random weights."""
     path, state, inputs = tmp_path_factory.mktemp("weights") / "vgg16.safetensors", {}, 3
     generator = torch.Generator().manual_seed(0)
-    for name in CONVOLUTIONS:
+    for name in LITE:
         outputs, module = WIDTHS[name[0]], NETWORKS["vgg16"].layers[f"conv{name}"]
         weight = torch.randn(outputs, inputs, 3, 3, generator=generator) * (2 / (9 * inputs)) ** 0.5
         state |= {f"{module}.weight": weight, f"{module}.bias": torch.zeros(outputs)}
@@ -40,7 +40,7 @@ def layers(teacher: dict[str, Kernel]) -> dict[str, Layer]:
     images = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(1)).half()
     features, found = Features(images, images), {}
     for name, kernel in teacher.items():
-        found[name], features, _ = fit(name, kernel, features, torch.Generator().manual_seed(2))
+        found[name], features, _ = fit(name, LITE[name], kernel, features, torch.Generator().manual_seed(2))
     return found
 
 
@@ -79,13 +79,13 @@ def test_inputs_that_the_layer_does_not_read_are_projected_away() -> None:
 def test_a_layer_makes_up_for_errors_of_its_input(teacher: dict[str, Kernel]) -> None:
     true = torch.rand(4, 24, 16, 16).half()
     kernel = (torch.randn(32, 24, 3, 3) * 0.1, torch.zeros(32))
-    _, _, share = fit("1_2", kernel, Features(true, true * 0.5), torch.Generator().manual_seed(0))
+    _, _, share = fit("1_2", Ranks(32), kernel, Features(true, true * 0.5), torch.Generator().manual_seed(0))
     assert share < 0.01  # used as it is, the teacher's kernel would leave a quarter
 
 
 def test_the_student_has_the_shapes_of_the_network_that_ships(layers: dict[str, Layer], tmp_path: Path) -> None:
     path = tmp_path / "lite.safetensors"
-    export(layers, path)
+    export(layers, "lite", path)
     state = load_file(path)
     Lite().load_state_dict({name: tensor.float() for name, tensor in state.items()}, strict=True)
     assert {tensor.dtype for tensor in state.values()} == {torch.float16}
@@ -93,7 +93,7 @@ def test_the_student_has_the_shapes_of_the_network_that_ships(layers: dict[str, 
 
 
 def test_the_network_computes_what_was_fitted(layers: dict[str, Layer], tmp_path: Path) -> None:
-    export(layers, tmp_path / "lite.safetensors")
+    export(layers, "lite", tmp_path / "lite.safetensors")
     network = Lite().eval()
     network.load_state_dict({n: t.float() for n, t in load_file(tmp_path / "lite.safetensors").items()})
     image = torch.randn(1, 3, 32, 32)
@@ -104,7 +104,7 @@ def test_the_network_computes_what_was_fitted(layers: dict[str, Layer], tmp_path
 
 def test_the_table_compares_every_layer_with_the_teachers(layers: dict[str, Layer], teacher: dict[str, Kernel]) -> None:
     shares = unexplained_shares(layers, teacher, torch.randn(1, 3, 48, 48))
-    assert tuple(shares) == tuple(CONVOLUTIONS)
+    assert tuple(shares) == tuple(LITE)
     assert shares["1_1"] < 1e-6
     assert all(share > 0 for name, share in shares.items() if name != "1_1")
 
@@ -112,7 +112,9 @@ def test_the_table_compares_every_layer_with_the_teachers(layers: dict[str, Laye
 def test_a_finished_layer_is_not_fitted_again(layers: dict[str, Layer], teacher: dict[str, Kernel]) -> None:
     images = torch.randn(2, 3, 32, 32).half()
     known = {**layers["1_1"], "core.bias": layers["1_1"]["core.bias"] + 1}
-    layer, features, _ = fit("1_1", teacher["1_1"], Features(images, images), torch.Generator(), known=known)
+    layer, features, _ = fit(
+        "1_1", LITE["1_1"], teacher["1_1"], Features(images, images), torch.Generator(), known=known
+    )
     assert layer is known
     wanted = F.relu(convolve(images.float(), known["core.weight"], known["core.bias"]))
     torch.testing.assert_close(features.student.float(), wanted, rtol=1e-2, atol=1e-2)

@@ -22,7 +22,7 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"models": "lite, vgg91"}, "NST_MODELS: no network is called vgg91; there are lite, vgg19, "),
+        ({"models": "lite, vgg91"}, "NST_MODELS: no network is called vgg91; there are lite, lite-small, vgg19, "),
         ({"models": "vgg19, vgg16"}, "no weights for vgg16, vgg19: get them with `nst weights pull vgg16`"),
         ({"weights_dir": "n" * 300}, r"\(NST_WEIGHTS_DIR\) cannot be read: File name too long"),
     ],
@@ -34,7 +34,7 @@ def test_networks_that_cannot_be_served_are_refused(empty: Path, given: dict[str
 
 def test_a_worker_serves_the_networks_whose_weights_it_has(empty: Path) -> None:
     (empty / "vgg19-dcbb9e9d.pth").touch()
-    assert load_torch_engines(WorkerSettings(weights_dir=empty)).models == ("lite", "vgg19")
+    assert load_torch_engines(WorkerSettings(weights_dir=empty)).models == ("lite", "lite-small", "vgg19")
 
 
 def test_a_worker_whose_first_run_fails_starts_all_the_same(empty: Path) -> None:

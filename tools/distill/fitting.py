@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from nst_engine.networks.lite import CONVOLUTIONS, POOLED, Ranks
+from nst_engine.networks.lite import POOLED, Ranks
 from tools.distill.low_rank import LeastSquares, chosen_channels, input_projection
 from tools.distill.teacher import Kernel, convolve
 
@@ -31,7 +31,12 @@ class Features:
 
 @torch.no_grad()
 def fit(
-    name: str, kernel: Kernel, features: Features, generator: torch.Generator, known: Layer | None = None
+    name: str,
+    ranks: Ranks,
+    kernel: Kernel,
+    features: Features,
+    generator: torch.Generator,
+    known: Layer | None = None,
 ) -> tuple[Layer, Features, float]:
     """Fit one convolution; return it, the features before the next one and the share of variance left unexplained.
 
@@ -43,7 +48,7 @@ def fit(
     wanted = _mapped(features.teacher, lambda x: convolve(x, *kernel))
     places = _places(wanted, generator)
     samples = _at(wanted, places)
-    layer = known or _fit_layer(name, kernel, features, samples, places)
+    layer = known or _fit_layer(ranks, kernel, features, samples, places)
     channels = layer["channels"]
     found = _mapped(features.student, lambda x: run(layer, x))
     predicted = _at(found, places).relu()
@@ -81,12 +86,12 @@ def _unexplained(found: Tensor, wanted: Tensor) -> float:
     return ((found - wanted).square().mean(0).sum() / wanted.var(0).sum()).item()
 
 
-def _fit_layer(name: str, kernel: Kernel, features: Features, wanted: Tensor, places: Tensor) -> Layer:
-    ranks, (weight, bias) = CONVOLUTIONS[name], kernel
+def _fit_layer(ranks: Ranks, kernel: Kernel, features: Features, wanted: Tensor, places: Tensor) -> Layer:
+    weight, bias = kernel
     channels = torch.arange(len(bias))
     if ranks.channels < len(channels):
         channels = chosen_channels(wanted.relu(), ranks.channels)
-    if name == "1_1":  # reads pixels, like the teacher's
+    if weight.shape[1] == 3:  # reads pixels, like the teacher's
         return {"core.weight": weight[channels], "core.bias": bias[channels], "channels": channels}
     return {**_low_rank(ranks, weight[channels], features, wanted[:, channels], places), "channels": channels}
 

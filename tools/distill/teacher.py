@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from nst_engine.networks.conventions import IMAGENET_MEAN, IMAGENET_STD
-from nst_engine.networks.lite import CONVOLUTIONS
+from nst_engine.networks.lite import LITE
 from nst_engine.spec.layers import NETWORKS
 
 Kernel = tuple[Tensor, Tensor]  # (outputs, inputs, 3, 3) and (outputs,)
@@ -17,7 +17,7 @@ Kernel = tuple[Tensor, Tensor]  # (outputs, inputs, 3, 3) and (outputs,)
 def load_teacher(path: Path) -> Mapping[str, Kernel]:
     """Read weights and biases, by the names of the student's convolutions, from a file in torchvision's key layout."""
     state = {name: tensor.float() for name, tensor in load_file(path).items()}
-    modules = {name: NETWORKS["vgg16"].layers[f"conv{name}"] for name in CONVOLUTIONS}
+    modules = {name: NETWORKS["vgg16"].layers[f"conv{name}"] for name in LITE}
     return {name: (state[f"{module}.weight"], state[f"{module}.bias"]) for name, module in modules.items()}
 
 

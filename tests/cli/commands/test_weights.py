@@ -135,7 +135,7 @@ def test_a_mirror_without_the_file_is_reported(mirror: Mirror, folder: Path, cap
 
 @pytest.mark.parametrize(
     ("model", "message"),
-    [("vgg18", "unknown network 'vgg18'; choose one of lite, vgg19"), ("lite", "lite is part of nst")],
+    [("vgg18", "unknown network 'vgg18'; choose one of lite, lite-small, vgg19"), ("lite", "lite is part of nst")],
 )
 def test_a_network_without_a_download_is_refused(folder: Path, model: str, message: str, capsys: Captured) -> None:
     assert main(["weights", "pull", model]) == 2

@@ -6,27 +6,34 @@ from safetensors.torch import load_file
 
 import nst_engine
 from nst_engine.networks.features import NetworkSpec, build_body
-from nst_engine.networks.lite import Lite
+from nst_engine.networks.lite import BUNDLED, Lite
 from nst_engine.spec.enums import Model
 from nst_engine.spec.layers import NETWORKS
 
-WEIGHTS = Path(nst_engine.__file__).parent / "weights" / "lite.safetensors"
+WEIGHTS = Path(nst_engine.__file__).parent / "weights"
 
 
-@pytest.fixture(scope="module")
-def lite() -> Lite:
-    network = Lite()
-    network.load_state_dict({name: tensor.float() for name, tensor in load_file(WEIGHTS).items()})
+def load(model: str) -> Lite:
+    network = Lite(BUNDLED[model])
+    state = load_file(WEIGHTS / f"{model}.safetensors")
+    network.load_state_dict({name: tensor.float() for name, tensor in state.items()})
     return network.eval().requires_grad_(False)
 
 
-def test_the_table_of_networks_names_layers_that_exist(lite: Lite) -> None:
-    assert tuple(NETWORKS["lite"].layers.values()) == tuple(lite(torch.rand(1, 3, 32, 32)))
+@pytest.fixture(scope="module", params=BUNDLED)
+def lite(request: pytest.FixtureRequest) -> Lite:
+    """Each network in the package."""
+    return load(request.param)
+
+
+@pytest.mark.parametrize("model", BUNDLED)
+def test_the_table_of_networks_names_layers_that_exist(model: str) -> None:
+    assert tuple(NETWORKS[model].layers.values()) == tuple(load(model)(torch.rand(1, 3, 32, 32)))
 
 
 @pytest.mark.parametrize("layer", NETWORKS["lite"].layers)
-def test_every_layer_can_be_cut_out_by_its_name(lite: Lite, layer: str) -> None:
-    image = torch.rand(1, 3, 40, 48)
+def test_every_layer_can_be_cut_out_by_its_name(layer: str) -> None:
+    lite, image = load("lite"), torch.rand(1, 3, 40, 48)
     cut = build_body(NetworkSpec(model=Model.LITE, layers=(layer,)))
     cut.load_state_dict(
         {name: tensor for name, tensor in lite.state_dict().items() if name in cut.state_dict()}, assign=True
@@ -59,11 +66,12 @@ def test_gradients_reach_the_picture_from_every_layer(lite: Lite) -> None:
         assert gradient.abs().sum() > 0
 
 
-def test_the_shipped_file_is_small_and_half_precision() -> None:
-    tensors = load_file(WEIGHTS)
-    assert WEIGHTS.stat().st_size <= 6_000_000
-    assert {tensor.dtype for tensor in tensors.values()} == {torch.float16}
-    assert all(tensor.isfinite().all() for tensor in tensors.values())
+def test_the_shipped_files_are_small_and_half_precision() -> None:
+    files = [WEIGHTS / f"{model}.safetensors" for model in BUNDLED]
+    tensors = [tensor for file in files for tensor in load_file(file).values()]
+    assert sum(file.stat().st_size for file in files) <= 6_000_000
+    assert {tensor.dtype for tensor in tensors} == {torch.float16}
+    assert all(tensor.isfinite().all() for tensor in tensors)
 
 
 def test_no_relu_overwrites_its_input(lite: Lite) -> None:

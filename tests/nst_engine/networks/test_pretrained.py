@@ -9,6 +9,7 @@ import torchvision
 from nst_engine import load_network
 from nst_engine.networks import weights
 from nst_engine.networks.features import NetworkSpec, build_body, parameters
+from nst_engine.networks.lite import BUNDLED
 from nst_engine.networks.pretrained import (
     PUBLISHED_WEIGHTS,
     PublishedWeights,
@@ -45,7 +46,7 @@ def kept(published: tuple[Path, PublishedWeights], folder: Path, *, all_layers: 
 
 
 def test_there_is_a_release_of_every_network_but_ours() -> None:
-    assert {*PUBLISHED_WEIGHTS, "lite"} == set(NETWORKS)
+    assert {*PUBLISHED_WEIGHTS, *BUNDLED} == set(NETWORKS)
 
 
 @pytest.mark.parametrize("model", weights.HUB_FILES)
@@ -151,6 +152,7 @@ def test_the_files_of_the_sample_data_reach_their_layers(
     assert verify(shared_weights / f"{name}.safetensors", model) == layer
 
 
-def test_the_weights_of_lite_are_whole() -> None:
-    (path,) = weights.candidates("lite", None)
-    assert verify(path, "lite") == list(NETWORKS["lite"].layers)[-1]
+@pytest.mark.parametrize("model", BUNDLED)
+def test_the_weights_in_the_package_are_whole(model: str) -> None:
+    (path,) = weights.candidates(model, None)
+    assert verify(path, model) == list(NETWORKS[model].layers)[-1]

@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from nst_engine.networks import weights
+from nst_engine.networks.lite import BUNDLED
 from nst_engine.spec.errors import WeightsError
 
 TENSORS = {"features.0.weight": torch.randn(4, 3, 3, 3), "features.0.bias": torch.zeros(4)}
@@ -153,12 +154,12 @@ def test_a_network_whose_name_begins_with_another_s_keeps_its_files(tmp_path: Pa
     assert list(weights.candidates("vgg16", tmp_path)) == [tmp_path / "vgg16.safetensors"]
 
 
-def test_lite_is_in_the_package_and_nowhere_else(tmp_path: Path) -> None:
-    (tmp_path / "lite.safetensors").touch()
-    (path,) = weights.candidates("lite", tmp_path)
-    assert path.is_file()
-    assert path.stat().st_size <= 6_000_000
-    assert weights.names(path, "lite")
+@pytest.mark.parametrize("model", BUNDLED)
+def test_bundled_networks_are_in_the_package_and_nowhere_else(tmp_path: Path, model: str) -> None:
+    (tmp_path / f"{model}.safetensors").touch()
+    (path,) = weights.candidates(model, tmp_path)
+    assert path.parent != tmp_path
+    assert weights.names(path, model)
 
 
 UNREADABLE = "n" * 300  # a folder's name that no user may look at, root neither: it is too long

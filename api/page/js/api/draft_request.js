@@ -5,7 +5,7 @@ import { createJob, jobParams } from "./job_request.js";
 import { watchJob } from "./job_watcher.js";
 
 // Batch jobs wait for interactive ones, so that drafts wait for jobs that are meant to be kept.
-const QUICK = { preset: "draft", model: "lite" };
+const QUICK = { preset: "draft", model: "lite-small" };
 const PRIORITY = "batch";
 const CHOICES = ["strength", "preserve_color", "style_scale", "style_name", "style_blend", "init_job"];
 const BUSY = "The workers are busy, so there is no draft now. Press Paint to wait in line.";
