@@ -15,7 +15,7 @@ from torch import Tensor
 
 from nst_engine.spec.errors import CheckpointError
 
-VERSION = "2"
+VERSION = "3"
 ALIGNMENT = 8  # bytes; the safetensors format lets the data begin on a multiple of it
 DTYPES = {torch.float32: "F32", torch.float64: "F64", torch.int64: "I64"}
 DIGEST = hashlib.sha256().digest_size

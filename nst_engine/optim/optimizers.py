@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from nst_engine.losses.objective import Evaluation
+from nst_engine.optim.history import History
 from nst_engine.optim.linesearch import strong_wolfe
 from nst_engine.optim.preconditioner import energy, strengthen_coarse
 
@@ -85,15 +85,6 @@ class Adam:
             self._second = resize(self._second, "bilinear").clamp_(min=0)
 
 
-@dataclass(frozen=True)
-class _Pair:
-    """A step s, the change y of the gradient along it, and 1/(s·y), or 0 if the curvature was not positive."""
-
-    s: Tensor
-    y: Tensor
-    rho: Tensor
-
-
 class Lbfgs:
     """Limited-memory BFGS (Liu and Nocedal 1989), with steps of fixed length or a strong-Wolfe line search.
 
@@ -102,8 +93,11 @@ class Lbfgs:
     """
 
     def __init__(self, *, learning_rate: float, history: int, search: bool, coarse: float = 0.0) -> None:
-        self._rate, self._history, self._search, self._coarse = learning_rate, history, search, coarse
-        self._pairs: list[_Pair] = []
+        self._rate, self._size, self._search, self._coarse = learning_rate, history, search, coarse
+        self._forget()
+
+    def _forget(self) -> None:
+        self._history: History | None = None
         self._scale: Tensor | None = None  # the latest s·y / y·y, which scales the initial inverse Hessian
         self._move: Tensor | None = None
         self._gradient: Tensor | None = None
@@ -120,34 +114,30 @@ class Lbfgs:
             length = (1 / now.gradient.abs().sum()).clamp(max=1) * self._rate
         if self._search:
             length, self._ahead = strong_wolfe(evaluate, x, now, direction, float(length))
-        self._move = direction if isinstance(length, float) and length == 1.0 else direction.mul_(length)
-        self._gradient = now.gradient
-        x.add_(self._move)
+        move = direction if isinstance(length, float) and length == 1.0 else direction.mul_(length)
+        self._move, self._gradient = _kept(self._move, move), _kept(self._gradient, now.gradient)
+        x.add_(move)
         return now
 
     def _remember(self, s: Tensor, y: Tensor) -> None:
-        sy, yy = _dot(s, y), energy(y, self._coarse) if self._coarse else _dot(y, y)
-        good = sy > 1e-10 * yy
-        self._pairs.append(_Pair(s, y, torch.where(good, 1 / sy, torch.zeros_like(sy))))
-        del self._pairs[: -self._history]
+        if self._history is None:
+            self._history = History.empty(self._size, s)
+        yy = energy(y, self._coarse) if self._coarse else torch.dot(y.view(-1), y.view(-1))
+        sy, good = self._history.add(s, y, yy)
         scale = torch.where(good, sy / yy, torch.ones_like(sy) if self._scale is None else self._scale)
-        self._scale = scale
+        self._scale = _kept(self._scale, scale)
 
     def _direction(self, gradient: Tensor) -> Tensor:
-        """Return −H g by the two-loop recursion (Nocedal and Wright, algorithm 7.4)."""
-        q = -gradient
-        alphas = []
-        for pair in reversed(self._pairs):
-            alpha = pair.rho * _dot(pair.s, q)
-            q.addcmul_(pair.y, alpha, value=-1)
-            alphas.append(alpha)
-        if self._scale is not None:
-            q = strengthen_coarse(q, self._coarse) if self._coarse else q
-            q.mul_(self._scale)
-        for pair, alpha in zip(self._pairs, reversed(alphas), strict=True):
-            beta = pair.rho * _dot(pair.y, q)
-            q.addcmul_(pair.s, alpha - beta)
-        return q
+        """Return −H g."""
+        if self._history is None:
+            return self._initial(-gradient)
+        return self._history.direction(gradient, self._initial)
+
+    def _initial(self, q: Tensor) -> Tensor:
+        """Multiply by the initial inverse Hessian."""
+        if self._scale is None:
+            return q
+        return (strengthen_coarse(q, self._coarse) if self._coarse else q).mul_(self._scale)
 
     def function_changed(self) -> None:
         """Form no pair across the change: its y would mix two functions. The pairs of before still hold roughly."""
@@ -155,30 +145,27 @@ class Lbfgs:
 
     def slow_down(self) -> None:
         self._rate /= 2
-        self._pairs, self._scale, self._move, self._gradient, self._ahead = [], None, None, None, None
+        self._forget()
 
     def state(self) -> dict[str, Tensor]:
         found = {"rate": torch.tensor(self._rate, dtype=torch.float64)}
         last = {"scale": self._scale, "move": self._move, "gradient": self._gradient}
         found |= {name: value for name, value in last.items() if value is not None}
-        for i, pair in enumerate(self._pairs):
-            found |= {f"pair{i:03}.s": pair.s, f"pair{i:03}.y": pair.y, f"pair{i:03}.rho": pair.rho}
-        return found
+        return found if self._history is None else found | self._history.state()
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         self._rate = float(state["rate"])
         self._scale, self._move, self._gradient = (_copy(state.get(name)) for name in ("scale", "move", "gradient"))
-        self._ahead = None
-        names = sorted(name.removesuffix(".s") for name in state if name.endswith(".s"))
-        self._pairs = [_Pair(*(state[f"{name}.{part}"].clone() for part in ("s", "y", "rho"))) for name in names]
+        self._history, self._ahead = History.restored(self._size, state), None
 
     def resize(self, resize: Resize) -> None:  # noqa: ARG002
         """Start over: the curvature measured at one size misleads at the next."""
-        self._pairs, self._scale, self._move, self._gradient, self._ahead = [], None, None, None, None
+        self._forget()
 
 
-def _dot(one: Tensor, other: Tensor) -> Tensor:
-    return torch.dot(one.view(-1), other.view(-1))
+def _kept(buffer: Tensor | None, value: Tensor) -> Tensor:
+    """Return a copy of `value`, in the buffer of the value before: what a CUDA graph uses must stay where it is."""
+    return value.clone() if buffer is None else buffer.copy_(value)
 
 
 def _copy(value: Tensor | None) -> Tensor | None:
