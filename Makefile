@@ -52,6 +52,9 @@ test: .venv/.dev  ## run the tests (all, or some: ARGS='-k word')
 chaos: .venv/.dev  ## kill processes under load and check that no job is lost (11 minutes)
 	@$(BIN)/python -m tests.chaos $(ARGS)
 
+failover: .venv/.dev  ## kill the primary of a replicated Redis under load and check that no job is lost
+	@$(BIN)/python -m tests.failover $(ARGS)
+
 rolling: .venv/.dev  ## restart workers, API and Redis in turn, under load, and check that no job is lost
 	@$(BIN)/python -m tests.chaos.rolling $(ARGS)
 
@@ -139,4 +142,4 @@ format: .venv/.dev  ## format the code
 clean:  ## delete generated files, but not .venv
 	@rm -rf out dist site .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.*
 
-.PHONY: help setup demo up bench gpu-bench test chaos rolling abuse coverage coverage-part coverage-report lint types imports docs reference requirements deployment audit gallery check images-test release-check format clean
+.PHONY: help setup demo up bench gpu-bench test chaos failover rolling abuse coverage coverage-part coverage-report lint types imports docs reference requirements deployment audit gallery check images-test release-check format clean

@@ -1,4 +1,4 @@
-"""Connections to Redis: timeouts, retries, and the translation of errors."""
+"""Connections to Redis, which may follow a failover: timeouts, retries, and the translation of errors."""
 
 from __future__ import annotations
 
@@ -8,21 +8,29 @@ from typing import Any
 
 import redis
 import redis.asyncio
-from redis.backoff import ExponentialBackoff
+import redis.asyncio.sentinel
+import redis.sentinel
+from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.exceptions import AuthenticationError, RedisError, ResponseError
 from redis.retry import Retry
 
 from jobs.errors import StoreUnavailable
-from jobs.settings import JobSettings
+from jobs.settings import JobSettings, SentinelAddress, sentinel_address
 
 RETRIES = 2
 CONNECTIONS = 64  # of one API process
 
 
-def connect(settings: JobSettings) -> redis.Redis:
-    """Make a synchronous client; it connects when first used."""
+def connect(settings: JobSettings, *, decode: bool = True) -> redis.Redis:
+    """Make a synchronous client; it connects when first used. Without `decode`, replies are bytes."""
     retry = Retry(ExponentialBackoff(cap=0.5, base=0.05), RETRIES)
-    client: redis.Redis = redis.Redis.from_url(settings.redis_url, retry=retry, **_options(settings))
+    options = {**_options(settings), "decode_responses": decode, "retry": retry}
+    client: redis.Redis
+    if (address := sentinel_address(settings.redis_url)) is None:
+        client = redis.Redis.from_url(settings.redis_url, **options)
+    else:
+        sentinel = _sentinel(redis.sentinel.Sentinel, settings, address, Retry(NoBackoff(), 1))
+        client = sentinel.master_for(address.service, **options, **_primary_options(address))
     return client
 
 
@@ -32,15 +40,22 @@ def connect_async(settings: JobSettings) -> redis.asyncio.Redis:
     A call that finds all connections in use waits for one; redis-py's default pool would fail.
     """
     retry = redis.asyncio.retry.Retry(ExponentialBackoff(cap=0.5, base=0.05), RETRIES)
-    pool = redis.asyncio.BlockingConnectionPool.from_url(
-        settings.redis_url,
-        max_connections=CONNECTIONS,
-        timeout=2 * settings.redis_timeout_seconds,
-        retry=retry,
-        **_options(settings),
-    )
+    limits = {"max_connections": CONNECTIONS, "timeout": 2 * settings.redis_timeout_seconds}
+    options = {**_options(settings), **limits, "retry": retry}
+    pool: redis.asyncio.ConnectionPool
+    if (address := sentinel_address(settings.redis_url)) is None:
+        pool = redis.asyncio.BlockingConnectionPool.from_url(settings.redis_url, **options)
+    else:
+        once = redis.asyncio.retry.Retry(NoBackoff(), 1)
+        sentinel = _sentinel(redis.asyncio.sentinel.Sentinel, settings, address, once)
+        make: Any = _BlockingSentinelPool
+        pool = make(address.service, sentinel, **options, **_primary_options(address))
     client: redis.asyncio.Redis = redis.asyncio.Redis.from_pool(pool)
     return client
+
+
+class _BlockingSentinelPool(redis.asyncio.sentinel.SentinelConnectionPool, redis.asyncio.BlockingConnectionPool):
+    """A pool of connections to the primary, whoever that is, in which a call waits for a free one."""
 
 
 def refusal(settings: JobSettings) -> str | None:
@@ -63,10 +78,20 @@ def _options(settings: JobSettings) -> dict[str, Any]:
     }
 
 
+def _sentinel(make: Any, settings: JobSettings, address: SentinelAddress, retry: Any) -> Any:
+    """Make a client of the sentinels, which asks the next one if one does not answer."""
+    options = {**_options(settings), "password": address.sentinel_password, "retry": retry}
+    return make(address.sentinels, sentinel_kwargs=options)
+
+
+def _primary_options(address: SentinelAddress) -> dict[str, Any]:
+    return {"db": address.database, "username": address.username, "password": address.password}
+
+
 @contextmanager
 def store_errors() -> Iterator[None]:
     """Turn every failure of Redis into StoreUnavailable."""
     try:
         yield
     except (RedisError, OSError) as error:
-        raise StoreUnavailable() from error
+        raise StoreUnavailable(refused=isinstance(error, ResponseError)) from error

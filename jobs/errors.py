@@ -26,10 +26,14 @@ class JobsError(Exception):
 
 
 class StoreUnavailable(JobsError):
-    """Redis cannot be reached or refuses writes."""
+    """Redis cannot be reached or refuses writes.
 
-    def __init__(self, message: str = "The job store is not available.") -> None:
+    `refused` tells that it has answered, and nothing was written; otherwise the write may have happened.
+    """
+
+    def __init__(self, message: str = "The job store is not available.", *, refused: bool = False) -> None:
         super().__init__(message)
+        self.refused = refused
 
 
 class QueueFull(JobsError):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from typing import Any, Protocol
+from urllib.parse import quote
 
 from celery import Celery
 from kombu.exceptions import OperationalError
 
 from jobs.errors import StoreUnavailable
-from jobs.settings import JobSettings
+from jobs.settings import JobSettings, SentinelAddress, sentinel_address
 from jobs.status import Priority
 from jobs.store.scripts import PREFIX
 
@@ -43,6 +44,7 @@ def make_celery(settings: JobSettings) -> Celery:
         "health_check_interval": 10,
         "visibility_timeout": 7 * 24 * 3600,
         "polling_interval": POLL_SECONDS,
+        **_sentinel_options(settings),
     }
     app.conf.update(
         broker_transport_options=transport,
@@ -70,7 +72,24 @@ def make_celery(settings: JobSettings) -> Celery:
 
 def broker_url(redis_url: str) -> str:
     """Return the address of Redis in the form that Celery understands."""
+    if (address := sentinel_address(redis_url)) is not None:
+        return ";".join(_sentinel_url(address, host, port) for host, port in address.sentinels)
     return "redis+socket://" + redis_url.removeprefix("unix://") if redis_url.startswith("unix://") else redis_url
+
+
+def _sentinel_url(address: SentinelAddress, host: str, port: int) -> str:
+    """Return the address of one sentinel, with the user and the database of the Redis that it names."""
+    user = f"{quote(address.username or '', safe='')}:{quote(address.password, safe='')}@" if address.password else ""
+    return f"sentinel://{user}{f'[{host}]' if ':' in host else host}:{port}/{address.database}"
+
+
+def _sentinel_options(settings: JobSettings) -> dict[str, Any]:
+    address = sentinel_address(settings.redis_url)
+    if address is None:
+        return {}
+    timeout = settings.redis_timeout_seconds
+    options = {"socket_timeout": timeout, "socket_connect_timeout": timeout, "password": address.sentinel_password}
+    return {"master_name": address.service, "sentinel_kwargs": options}
 
 
 class CeleryQueue:

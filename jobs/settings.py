@@ -5,9 +5,10 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Container, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import SplitResult, parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -15,6 +16,11 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from nst_engine.spec.enums import Model
 
 PREFIX = "NST_"
+SENTINEL_PORT = 26379
+SENTINEL_URL = re.compile(
+    r"redis\+sentinel://((?P<username>[^:@/]*):(?P<password>[^:@/]*)@)?(?P<hosts>[^@/?#\s]+)/(?P<service>[^/?#\s]+)"
+    r"(/(?P<database>[0-9]+))?(\?sentinel_password=(?P<sentinel_password>[^&#\s]+))?"
+)
 HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
 
 
@@ -52,7 +58,42 @@ def _is_address(host: str) -> bool:
     return True
 
 
+@dataclass(frozen=True, kw_only=True)
+class SentinelAddress:
+    """Where to ask which Redis server is the primary of a service."""
+
+    sentinels: tuple[tuple[str, int], ...]  # host and port
+    service: str
+    database: int = 0
+    username: str | None = None
+    password: str | None = None
+    sentinel_password: str | None = None
+
+
+def sentinel_address(url: str) -> SentinelAddress | None:
+    """Read redis+sentinel://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]…]/SERVICE[/DB]; return None if it is another."""
+    match = SENTINEL_URL.fullmatch(url)
+    hosts = [split_url(f"redis://{host}") for host in match["hosts"].split(",")] if match else []
+    found = [(host.hostname, host.port or SENTINEL_PORT) for host in hosts if host is not None and host.hostname]
+    if match is None or len(found) < len(hosts):
+        return None
+
+    def text(name: str) -> str | None:
+        return unquote(match[name]) if match[name] else None
+
+    return SentinelAddress(
+        sentinels=tuple((str(host), port) for host, port in found),
+        service=unquote(match["service"]),
+        database=int(match["database"] or 0),
+        username=text("username"),
+        password=text("password"),
+        sentinel_password=text("sentinel_password"),
+    )
+
+
 def _redis_url(value: str) -> str:
+    if sentinel_address(value) is not None:
+        return value
     parts = split_url(value)
     if parts is not None and not parts.fragment:
         if parts.scheme == "unix" and parse_qs(parts.query).get("db", ["0"]) != ["0"]:
@@ -62,7 +103,7 @@ def _redis_url(value: str) -> str:
         if parts.scheme in ("redis", "rediss") and re.fullmatch(r"/?[0-9]*", parts.path):
             return value
     raise ValueError(
-        "write redis://HOST:PORT/NUMBER, rediss://… or unix:///FOLDER/SOCKET; "
+        "write redis://HOST:PORT/NUMBER, rediss://…, unix:///FOLDER/SOCKET or redis+sentinel://HOST:PORT,…/SERVICE; "
         "escape special characters of a password or path, such as # as %23"
     )
 
@@ -128,7 +169,13 @@ class JobSettings(BaseSettings):
 
     redis_url: Annotated[str, AfterValidator(_redis_url)] = Field(
         default="redis://127.0.0.1:6379/0",
-        description="Address of Redis, which holds the job records and the queue: redis://, rediss:// or unix://.",
+        description="Address of Redis, which holds the job records and the queue: redis://, rediss://, unix:// or, to "
+        "follow a failover, redis+sentinel://[USER:PASSWORD@]HOST:PORT[,HOST:PORT…]/SERVICE[/NUMBER].",
+    )
+    redis_wait_replicas: int = Field(
+        default=0,
+        ge=0,
+        description="Number of replicas of Redis that must have a new job before the API accepts it; 0 does not wait.",
     )
     redis_timeout_seconds: float = Field(
         default=5.0, gt=0, description="Maximum time to wait for an answer from Redis, in seconds."

@@ -15,6 +15,7 @@ from api.security.caller import Caller
 from api.submission.assets import MEDIA_TYPE, Assets
 from api.submission.job_request import JobRequest
 from api.submission.sources import INIT, AssetReference, BuiltinStyle, ResultOfJob, Source, Upload
+from jobs.errors import StoreUnavailable
 from jobs.model import BlobRef, Inputs, Job, NewJob, Options, new_job_id
 from jobs.status import Priority
 from jobs.storage.blobs import Blobs, blob_name
@@ -109,12 +110,16 @@ class JobCreator:
 
     @asynccontextmanager
     async def _new_job_id(self) -> AsyncIterator[str]:
-        """Make an id, and remove the blobs of the job if the block fails."""
+        """Make an id, and remove the blobs of the job if the block fails.
+
+        If its record may have been written, they stay: the reaper removes them if it was not.
+        """
         job_id = new_job_id()
         try:
             yield job_id
-        except BaseException:
-            await self._remove_blobs(job_id)
+        except BaseException as error:
+            if not isinstance(error, StoreUnavailable) or error.refused:
+                await self._remove_blobs(job_id)
             raise
 
     async def _remove_blobs(self, job_id: str) -> None:

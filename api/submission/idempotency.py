@@ -48,6 +48,7 @@ async def earlier_job(store: JobStore, owner: str, earlier: EarlierRequest, fing
     """Return the job of an earlier request with the same key; raises KeyReused if that request was different."""
     if earlier.fingerprint != fingerprint:
         raise KeyReused
+    await store.confirm()  # that request may have been waiting for the replicas when it failed
     try:
         return await store.get(earlier.job_id, owner)
     except JobNotFound:

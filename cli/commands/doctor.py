@@ -142,12 +142,14 @@ def check_port() -> Finding:
 
 
 def _check_redis_at(url: str) -> Finding:
-    from redis import Redis
     from redis.exceptions import RedisError
 
-    shown = url.rpartition("@")[2]  # without the password
+    from jobs.connections import connect
+    from jobs.settings import JobSettings
+
+    shown = url.rpartition("@")[2].partition("?")[0]  # without the passwords
     try:
-        with Redis.from_url(url, protocol=2, socket_timeout=2, socket_connect_timeout=2) as client:
+        with connect(JobSettings(redis_url=url, redis_timeout_seconds=2)) as client:
             version = client.info("server")["redis_version"]
     except (RedisError, OSError, ValueError) as error:
         advice = "start it, correct NST_REDIS_URL, or unset it: nst up then starts its own"

@@ -6,8 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import redis
-
+from jobs.connections import connect
 from jobs.errors import StorageMisconfigured
 from jobs.settings import JobSettings
 from jobs.storage.blobs import Blobs
@@ -30,9 +29,7 @@ def open_blobs(settings: JobSettings) -> Blobs:
         case "file" if rest:
             return _disk(Path(rest), settings)
         case "redis":
-            timeout = settings.redis_timeout_seconds
-            client = redis.Redis.from_url(settings.redis_url, protocol=2, socket_timeout=timeout)
-            return RedisBlobs(client)
+            return RedisBlobs(connect(settings, decode=False))
         case "s3" if rest.strip("/"):
             return _s3(rest, settings)
     raise StorageMisconfigured(f"NST_STORAGE must be disk, file://, redis:// or s3://, not {settings.storage}")

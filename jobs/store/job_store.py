@@ -74,13 +74,40 @@ class JobStore:
 
         Return the job, or the earlier one that has the same key and fingerprint: compare its id with `new.id`. Raise
         QueueFull, QuotaExceeded, or KeyReused if the key belongs to another fingerprint. If the queue is down, the
-        reaper sends the message later.
+        reaper sends the message later. Raise StoreUnavailable if too few replicas have the job in time: it may exist.
         """
-        outcome, *rest = await self._scripts.run("create", **self._creation(new, limits, idempotency))
+        outcome, *rest = await self._create(self._creation(new, limits, idempotency))
         self._refuse(outcome, limits)
         if outcome == "created":
             await self._notify(new.model, new.priority)
         return decode_view(rest[0])
+
+    async def confirm(self) -> None:
+        """Wait until as many replicas as NST_REDIS_WAIT_REPLICAS have all that was written; raise StoreUnavailable."""
+        if self._settings.redis_wait_replicas:
+            with store_errors():
+                await self._replicated(self._writing_pipeline())
+
+    async def _create(self, arguments: Mapping[str, Any]) -> Any:
+        """Run the script and wait for the replicas on one connection, so that both are about the same primary."""
+        if not self._settings.redis_wait_replicas:
+            return await self._scripts.run("create", **arguments)
+        with store_errors():
+            pipe = self._writing_pipeline()
+            await self._scripts.add_to(pipe, "create", **arguments)
+            return await self._replicated(pipe)
+
+    def _writing_pipeline(self) -> Any:
+        """Return a pipeline with a write: WAIT is about the last one of its connection, and a script may have none."""
+        return self._redis.pipeline(transaction=False).set(key("ping"), "1", px=1000)
+
+    async def _replicated(self, pipe: Any) -> Any:
+        """Execute a pipeline, wait until the replicas have what it wrote, and return the last reply."""
+        count, timeout = self._settings.redis_wait_replicas, self._settings.redis_timeout_seconds / 2
+        *_, reply, have = await pipe.wait(count, milliseconds(timeout)).execute()
+        if have < count:
+            raise StoreUnavailable("The replicas of the job store are behind.")
+        return reply
 
     def _creation(self, new: NewJob, limits: OwnerLimits, idempotency: Idempotency | None) -> dict[str, Any]:
         return {

@@ -9,6 +9,7 @@ from typing import Any
 
 import redis.asyncio
 from redis import Redis
+from redis.asyncio.client import Pipeline
 
 from jobs.connections import store_errors
 from jobs.model import RECORD_VERSION
@@ -46,6 +47,10 @@ class AsyncScripts:
         """Run a script with named arguments and return its reply; raise StoreUnavailable."""
         with store_errors():
             return await self._scripts[name](args=[_pack(arguments)])
+
+    async def add_to(self, pipe: Pipeline, name: str, **arguments: Any) -> None:
+        """Let a pipeline run a script with named arguments."""
+        await self._scripts[name](args=[_pack(arguments)], client=pipe)
 
 
 def key(*parts: str) -> str:

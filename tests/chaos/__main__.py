@@ -8,7 +8,6 @@ import json
 import shutil
 import sys
 import tempfile
-from dataclasses import asdict
 from pathlib import Path
 
 from tests.chaos.run import Report, run
@@ -38,14 +37,14 @@ def main() -> int:
             say(f"logs are in {folder}")
         else:
             shutil.rmtree(folder, ignore_errors=True)
-    sys.stdout.write((json.dumps(asdict(report), indent=2) if options.json else _table(report)) + "\n")
+    sys.stdout.write((json.dumps(report, default=vars, indent=2) if options.json else _table(report)) + "\n")
     return 1 if report.violations else 0
 
 
 def _table(report: Report) -> str:
     rows = [*report.kills.items(), *report.disturbances.items()]
     lines = [f"{count:5d}  {name}" for name, count in rows]
-    lines += [f"{name}: {value}" for name, value in asdict(report.counts).items()]
+    lines += [f"{name}: {value}" for name, value in vars(report.counts).items()]
     lines += [f"VIOLATED: {violation}" for violation in report.violations] or ["every invariant held"]
     return "\n".join(lines)
 

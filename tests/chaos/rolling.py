@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.chaos.invariants import Counts, count, violated
@@ -126,7 +126,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="nst-rolling-") as folder:
         rolling = asyncio.run(run(Path(folder), rounds=options.rounds, timing=Timing(), seed=options.seed))
     violations = rolling.violations()
-    sys.stdout.write(json.dumps(asdict(rolling) | {"violations": violations}, indent=2) + "\n")
+    sys.stdout.write(json.dumps(vars(rolling) | {"violations": violations}, default=vars, indent=2) + "\n")
     return 1 if violations else 0
 
 

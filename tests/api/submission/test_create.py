@@ -38,6 +38,17 @@ async def test_several_styles_and_their_masks_are_stored_in_order(api: Api) -> N
     assert job["params"]["style_blend"] == [3.0, 2.0, 1.0]
 
 
+async def test_a_job_that_no_replica_has_is_a_503_and_keeps_its_pictures(make_api: MakeApi) -> None:
+    """The record may survive, so the pictures must; a repeated request is not acknowledged either."""
+    api = await make_api(jobs={"redis_wait_replicas": 1, "redis_timeout_seconds": 1.0})
+    for _ in range(2):
+        answer = await api.http.post("/v1/jobs", files=form(), headers={"Idempotency-Key": "k"})
+        assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")
+        assert len(api.stored()) == 2
+    (job,) = (await api.http.get("/v1/jobs")).json()["jobs"]
+    assert job["status"] == "queued"
+
+
 @pytest.mark.parametrize(
     ("values", "pointer"),
     [

@@ -52,6 +52,17 @@ async def test_a_store_that_is_down_raises_store_unavailable(store: Store) -> No
         await client.create(make_job())
 
 
+async def test_a_job_that_no_replica_has_is_not_acknowledged_and_may_exist(store: Store) -> None:
+    settings = store.settings.model_copy(update={"redis_wait_replicas": 1, "redis_timeout_seconds": 1.0})
+    client, new = JobStore(connect_async(settings), FakeQueue(), settings), make_job()
+    for attempt in (client.create(new), client.confirm()):
+        with pytest.raises(StoreUnavailable, match="replicas") as caught:
+            await attempt
+        assert not caught.value.refused
+    assert (await client.get(new.id, "ann")).status is Status.QUEUED
+    await client.aclose()
+
+
 async def test_creating_the_same_job_twice_makes_one(store: Store) -> None:
     new = make_job()
     await store.client.create(new)
