@@ -142,7 +142,7 @@ class Objective:
         assembly, by_layer = Assembly(self._layers), dict[str, Tensor]()
         with torch.no_grad():
             sums = self._style_sums(first_pass if self._sampled is None else assembly.add(first_pass))
-        style, by_sums = self._style_loss(sums, image.new_zeros(()))
+        style, by_sums = self._targets.style_loss(sums, image.new_zeros(()))
         tv, outside, gradient = self._pixel_losses(image)
         content = image.new_zeros(())
         if self._sampled is not None:
@@ -160,15 +160,6 @@ class Objective:
                 found = [term.sums(part.features[name], part.places[name]) for term in terms]
                 totals[name] = [a + b for a, b in zip(totals[name], found, strict=True)] if name in totals else found
         return totals
-
-    def _style_loss(self, sums: dict[str, list[Sums]], loss: Tensor) -> tuple[Tensor, dict[str, list[SumsGradient]]]:
-        """Return the style loss added to `loss`, and its gradient by the sums."""
-        by_sums: dict[str, list[SumsGradient]] = {}
-        for name, terms in self._targets.style.items():
-            found = [term.loss(total) for term, total in zip(terms, sums[name], strict=True)]
-            loss = sum((value for value, _ in found), start=loss)
-            by_sums[name] = [by_total for _, by_total in found]
-        return loss, by_sums
 
     def _backward(
         self, part: Part, by_sums: dict[str, list[SumsGradient]], by_layer: dict[str, Tensor], gradient: Tensor

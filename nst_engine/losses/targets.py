@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -15,6 +16,7 @@ from nst_engine.losses.parts import Part, assemble
 from nst_engine.losses.shares import layer_weights
 from nst_engine.losses.tiles import Place
 from nst_engine.losses.wasserstein import GaussianTarget, gaussian_target, wasserstein_loss
+from nst_engine.losses.wasserstein_batch import WassersteinBatch
 from nst_engine.spec.config import StyleConfig
 from nst_engine.spec.enums import ContentLoss, StyleStatistic
 from nst_engine.spec.errors import ConfigError, Problem
@@ -77,6 +79,30 @@ class Targets:
 
     content: Mapping[str, ContentTerm]
     style: Mapping[str, Sequence[StyleTerm]]
+
+    def style_loss(
+        self, sums: Mapping[str, Sequence[Sums]], loss: Tensor
+    ) -> tuple[Tensor, dict[str, list[SumsGradient]]]:
+        """Return the style loss of each layer's sums, one for each term, added to `loss`, and its gradient by them."""
+        if self._batch is not None:
+            added, gradients = self._batch.losses([one for name in self.style for one in sums[name]])
+            remaining = iter(gradients)
+            return loss + added, {name: [next(remaining) for _ in terms] for name, terms in self.style.items()}
+        by_sums: dict[str, list[SumsGradient]] = {}
+        for name, terms in self.style.items():
+            found = [term.loss(total) for term, total in zip(terms, sums[name], strict=True)]
+            loss = sum((value for value, _ in found), start=loss)
+            by_sums[name] = [by_total for _, by_total in found]
+        return loss, by_sums
+
+    @cached_property
+    def _batch(self) -> WassersteinBatch | None:
+        """All terms at once if they are Gaussians on a CUDA device, else None."""
+        terms = [term for terms in self.style.values() for term in terms]
+        targets = [term.target for term in terms if isinstance(term.target, GaussianTarget)]
+        if not targets or not targets[0].mean.is_cuda:
+            return None
+        return WassersteinBatch(targets, [term.weight for term in terms])
 
 
 def make_targets(
