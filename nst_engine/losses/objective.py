@@ -94,14 +94,14 @@ class Objective:
         self._config, self._pixel_scale, self._tile = config, network.pixel_scale, tile
         read = partial(read_parts, network, margin=NETWORKS[config.model].receptive_field, precision=precision)
         self._read = partial(read, tile_size=tile)
-        parts = style_masks or (None,) * len(styles)
         with torch.no_grad():
             self._targets = make_targets(
                 config,
                 self._read(content),
-                [read(style, tile_size=style_tile, mask=part) for style, part in zip(styles, parts, strict=True)],
-                masks,
+                [partial(read, style, tile_size=style_tile) for style in styles],
                 network.typical_power,
+                masks=masks,
+                style_masks=style_masks,
             )
         self._layers = sampled_layers(config)
         self._sampled: PictureLosses | None = None

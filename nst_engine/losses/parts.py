@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from torch import Tensor
 
@@ -21,22 +21,12 @@ class Part:
     pixels: Tensor  # (1, 3, h, w): what the features were computed from, for autograd
     features: Mapping[str, Tensor]  # (1, C, h', w') each, in the dtype that the network computed in
     places: Mapping[str, Place]
-    weights: Mapping[str, Tensor] = field(default_factory=dict)  # (h', w') each, how much a position counts
 
 
 def read_parts(
-    network: Network,
-    image: Tensor,
-    *,
-    tile_size: int | None,
-    margin: int,
-    precision: Precision,
-    mask: Tensor | None = None,
+    network: Network, image: Tensor, *, tile_size: int | None, margin: int, precision: Precision
 ) -> Iterator[Part]:
-    """Yield the parts of an image (1, 3, H, W), each with its graph unless gradients are turned off.
-
-    mask: (H, W) in [0, 1], how much each pixel counts.
-    """
+    """Yield the parts of an image (1, 3, H, W), each with its graph unless gradients are turned off."""
     for tile in tiles(image.shape[-2], image.shape[-1], size=tile_size, margin=margin):
         pixels = tile.crop(image).detach().requires_grad_()
         features = network.forward(network.preprocess(pixels), precision)
@@ -45,7 +35,6 @@ def read_parts(
             pixels=pixels,
             features={name: tile.own(f) for name, f in features.items()},
             places={name: tile.place(f) for name, f in features.items()},
-            weights={} if mask is None else {name: tile.pooled(mask, f) for name, f in features.items()},
         )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import torch
 from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool2d
 
 from nst_engine.losses.content import ContentTarget, content_loss, content_target
 from nst_engine.losses.gram import GramTarget, gram_loss, gram_target
@@ -19,7 +20,6 @@ from nst_engine.losses.wasserstein import GaussianTarget, gaussian_target, wasse
 from nst_engine.losses.wasserstein_batch import WassersteinBatch
 from nst_engine.spec.config import StyleConfig
 from nst_engine.spec.enums import ContentLoss, StyleStatistic
-from nst_engine.spec.errors import ConfigError, Problem
 from nst_engine.spec.layers import NETWORKS, resolve_layers
 
 Size = tuple[int, int]  # height and width of a layer of the whole image
@@ -108,13 +108,16 @@ class Targets:
 def make_targets(
     config: StyleConfig,
     content: Iterable[Part],
-    styles: Sequence[Iterable[Part]],
-    masks: Sequence[Tensor] | None,
+    styles: Sequence[Callable[[], Iterable[Part]]],
     typical_power: Mapping[str, float],
+    *,
+    masks: Sequence[Tensor] | None,
+    style_masks: Sequence[Tensor] | None,
 ) -> Targets:
-    """Make the terms from the features of the content and of the style images.
+    """Make the terms from the features of the content and of the style images, which may be read several times.
 
     masks: one (H, W) in [0, 1] per style, at the size of the image being made.
+    style_masks: one (h, w) in [0, 1] per style, at the size of the style image.
     typical_power: the mean square of the features of each layer for a picture that is not plain.
     """
     least_power = {name: PLAIN_POWER * power for name, power in typical_power.items()}
@@ -129,7 +132,12 @@ def make_targets(
         )
         for name, weight in content_weights.items()
     }
-    moments = [_style_moments(config, parts, style_weights) for parts in styles] if style_weights else []
+    shown = style_masks or (None,) * len(styles)
+    moments = [
+        _style_moments(config, read, style_weights, mask)
+        for read, mask in zip(styles, shown, strict=True)
+        if style_weights
+    ]
     style_terms = {
         name: _style_terms(config, weights, [found[name] for found in moments], masks, sizes[name], least_power[name])
         for name, weights in style_weights.items()
@@ -150,16 +158,18 @@ def _style_weights(config: StyleConfig, count: int, *, masked: bool) -> dict[str
     return {name: [weight * share for share in shares] for name, shares in shared.items()}
 
 
-def _style_moments(config: StyleConfig, parts: Iterable[Part], layers: Iterable[str]) -> dict[str, Moments]:
+def _style_moments(
+    config: StyleConfig, read: Callable[[], Iterable[Part]], layers: Iterable[str], mask: Tensor | None
+) -> dict[str, Moments]:
+    sizes = {} if mask is None else assemble(read(), ()).sizes
+    masks = {name: _pooled(mask, sizes[name]) for name in layers} if mask is not None else {}
     first = config.style_statistic is StyleStatistic.WASSERSTEIN
     totals: dict[str, Sums] = {}
-    for part in parts:
+    for part in read():
         for name in layers:
-            found = moment_sums(part.features[name], part.weights.get(name), first=first)
+            weight = masks[name][part.places[name]] if masks else None
+            found = moment_sums(part.features[name], weight, first=first)
             totals[name] = totals[name] + found if name in totals else found
-    if not all(total.count > 0 for total in totals.values()):
-        message = "too little of the style image is left at a coarse scale; make the white area larger"
-        raise ConfigError.of(Problem(field="style_mask", message=message))
     return {name: total.mean() for name, total in totals.items()}
 
 
@@ -179,11 +189,16 @@ def _style_terms(
         StyleTerm(
             weight=weight,
             target=_style_target(config, found, size, least_power),
-            mask=torch.nn.functional.adaptive_avg_pool2d(mask[None, None], size)[0, 0],
+            mask=_pooled(mask, size),
         )
         for found, weight, mask in zip(moments, weights, masks, strict=True)
         if weight > 0 and bool(mask.any())
     ]
+
+
+def _pooled(mask: Tensor, size: Size) -> Tensor:
+    """Return a mask (H, W) at the size of a layer."""
+    return adaptive_avg_pool2d(mask[None], size)[0]
 
 
 def _style_target(config: StyleConfig, moments: Moments, size: Size, least_power: float) -> GramTarget | GaussianTarget:

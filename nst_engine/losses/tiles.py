@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from torch import Tensor
-from torch.nn.functional import avg_pool2d
 
 ALIGNMENT = 32  # the deepest stride of any network: tiles that start on its multiples share its grid
 Place = tuple[slice, slice]  # rows and columns of a layer of the whole image
@@ -25,17 +24,16 @@ class Span:
 
     def own(self, length: int) -> slice:
         """Return where the own features lie among the `length` features of the pixels read."""
-        stride = self.stride(length)
+        stride = self._stride(length)
         stop = length if self.is_last else (self.own_stop - self.start) // stride
         return slice((self.own_start - self.start) // stride, stop)
 
     def place(self, length: int) -> slice:
         """Return where the own features lie among those of the whole image."""
-        own, start = self.own(length), self.own_start // self.stride(length)
+        own, start = self.own(length), self.own_start // self._stride(length)
         return slice(start, start + own.stop - own.start)
 
-    def stride(self, length: int) -> int:
-        """Return the pixels for each of the `length` features of the pixels read."""
+    def _stride(self, length: int) -> int:
         return 1 << round(math.log2((self.stop - self.start) / length))
 
 
@@ -57,16 +55,6 @@ class Tile:
     def place(self, features: Tensor) -> Place:
         """Return where the own features lie in the layer of the whole image, given all that its pixels have."""
         return self.rows.place(features.shape[-2]), self.columns.place(features.shape[-1])
-
-    def pooled(self, mask: Tensor, features: Tensor) -> Tensor:
-        """Return the means of a mask (H, W) over the own features' pixels, (h', w'), given all that its pixels have."""
-        strides = self.rows.stride(features.shape[-2]), self.columns.stride(features.shape[-1])
-        rows, columns = (
-            slice(own.start * stride, own.stop * stride)
-            for own, stride in zip(self.place(features), strides, strict=True)
-        )
-        own = mask[None, rows, columns]
-        return avg_pool2d(own, strides, ceil_mode=True, count_include_pad=False)[0]
 
 
 def tiles(height: int, width: int, *, size: int | None, margin: int) -> Iterator[Tile]:

@@ -60,7 +60,7 @@ def stylize(
     cuda_graphs: launch the kernels of an evaluation together on a CUDA device, except in tiles.
 
     Everything is checked before the first step. The call raises ConfigError, WeightsError, MemoryLimitError or
-    CheckpointError; a step raises DivergedError, or ConfigError if nothing of a style mask is left at a scale.
+    CheckpointError; a step raises DivergedError.
     """
     config = config or StyleConfig()
     inputs = Inputs.checked(content, styles, config, masks=masks, style_masks=style_masks, init_image=init_image)

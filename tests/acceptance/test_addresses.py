@@ -54,7 +54,16 @@ def here(web: WebServer, path: str, data: bytes | None = None) -> str:
 def test_the_client_names_its_pictures_by_address(service: Stack, web: WebServer) -> None:
     photo, style = here(web, "/photo.png", picture((48, 32))), here(web, "/style.png", picture(color=(0, 0, 200)))
     with Client(service.url) as client:
-        painted = client.stylize(photo, [style, StyleName("waves")], masks=[style, style], steps=2, timeout=60)
+        painted = client.stylize(
+            photo,
+            [style, StyleName("waves")],
+            masks=[style, style],
+            style_masks=[style, style],
+            layers_per_style=[{"style1": 1}, {"style5": 1}],
+            steps=2,
+            timeout=60,
+        )
+    assert painted.job.raw["params"]["layers_per_style"] == [{"style1": 1.0}, {"style5": 1.0}]
     assert len(painted.job.raw["urls"]["style"]) == 2
 
 

@@ -105,6 +105,20 @@ def test_a_masked_style_counts_as_the_part_that_its_mask_shows(kind: str, turns:
     assert torch.allclose(found[0].gradient, found[1].gradient, rtol=1e-9)
 
 
+def test_a_style_may_be_so_small_that_a_layer_is_far_smaller_than_its_stride_says() -> None:
+    """Inception v3 does not pad: of 95 pixels, 4 are left at stride 16."""
+
+    class Unpadded(nn.Module):
+        def forward(self, x: Tensor) -> dict[str, Tensor]:
+            return {DEEP: nn.functional.avg_pool2d(x, 32, stride=21)}
+
+    style = picture(95, 95, 2, DOUBLE)[None]
+    values = config(style_layers={DEEP: 1.0}, content_layers={DEEP: 1.0})
+    given = {"content": style, "styles": [style], "style_masks": [torch.ones(95, 95, dtype=DOUBLE)]}
+    asked = Objective(Network(Unpadded().double()), values, **given)
+    assert asked.evaluate(style).style.item() == pytest.approx(0, abs=1e-12)
+
+
 def test_a_mask_may_lie_between_the_positions_that_a_loss_reads() -> None:
     dot = torch.zeros(8, 11, dtype=DOUBLE)
     dot[3, 3] = 1.0
