@@ -158,9 +158,15 @@ class Lbfgs:
         self._scale, self._move, self._gradient = (_copy(state.get(name)) for name in ("scale", "move", "gradient"))
         self._history, self._ahead = History.restored(self._size, state), None
 
-    def resize(self, resize: Resize) -> None:  # noqa: ARG002
-        """Start over: the curvature measured at one size misleads at the next."""
+    def resize(self, resize: Resize) -> None:
+        """Forget the pairs, whose curvature misleads at the next size, but keep the scale of the inverse Hessian.
+
+        The losses are means over pixels: with more pixels, the curvature along each is smaller by their ratio.
+        """
+        scale, gradient = self._scale, self._gradient
         self._forget()
+        if scale is not None and gradient is not None:
+            self._scale = scale * (resize(gradient, "bilinear").numel() / gradient.numel())
 
 
 def _kept(buffer: Tensor | None, value: Tensor) -> Tensor:

@@ -186,9 +186,18 @@ def test_adam_carries_its_moments_to_another_size() -> None:
     assert int(state["steps"]) == 3
 
 
-def test_lbfgs_starts_over_at_another_size() -> None:
+def test_lbfgs_carries_its_scale_alone_to_another_size() -> None:
     optimizer = lbfgs()
     after(optimizer, start(), 3)
+    before = optimizer.state()["scale"]
+    optimizer.resize(lambda t, mode: torch.nn.functional.interpolate(t, scale_factor=2, mode=mode))
+    state = optimizer.state()
+    assert set(state) == {"rate", "scale"}
+    torch.testing.assert_close(state["scale"], 4 * before)  # four times as many pixels
+
+
+def test_lbfgs_of_an_unused_scale_carries_nothing() -> None:
+    optimizer = lbfgs()
     optimizer.resize(lambda t, mode: t)
     assert set(optimizer.state()) == {"rate"}
 
