@@ -24,6 +24,7 @@ COMMANDS = {
     IMPORT_TORCH: ("-c", "import torch"),
     "nst --help": ("-m", "cli", "--help"),
     "nst stylize, 256 px, 1 step": (*STYLIZE.split(), "--max-size", "256", "--steps", "1"),
+    "nst stylize --preset draft, 384 px": (*STYLIZE.split(), "--preset", "draft", "--max-size", "384"),
     "nst stylize, 256 px": (*STYLIZE.split(), "--max-size", "256"),
     "nst stylize, 512 px": (*STYLIZE.split(), "--max-size", "512"),
 }

@@ -45,7 +45,7 @@ def host_work() -> dict[str, float]:
 
 def _inputs_of_all_scales(photo: Image.Image, style: Image.Image, *, shrink: bool) -> None:
     """Resize what a run asks for at its scales: the content to compare with, to start from and to add detail from."""
-    config = resolve("default", {"max_size": SIZE})
+    config = resolve("draft", {"max_size": SIZE})
     if shrink:
         shrinker = Shrinker(config, photo)
         photo, style = shrinker.content(photo), shrinker.style(style)

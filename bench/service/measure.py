@@ -10,6 +10,7 @@ creates    `POST /v1/jobs` with a photo of 1 MB, over 8 connections; beside it t
            as many cores: decoding the photo, hashing what is stored and syncing it to the disk
 events     progress events of one job to 100 listeners
 queue      seconds from the job's creation to its running, on an idle worker
+drafts     seconds from the creation of a draft of a 12-megapixel photo to its success, on an idle worker
 busy       polls at a steady rate, while no worker computes and while one does
 jobs       jobs per minute on `lite` at 256 px, with 1 and 2 workers, beside the engine alone in one process
 """
@@ -31,6 +32,7 @@ import numpy as np
 from redis import Redis
 
 from bench.service.baseline_app import BaselineApp
+from bench.service.drafts import drafts
 from bench.service.load import Answer, Connection, Load, ask, get, pace, post, saturate
 from bench.service.sample_jobs import creation, job_id, photograph, small_photo
 from bench.service.upload_baseline import UploadBaseline
@@ -107,6 +109,7 @@ async def measure(*, quick: bool) -> Figures:
         registry.retire(fake_worker())
         await servers.start_worker()
         await record("queue", queue(servers, 30 if quick else 100))
+        await record("drafts", drafts(servers, 20))
         await record("busy", busy(servers, turns, seconds))
         alone = _engine_alone(jobs)
         await record("one_worker", throughput(servers, jobs, alone))
