@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import partial, reduce
 from typing import Any
@@ -15,7 +16,8 @@ from nst_engine.losses.parts import Assembly, Part, assemble, read_parts
 from nst_engine.losses.pixel_range import range_loss
 from nst_engine.losses.sampled.losses import has_sampled_losses, sampled_layers
 from nst_engine.losses.sampled.picture import PictureLosses
-from nst_engine.losses.targets import SumsGradient, make_targets
+from nst_engine.losses.targets import SumsGradient, make_targets, with_content
+from nst_engine.losses.temporal import Anchor, temporal_loss
 from nst_engine.losses.total_variation import total_variation
 from nst_engine.machine.allocator import trim_heap
 from nst_engine.networks.features import Network
@@ -68,7 +70,7 @@ class _WithGradient(torch.autograd.Function):
 
 
 class Objective:
-    """The weighted sum of content, style, total variation and range losses of one scale.
+    """The weighted sum of content, style, total variation, range and temporal losses of one scale.
 
     content: (1, 3, H, W), the size of every image evaluated. styles: (1, 3, h, w) each. masks: (H, W) each.
     style_masks: (h, w) each, which part of each style image counts.
@@ -92,6 +94,8 @@ class Objective:
         precision: Precision = Precision.FLOAT32,
     ) -> None:
         self._config, self._pixel_scale, self._tile = config, network.pixel_scale, tile
+        self._typical_power = network.typical_power
+        self._anchor: Anchor | None = None
         read = partial(read_parts, network, margin=NETWORKS[config.model].receptive_field, precision=precision)
         self._read = partial(read, tile_size=tile)
         with torch.no_grad():
@@ -116,6 +120,18 @@ class Objective:
                 read=lambda image: assemble(self._read(image), self._layers).layers(),
                 read_style=lambda image: assemble(read(image, tile_size=style_tile), self._layers).layers(),
             )
+
+    def with_content(self, content: Tensor, anchor: Anchor | None = None) -> Objective:
+        """Return the objective of another content image of the same size; what was made of the styles is shared.
+
+        anchor: what the image is held to by the temporal loss.
+        """
+        other = copy(self)
+        with torch.no_grad():
+            other._targets = with_content(self._targets, self._config, self._read(content), self._typical_power)
+        other._sampled = None if self._sampled is None else self._sampled.with_content(content)
+        other._anchor = anchor
+        return other
 
     @property
     def matched(self) -> Tensor | None:
@@ -185,7 +201,7 @@ class Objective:
         return reduce(Tensor.add_, (term.vjp(f, place, by) for term, by in terms))
 
     def _pixel_losses(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the weighted total variation and range loss, and the gradient of both."""
+        """Return the weighted total variation, the weighted other losses of pixels, and the gradient of all."""
         config, x = self._config, image.detach().requires_grad_()
         tv = outside = image.new_zeros(())
         if config.tv_weight:
@@ -193,6 +209,8 @@ class Objective:
             tv = config.tv_weight * config.style_factor * total_variation(scaled, config.tv_loss)
         if config.range_weight:
             outside = config.range_weight * range_loss(x)
+        if self._anchor is not None:
+            outside = outside + config.temporal_weight * temporal_loss(x, self._anchor)
         if not (tv + outside).requires_grad:
             return tv, outside, torch.zeros_like(image)
         (gradient,) = torch.autograd.grad(tv + outside, x)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -121,17 +121,8 @@ def make_targets(
     typical_power: the mean square of the features of each layer for a picture that is not plain.
     """
     least_power = {name: PLAIN_POWER * power for name, power in typical_power.items()}
-    compared = config.content_loss not in (ContentLoss.SELF_SIMILARITY, ContentLoss.QUERY)
-    content_weights = _active(config, config.content_layers, config.content_weight if compared else 0.0)
     style_weights = _style_weights(config, len(styles), masked=masks is not None)
-    assembly = assemble(content, content_weights)
-    features, sizes = assembly.layers(), assembly.sizes
-    terms = {
-        name: ContentTerm(
-            weight=weight, target=content_target(features[name], config.content_loss, least_power=least_power[name])
-        )
-        for name, weight in content_weights.items()
-    }
+    terms, sizes = _content_terms(config, content, typical_power)
     shown = style_masks or (None,) * len(styles)
     moments = [
         _style_moments(config, read, style_weights, mask)
@@ -143,6 +134,31 @@ def make_targets(
         for name, weights in style_weights.items()
     }
     return Targets(terms, {name: found for name, found in style_terms.items() if found})
+
+
+def with_content(
+    targets: Targets, config: StyleConfig, content: Iterable[Part], typical_power: Mapping[str, float]
+) -> Targets:
+    """Return the targets with the terms of another content image of the same size."""
+    terms, _ = _content_terms(config, content, typical_power)
+    return replace(targets, content=terms)
+
+
+def _content_terms(
+    config: StyleConfig, content: Iterable[Part], typical_power: Mapping[str, float]
+) -> tuple[dict[str, ContentTerm], dict[str, Size]]:
+    """Return the content image's terms, and the sizes of all layers."""
+    compared = config.content_loss not in (ContentLoss.SELF_SIMILARITY, ContentLoss.QUERY)
+    weights = _active(config, config.content_layers, config.content_weight if compared else 0.0)
+    assembly = assemble(content, weights)
+    terms = {
+        name: ContentTerm(
+            weight=weights[name],
+            target=content_target(features, config.content_loss, least_power=PLAIN_POWER * typical_power[name]),
+        )
+        for name, features in assembly.layers().items()
+    }
+    return terms, assembly.sizes
 
 
 def _active(config: StyleConfig, layers: Mapping[str, float], weight: float) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
 
@@ -72,8 +72,16 @@ class Run:
     """The image being made, and all that decides how the run goes on."""
 
     def __init__(
-        self, inputs: Inputs, config: StyleConfig, network: Network, resume: State | None, *, cuda_graphs: bool = False
+        self,
+        inputs: Inputs,
+        config: StyleConfig,
+        network: Network,
+        resume: State | None = None,
+        *,
+        cuda_graphs: bool = False,
+        make_objective: Callable[..., Objective] = Objective,
     ) -> None:
+        self._make_objective = make_objective  # a film shares between its frames what is made of the styles
         self._graphs = cuda_graphs and network.device.type == "cuda"
         self._config, self._network = config, network
         self._inputs = ScaledInputs(inputs, config, network)
@@ -143,7 +151,7 @@ class Run:
     def _objective(self) -> Objective:
         content, styles = self._inputs.content_and_styles(self._scale)
         tiling = self._tilings[self._index]
-        objective = Objective(
+        objective = self._make_objective(
             self._network,
             self._config.at_scale(self._index, len(self._scales)),
             content=content,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 
 import torch
 from torch import Tensor
@@ -38,14 +39,26 @@ class PictureLosses:
         read: Read,
         read_style: Read,
     ) -> None:
-        self._content, self._read = content, read
+        self._config, self._scale, self._read = config, scale, read
         self._share = 1.0 if scale == 0 else content_share(config)  # the first picture has nothing of the style yet
-        self.matched: Tensor | None = None  # decides the targets until the next match: a checkpoint holds it
+        self.matched: Tensor | None  # decides the targets until the next match: a checkpoint holds it
         with torch.no_grad():
-            sources = _sources(config, styles, masks, style_masks, lambda image: with_pixels(read_style(image), image))
-            self._losses = SampledLosses(
-                config, scale=scale, content=with_pixels(read(content), content), styles=sources
+            self._sources = _sources(
+                config, styles, masks, style_masks, lambda image: with_pixels(read_style(image), image)
             )
+        self._start(content)
+
+    def with_content(self, content: Tensor) -> PictureLosses:
+        """Return the losses for another content image of the same size; the styles are not read again."""
+        other = copy(self)
+        other._start(content)
+        return other
+
+    @torch.no_grad()
+    def _start(self, content: Tensor) -> None:
+        self._content, self.matched = content, None
+        layers = with_pixels(self._read(content), content)
+        self._losses = SampledLosses(self._config, scale=self._scale, content=layers, styles=self._sources)
 
     @torch.no_grad()
     def draw(self, step: int, image: Tensor) -> bool:
