@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_engine.motion.cuts import is_cut
+from nst_engine.motion.filling import filled
 from nst_engine.motion.flow import (
     Floats,
     Frame,
     confidence,
-    cv2,
     disocclusions,
     floats,
     flow_between,
@@ -25,7 +25,6 @@ from nst_engine.motion.flow import (
 DISTANCES = (1, 2, 4)  # frames back; those further away fill what the nearer ones do not show (Ruder et al. 2016)
 LOOKBACK = max(DISTANCES)
 ENOUGH = 0.01  # share of the pixels that may be left over before a frame further back is looked at
-COARSE = 8  # factor by which pictures are shrunk to spread colors
 
 
 @dataclass(frozen=True)
@@ -83,23 +82,4 @@ class History:
             image[new] = warp(floats(found.result), flow)[new]
             trusted[new] = confidence(flow, back)[new]
             shown |= visible
-        return Guess(start=_filled(image, shown, floats(frame)), confidence=trusted)
-
-
-def _filled(image: Floats, shown: NDArray[np.bool_], frame: Floats) -> Floats:
-    """Return the image with the frame where nothing is shown, in the colors that the image has around it."""
-    if shown.all():
-        return image.clip(0, 1)
-    known = shown[..., None].astype(np.float32)
-    height, width = shown.shape
-    small = (max(1, width // COARSE), max(1, height // COARSE))
-
-    def spread(values: Floats) -> Floats:
-        shrunk = cv2().resize(values, small, interpolation=cv2().INTER_AREA)
-        blurred = cv2().GaussianBlur(shrunk, (0, 0), 2.0, borderType=cv2().BORDER_REPLICATE)
-        found: Floats = cv2().resize(blurred, (width, height), interpolation=cv2().INTER_LINEAR)
-        return found.reshape(height, width, -1)
-
-    change = spread((image - frame) * known) / np.maximum(spread(known), 1e-3)
-    filled: Floats = np.where(shown[..., None], image, frame + change).clip(0, 1)
-    return filled
+        return Guess(start=filled(image, shown, floats(frame)), confidence=trusted)
