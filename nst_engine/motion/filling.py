@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from nst_engine.motion.flow import Floats, cv2
 
-BLOCK = 8  # pixels
-STEP = 4  # pixels between blocks, which overlap
+BLOCK = 12  # pixels
+STEP = 6  # pixels between blocks, which overlap
 FEWEST = 16  # blocks to choose from: with fewer, the film itself fills
 NEARNESS = 0.02  # how much being near counts, against being alike: the squared color difference of a whole side
 
@@ -29,7 +29,7 @@ def filled(image: Floats, shown: NDArray[np.bool_], frame: Floats) -> Floats:
         wanted, sources = _places(_any(~shown), height, width), _places(~_any(~shown), height, width)
         if len(sources) >= FEWEST:
             guess = _copied(image, frame, wanted, sources[_nearest(frame, wanted, sources)])
-    result: Floats = np.where(shown[..., None], image, guess).clip(0, 1)
+    result: Floats = np.where(shown[..., None], image, guess).clip(0, 1).astype(np.float32)
     return result
 
 
@@ -43,7 +43,7 @@ def _places(where: NDArray[np.bool_], height: int, width: int) -> NDArray[np.int
     """Return the places (N, 2), y and x, at which blocks start."""
     rows = np.unique([*range(0, height - BLOCK, STEP), height - BLOCK])
     columns = np.unique([*range(0, width - BLOCK, STEP), width - BLOCK])
-    grid = np.stack(np.meshgrid(rows, columns, indexing="ij"), -1).reshape(-1, 2)
+    grid: NDArray[np.intp] = np.stack(np.meshgrid(rows, columns, indexing="ij"), -1).reshape(-1, 2)
     return grid[where[grid[:, 0], grid[:, 1]]]
 
 
@@ -60,16 +60,18 @@ def _nearest(frame: Floats, wanted: NDArray[np.intp], sources: NDArray[np.intp])
 
     one, other = look(wanted), look(sources)
     distance = (other**2).sum(1)[None] - 2 * one @ other.T
-    return distance.argmin(1)
+    best: NDArray[np.intp] = distance.argmin(1)
+    return best
 
 
 def _copied(image: Floats, frame: Floats, wanted: NDArray[np.intp], sources: NDArray[np.intp]) -> Floats:
     """Return the frame with blocks of the image, blended where they overlap."""
     ramp = np.minimum(np.arange(1, BLOCK + 1), np.arange(BLOCK, 0, -1)).astype(np.float32)
     window = (ramp[:, None] * ramp)[..., None]
-    total, weight = frame * np.float32(1e-3), np.full((*frame.shape[:2], 1), 1e-3, np.float32)
+    total = (frame * np.float32(1e-3)).astype(np.float32)
+    weight = np.full((*frame.shape[:2], 1), 1e-3, np.float32)
     for (y, x), (from_y, from_x) in zip(wanted.tolist(), sources.tolist(), strict=True):
         total[y : y + BLOCK, x : x + BLOCK] += window * image[from_y : from_y + BLOCK, from_x : from_x + BLOCK]
         weight[y : y + BLOCK, x : x + BLOCK] += window
-    result: Floats = total / weight
+    result: Floats = (total / weight).astype(np.float32)
     return result
