@@ -51,6 +51,11 @@ def test_the_dashboard_reads_the_data_source_that_is_provided() -> None:
     assert (name in COMPOSE["services"], port) == (True, "9090")
 
 
+def test_every_image_has_an_exact_tag() -> None:
+    images = [service["image"] for service in COMPOSE["services"].values()]
+    assert [image for image in images if not re.fullmatch(r"[a-z/]+:v?\d+\.\d+\.\d+", image)] == []
+
+
 def test_every_mounted_file_exists() -> None:
     mounted = [volume for service in COMPOSE["services"].values() for volume in service["volumes"]]
     paths = [volume.split(":")[0] for volume in mounted if volume.startswith("./")]
