@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib import import_module
@@ -24,6 +25,7 @@ PARTS = {
     "nst up": ("cli.settings", "SupervisorSettings"),
     "nst jobs": ("cli.settings", "ConnectionSettings"),
 }
+SECRETS = re.compile(r"(?<=://)[^/@\s]+(?=@)|(?<=sentinel_password=)\S+")  # in URLs; others are a SecretStr
 TITLES = {"api": "API", "nst up": "`nst up`", "nst jobs": "`nst jobs`"}
 
 
@@ -107,4 +109,4 @@ def markdown(found: list[Setting]) -> str:
 def _format(value: object) -> str:
     if isinstance(value, tuple):
         return ", ".join(str(item) for item in value)
-    return "" if value is None else str(value)
+    return "" if value is None else SECRETS.sub("**********", str(value))

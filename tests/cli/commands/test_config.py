@@ -36,10 +36,13 @@ def test_every_setting_is_listed_once_and_described() -> None:
 
 def test_secrets_are_masked(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("NST_SECRET", "open-sesame-open-sesame")
+    url = "redis+sentinel://ann:sesame@redis.lan:26379/nst?sentinel_password=sesame"
+    monkeypatch.setenv("NST_REDIS_URL", url)
     assert main(["config", "--json"]) == 0
     shown = capsys.readouterr().out
     assert "NST_SECRET" in {row["variable"] for row in json.loads(shown)}
     assert "sesame" not in shown
+    assert "@redis.lan:26379/nst" in shown
 
 
 def test_an_invalid_value_is_one_line_naming_its_variable(
