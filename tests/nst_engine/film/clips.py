@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from typing import Any
 
@@ -31,6 +33,21 @@ def number_of(picture: Image.Image) -> int:
     return round((float(value) - 20) / 30)
 
 
+@contextmanager
+def same_scheduling() -> Iterator[None]:
+    """Undo what SVT-AV1 does for root: this process and all that it starts take every core before any other."""
+    if not hasattr(os, "sched_setscheduler"):  # not Linux
+        yield
+        return
+    before = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        if os.sched_getscheduler(0) != before[0]:
+            os.sched_setscheduler(0, *before)
+
+
+@same_scheduling()
 def video(
     frames: Sequence[Image.Image] | None = None,
     *,
