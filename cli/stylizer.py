@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 from cli.errors import InputError
 from cli.parameters import as_input_error
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from nst_engine import Network, Step, StyleConfig
+    from nst_engine.motion.painting import FilmStep
 
 
 @dataclass(kw_only=True)
@@ -43,25 +45,42 @@ class Stylizer:
             raise InputError("--steps: the run has no steps")
         return last
 
+    def film(self, frames: Iterator[Image]) -> Iterator[FilmStep]:
+        """Return the steps of a film."""
+        from nst_engine.motion.painting import stylize_film
+
+        first = next(frames)
+        check_size(first, self.config)
+        given = self._inputs(first)
+        return stylize_film(chain((first,), frames), given.pop("styles"), self.config, **given)
+
     def _steps(self, photo: Image) -> Iterator[Step]:
+        from nst_engine import stylize
+        from nst_engine.images.shrinking import Shrinker
+        from nst_engine.tensors import to_tensor
+
+        content = to_tensor(Shrinker(self.config, photo).content(photo))
+        given = self._inputs(photo)
+        return stylize(content, given.pop("styles"), self.config, **given)
+
+    def _inputs(self, photo: Image) -> dict[str, Any]:
+        """Return everything that the engine needs besides the photo, or the first frame."""
         from cli.commands.weights import weights_folder
-        from nst_engine import load_network, stylize
+        from nst_engine import load_network
         from nst_engine.images.shrinking import Shrinker
         from nst_engine.tensors import to_tensor
 
         shrinker = Shrinker(self.config, photo)
         device = select_device(self.device)
         self.network = self.network or load_network(self.config, device=device, weights_dir=weights_folder())
-        return stylize(
-            to_tensor(shrinker.content(photo)),
-            [to_tensor(shrinker.style(style)) for style in self.styles],
-            self.config,
-            masks=[to_tensor(shrinker.content(mask)).mean(0) for mask in self.masks] or None,
-            style_masks=[to_tensor(shrinker.style(mask)).mean(0) for mask in self.style_masks] or None,
-            init_image=to_tensor(shrinker.content(self.init_image)) if self.init_image else None,
-            device=device,
-            network=self.network,
-        )
+        return {
+            "styles": [to_tensor(shrinker.style(style)) for style in self.styles],
+            "masks": [to_tensor(shrinker.content(mask)).mean(0) for mask in self.masks] or None,
+            "style_masks": [to_tensor(shrinker.style(mask)).mean(0) for mask in self.style_masks] or None,
+            "init_image": to_tensor(shrinker.content(self.init_image)) if self.init_image else None,
+            "device": device,
+            "network": self.network,
+        }
 
 
 def check_size(photo: Image, config: StyleConfig) -> None:

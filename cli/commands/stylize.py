@@ -31,14 +31,16 @@ if TYPE_CHECKING:
 
 def stylize(
     context: typer.Context,
-    content: str = typer.Argument(..., metavar="CONTENT", help="A photo, a folder of photos, or a quoted pattern."),
+    content: str = typer.Argument(
+        ..., metavar="CONTENT", help="A photo, a folder of photos, a quoted pattern, or a film."
+    ),
     styles: list[str] = STYLES,
     output: Path | None = typer.Option(
         None,
         "--output",
         "-o",
-        help="Write the result to this file (.png, .jpg, .webp or .tif), or to PHOTO-STYLE.png in this folder. "
-        "Default: the current folder.",
+        help="Write the result to this file (.png, .jpg, .webp or .tif; a film: .mp4, .webm, .gif or .webp), or to "
+        "PHOTO-STYLE.png (a film: .mp4) in this folder. Default: the current folder.",
     ),
     overwrite: bool = OVERWRITE,
     mask: list[Path] = MASKS,
@@ -46,13 +48,16 @@ def stylize(
     init_image: Path | None = typer.Option(None, help="Start from this image; implies `--init image`."),
     alpha: str = ALPHA,
     device: str = DEVICE,
-    quality: int | None = typer.Option(None, min=1, max=100, help="Quality of a JPEG or WebP result."),
+    quality: int | None = typer.Option(None, min=1, max=100, help="Quality of a JPEG, WebP, MP4 or WebM result."),
     preview_every: int | None = typer.Option(None, min=1, metavar="N", help="Also write the image every N iterations."),
     timelapse: bool = typer.Option(False, "--timelapse", help="Also write the run as an animated WebP."),
+    fps: float | None = typer.Option(None, "--fps", help="Frames a second to paint of a film. Default: all."),
+    start: float | None = typer.Option(None, "--from", metavar="SECOND", help="Start of the part of a film to paint."),
+    end: float | None = typer.Option(None, "--to", metavar="SECOND", help="End of the part of a film to paint."),
     as_json: bool = typer.Option(False, "--json", help="Print one line of JSON per result."),
     quiet: bool = QUIET,
 ) -> None:
-    """Stylize photos on this machine, without a server.
+    """Stylize photos, or a film, on this machine, without a server.
 
     Each parameter below defaults to its value in the preset. The result file records all of them.
 
@@ -60,7 +65,9 @@ def stylize(
     $ nst stylize photo.jpg waves
     $ nst stylize photo.jpg painting.jpg --max-size 1024 -o result.jpg
     $ nst stylize "photos/*.jpg" waves mosaic --style-blend 3,1 -o results
+    $ nst stylize clip.mp4 waves --max-size 384 --fps 12 --from 2 --to 7
     """
+    from cli.film import FilmJob, film_options, film_path, is_film_file
     from cli.inputs import find_photos, read_image, read_mask_image, read_style
     from cli.output.files import output_paths
     from cli.output.writer import OutputWriter
@@ -74,11 +81,40 @@ def stylize(
         if len(given) not in (0, len(styles)):
             raise InputError(f"{option}: give no mask, or one for each of the {len(styles)} styles")
     many = photos != [Path(content)]
+    mark = load_settings(JobSettings).mark_results
+
+    def stylizer_of_options() -> Stylizer:
+        return Stylizer(
+            config=config,
+            styles=[read_style(style, config.max_size) for style in styles],
+            masks=[read_mask_image(path) for path in mask],
+            style_masks=[read_mask_image(path) for path in style_mask],
+            init_image=read_image(init_image) if init_image else None,
+            device=device,
+        )
+
+    part = {"fps": fps, "from": start, "to": end}
+    if not many and is_film_file(photos[0]):
+        if preview_every or timelapse:
+            raise InputError("--preview-every and --timelapse are for photos, and this is a film")
+        job = FilmJob(
+            source=photos[0],
+            output=film_path(output, photos[0], styles),
+            options=film_options(part),
+            quality=quality,
+            mark=mark,
+            overwrite=overwrite,
+        )
+        job.check()
+        _print_report(job.run(stylizer_of_options(), quiet=quiet), as_json=as_json, quiet=quiet)
+        return
+    if given_part := [f"--{name}" for name, value in part.items() if value is not None]:
+        raise InputError(f"{', '.join(given_part)}: for films only, and {content} is none")
     writers = [
         OutputWriter(
             path=path,
             parameters=config.model_dump(mode="json"),
-            mark=load_settings(JobSettings).mark_results,
+            mark=mark,
             quality=quality,
             preview_every=preview_every,
             timelapse=timelapse,
@@ -93,14 +129,7 @@ def stylize(
         typer.echo(f"skipped {skipped} of {len(photos)} photos, which have a result; --overwrite replaces it", err=True)
     for _, writer in pending:
         writer.check()
-    stylizer = Stylizer(
-        config=config,
-        styles=[read_style(style, config.max_size) for style in styles],
-        masks=[read_mask_image(path) for path in mask],
-        style_masks=[read_mask_image(path) for path in style_mask],
-        init_image=read_image(init_image) if init_image else None,
-        device=device,
-    )
+    stylizer = stylizer_of_options()
     failed = 0
     for photo, writer in pending:
         try:
@@ -111,12 +140,18 @@ def stylize(
             failed += 1
             typer.echo(f"nst: {one_line(error)}", err=True)
             continue
-        if as_json:
-            typer.echo(json.dumps(report))
-        elif not quiet:
-            typer.echo("{output}: {width} x {height} pixels, {seconds:.1f} s".format(**report), err=True)
+        _print_report(report, as_json=as_json, quiet=quiet)
     if failed:
         raise CommandError(f"{failed} of {len(pending)} photos failed", exit_code=2)
+
+
+def _print_report(report: dict[str, Any], *, as_json: bool, quiet: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(report))
+    elif not quiet:
+        frames = f"{report['frames']} frames of " if "frames" in report else ""
+        size = "{width} x {height} pixels, {seconds:.1f} s".format(**report)
+        typer.echo(f"{report['output']}: {frames}{size}", err=True)
 
 
 def stylize_photo(stylizer: Stylizer, photo: Path, writer: OutputWriter, *, quiet: bool) -> dict[str, Any]:

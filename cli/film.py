@@ -1,0 +1,177 @@
+"""Painting one film for `nst stylize`."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from cli.errors import CommandError, InputError
+from cli.output.files import check_output
+from cli.parameters import as_input_error
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from cli.stylizer import Stylizer
+    from nst_engine.film.reading import FilmPlan
+    from nst_engine.motion.painting import FilmStep
+    from nst_engine.spec.film import FilmOptions
+
+ANY_LENGTH = 10_000_000  # frames: on your own machine, a film may be as long as you have time
+MOST_PIXELS = 8192 * 4320
+
+
+def is_film_file(path: Path) -> bool:
+    """Tell whether a file is a film; one that cannot be read is not, and reading it as a photo says why."""
+    from nst_engine.film.formats import HEAD, is_film
+
+    with suppress(OSError), path.open("rb") as file:
+        return is_film(file.read(HEAD))
+    return False
+
+
+def film_options(given: dict[str, float | None]) -> FilmOptions:
+    """Return the options --fps, --from and --to; raises InputError."""
+    from nst_engine import ConfigError
+    from nst_engine.spec.film import FilmOptions
+
+    try:
+        return FilmOptions.checked({name: value for name, value in given.items() if value is not None})
+    except ConfigError as error:
+        raise as_input_error(error) from None
+
+
+def film_path(output: Path | None, film: Path, styles: list[str]) -> Path:
+    """Return the path of the result, named FILM-STYLE.mp4 unless a file was named; raises InputError."""
+    if output is not None and output.suffix and not output.is_dir():
+        film_format(output)
+        return output
+    folder = output or Path()
+    if not folder.is_dir():
+        raise InputError(f"--output: {folder} is not a folder, and has no film extension such as .mp4")
+    return folder / f"{film.stem}-{'-'.join(Path(style).stem for style in styles)}.mp4"
+
+
+def film_format(output: Path) -> str:
+    """Return the format for a file's extension; raises InputError if no film can be written there."""
+    from nst_engine.film.formats import WRITABLE
+
+    suffixes = {file_format.suffix: name for name, file_format in WRITABLE.items()}
+    if output.suffix.lower() not in suffixes:
+        raise InputError(f"--output: {output.name} must end in one of {', '.join(suffixes)}, because this is a film")
+    if not output.parent.is_dir():
+        raise InputError(f"--output: the folder {output.parent} does not exist")
+    return suffixes[output.suffix.lower()]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilmJob:
+    """One film, and where its result goes."""
+
+    source: Path
+    output: Path
+    options: FilmOptions
+    quality: int | None
+    mark: bool
+    overwrite: bool
+
+    def check(self) -> None:
+        """Check before the work that the result can be written; raises InputError."""
+        check_output(self.output, overwrite=self.overwrite)
+        if self.output.exists() and self.output.samefile(self.source):
+            raise InputError(f"--overwrite: {self.output} is the film itself; name another file with --output")
+
+    def run(self, stylizer: Stylizer, *, quiet: bool) -> dict[str, Any]:
+        """Paint the film, write it, and return the report; raises CommandError."""
+        from nst_engine.film.reading import FilmLimits, plan, probe, read_frames
+        from nst_engine.spec.errors import FilmError
+
+        started = time.monotonic()
+        limits = FilmLimits(
+            max_seconds=ANY_LENGTH, max_frames=ANY_LENGTH, max_decoded=ANY_LENGTH, max_pixels=MOST_PIXELS
+        )
+        try:
+            with self.source.open("rb") as file, self.source.open("rb") as sound:
+                info = probe(file, limits)
+                chosen = plan(info, self.options, limits)
+                frames = read_frames(file, info, chosen, limits)
+                report = self._write(stylizer, frames, chosen, sound, quiet=quiet)
+        except FilmError as error:
+            raise InputError(f"{self.source}: {error.message}") from None
+        return report | {"seconds": round(time.monotonic() - started, 2)}
+
+    def _write(
+        self,
+        stylizer: Stylizer,
+        frames: Iterator[Image],
+        chosen: FilmPlan,
+        sound: BinaryIO,
+        *,
+        quiet: bool,
+    ) -> dict[str, Any]:
+        from nst_engine.film.writing import FilmWriter
+
+        parameters = stylizer.config.model_dump(mode="json")
+        parameters |= self.options.model_dump(mode="json", by_alias=True, exclude_none=True)
+        partial = self.output.with_name(f".nst-{uuid.uuid4().hex[:12]}.part")
+        writer = FilmWriter(
+            partial,
+            film_format(self.output),
+            chosen,
+            sound=sound,
+            quality=self.quality,
+            metadata=parameters,
+            mark=self.mark,
+        )
+        try:
+            with writer:
+                for step in shown(stylizer.film(frames), chosen.frames, quiet=quiet):
+                    if step.is_last:
+                        writer.add(step.picture())
+            self._put_in_place(partial)
+        except OSError as error:
+            raise CommandError(f"cannot write {self.output}: {error.strerror}") from None
+        finally:
+            partial.unlink(missing_ok=True)
+        width, height = writer.size
+        return {
+            "output": str(self.output),
+            "width": width,
+            "height": height,
+            "frames": writer.frames,
+            "fps": float(chosen.rate),
+            "sound": writer.has_sound,
+            "parameters": parameters,
+        }
+
+    def _put_in_place(self, partial: Path) -> None:
+        if self.overwrite or not self.output.exists():
+            partial.replace(self.output)
+            return
+        kept = Path(tempfile.gettempdir()) / f"nst-{uuid.uuid4().hex[:12]}{self.output.suffix}"
+        shutil.move(partial, kept)
+        raise CommandError(f"{self.output} was written by someone else; the result is in {kept}")
+
+
+def shown(steps: Iterator[FilmStep], frames: int, *, quiet: bool) -> Iterator[FilmStep]:
+    """Yield the steps behind a progress bar that counts frames."""
+    from cli.terminal import progress_bar
+
+    first = next(steps, None)  # errors in the input come before the bar is drawn
+    if first is None:
+        return
+    with progress_bar(quiet=quiet) as bar:
+        task = bar.add_task("painting frames", total=frames, loss="-", note="")
+        yield first
+        for step in steps:
+            yield step
+            done = step.frame + (step.iteration / step.total if step.total else 1)
+            loss = "-" if step.loss is None else f"{step.loss:.4g}"
+            bar.update(task, completed=done, loss=loss, note=f"{step.width} x {step.height}")
