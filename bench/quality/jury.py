@@ -4,6 +4,8 @@
     python -m bench.quality.jury lay VOTE.json OUT --content DIR --styles DIR
     python -m bench.quality.jury add VOTE.json JUROR.json [JUROR.json ...]
     python -m bench.quality.jury count VOTE.json [VOTE.json ...]
+    python -m bench.quality.jury numbers VOTE.json OUT --content DIR --styles DIR
+    python -m bench.quality.jury sheet VOTE.json OUT --content DIR --styles DIR
 
 A vote is one file (bench/votes/*.json). It begins as a plan:
 
@@ -11,10 +13,12 @@ A vote is one file (bench/votes/*.json). It begins as a plan:
      "systems": {"w2": {"preset": "multiscale-w2", "model": "vgg16-edges"}, "other": null}, "versus": [["w2", "other"]]}
 
 `paint` makes the pictures OUT/PAIR--SYSTEM.png that are missing, from files in the two folders that have the names in
-the plan; a system that is null is painted elsewhere. `lay` makes the ballots, with photo and painting on top and two
-results below, on sides drawn by lot, and writes the key into the vote, which a juror must not see. `add` takes the
-votes of a juror, {"001": "A", "002": "B", "003": "="}. `count` prints the share of votes that the first of two systems
-got, where a tie is half a vote, with its 95 % interval.
+the plan; a system that is null is painted elsewhere. It also looks for weights in NST_WEIGHTS_DIR. `lay` makes the
+ballots, with photo and painting on top and two results below, on sides drawn by lot, and writes the key into the vote,
+which a juror must not see. `add` takes the votes of a juror, {"001": "A", "002": "B", "003": "="}. `count` prints the
+share of votes that the first of two systems got, where a tie is half a vote, with its 95 % interval. `numbers` prints
+the six numbers of bench/quality/judge.py for each system, as means over the pairs. `sheet` lays photo, painting and
+results side by side in OUT/sheet.jpg.
 
 A juror knows neither the systems nor what anyone hopes for, and is asked: "Which of the two is the better picture of
 this photo painted by the hand that made this painting? Look for real strokes and forms of the painting, colors laid as
@@ -28,16 +32,21 @@ import argparse
 import itertools
 import json
 import math
+import os
 import random
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import fmean
 from typing import Any, Literal
 
 from PIL import Image, ImageDraw
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from bench.quality.pictures import SUFFIXES, Pair
+from bench.quality.judge import Judge, Score
+from bench.quality.pictures import SUFFIXES, Pair, thumbnail
+from bench.tables import markdown
+from cli.output.contact_sheet import sheet
 from nst_engine import load_network, resolve
 from nst_engine.images.reading import read_picture
 from nst_engine.tensors import to_picture
@@ -117,7 +126,8 @@ def paint(vote: Vote, out: Path, content: Path, styles: Path) -> Iterator[Path]:
         parameters = {"max_size": vote.size, **values}
         config = resolve(parameters.pop("preset", "default"), parameters)
         pair = Pair(name, *(read_picture(file) for file in _files(files, content, styles)))
-        to_picture(pair.stylize(config, load_network(config)).image()).save(path)
+        network = load_network(config, weights_dir=os.environ.get("NST_WEIGHTS_DIR"))
+        to_picture(pair.stylize(config, network).image()).save(path)
         yield path
 
 
@@ -129,10 +139,10 @@ def lay(vote: Vote, out: Path, content: Path, styles: Path) -> None:
     for number, ballot in vote.key.items():
         above = [read_picture(file) for file in _files(vote.pairs[ballot.pair], content, styles)]
         below = [read_picture(out / f"{ballot.pair}--{system}.png") for system in (ballot.A, ballot.B)]
-        sheet(above, below).save(folder / f"{number}.png")
+        ballot_page(above, below).save(folder / f"{number}.png")
 
 
-def sheet(above: list[Image.Image], below: list[Image.Image]) -> Image.Image:
+def ballot_page(above: list[Image.Image], below: list[Image.Image]) -> Image.Image:
     """Return a ballot: photo and painting, and under them the results A and B, at twice their size."""
     rows = [[_fitted(p, SIDE // 2) for p in above], [_fitted(p, SIDE) for p in below]]
     heights = [max(p.height for p in row) + LINE + GAP for row in rows]
@@ -145,6 +155,30 @@ def sheet(above: list[Image.Image], below: list[Image.Image]) -> Image.Image:
             page.paste(picture, (left, top + LINE))
         top += height
     return page
+
+
+def numbers(vote: Vote, out: Path, content: Path, styles: Path) -> str:
+    """Return a Markdown table of the six numbers: a row for each system, the means over the pairs."""
+    judge = Judge(Path(os.environ["NST_WEIGHTS_DIR"]))
+    rows = []
+    for system in vote.systems:
+        scores = [
+            judge.score(read_picture(out / f"{name}--{system}.png"), *map(read_picture, _files(files, content, styles)))
+            for name, files in vote.pairs.items()
+        ]
+        means = {field: fmean(getattr(score, field) for score in scores) for field in Score.__annotations__}
+        rows.append([f"`{system}`", *(f"{mean:.3f}" for mean in means.values())])
+    return markdown(["system", *(f"`{field}`" for field in Score.__annotations__)], rows)
+
+
+def contact_sheet(vote: Vote, out: Path, content: Path, styles: Path) -> Image.Image:
+    """Return photo, painting and results side by side: a row for each pair."""
+    paths = [
+        [*_files(files, content, styles), *(out / f"{name}--{system}.png" for system in vote.systems)]
+        for name, files in vote.pairs.items()
+    ]
+    rows = [[thumbnail(read_picture(path), vote.size) for path in row] for row in paths]
+    return sheet(rows, columns=["photo", "painting", *vote.systems], rows=[""] * len(rows))
 
 
 def _files(names: tuple[str, str], *folders: Path) -> Iterator[Path]:
@@ -167,10 +201,10 @@ def _write(path: Path, vote: Vote) -> None:
 
 
 def main() -> None:
-    """Run one of the four commands."""
+    """Run one of the commands."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("paint", "lay"):
+    for name in ("paint", "lay", "numbers", "sheet"):
         command = commands.add_parser(name)
         for argument in ("vote", "out"):
             command.add_argument(argument, type=Path)
@@ -194,6 +228,11 @@ def run(options: argparse.Namespace) -> None:
         case "lay":
             lay(vote, options.out, options.content, options.styles)
             _write(options.vote, vote)
+        case "numbers":
+            print(numbers(vote, options.out, options.content, options.styles))
+        case "sheet":
+            page = contact_sheet(vote, options.out, options.content, options.styles)
+            page.save(options.out / "sheet.jpg", quality=85)
         case "add":
             added = [json.loads(path.read_text()) for path in options.jurors]
             _write(options.vote, Vote.model_validate(vote.model_dump() | {"votes": [*vote.votes, *added]}))

@@ -4,11 +4,13 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 from PIL import Image
 from pydantic import ValidationError
 
+from bench.quality.judge import Score
 from bench.quality.jury import Vote, main, wilson
 
 PLAN = {
@@ -38,7 +40,7 @@ def jury(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Return a function that runs a command in the folder."""
 
     def run(command: str, *arguments: str) -> None:
-        pictures = ["out", "--content", "photo", "--styles", "painting"] if command in ("paint", "lay") else []
+        pictures = ["out", "--content", "photo", "--styles", "painting"] if command not in ("add", "count") else []
         monkeypatch.setattr(sys, "argv", ["jury", command, "vote.json", *pictures, *arguments])
         main()
 
@@ -100,3 +102,32 @@ def test_votes_that_belong_to_no_ballot_are_refused(change: dict[str, object]) -
 def test_the_interval_is_wilson_s() -> None:
     assert wilson(0.7, 10) == pytest.approx((0.3968, 0.8922), abs=1e-4)
     assert wilson(1.0, 5)[1] == pytest.approx(1)
+
+
+def test_numbers_are_the_means_over_the_pairs(
+    folder: Path, jury: Callable[..., None], monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    class MeanColor:
+        """A judge whose numbers are the mean of the result's red channel."""
+
+        def __init__(self, weights_dir: Path) -> None:
+            assert weights_dir == Path("weights")
+
+        def score(self, result: Image.Image, *_: Image.Image) -> Score:
+            return Score(**dict.fromkeys(Score.__annotations__, fmean(result.getchannel("R").get_flattened_data())))
+
+    monkeypatch.setattr("bench.quality.jury.Judge", MeanColor)
+    monkeypatch.setenv("NST_WEIGHTS_DIR", "weights")
+    (folder / "vote.json").write_text(json.dumps(PLAN | {"systems": {"outside": None}}))
+    for pair, color in (("one", (10, 0, 0)), ("two", (20, 0, 0))):
+        Image.new("RGB", (16, 16), color).save(folder / "out" / f"{pair}--outside.png")
+    jury("numbers")
+    assert "| `outside` | 15.000 |" in capsys.readouterr().out
+
+
+def test_a_sheet_has_a_row_for_each_pair_and_a_column_for_each_system(folder: Path, jury: Callable[..., None]) -> None:
+    (folder / "vote.json").write_text(json.dumps(PLAN | {"systems": {"outside": None}}))
+    jury("sheet")
+    with Image.open(folder / "out" / "sheet.jpg") as page:
+        assert page.height > 2 * 32
+        assert page.width > 3 * 32
