@@ -23,7 +23,7 @@ SAMPLED_LOSSES = (
 class LossFields(BasicFields):
     """The weights of the losses and their forms."""
 
-    content_weight: float = parameter(0.06, "losses", "Weight of the content loss; 0 leaves it out.", ge=0, le=1e12)
+    content_weight: float = parameter(0.1, "losses", "Weight of the content loss; 0 leaves it out.", ge=0, le=1e12)
     style_weight: float = parameter(1.0, "losses", "Weight of the style loss; 0 leaves it out.", ge=0, le=1e12)
     matching_weight: float = parameter(
         0.0,
