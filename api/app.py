@@ -30,7 +30,6 @@ from api.settings import ApiSettings
 from api.submission.assets import Assets
 from api.submission.create import JobCreator
 from api.submission.job_request import JobRequests
-from api.temporary_files import TemporaryFiles
 from api.web_page import mount_page
 from jobs.api_keys import ApiKeys
 from jobs.connections import connect_async
@@ -38,6 +37,7 @@ from jobs.queue import CeleryQueue, make_celery
 from jobs.service_secret import service_secret
 from jobs.settings import JobSettings
 from jobs.storage.factory import open_blobs
+from jobs.storage.temporary_files import TemporaryFiles
 from jobs.store.assets import AssetStore
 from jobs.store.job_store import JobStore
 from jobs.store.reaper import SWEEP_ROUNDS
@@ -183,7 +183,14 @@ async def _make_services(
         builtin_styles=builtin_styles,
         job_requests=JobRequests(settings, job_settings, temporary_files),
         assets=assets,
-        job_creator=JobCreator(store=store, workers=workers, blobs=blobs, assets=assets, builtin_styles=builtin_styles),
+        job_creator=JobCreator(
+            settings=settings,
+            store=store,
+            workers=workers,
+            blobs=blobs,
+            assets=assets,
+            builtin_styles=builtin_styles,
+        ),
         metrics=metrics,
     )
 

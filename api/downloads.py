@@ -1,4 +1,4 @@
-"""Downloads of pictures: content negotiation, conditional requests and byte ranges."""
+"""Downloads of pictures and films: content negotiation, conditional requests and byte ranges."""
 
 import io
 import re
@@ -10,12 +10,14 @@ from anyio import to_thread
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 
-from api.problems import ProblemError
+from api.problems import InvalidField, ProblemError
 from api.routes.responses import matches
+from nst_engine.film.formats import WRITABLE as FILMS
 from nst_engine.images.writing import WRITABLE
 
 CHUNK_BYTES = 256 * 1024
 FORMAT_BY_MEDIA_TYPE = {form.media_type: name for name, form in WRITABLE.items()}
+FILM_FORMAT_BY_MEDIA_TYPE = {form.media_type: name for name, form in FILMS.items()} | {"image/png": "png"}
 RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
@@ -25,6 +27,9 @@ def negotiate_format(stored: str, *, query: str | None, accept: str | None) -> s
     Raises a 406 if Accept allows none.
     """
     if query is not None:
+        if query not in WRITABLE:
+            errors = [InvalidField(pointer="#/format", detail=f"a picture is available as {', '.join(WRITABLE)}")]
+            raise ProblemError(422, "invalid_request", "the request is not valid", errors=errors)
         return query
     if not accept:
         return stored
@@ -36,6 +41,13 @@ def negotiate_format(stored: str, *, query: str | None, accept: str | None) -> s
     if _quality(WRITABLE[best].media_type, qualities) <= 0:
         raise ProblemError(406, "not_acceptable", f"pictures are available as {', '.join(FORMAT_BY_MEDIA_TYPE)}")
     return best
+
+
+def check_film_format(media_type: str, *, query: str | None, accept: str | None) -> None:
+    """Raise a 406 if a client wants a film in another format than the stored one: films are not converted."""
+    wanted = query in (None, FILM_FORMAT_BY_MEDIA_TYPE[media_type])
+    if not wanted or (query is None and accept and _quality(media_type, _parse_accept(accept)) <= 0):
+        raise ProblemError(406, "not_acceptable", f"the film is available as {media_type}")
 
 
 def _parse_accept(accept: str) -> dict[str, float]:

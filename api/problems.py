@@ -178,7 +178,9 @@ _FRAMEWORK_DETAILS = {
 }
 PICTURE_STATUS = {
     **dict.fromkeys(("picture_too_large", "picture_too_slow"), 413),
+    **dict.fromkeys(("film_too_large", "film_too_long", "film_too_many_frames"), 413),
     **dict.fromkeys(("picture_too_small", "picture_empty", "mask_without_shape"), 422),
+    **dict.fromkeys(("film_too_small", "film_empty", "film_rate"), 422),
 }
 
 

@@ -32,6 +32,20 @@ class ProgressView(BaseModel):
     tv_loss: float | None = Field(description="Weighted total variation loss.")
     iterations_per_second: float | None = Field(description="Measured speed.")
     eta_seconds: float | None = Field(description="Estimated time left.")
+    frame: int | None = Field(description="Frames of a film that are finished; null for a picture.")
+    frames: int | None = Field(description="Frames that the film will have; null for a picture.")
+
+
+class FilmView(BaseModel):
+    """The film of a job."""
+
+    frames: int = Field(description="Frames to paint.")
+    width: int = Field(description="Width of the uploaded film in pixels.")
+    height: int = Field(description="Height of the uploaded film in pixels.")
+    fps: float | None = Field(description="Frames a second; null for those of the film.")
+    start: float | None = Field(alias="from", description="Second at which the painted part starts.")
+    end: float | None = Field(alias="to", description="Second at which the painted part ends.")
+    quality: int | None = Field(description="Quality of the result, 1 to 100; null for the default of its format.")
 
 
 class ErrorView(BaseModel):
@@ -42,7 +56,7 @@ class ErrorView(BaseModel):
 
 
 class ResultView(BaseModel):
-    """The finished picture as it is stored."""
+    """The finished picture or film as it is stored."""
 
     width: int
     height: int
@@ -89,7 +103,8 @@ class JobView(BaseModel):
         description="Complete parameters, including defaults; empty if the pictures have been removed."
     )
     style_names: list[str] = Field(description="Built-in styles of the request.")
-    output_format: Literal["png", "jpeg", "webp", "tiff"]
+    output_format: Literal["png", "jpeg", "webp", "tiff", "mp4", "webm", "gif"]
+    film: FilmView | None = Field(description="The film, if the content is one.")
     alpha: str = Field(description="What becomes of the photo's transparent parts.")
     created_at: datetime
     started_at: datetime | None = Field(description="When a worker last started the job.")
@@ -128,6 +143,7 @@ def job_view(job: Job, urls: Urls) -> dict[str, Any]:
         "params": dict(job.params),
         "style_names": list(job.inputs.style_names),
         "output_format": job.options.output_format,
+        "film": _fields(job.options.film, FilmView),
         "alpha": job.options.alpha,
         "created_at": format_rfc3339(job.created_at),
         "started_at": _optional_time(job.started_at),
@@ -159,7 +175,11 @@ def _optional_time(time: datetime | None) -> str | None:
 
 
 def _fields(value: Any, view: type[BaseModel]) -> dict[str, Any] | None:
-    return None if value is None else {name: _finite(getattr(value, name)) for name in view.model_fields}
+    return (
+        None
+        if value is None
+        else {field.alias or name: _finite(getattr(value, name)) for name, field in view.model_fields.items()}
+    )
 
 
 def _finite(value: Any) -> Any:

@@ -22,10 +22,10 @@ from api.settings import ApiSettings
 from api.submission.assets import Assets
 from api.submission.create import JobCreator
 from api.submission.job_request import JobRequests
-from api.temporary_files import TemporaryFiles
 from jobs.api_keys import ApiKeys
 from jobs.settings import JobSettings
 from jobs.storage.blobs import Blobs
+from jobs.storage.temporary_files import TemporaryFiles
 from jobs.store.job_store import JobStore
 from jobs.usage import UsageReader
 from jobs.worker_registry import AsyncWorkerRegistry

@@ -102,6 +102,11 @@ class ApiSettings(BaseSettings):
     )
     max_file_bytes: int = Field(20 * MIB, description="Maximum size of an uploaded or fetched file, in bytes.", ge=1024)
     max_pixels: int = Field(50_000_000, description="Maximum number of pixels of an uploaded picture.", ge=256)
+    max_film_seconds: float = Field(60, description="Maximum length of the painted part of a film, in seconds.", gt=0)
+    max_film_frames: int = Field(1800, description="Maximum number of painted frames of a film.", ge=1)
+    max_film_pixels: int = Field(
+        3840 * 2160, description="Maximum number of pixels of a frame of an uploaded film.", ge=256
+    )
     upload_idle_seconds: float = Field(
         20,
         description="Maximum time for the headers of a request and maximum pause within its body, in seconds.",

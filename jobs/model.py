@@ -13,7 +13,7 @@ from jobs.status import Priority, Status
 
 # A worker leaves records of a newer version in the queue. Raise this with every change after which an older worker
 # would run a job wrongly, a new parameter included.
-RECORD_VERSION = 3
+RECORD_VERSION = 4
 
 
 def new_job_id(now: float | None = None) -> str:
@@ -50,8 +50,24 @@ class Inputs:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Film:
+    """What makes a job one of a film: the part that is painted, and what the API has found in the file.
+
+    `start` and `end` are seconds; `frames` are to be painted, each of `width` times `height` pixels.
+    """
+
+    frames: int
+    width: int
+    height: int
+    fps: float | None = None
+    start: float | None = None
+    end: float | None = None
+    quality: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Options:
-    """What the client wants besides the picture."""
+    """What the client wants besides the picture; `film` is None if the content is a picture."""
 
     output_format: str = "png"
     alpha: str = "keep"
@@ -59,11 +75,15 @@ class Options:
     webhook_url: str | None = None
     webhook_events: tuple[str, ...] = ("completed",)
     result_url: str | None = None
+    film: Film | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Progress:
-    """The progress of a run; `iteration` counts from 1 over all scales."""
+    """The progress of a run; `iteration` counts from 1 over all scales, and over all frames of a film.
+
+    `frame` counts the finished frames of a film, of which it will have `frames`.
+    """
 
     iteration: int
     total: int
@@ -77,6 +97,8 @@ class Progress:
     tv_loss: float | None = None
     iterations_per_second: float | None = None
     eta_seconds: float | None = None
+    frame: int | None = None
+    frames: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -17,21 +18,13 @@ from jobs.settings import JobSettings
 from jobs.status import Status
 from jobs.storage.blobs import Blobs
 from jobs.store.lease import Finished, Instruction, Lease, WorkerStore
-from worker.checkpoints import SHARE, Checkpoints
-from worker.engine import (
-    BadCheckpointError,
-    BrokenDeviceError,
-    Engine,
-    OutOfMemoryRunError,
-    RunError,
-    RunRequest,
-    RunStep,
-)
+from worker.checkpoints import SHARE
+from worker.engine import BrokenDeviceError, Engine, OutOfMemoryRunError, RunError, RunStep
+from worker.films.run import FilmRun
 from worker.heartbeat import Heartbeat
-from worker.pictures.inputs import load_request
 from worker.pictures.previews import Previews
-from worker.pictures.results import delete_result, store_result
-from worker.pictures.timelapse import Timelapse
+from worker.pictures.results import delete_result
+from worker.pictures.run import PictureRun
 from worker.registration import Registration
 from worker.settings import WorkerSettings
 from worker.throughput import Throughput
@@ -82,10 +75,7 @@ class Attempt:
         self._throughput = Throughput()
         self._progress: Progress | None = None
         self._previews = Previews(lease, blobs, seconds=settings.preview_seconds)
-        self._timelapse = Timelapse() if self._job.options.timelapse else None
-        self._checkpoints = Checkpoints(
-            lease, blobs, self._timelapse, seconds=jobs.checkpoint_seconds, share=context.checkpoint_share
-        )
+        self._run = PictureRun(context, lease) if self._job.options.film is None else FilmRun(context, lease)
         self._heartbeat = Heartbeat(
             lease,
             seconds=jobs.heartbeat_seconds,
@@ -123,44 +113,24 @@ class Attempt:
                 return self._fail("internal", FAILURE_CODES["internal"])
 
     def _run_engine(self) -> Outcome:
+        with closing(self._run), closing(self._run.steps()) as steps:
+            return self._publish_last(steps)
+
+    def _publish_last(self, steps: Iterable[RunStep]) -> Outcome:
         last: RunStep | None = None
-        for step in self._steps():
+        for step in steps:
             last = step
             self._progress = self._throughput.measure(step.progress)
             self._heartbeat.report(self._progress)
-            if self._timelapse is not None:
-                self._timelapse.offer(step)
             if self._must_stop(step):
                 return self._stop(step)
-            self._checkpoints.save_if_due(step)
+            self._run.checkpoints.save_if_due(step)
             self._previews.offer(step)
         if last is None:
             raise RunError("internal", FAILURE_CODES["internal"])
         if (speed := self._throughput.iterations_per_second) is not None:
             self._context.registration.set_speed(self._job.model, speed)
         return self._publish(last)
-
-    def _steps(self) -> Iterator[RunStep]:
-        """Continue from the checkpoint if it can be used, else start from the beginning."""
-        saved = self._checkpoints.load()
-        if saved is not None:
-            try:
-                steps = self._context.engine.run(self._request(saved))
-                first = next(steps, None)
-            except BadCheckpointError as error:
-                log.warning("job %s starts from the beginning: %s", self._job.id, error)
-            else:
-                if first is not None:
-                    yield first
-                    yield from steps
-                    return
-            if self._timelapse is not None:
-                self._timelapse.clear()
-        yield from self._context.engine.run(self._request(None))
-
-    def _request(self, saved: bytes | None) -> RunRequest:
-        workers = self._context.registration.count_workers_here()
-        return load_request(self._job, self._context.blobs, resume=saved, workers=workers)
 
     def _must_stop(self, step: RunStep) -> bool:
         """Return whether to stop after a step; a draining worker still publishes a finished picture."""
@@ -175,15 +145,13 @@ class Attempt:
             case Instruction.TIMEOUT:
                 return self._fail("timeout", FAILURE_CODES["timeout"])
             case Instruction.DRAIN:
-                self._checkpoints.save(step)
+                self._run.checkpoints.save(step)
                 return self._hand_back("drained")
         return Outcome.LOST
 
     def _publish(self, step: RunStep) -> Outcome:
         """Store the result and end the job with it; if the job ends otherwise, delete the result again."""
-        frames = () if self._timelapse is None else self._timelapse.frames(step)
-        mark = self._context.jobs.mark_results
-        result = store_result(self._lease, self._context.blobs, step, frames, mark=mark)
+        result = self._run.store_result(step)
         outcome = self._end(lambda: self._lease.complete(result, self._progress))
         if outcome is not Outcome.SUCCEEDED:
             delete_result(self._context.blobs, result)
@@ -268,6 +236,6 @@ class Attempt:
     def _delete_checkpoint(self) -> None:
         """Delete the checkpoint of an ended job; if that fails, the reaper does it later."""
         try:
-            self._checkpoints.delete()
+            self._run.checkpoints.delete()
         except BlobError as error:
             log.info("a checkpoint was not deleted, the reaper will do it: %s", error)

@@ -37,11 +37,26 @@ class BadCheckpointError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
+class FilmFrames:
+    """The frames of a film: a run paints `total` of them but the first ones, which an earlier run has painted.
+
+    `painted` counts these first ones, and `before` are the last results of them, at least LOOKBACK if there are as
+    many. `iterations` is what they took. `read` yields the frames from a number on, which counts from 0.
+    """
+
+    total: int
+    painted: int
+    before: tuple[Image.Image, ...]
+    iterations: int
+    read: Callable[[int], Iterator[Image.Image]]
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunRequest:
     """Everything a run depends on.
 
     `resume` is the `state()` of an earlier run. `alpha` belongs on the result. `workers` counts the workers that share
-    this machine's CPU, including this one.
+    this machine's CPU, including this one. For a film, `film` has the frames, and `content` is the first of them.
     """
 
     params: Mapping[str, Any]
@@ -54,6 +69,7 @@ class RunRequest:
     resume: bytes | None = None
     memory_saving: bool = False
     workers: int = 1
+    film: FilmFrames | None = None
 
 
 class RunStep(Protocol):
@@ -81,6 +97,8 @@ class Engine(Protocol):
 
     def run(self, request: RunRequest) -> Iterator[RunStep]:
         """Yield a step for each iteration; raise RunError, or BadCheckpointError before the first step.
+
+        Of a film, a step whose progress has one more finished `frame` than the step before has the picture of it.
 
         This method and those of the steps raise BrokenDeviceError if the device failed.
         """

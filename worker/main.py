@@ -36,6 +36,7 @@ from worker.attempt import WorkerContext
 from worker.celery_task import WorkerProcess, serve
 from worker.device_lease import DeviceLease, DeviceTakenError, wait_for_device
 from worker.engine import EngineFactory, WorkerSetupError
+from worker.films.run import film_folders
 from worker.maintenance import Maintenance, PeriodicTask
 from worker.process_control import DrainFlag, call_in_fork, exit_on_sigterm
 from worker.registration import Registration
@@ -44,6 +45,7 @@ from worker.settings import WorkerSettings
 
 log = logging.getLogger(__name__)
 ANNOUNCE_SECONDS = 5.0
+FOLDER_SECONDS = 60.0  # between two checks for what killed workers left behind
 WEBHOOK_SECONDS = 2.0  # between two checks for webhooks that are due
 EXIT_WRONG_SETTING = 2  # `nst up` does not restart a worker that exits with this code
 EXIT_ABORTED = 70
@@ -130,6 +132,7 @@ def _periodic_tasks(jobs: JobSettings, webhooks: WebhookSettings) -> Sequence[Pe
     deliveries = Webhooks(redis, Outbox(redis, jobs), webhooks, blobs=blobs)
     return [
         PeriodicTask(reaper.round, name="the reaper", seconds=jobs.reaper_seconds / 2),
+        PeriodicTask(film_folders(jobs).sweep, name="the removal of old folders", seconds=FOLDER_SECONDS),
         PeriodicTask(deliveries.deliver_due, name="webhook delivery", seconds=WEBHOOK_SECONDS),
     ]
 

@@ -17,6 +17,7 @@ class Throughput:
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._last: float | None = None
+        self._iteration = 0
         self._average: float | None = None  # seconds per iteration
 
     @property
@@ -27,10 +28,10 @@ class Throughput:
     def measure(self, progress: Progress) -> Progress:
         """Return the progress of an iteration that just ended, with speed and time left."""
         now = self._clock()
-        if self._last is not None:
+        if self._last is not None and progress.iteration > self._iteration:  # else nothing was computed
             seconds = now - self._last
             self._average = seconds if self._average is None else (1 - WEIGHT) * self._average + WEIGHT * seconds
-        self._last = now
+        self._last, self._iteration = now, progress.iteration
         if self._average is None:
             return progress
         left = (progress.total - progress.iteration) * self._average

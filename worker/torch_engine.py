@@ -49,6 +49,7 @@ from worker.engine import (
     RunStep,
     WorkerSetupError,
 )
+from worker.films.painting import painted_film
 from worker.process_control import call_in_fork
 from worker.settings import WorkerSettings
 
@@ -134,21 +135,24 @@ class TorchEngine:
             state = None if request.resume is None else State.from_bytes(request.resume)
             shrinker = Shrinker(config, request.content)
             initial = request.init_image
-            steps = self._stylize(
-                to_tensor(shrinker.content(request.content)),
-                [to_tensor(shrinker.style(style)) for style in request.styles],
-                config,
-                masks=[_mask(shrinker.content(mask)) for mask in request.masks] or None,
-                style_masks=[_mask(shrinker.style(mask)) for mask in request.style_masks] or None,
-                init_image=None if initial is None else to_tensor(shrinker.content(initial)),
-                device=self._device,
-                network=self._network(config),
-                resume=state,
-                cuda_graphs=self._cuda_graphs,
-            )
+            pictures = {
+                "styles": [to_tensor(shrinker.style(style)) for style in request.styles],
+                "masks": [_mask(shrinker.content(mask)) for mask in request.masks] or None,
+                "style_masks": [_mask(shrinker.style(mask)) for mask in request.style_masks] or None,
+                "init_image": None if initial is None else to_tensor(shrinker.content(initial)),
+                "device": self._device,
+                "network": self._network(config),
+            }
+            steps: Iterator[RunStep]
+            if request.film is None:
+                content = to_tensor(shrinker.content(request.content))
+                run = self._stylize(content, config=config, **pictures, resume=state, cuda_graphs=self._cuda_graphs)
+                steps = (TorchStep(step, request.alpha) for step in run)
+                del run
+            else:
+                steps = painted_film(request.film, config, **pictures)
             try:
-                for step in steps:
-                    yield TorchStep(step, request.alpha)
+                yield from steps
             finally:
                 del steps
                 self._free_memory()

@@ -7,8 +7,8 @@ from anyio import to_thread
 
 from api.decoding.pool import Decoder
 from api.security.concurrency import ConcurrencyLimit
-from api.temporary_files import TemporaryFiles
 from jobs.storage.blobs import Blobs
+from jobs.storage.temporary_files import TemporaryFiles
 
 MAX_CONVERSIONS, MAX_CONVERSIONS_PER_KEY = 256, 32  # running and waiting
 

@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 
 from anyio import CancelScope
 
-from api.decoding.task import DecodeResult, DecodeTask
+from api.decoding.task import DecodeResult, DecodeTask, FilmFacts, FilmTask
 from nst_engine.spec.errors import PictureError
 
 GRACE_SECONDS = 5.0
@@ -29,6 +29,9 @@ class Decoder(Protocol):
 
     async def decode(self, source: Path, target: Path, *, owner: str, part: str) -> None:
         """Write the upload at `source`, a part of a job, as a plain PNG to `target`; raises PictureError or OSError."""
+
+    async def probe_film(self, source: Path, film: FilmTask, *, owner: str) -> FilmFacts:
+        """Return what is in the uploaded film at `source`; raises PictureError or OSError."""
 
     def turn(self, owner: str) -> AbstractAsyncContextManager[None]:
         """Wait until fewer than this owner's share of the processes work for the owner."""
@@ -56,7 +59,13 @@ class DecoderPool:
 
     async def decode(self, source: Path, target: Path, *, owner: str, part: str) -> None:
         async with self.turn(owner):
-            await self._perform(source, target, part=part)
+            await self._perform(self._task(source, target, part=part))
+
+    async def probe_film(self, source: Path, film: FilmTask, *, owner: str) -> FilmFacts:
+        async with self.turn(owner):
+            result = await self._perform(self._task(source, source)._replace(film=film))
+        assert result.film is not None
+        return FilmFacts(*result.film)
 
     @asynccontextmanager
     async def turn(self, owner: str) -> AsyncIterator[None]:
@@ -67,7 +76,7 @@ class DecoderPool:
             yield
 
     async def convert(self, source: Path, target: Path, format_name: str) -> None:
-        await self._perform(source, target, format_name=format_name)
+        await self._perform(self._task(source, target, format_name=format_name))
 
     async def close(self) -> None:
         for _ in range(self._processes):
@@ -75,9 +84,11 @@ class DecoderPool:
             if process is not None:
                 await _end(process)
 
-    async def _perform(self, source: Path, target: Path, *, part: str = "", format_name: str | None = None) -> None:
+    def _task(self, source: Path, target: Path, *, part: str = "", format_name: str | None = None) -> DecodeTask:
         limits = (self._max_pixels, self._seconds, self._memory_bytes)
-        task = DecodeTask(str(source), str(target), part, format_name, *limits)
+        return DecodeTask(str(source), str(target), part, format_name, *limits)
+
+    async def _perform(self, task: DecodeTask) -> DecodeResult:
         try:
             result = await self._ask(task)
         except ConnectionError:  # the process was killed meanwhile; the next one is fresh
@@ -86,6 +97,7 @@ class DecoderPool:
             raise PictureError(result.code, result.message)
         if result.errno is not None:
             raise OSError(result.errno, "the picture cannot be written")
+        return result
 
     async def _ask(self, task: DecodeTask) -> DecodeResult:
         async with self._borrowed_process() as process:

@@ -16,12 +16,21 @@ from typing import NoReturn, TextIO
 from PIL import Image
 
 from api.decoding.png import write_png
-from api.decoding.task import DecodeResult, DecodeTask
+from api.decoding.task import DecodeResult, DecodeTask, FilmFacts, FilmTask
+from nst_engine.film.reading import FilmLimits, plan, probe
 from nst_engine.images.reading import PictureLimits, read_mask, read_picture, read_with_alpha, register_heif
 from nst_engine.images.writing import WRITABLE, encode, is_marked, read_metadata
 from nst_engine.spec.errors import PictureError
+from nst_engine.spec.film import FilmOptions
 
 READERS = {"content": read_with_alpha, "mask": read_mask, "style_mask": read_mask}
+FILM_MEDIA_TYPES = {
+    "mp4": "video/mp4",
+    "webm": "video/webm",
+    "gif": "image/gif",
+    "webp": "image/webp",
+    "png": "image/png",
+}
 
 
 def decode(source: Path, target: Path, limits: PictureLimits, *, part: str = "") -> None:
@@ -41,10 +50,21 @@ def convert(source: Path, target: Path, format_name: str) -> None:
         target.write_bytes(encode(picture, format_name, metadata=read_metadata(data), mark=is_marked(data)))
 
 
+def probe_film(source: Path, film: FilmTask) -> FilmFacts:
+    """Return what is in a film, of which no more than a frame is decoded unless it is an animation."""
+    limits = FilmLimits(max_seconds=film.max_seconds, max_frames=film.max_frames, max_pixels=film.max_pixels)
+    with source.open("rb") as file:
+        info = probe(file, limits)
+    chosen = plan(info, FilmOptions(fps=film.fps, start=film.start, end=film.end), limits)
+    return FilmFacts(FILM_MEDIA_TYPES[info.format], info.width, info.height, chosen.frames, float(chosen.rate))
+
+
 def perform(task: DecodeTask) -> DecodeResult:
     """Do a task in this process."""
     source, target = Path(task.source), Path(task.target)
     try:
+        if task.film is not None:
+            return DecodeResult(film=probe_film(source, FilmTask(*task.film)))
         if task.format is None:
             decode(source, target, PictureLimits(max_pixels=task.max_pixels), part=task.part)
         else:

@@ -12,7 +12,9 @@ INPUT_MEDIA_TYPES = ["image/jpeg", "image/png", "image/webp", "image/tiff", "ima
 FILE = {"type": "string", "format": "binary"}
 REF_TEMPLATE = "#/components/schemas/{model}"
 
+FILM_MEDIA_TYPES = ["video/mp4", "video/quicktime", "video/webm", "image/gif"]
 _PICTURE_ENCODING = {"contentType": ", ".join(INPUT_MEDIA_TYPES)}
+_CONTENT_ENCODING = {"contentType": ", ".join(INPUT_MEDIA_TYPES + FILM_MEDIA_TYPES)}
 CREATE_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -20,7 +22,7 @@ CREATE_BODY: dict[str, Any] = {
             "multipart/form-data": {
                 "schema": {"$ref": "#/components/schemas/NewJob"},
                 "encoding": {
-                    "content": _PICTURE_ENCODING,
+                    "content": _CONTENT_ENCODING,
                     "style": _PICTURE_ENCODING,
                     "mask": _PICTURE_ENCODING,
                     "style_mask": _PICTURE_ENCODING,
@@ -90,7 +92,10 @@ def new_job_schemas() -> dict[str, Any]:
         "title": "NewAsset",
         "type": "object",
         "description": "A picture to keep, as a form.",
-        "properties": {name: (_FILES_AND_PARAMS | _SOURCES)[name] for name in ("content", "content_url")},
+        "properties": {
+            "content": {**FILE, "description": "The picture: JPEG, PNG, WebP, TIFF, AVIF or HEIC."},
+            "content_url": _SOURCES["content_url"],
+        },
         "additionalProperties": False,
     }
     asset_from_url = {
@@ -116,7 +121,11 @@ def _one_or_several(item: dict[str, Any], count: int) -> dict[str, Any]:
 
 
 _FILES_AND_PARAMS: dict[str, Any] = {
-    "content": {**FILE, "description": "The photo: JPEG, PNG, WebP, TIFF, AVIF or HEIC."},
+    "content": {
+        **FILE,
+        "description": "The photo: JPEG, PNG, WebP, TIFF, AVIF or HEIC. Or a film: MP4, MOV, WebM, GIF, animated WebP "
+        "or PNG.",
+    },
     "style": {"type": "array", "items": FILE, "minItems": 1, "maxItems": 8, "description": "1 to 8 style pictures."},
     "mask": {"type": "array", "items": FILE, "maxItems": 8, "description": "None, or one mask for each style."},
     "style_mask": {

@@ -1,4 +1,4 @@
-"""Pictures of a job: the result, the preview, the time-lapse and the inputs."""
+"""Pictures and films of a job: the result, the preview, the time-lapse and the inputs."""
 
 import asyncio
 import io
@@ -10,7 +10,13 @@ from anyio import to_thread
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi import Path as PathParameter
 
-from api.downloads import FORMAT_BY_MEDIA_TYPE, Download, negotiate_format
+from api.downloads import (
+    FILM_FORMAT_BY_MEDIA_TYPE,
+    FORMAT_BY_MEDIA_TYPE,
+    Download,
+    check_film_format,
+    negotiate_format,
+)
 from api.problems import ProblemError
 from api.routes.jobs import JobId
 from api.routes.responses import error_responses, if_none_match_header, picture_responses, range_headers
@@ -25,12 +31,14 @@ router = APIRouter(
 )
 
 Format = Annotated[
-    Literal["png", "jpeg", "webp", "tiff"] | None,
+    Literal["png", "jpeg", "webp", "tiff", "mp4", "webm", "gif"] | None,
     Query(
         alias="format",
-        description="Format of the picture. Default: the best match for `Accept`, or else the stored format.",
+        description="Format of the picture. Default: the best match for `Accept`, or else the stored format. A film "
+        "is sent as it is stored: any other format is a 406.",
     ),
 ]
+FILM_TYPES = ("video/mp4", "video/webm", "image/gif")  # besides WebP
 ERRORS = error_responses(404, 406, 409, 410, 416)
 
 
@@ -49,14 +57,19 @@ class _StoredPicture:
     "/{job_id}/result",
     summary="Download the result",
     response_class=Response,
-    responses={**picture_responses(*FORMAT_BY_MEDIA_TYPE), **ERRORS, **error_responses(429)},
+    responses={**picture_responses(*FORMAT_BY_MEDIA_TYPE, *FILM_TYPES), **ERRORS, **error_responses(429)},
 )
 async def get_result(
     request: Request, services: ServicesDep, caller: ViewerDep, job_id: JobId, wanted: Format = None
 ) -> Response:
-    """Return the finished picture."""
+    """Return the finished picture or film."""
     job = await _unexpired_job(services, caller.owner, job_id)
-    picture = _result_picture(_result(job), job.owner)
+    result = _result(job)
+    if job.options.film is not None:
+        check_film_format(result.media_type, query=wanted, accept=request.headers.get("accept"))
+        ref = BlobRef(name=result.blob, sha256=result.sha256, bytes=result.bytes, media_type=result.media_type)
+        return await _send_film(request, services, ref, f"nst-{job_id}")
+    picture = _result_picture(result, job.owner)
     return await _send_as(request, services, picture, wanted, f"nst-{job_id}")
 
 
@@ -69,9 +82,9 @@ async def get_result(
 async def get_preview(
     request: Request, services: ServicesDep, caller: ViewerDep, job_id: JobId, wanted: Format = None
 ) -> Response:
-    """Return the latest intermediate picture or, once the job has succeeded, the result."""
+    """Return the latest intermediate picture or, once the job has succeeded, the result; of a film, the last frame."""
     job = await _unexpired_job(services, caller.owner, job_id)
-    if job.result is not None:
+    if job.result is not None and job.options.film is None:
         picture = _result_picture(job.result, job.owner, changing=True)
     elif job.preview is not None:
         picture = _StoredPicture(
@@ -102,13 +115,15 @@ async def get_timelapse(request: Request, services: ServicesDep, caller: ViewerD
 
 @router.get(
     "/{job_id}/content",
-    summary="Download the photo of a job",
+    summary="Download the photo or film of a job",
     response_class=Response,
-    responses={**picture_responses("image/png"), **ERRORS},
+    responses={**picture_responses("image/png", "image/webp", *FILM_TYPES), **ERRORS},
 )
 async def get_content(request: Request, services: ServicesDep, caller: ViewerDep, job_id: JobId) -> Response:
-    """Return the photo as the service stores it: upright, sRGB, without metadata."""
+    """Return the photo as the service stores it: upright, sRGB, without metadata. A film is as it was uploaded."""
     job = await _unexpired_job(services, caller.owner, job_id)
+    if job.options.film is not None:
+        return await _send_film(request, services, job.inputs.content, f"nst-{job_id}-content")
     return await _send_blob(request, services, job.inputs.content, "png", f"nst-{job_id}-content", owner=caller.owner)
 
 
@@ -158,6 +173,19 @@ async def _send_blob(
 ) -> Response:
     picture = _StoredPicture(blob=ref.name, format=format_name, tag=ref.sha256, owner=owner)
     return await _send(request, services, picture, format_name, title)
+
+
+async def _send_film(request: Request, services: Services, ref: BlobRef, title: str) -> Response:
+    """Send a film as it is stored."""
+    download = Download(
+        etag=f'"{ref.sha256}"',
+        media_type=ref.media_type,
+        filename=f"{title}.{FILM_FORMAT_BY_MEDIA_TYPE[ref.media_type]}",
+        inline=request.headers.get("sec-fetch-dest") in ("image", "video"),
+    )
+    if (response := download.not_modified(request)) is not None:
+        return response
+    return download.send(request, await to_thread.run_sync(services.blobs.open, ref.name))
 
 
 async def _send_as(

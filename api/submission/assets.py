@@ -6,6 +6,7 @@ from anyio import to_thread
 
 from api.decoding.conversions import Conversions
 from api.decoding.pool import Decoder
+from api.decoding.task import FilmFacts, FilmTask
 from api.problems import InvalidField, ProblemError, as_problem
 from api.submission.sources import CONTENT_ADDRESS, JOB_PICTURE, AssetReference, Upload
 from jobs.errors import BlobNotFound, JobNotFound
@@ -58,6 +59,16 @@ class Assets:
         finally:
             png.unlink(missing_ok=True)
 
+    async def store_film(self, upload: Upload, name: str, owner: str, task: FilmTask) -> tuple[BlobRef, FilmFacts]:
+        """Store a film as it is, with what is in it; raises ProblemError."""
+        try:
+            facts = await self.decoder.probe_film(upload.path, task, owner=owner)
+            return await to_thread.run_sync(self.blobs.take, name, upload.path, facts.media_type), facts
+        except PictureError as error:
+            raise _refusal(error, upload) from None
+        finally:
+            upload.path.unlink(missing_ok=True)
+
     async def copy(self, reference: AssetReference, name: str, owner: str) -> BlobRef:
         """Copy the stored picture that a request names to the blob `name`; raises ProblemError."""
         source = await self._find(reference, owner)
@@ -85,8 +96,8 @@ class Assets:
 
 
 def _picture_of(job: Job, what: str) -> BlobRef | None:
-    """Return a picture of a job; None if it has none, or no longer."""
-    if job.expired:
+    """Return a picture of a job; None if it has none, or no longer. A film is no picture."""
+    if job.expired or (job.options.film is not None and what in ("content", "result")):
         return None
     if what == "content":
         return job.inputs.content

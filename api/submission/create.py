@@ -12,11 +12,13 @@ from anyio import CancelScope, to_thread
 from api.builtin_styles import BuiltinStyles
 from api.problems import InvalidField, ProblemError, invalid_parameters
 from api.security.caller import Caller
+from api.settings import ApiSettings
 from api.submission.assets import MEDIA_TYPE, Assets
+from api.submission.films import film_of, film_task
 from api.submission.job_request import JobRequest
 from api.submission.sources import INIT, AssetReference, BuiltinStyle, ResultOfJob, Source, Upload
 from jobs.errors import StoreUnavailable
-from jobs.model import BlobRef, Inputs, Job, NewJob, Options, new_job_id
+from jobs.model import BlobRef, Film, Inputs, Job, NewJob, Options, new_job_id
 from jobs.status import Priority
 from jobs.storage.blobs import Blobs, blob_name
 from jobs.store.idempotency import Idempotency
@@ -32,6 +34,7 @@ T = TypeVar("T")
 class JobCreator:
     """Create jobs; blobs of a job that could not be created are removed again."""
 
+    settings: ApiSettings
     store: JobStore
     workers: AsyncWorkerRegistry
     blobs: Blobs
@@ -51,19 +54,21 @@ class JobCreator:
         config, options = job_request.config, job_request.options
         await self._check_network(config.model)
         async with self._new_job_id() as job_id:
+            inputs, film = await self._store_inputs(job_request, job_id, caller.owner)
             new = NewJob(
                 id=job_id,
                 owner=caller.owner,
                 model=config.model.value,
                 params=config.model_dump(mode="json"),
-                inputs=await self._store_inputs(job_request, job_id, caller.owner),
+                inputs=inputs,
                 options=Options(
-                    output_format=options.output_format,
+                    output_format=options.output_format or ("mp4" if film else "png"),
                     alpha=options.alpha,
                     timelapse=options.timelapse,
                     webhook_url=options.webhook_url,
                     webhook_events=options.webhook_events,
                     result_url=options.result_url,
+                    film=film,
                 ),
                 priority=_priority(caller, options.priority),
                 request_id=request_id,
@@ -126,17 +131,24 @@ class JobCreator:
         with CancelScope(shield=True):  # also when the client has disconnected
             await to_thread.run_sync(self.blobs.delete_all, job_id)
 
-    async def _store_inputs(self, job_request: JobRequest, job_id: str, owner: str) -> Inputs:
-        """Decode and store all pictures of a job concurrently."""
-        pictures = sorted(job_request.pictures, key=lambda picture: picture.index)
+    async def _store_inputs(self, job_request: JobRequest, job_id: str, owner: str) -> tuple[Inputs, Film | None]:
+        """Store the film of a job if it has one, then decode and store all pictures concurrently."""
+        stored = await self._store_film(job_request, job_id, owner)
+        pictures = sorted(
+            (picture for picture in job_request.pictures if picture is not job_request.film),
+            key=lambda picture: picture.index,
+        )
         refs = await _gather([self._store(picture, job_id, owner) for picture in pictures])
 
         def part(name: str) -> tuple[BlobRef, ...]:
             return tuple(ref for picture, ref in zip(pictures, refs, strict=True) if picture.part == name)
 
-        (content,) = part("content")
-        await self._check_size(job_request.config, content)
-        return Inputs(
+        if stored is None:
+            (content,), film = part("content"), None
+            await self._check_size(job_request.config, content)
+        else:
+            content, film = stored
+        inputs = Inputs(
             content=content,
             styles=part("style"),
             masks=part("mask"),
@@ -144,6 +156,16 @@ class JobCreator:
             init_image=next(iter(part(INIT)), None),
             style_names=tuple(picture.style for picture in pictures if isinstance(picture, BuiltinStyle)),
         )
+        return inputs, film
+
+    async def _store_film(self, job_request: JobRequest, job_id: str, owner: str) -> tuple[BlobRef, Film] | None:
+        """Store a film whose frames are large enough for the network; raises ProblemError or ConfigError."""
+        if job_request.film is None:
+            return None
+        options, name = job_request.options, blob_name(job_id, job_request.film.name)
+        ref, facts = await self.assets.store_film(job_request.film, name, owner, film_task(options, self.settings))
+        schedule(job_request.config, facts.height, facts.width)
+        return ref, film_of(options, facts)
 
     async def _check_size(self, config: StyleConfig, content: BlobRef) -> None:
         """Refuse a photo whose result would be too small for the network; raises ConfigError."""

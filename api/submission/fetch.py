@@ -29,7 +29,7 @@ from jobs.outbound.url_guard import (
 MAX_REDIRECTS = 3
 PARALLEL_LOOKUPS = 16  # of host names; a slow resolver must not take the threads of other requests
 # `identity`, because a small compressed body could unfold into gigabytes.
-HEADERS = {"User-Agent": "nst", "Accept": "image/*, */*;q=0.1", "Accept-Encoding": "identity"}
+HEADERS = {"User-Agent": "nst", "Accept": "image/*, video/*, */*;q=0.1", "Accept-Encoding": "identity"}
 GENERIC_TYPES = ("", "application/octet-stream", "binary/octet-stream")
 OK = 200
 
@@ -122,7 +122,8 @@ def _check_head(address: Address, response: httpx.Response, limit: int) -> None:
     if response.status_code != OK:
         raise _failed(address, f"the server answered with status {response.status_code}")
     media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if not media_type.startswith("image/") and media_type not in GENERIC_TYPES:
+    kinds = ("image/", "video/") if address.part == "content" else ("image/",)
+    if not media_type.startswith(kinds) and media_type not in GENERIC_TYPES:
         detail = f"the server sent {media_type[:80]}, which is no picture"
         raise _problem(415, "not_a_picture", address, detail)
     declared = response.headers.get("content-length", "")

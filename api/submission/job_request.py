@@ -17,12 +17,13 @@ from api.problems import InvalidField, ProblemError, invalid_parameters, pointer
 from api.settings import ApiSettings
 from api.submission.body import too_large
 from api.submission.fetch import PictureFetcher
+from api.submission.films import find_film, option_problems
 from api.submission.json_body import JSON_TYPE, read_json, received_json
 from api.submission.multipart import MAX_PARAMS_BYTES, received_form
 from api.submission.params import JobOptions, parse_params, read_pairs
 from api.submission.sources import INIT, Address, Pair, Source, Upload, take_sources
-from api.temporary_files import TemporaryFiles
 from jobs.settings import JobSettings
+from jobs.storage.temporary_files import TemporaryFiles
 from nst_engine.spec.config import StyleConfig
 
 FORM_TYPE = "multipart/form-data"
@@ -31,11 +32,12 @@ PARALLEL_JSON = 2  # bodies that are in memory at the same time
 
 @dataclass(frozen=True, kw_only=True)
 class JobRequest:
-    """A valid request; it is complete once `pictures` holds no Address."""
+    """A valid request; it is complete once `pictures` holds no Address. `film` is the content if it is a film."""
 
     config: StyleConfig
     options: JobOptions
     pictures: Sequence[Source]
+    film: Upload | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -65,7 +67,11 @@ class JobRequests:
         with self._temporary_files.folder("upload-") as folder:
             sources, rest = await self._receive(request, folder)
             job_request = self._checked(sources, rest)
-            yield replace(job_request, pictures=await self._fetched(sources, folder))
+            pictures = await self._fetched(sources, folder)
+            film = await to_thread.run_sync(find_film, pictures)
+            if problems := option_problems(job_request.options, film=film is not None):
+                raise invalid_parameters(*problems)
+            yield replace(job_request, pictures=pictures, film=film)
 
     @asynccontextmanager
     async def received_picture(self, request: Request) -> AsyncIterator[Upload]:

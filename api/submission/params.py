@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
 
 from api.problems import InvalidField, ProblemError, invalid_parameters, pointer
 from api.submission.multipart import Entry
@@ -16,19 +16,23 @@ from nst_engine.images.alpha import ALPHA
 from nst_engine.spec.config import StyleConfig
 from nst_engine.spec.enums import Init
 from nst_engine.spec.errors import ConfigError
+from nst_engine.spec.film import FilmOptions
 from nst_engine.spec.presets import resolve
 
 JSON_PART = "params"
 LISTS = ("style_blend", "layers_per_style", "scale_shares", "webhook_events")
 
 
-class JobOptions(BaseModel):
-    """What a job takes in addition to the parameters of the run."""
+class JobOptions(FilmOptions):
+    """What a job takes in addition to the parameters of the run, the part of a film included."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    output_format: Literal["png", "jpeg", "webp", "tiff"] = Field(
-        "png", description="Format in which the result is stored."
+    output_format: Literal["png", "jpeg", "webp", "tiff", "mp4", "webm", "gif"] | None = Field(
+        None,
+        description="Format in which the result is stored. A picture: `png` (the default), `jpeg`, `webp` or `tiff`. "
+        "A film: `mp4` (the default), `webm`, `gif` or `webp`.",
+    )
+    quality: int | None = Field(
+        None, description="Quality of a film, 1 to 100. `gif` has none, and neither has a picture.", ge=1, le=100
     )
     alpha: str = Field(
         "keep",
@@ -64,6 +68,9 @@ class JobOptions(BaseModel):
         return value
 
 
+OPTIONS = frozenset(field.alias or name for name, field in JobOptions.model_fields.items())
+
+
 def read_pairs(entries: Sequence[Entry]) -> list[Pair]:
     """Return the parts of a form as names and values, those of the JSON part included.
 
@@ -92,7 +99,7 @@ def parse_params(
     A parameter that is not given has its preset's value; `default_model` replaces the network of the default preset.
     """
     values = _merge(pairs)
-    given_options = {name: values.pop(name) for name in list(values) if name in JobOptions.model_fields}
+    given_options = {name: values.pop(name) for name in list(values) if name in OPTIONS}
     problems: list[InvalidField] = []
     options, config = JobOptions(), None
     try:
@@ -111,7 +118,7 @@ def parse_params(
 
 
 def _invalid_option(error: Mapping[str, Any]) -> InvalidField:
-    name = ".".join(str(part) for part in error["loc"])
+    name = ".".join(str(part) for part in error["loc"]) or str(error["ctx"]["field"])
     return InvalidField(pointer=pointer(name), detail=error["msg"].removeprefix("Value error, "))
 
 

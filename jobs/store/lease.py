@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
+from pydantic import TypeAdapter
 from redis import Redis
 
 from jobs.errors import StoreUnavailable, UnreadableRecord
@@ -34,12 +35,16 @@ class Instruction(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Checkpoint:
-    """A saved state from which another attempt can continue, with the frames of its time-lapse if it has one."""
+    """A saved state from which another attempt can continue, with the frames of its time-lapse if it has one.
+
+    The state of a film is stored in pieces: `earlier` are those before the last one, each a blob and its SHA-256.
+    """
 
     blob: str
     sha256: str
     iteration: int
     frames: str | None = None
+    earlier: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,6 +56,9 @@ class Finished:
 
     status: Status | None
     needs_wakeup: bool = False
+
+
+_CHECKPOINT = TypeAdapter(Checkpoint)
 
 
 class WorkerStore:
@@ -154,7 +162,6 @@ class Lease:
 
 def _checkpoint(text: str | None) -> Checkpoint | None:
     try:
-        known = {} if text is None else json.loads(text)
-        return Checkpoint(**{name: known[name] for name in Checkpoint.__dataclass_fields__ if name in known})
-    except (ValueError, TypeError):
+        return None if text is None else _CHECKPOINT.validate_json(text)
+    except ValueError:
         return None  # the run starts from the beginning

@@ -46,7 +46,16 @@ class Spec:
 # They ignore fields that this version does not know, so that a newer one may add some.
 _SPEC, _PROGRESS, _PREVIEW = TypeAdapter(Spec), TypeAdapter(Progress), TypeAdapter(Preview)
 _FAILURE, _RESULT, _DELIVERY = TypeAdapter(Failure), TypeAdapter(ResultInfo), TypeAdapter(ResultDelivery)
-PAST_MEDIA_TYPES = {"p": "image/png", "j": "image/jpeg", "w": "image/webp", "t": "image/tiff"}  # by their first letter
+# By the letter that expire.lua keeps: the first one, except for WebM.
+PAST_MEDIA_TYPES = {
+    "p": "image/png",
+    "j": "image/jpeg",
+    "w": "image/webp",
+    "t": "image/tiff",
+    "g": "image/gif",
+    "m": "video/mp4",
+    "v": "video/webm",
+}
 View = Sequence[Any]  # the reply of view() in common.lua: flat fields, position, wait in seconds, now, live workers
 
 

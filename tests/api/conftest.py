@@ -21,6 +21,7 @@ from PIL import Image
 
 from api.app import create_app
 from api.decoding import process
+from api.decoding.task import FilmFacts, FilmTask
 from api.services import Services
 from api.settings import ApiSettings
 from jobs.model import OwnerLimits, Preview, Progress, ResultInfo, WorkerInfo
@@ -143,6 +144,9 @@ class InProcessDecoder:
 
     async def decode(self, source: Path, target: Path, *, owner: str, part: str) -> None:
         await to_thread.run_sync(partial(process.decode, source, target, PictureLimits(), part=part))
+
+    async def probe_film(self, source: Path, film: FilmTask, *, owner: str) -> FilmFacts:
+        return await to_thread.run_sync(process.probe_film, source, film)
 
     @asynccontextmanager
     async def turn(self, owner: str) -> AsyncIterator[None]:

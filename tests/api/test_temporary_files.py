@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from api.temporary_files import TemporaryFiles
 from jobs.settings import JobSettings
+from jobs.storage.temporary_files import TemporaryFiles
 from tests.api.conftest import MakeApi, until
 
 

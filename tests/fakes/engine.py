@@ -11,7 +11,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,15 @@ from PIL import Image
 
 from jobs.model import Progress
 from nst_engine.images.writing import encode
-from worker.engine import BadCheckpointError, BrokenDeviceError, OutOfMemoryRunError, RunError, RunRequest, RunStep
+from worker.engine import (
+    BadCheckpointError,
+    BrokenDeviceError,
+    FilmFrames,
+    OutOfMemoryRunError,
+    RunError,
+    RunRequest,
+    RunStep,
+)
 
 POISON, TOO_BIG, TOO_BIG_FOR_NOW, BROKEN, DIVERGES, BREAKS_DEVICE = range(666_001, 666_007)
 
@@ -67,6 +75,32 @@ class FakeStep:
         yield json.dumps({"fake": 1, "iteration": self.iteration}).encode()
 
 
+@dataclass(frozen=True)
+class FakeFilmStep(FakeStep):
+    """One iteration of a frame, whose result shows half of the result before it."""
+
+    frame: int = 0
+    before: Image.Image | None = None
+
+    @property
+    def progress(self) -> Progress:
+        film = self.request.film
+        assert film is not None
+        done, finished = self.frame * self.total, self.iteration == self.total
+        return Progress(
+            iteration=done + self.iteration,
+            total=film.total * self.total,
+            width=self.request.content.width,
+            height=self.request.content.height,
+            frame=self.frame + finished,
+            frames=film.total,
+        )
+
+    def picture(self) -> Image.Image:
+        painted = super().picture()
+        return painted if self.before is None else Image.blend(painted, self.before, 0.5)
+
+
 @dataclass
 class FakeEngine:
     """Runs `steps` iterations that take `step_seconds` each."""
@@ -85,6 +119,9 @@ class FakeEngine:
         return None
 
     def run(self, request: RunRequest) -> Iterator[RunStep]:
+        if request.film is not None:
+            yield from self._paint(request, request.film)
+            return
         seed, total = int(request.params.get("seed", 0)), int(request.params["steps"])
         begin = 0 if request.resume is None else _iteration(request.resume)
         self.journal.note(seed, begin, "begin")
@@ -94,6 +131,19 @@ class FakeEngine:
             self._break_device(seed)
             self.journal.note(seed, iteration)
             yield FakeStep(request, iteration, total, self.journal)
+
+    def _paint(self, request: RunRequest, film: FilmFrames) -> Iterator[RunStep]:
+        """Paint the frames of a film in `steps` iterations each."""
+        seed, total = int(request.params.get("seed", 0)), int(request.params["steps"])
+        before = film.before[-1] if film.before else None
+        for number, frame in enumerate(film.read(film.painted), film.painted):
+            for iteration in range(1, total + 1):
+                self.sleep(self.step_seconds)
+                _fail(seed, request)
+                self.journal.note(seed, number * total + iteration)
+                step = FakeFilmStep(replace(request, content=frame), iteration, total, self.journal, number, before)
+                yield step
+            before = step.picture()
 
     def _break_device(self, seed: int) -> None:
         if seed == BREAKS_DEVICE:

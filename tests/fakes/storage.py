@@ -18,10 +18,17 @@ class FaultyBlobs:
         self.check_answers: Iterator[Exception | None] = iter(())
 
     def put(self, name: str, *values: Any) -> BlobRef:
+        self._fail(name)
+        return self.inner.put(name, *values)
+
+    def take(self, name: str, *values: Any) -> BlobRef:
+        self._fail(name)
+        return self.inner.take(name, *values)
+
+    def _fail(self, name: str) -> None:
         part = name.partition("/")[2].partition("-")[0]
         if part in self.faults:
             raise self.faults[part]
-        return self.inner.put(name, *values)
 
     def read(self, name: str) -> bytes:
         if "read" in self.faults:

@@ -74,6 +74,7 @@ class Harness:
         params: dict[str, Any] | None = None,
         masks: int = 0,
         size: tuple[int, int] = (40, 30),
+        content: bytes | None = None,
         limits: OwnerLimits = NO_LIMITS,
         **options: Any,
     ) -> Job:
@@ -81,6 +82,7 @@ class Harness:
             self.blobs,
             size=size,
             masks=masks,
+            film=content,
             params=params or {"steps": steps, "seed": seed},
             options=Options(**options),
             request_id="req-7",

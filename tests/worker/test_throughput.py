@@ -21,8 +21,8 @@ def test_speed_and_time_left_follow_the_iterations() -> None:
 def test_the_latest_iterations_weigh_most() -> None:
     now = 0.0
     throughput = Throughput(clock=lambda: now)
-    for seconds in [1.0] * 10 + [3.0] * 10:
-        throughput.measure(Progress(iteration=1, total=100))
+    for iteration, seconds in enumerate([1.0] * 10 + [3.0] * 10, 1):
+        throughput.measure(Progress(iteration=iteration, total=100))
         now += seconds
     speed = throughput.iterations_per_second
     assert speed is not None

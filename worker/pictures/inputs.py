@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from PIL import Image
 
@@ -20,22 +20,24 @@ from worker.engine import RunError, RunRequest
 
 def load_request(job: Job, blobs: Blobs, *, resume: bytes | None, workers: int) -> RunRequest:
     """Read everything that a run needs; raise RunError if a picture is missing or cannot be read."""
-    inputs = job.inputs
     if job.options.output_format not in WRITABLE:
         raise RunError("invalid_input", f"This worker cannot write {job.options.output_format}.")
-    content = _picture(inputs.content, "content picture", blobs, read_with_alpha)
+    content = _picture(job.inputs.content, "content picture", blobs, read_with_alpha)
     content, alpha = split_alpha(content, _alpha_mode(job))
+    return request_for(job, blobs, content=content, alpha=alpha, resume=resume, workers=workers)
+
+
+def request_for(job: Job, blobs: Blobs, **values: Any) -> RunRequest:
+    """Read the other pictures of a job, whose content is among `values`; raise RunError like load_request."""
+    inputs = job.inputs
     return RunRequest(
         params=job.params,
-        content=content,
-        alpha=alpha,
         styles=_styles(job, blobs),
         masks=tuple(_picture(ref, "mask", blobs, read_mask) for ref in inputs.masks),
         style_masks=tuple(_picture(ref, "style mask", blobs, read_mask) for ref in inputs.style_masks),
         init_image=None if inputs.init_image is None else _picture(inputs.init_image, "init picture", blobs),
-        resume=resume,
         memory_saving=job.memory_saving,
-        workers=workers,
+        **values,
     )
 
 

@@ -10,6 +10,11 @@ local function base64(hex)
   end))
 end
 
+-- Return one letter for a media type: that of its format, but `v` for WebM, because `w` is WebP.
+local function letter(media_type)
+  return media_type == 'video/webm' and 'v' or media_type:match('/(%a)')
+end
+
 -- Write what remains of a record in few bytes; `_decode_past` in serialization.py reads it.
 local function shrink(id)
   local record = key('job', id)
@@ -25,7 +30,7 @@ local function shrink(id)
   end
   if job.result then
     local result = cjson.decode(job.result)
-    keep('result', table.concat({result.width, result.height, result.bytes, result.media_type:match('/(%a)'),
+    keep('result', table.concat({result.width, result.height, result.bytes, letter(result.media_type),
       base64(result.sha256)}, ' '))
   end
   if job.failure then keep('failure', cjson.decode(job.failure).code) end

@@ -9,8 +9,8 @@ import pytest
 
 from api.decoding.conversions import MAX_CONVERSIONS_PER_KEY, Conversions
 from api.problems import ProblemError
-from api.temporary_files import TemporaryFiles
 from jobs.storage.disk import DiskBlobs
+from jobs.storage.temporary_files import TemporaryFiles
 from tests.api.conftest import until
 
 pytestmark = pytest.mark.anyio

@@ -22,7 +22,7 @@ from tests.waiting import until
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300)]
 
-SAMPLES = [*corpus.bombs(), *corpus.broken(), *corpus.animated()]
+SAMPLES = [*corpus.bombs(), *corpus.broken()]
 GOOD = corpus.strange_but_good()
 BOUNDARY = b"--b\r\nContent-Disposition: form-data; name="
 
@@ -52,6 +52,11 @@ def test_a_bad_picture_is_refused(http: httpx.Client, sample: Sample) -> None:
     check(answer, sample)
     if answer.status_code == 202:
         http.delete(f"/v1/jobs/{answer.json()['id']}")
+
+
+@pytest.mark.parametrize("sample", corpus.animated(), ids=lambda sample: sample.name)
+def test_a_style_that_moves_is_refused(http: httpx.Client, sample: Sample) -> None:
+    check(http.post("/v1/jobs", files=form(style=sample.data)), sample)
 
 
 @pytest.mark.parametrize("part", ["style", "mask"])

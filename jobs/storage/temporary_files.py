@@ -1,4 +1,4 @@
-"""Temporary folders under the data folder, for request bodies and pictures that are being converted."""
+"""Temporary folders under the data folder, for request bodies, conversions and films that are being painted."""
 
 import fcntl
 import os

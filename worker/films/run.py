@@ -1,0 +1,166 @@
+"""The run of a job for a film: frames are read, painted, encoded and stored one after the other."""
+
+from __future__ import annotations
+
+import errno
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+
+from jobs.errors import StorageFull
+from jobs.model import Progress, ResultInfo
+from jobs.settings import JobSettings
+from jobs.storage.blobs import blob_name
+from jobs.storage.temporary_files import TemporaryFiles
+from jobs.store.lease import Lease
+from nst_engine.film.formats import WRITABLE
+from nst_engine.film.writing import FilmWriter
+from worker.engine import FilmFrames, RunError, RunStep
+from worker.films.segments import Segments
+from worker.films.source import FilmSource, film_errors
+from worker.pictures.inputs import request_for
+from worker.pictures.results import metadata
+
+if TYPE_CHECKING:
+    from worker.attempt import WorkerContext
+
+KEPT_RESULTS = 8  # of the frames before; the engine looks back less far
+
+
+def film_folders(jobs: JobSettings) -> TemporaryFiles:
+    """Return the folders in which films are painted; a folder is locked while it is in use."""
+    return TemporaryFiles(jobs.data_dir / "films", max_age_seconds=jobs.upload_timeout_seconds)
+
+
+class FilmRun:
+    """Runs the engine for a film. Memory and the local disk hold a few frames, and the film so far."""
+
+    def __init__(self, context: WorkerContext, lease: Lease) -> None:
+        self._context, self._lease = context, lease
+        self._stack = ExitStack()
+        self._result: tuple[Path, tuple[int, int]] | None = None
+        self.checkpoints = Segments(
+            lease, context.blobs, seconds=context.jobs.checkpoint_seconds, share=context.checkpoint_share
+        )
+
+    def steps(self) -> Generator[RunStep]:
+        """Yield a step for each stored frame and for each iteration; the film is complete when there are no more."""
+        job = self._lease.job
+        film, form = job.options.film, WRITABLE.get(job.options.output_format)
+        if film is None or form is None:
+            raise RunError("invalid_input", f"This worker cannot write {job.options.output_format}.")
+        folder = self._stack.enter_context(film_folders(self._context.jobs).folder("film-"))
+        with film_errors(), _full_disk():
+            source = FilmSource(job, film, self._context.blobs, folder)
+            writer = FilmWriter(
+                folder / f"result{form.suffix}",
+                form.name,
+                source.plan,
+                sound=self._stack.enter_context(source.path.open("rb")),
+                quality=film.quality,
+                metadata=metadata(job),
+                mark=self._context.jobs.mark_results,
+            )
+            with writer:
+                yield from self._written(source, writer, folder)
+            self._result = writer.path, writer.size
+
+    def store_result(self, step: RunStep) -> ResultInfo:
+        """Store the film; raise BlobError."""
+        assert self._result is not None
+        (path, size), form = self._result, WRITABLE[self._lease.job.options.output_format]
+        name = blob_name(self._lease.job.id, f"result-{self._lease.token}{form.suffix}")
+        ref = self._context.blobs.take(name, path, form.media_type)
+        return ResultInfo(
+            blob=ref.name,
+            width=size[0],
+            height=size[1],
+            bytes=ref.bytes,
+            sha256=ref.sha256,
+            media_type=ref.media_type,
+            iterations=step.progress.iteration,
+            loss=step.progress.loss,
+        )
+
+    def close(self) -> None:
+        """Delete the local files."""
+        self._stack.close()
+
+    def _written(self, source: FilmSource, writer: FilmWriter, folder: Path) -> Iterator[RunStep]:
+        """Yield the steps, and write each frame that is finished."""
+        before: deque[Image.Image] = deque(maxlen=KEPT_RESULTS)
+        for picture in self.checkpoints.restored(folder):
+            writer.add(picture)
+            before.append(picture)
+            yield StoredFrame(picture, writer.frames, source.plan.frames, self.checkpoints.iterations)
+        if writer.frames == source.plan.frames:
+            return
+        self.checkpoints.open(folder)
+        frames = FilmFrames(
+            total=source.plan.frames,
+            painted=writer.frames,
+            before=tuple(before),
+            iterations=self.checkpoints.iterations,
+            read=source.read,
+        )
+        for step in self._painted(frames):
+            if (step.progress.frame or 0) > writer.frames:
+                self.checkpoints.add(step)
+                writer.add(step.picture())
+            yield step
+
+    def _painted(self, frames: FilmFrames) -> Iterator[RunStep]:
+        content = next(frames.read(0))
+        workers = self._context.registration.count_workers_here()
+        request = request_for(self._lease.job, self._context.blobs, content=content, film=frames, workers=workers)
+        return self._context.engine.run(request)
+
+
+@dataclass(frozen=True)
+class StoredFrame:
+    """A frame that an earlier attempt has painted; nothing is computed for it."""
+
+    frame: Image.Image
+    number: int  # from 1
+    frames: int
+    iterations: int
+
+    @property
+    def progress(self) -> Progress:
+        """Return the progress: the iterations of all stored frames, and at least one for each frame to come."""
+        return Progress(
+            iteration=self.iterations,
+            total=self.iterations + self.frames - self.number,
+            width=self.frame.width,
+            height=self.frame.height,
+            frame=self.number,
+            frames=self.frames,
+        )
+
+    def picture(self) -> Image.Image:
+        """Return the frame."""
+        return self.frame
+
+    def encoded(self, name: str, metadata: Mapping[str, Any], *, mark: bool = False) -> bytes:
+        """Do not call this: a film is encoded as a whole."""
+        raise NotImplementedError
+
+    def state(self) -> Iterable[bytes]:
+        """Return no state: the stored frames are one."""
+        return ()
+
+
+@contextmanager
+def _full_disk() -> Iterator[None]:
+    """Treat a full local disk as a full storage: the job goes back to the queue."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StorageFull from error
+        raise

@@ -1,0 +1,71 @@
+"""The run of a job for a picture: its steps, its checkpoints and its result."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING
+
+from jobs.model import ResultInfo
+from jobs.store.lease import Lease
+from worker.checkpoints import Checkpoints
+from worker.engine import BadCheckpointError, RunRequest, RunStep
+from worker.pictures.inputs import load_request
+from worker.pictures.results import store_result
+from worker.pictures.timelapse import Timelapse
+
+if TYPE_CHECKING:
+    from worker.attempt import WorkerContext
+
+log = logging.getLogger(__name__)
+
+
+class PictureRun:
+    """Runs the engine for a picture."""
+
+    def __init__(self, context: WorkerContext, lease: Lease) -> None:
+        self._context, self._lease = context, lease
+        self._timelapse = Timelapse() if lease.job.options.timelapse else None
+        self.checkpoints = Checkpoints(
+            lease,
+            context.blobs,
+            self._timelapse,
+            seconds=context.jobs.checkpoint_seconds,
+            share=context.checkpoint_share,
+        )
+
+    def steps(self) -> Generator[RunStep]:
+        """Continue from the checkpoint if it can be used, else start from the beginning."""
+        for step in self._resumed():
+            if self._timelapse is not None:
+                self._timelapse.offer(step)
+            yield step
+
+    def store_result(self, step: RunStep) -> ResultInfo:
+        """Store the picture of the last step; raise BlobError."""
+        frames = () if self._timelapse is None else self._timelapse.frames(step)
+        return store_result(self._lease, self._context.blobs, step, frames, mark=self._context.jobs.mark_results)
+
+    def close(self) -> None:
+        """Release nothing: a picture is in memory."""
+
+    def _resumed(self) -> Iterator[RunStep]:
+        saved = self.checkpoints.load()
+        if saved is not None:
+            try:
+                steps = self._context.engine.run(self._request(saved))
+                first = next(steps, None)
+            except BadCheckpointError as error:
+                log.warning("job %s starts from the beginning: %s", self._lease.job.id, error)
+            else:
+                if first is not None:
+                    yield first
+                    yield from steps
+                    return
+            if self._timelapse is not None:
+                self._timelapse.clear()
+        yield from self._context.engine.run(self._request(None))
+
+    def _request(self, saved: bytes | None) -> RunRequest:
+        workers = self._context.registration.count_workers_here()
+        return load_request(self._lease.job, self._context.blobs, resume=saved, workers=workers)
