@@ -45,7 +45,7 @@ class WorkerSettings(BaseSettings):
     )
     cuda_graphs: bool = Field(
         False,
-        description="Launch the kernels of an evaluation together, as a CUDA graph; no GPU has tried this yet.",
+        description="Launch the kernels of an iteration together, as a CUDA graph; no GPU has tried this yet.",
     )
     preview_seconds: float = Field(1.0, gt=0, description="Minimum time between two previews of a run, in seconds.")
     stop_grace_seconds: float = Field(

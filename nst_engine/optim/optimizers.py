@@ -44,21 +44,22 @@ class Adam:
 
     def __init__(self, *, learning_rate: float, beta1: float, beta2: float, epsilon: float = 1e-8) -> None:
         self._rate, self._betas, self._epsilon = learning_rate, (beta1, beta2), epsilon
-        self._steps = 0
+        self._steps: Tensor | None = None  # on the device, so that a CUDA graph can count them
         self._first: Tensor | None = None
         self._second: Tensor | None = None
 
     def step(self, x: Tensor, evaluate: Evaluate) -> Evaluation:
         now = evaluate(x)
         g = now.gradient
-        if self._first is None or self._second is None:
+        if self._first is None or self._second is None or self._steps is None:
             self._first, self._second = torch.zeros_like(x), torch.zeros_like(x)
+            self._steps = torch.zeros((), dtype=_widest(x.device), device=x.device)
         beta1, beta2 = self._betas
-        self._steps += 1
+        self._steps.add_(1)
         self._first.lerp_(g, 1 - beta1)
         self._second.mul_(beta2).addcmul_(g, g, value=1 - beta2)
         root = (self._second / (1 - beta2**self._steps)).sqrt_().add_(self._epsilon)
-        x.addcdiv_(self._first, root, value=-self._rate / (1 - beta1**self._steps))
+        x.add_((self._first * (-self._rate / (1 - beta1**self._steps))).div_(root))
         return now
 
     def function_changed(self) -> None:
@@ -66,17 +67,18 @@ class Adam:
 
     def slow_down(self) -> None:
         self._rate /= 2
-        self._steps, self._first, self._second = 0, None, None
+        self._steps, self._first, self._second = None, None, None
 
     def state(self) -> dict[str, Tensor]:
-        found = {"steps": torch.tensor(self._steps), "rate": torch.tensor(self._rate, dtype=torch.float64)}
-        if self._first is not None and self._second is not None:
-            found |= {"first": self._first, "second": self._second}
+        found = {"rate": torch.tensor(self._rate, dtype=torch.float64)}
+        if self._first is not None and self._second is not None and self._steps is not None:
+            found |= {"steps": self._steps, "first": self._first, "second": self._second}
         return found
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        self._steps, self._rate = int(state["steps"]), float(state["rate"])
+        self._rate = float(state["rate"])
         self._first, self._second = _copy(state.get("first")), _copy(state.get("second"))
+        self._steps = None if self._first is None else state["steps"].to(self._first.device, copy=True)
 
     def resize(self, resize: Resize) -> None:
         """Resize the moments: the first bicubic, the second bilinear and at least 0 (Crowson 2021)."""
@@ -172,6 +174,11 @@ class Lbfgs:
 def _kept(buffer: Tensor | None, value: Tensor) -> Tensor:
     """Return a copy of `value`, in the buffer of the value before: what a CUDA graph uses must stay where it is."""
     return value.clone() if buffer is None else buffer.copy_(value)
+
+
+def _widest(device: torch.device) -> torch.dtype:
+    """Return the widest dtype of the device's numbers."""
+    return torch.float32 if device.type == "mps" else torch.float64
 
 
 def _copy(value: Tensor | None) -> Tensor | None:

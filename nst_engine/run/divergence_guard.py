@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import math
+from typing import Protocol
 
 from torch import Tensor
 
-from nst_engine.losses.objective import Losses
-from nst_engine.optim.optimizers import Evaluate, PixelOptimizer
+from nst_engine.losses.objective import Evaluation, Losses
+from nst_engine.optim.optimizers import Evaluate
 from nst_engine.spec.errors import DivergedError
 
 MAX_RETRIES = 8
 BLOW_UP = 1e6  # a loss this many times the first one of the scale counts as diverged, before it overflows
 
 
+class Steps(Protocol):
+    """What the guard needs of an optimizer."""
+
+    def step(self, x: Tensor, evaluate: Evaluate) -> Evaluation:
+        """Take one step; return the evaluation of x before it."""
+
+    def slow_down(self) -> None:
+        """Forget the history, and take steps half as long from now on."""
+
+
 class DivergenceGuard:
     """Restore the last good iterate when the loss diverges, and go on with smaller steps."""
 
-    def __init__(self, optimizer: PixelOptimizer) -> None:
+    def __init__(self, optimizer: Steps) -> None:
         self._optimizer = optimizer
         self._good: Tensor | None = None
         self._first_loss: float | None = None

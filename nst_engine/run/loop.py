@@ -20,13 +20,13 @@ from nst_engine.optim.factory import make_optimizer
 from nst_engine.optim.optimizers import Evaluate, PixelOptimizer
 from nst_engine.pyramid import finest
 from nst_engine.run.average import IterateAverage
-from nst_engine.run.divergence_guard import DivergenceGuard
-from nst_engine.run.graphed import GraphedEvaluation
+from nst_engine.run.divergence_guard import DivergenceGuard, Steps
+from nst_engine.run.graphed import GraphedEvaluation, GraphedOptimizer
 from nst_engine.run.inputs import Inputs
 from nst_engine.run.scaled_inputs import ScaledInputs
 from nst_engine.run.step import Step
 from nst_engine.spec.config import StyleConfig
-from nst_engine.spec.enums import Clamp, ColorMatch, Init, PreserveColor
+from nst_engine.spec.enums import Clamp, ColorMatch, Init, LineSearch, PreserveColor
 from nst_engine.spec.errors import CheckpointError
 from nst_engine.spec.schedule import Scale, schedule
 from nst_engine.state import State
@@ -57,7 +57,8 @@ def stylize(
     init_image: (3, H, W), for init=image.
     network: what `load_network` returned for this config; without it the network is loaded.
     resume: a State of a run with the same inputs and config.
-    cuda_graphs: launch the kernels of an evaluation together on a CUDA device, except in tiles.
+    cuda_graphs: launch the kernels of an iteration together on a CUDA device, but not in tiles or with losses on
+    samples.
 
     Everything is checked before the first step. The call raises ConfigError, WeightsError, MemoryLimitError or
     CheckpointError; a step raises DivergedError.
@@ -119,10 +120,14 @@ class Run:
     def _steps_at_scale(self) -> Iterator[Step]:
         with self._computing():
             objective = self._objective()
-        guard = DivergenceGuard(self._optimizer)
+        optimizer: Steps = self._optimizer
         evaluate: Evaluate = partial(self._evaluate, objective)
         if self._graphs and self._tilings[self._index].image is None and not has_sampled_losses(self._config):
-            evaluate = GraphedEvaluation(evaluate)
+            if self._config.line_search is LineSearch.NONE:
+                optimizer = GraphedOptimizer(self._optimizer)
+            else:
+                evaluate = GraphedEvaluation(evaluate)
+        guard = DivergenceGuard(optimizer)
         while self._done < self._scale.steps and not self._on_plateau():
             with self._computing():
                 if objective.draw(self._done, self._picture()):

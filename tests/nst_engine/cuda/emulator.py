@@ -11,6 +11,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 from unittest import mock
@@ -21,31 +22,10 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
+from tests.nst_engine.cuda.graphs import VIEWS, EmulatedGraph
+
 ENGINE = str(Path(__file__).parents[3] / "nst_engine")
 FREE = 80 * 2**30
-VIEWS = frozenset(
-    [
-        "detach",
-        "view",
-        "permute",
-        "slice",
-        "select",
-        "expand",
-        "t",
-        "transpose",
-        "as_strided",
-        "alias",
-        "_unsafe_view",
-        "unsqueeze",
-        "squeeze",
-        "lift_fresh",
-        "unbind",
-        "split",
-        "split_with_sizes",
-        "_reshape_alias",
-        "diagonal",
-    ]
-)
 # cuSOLVER reports whether it converged, and PyTorch looks at the answer.
 CHECKED = frozenset(["_linalg_eigh", "linalg_inv_ex"])
 
@@ -97,12 +77,13 @@ class EmulatedTensor(Tensor):
 
     @classmethod
     def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        cuda = next(a.cuda for a in tree_leaves((args, kwargs)) if isinstance(a, EmulatedTensor))
-        return cuda.dispatch(func, args, dict(kwargs or {}))
+        return EmulatedCuda.entered.dispatch(func, args, dict(kwargs or {}))  # caches have tensors of those before
 
 
 class EmulatedCuda(TorchFunctionMode):
     """The device; inside its block, `device="cuda"` means it."""
+
+    entered: EmulatedCuda  # the last one whose block began
 
     def __init__(self, *, free: int = FREE) -> None:
         super().__init__()
@@ -110,7 +91,7 @@ class EmulatedCuda(TorchFunctionMode):
         self.waits: Counter[str] = Counter()  # by kind and by the engine's line
         self.copies: Counter[str] = Counter()  # from the host
         self.views = 0
-        self.capturing = False
+        self._graph: EmulatedGraph | None = None  # that is being recorded
         self._factories = _Factories(self)
         answers = {
             "mem_get_info": (free, free),
@@ -124,6 +105,7 @@ class EmulatedCuda(TorchFunctionMode):
 
     def __enter__(self) -> Self:
         torch.__future__.set_overwrite_module_params_on_conversion(True)
+        EmulatedCuda.entered = self
         self._patch.start()
         self._factories.__enter__()
         super().__enter__()
@@ -143,13 +125,18 @@ class EmulatedCuda(TorchFunctionMode):
         self.views = 0
 
     @contextmanager
-    def capture(self) -> Iterator[None]:
-        """Raise CaptureError for whatever a CUDA graph cannot record: waits, and copies from the host."""
-        self.capturing = True
+    def capture(self) -> Iterator[EmulatedGraph]:
+        """Record a graph; raise CaptureError for whatever none can record: waits, and copies from the host."""
+        self._graph = graph = EmulatedGraph()
         try:
-            yield
+            yield graph
         finally:
-            self.capturing = False
+            self._graph = None
+            graph.undo()
+
+    def run(self, name: str, operation: partial[Any]) -> Any:
+        """Run an operation on values of the device."""
+        return operation() if self._graph is None else self._graph.run(operation, is_view=name in VIEWS)
 
     def tensor(self, values: Tensor) -> EmulatedTensor:
         """Return values as they are on the device, without a copy."""
@@ -168,7 +155,8 @@ class EmulatedCuda(TorchFunctionMode):
             self._refuse_others(func, [*args, *kwargs.values()])
         if name in CHECKED or name == "equal":
             self._wait(name)
-        found = func(*tree_map(_values, args), **tree_map(_values, kwargs))
+        call = partial(func, *tree_map(_values, args), **tree_map(_values, kwargs))
+        found = self.run(name, call)
         if name in VIEWS:
             self.views += 1
         else:
@@ -236,18 +224,18 @@ class EmulatedCuda(TorchFunctionMode):
         if func in (torch.tensor, torch.as_tensor):
             self._copy("torch.tensor")
         self.kernels[func.__name__] += 1
-        return self.tensor(func(*args, **(kwargs | {"device": "cpu"})))
+        return self.tensor(self.run(func.__name__, partial(func, *args, **(kwargs | {"device": "cpu"}))))
 
     def _own(self, value: Any) -> Any:
         return self.tensor(value) if isinstance(value, Tensor) and not isinstance(value, EmulatedTensor) else value
 
     def _wait(self, kind: str) -> None:
-        if self.capturing:
+        if self._graph is not None:
             raise CaptureError(f"{kind} waits for the device, {_place()}")
         self.waits[f"{kind}, {_place()}"] += 1
 
     def _copy(self, kind: str) -> None:
-        if self.capturing:
+        if self._graph is not None:
             raise CaptureError(f"{kind} copies from the host, {_place()}")
         self.copies[f"{kind}, {_place()}"] += 1
 
@@ -274,7 +262,8 @@ class _Factories(TorchDispatchMode):
         made = not any(isinstance(a, Tensor) for a in tree_leaves(args))
         if made and _kind(kwargs.get("device")) in ("meta", "cuda"):
             self._cuda.kernels[func.__name__.partition(".")[0]] += 1
-            return self._cuda.tensor(func(*args, **(kwargs | {"device": torch.device("cpu")})))
+            call = partial(func, *args, **(kwargs | {"device": torch.device("cpu")}))
+            return self._cuda.tensor(self._cuda.run(func.__name__, call))
         return func(*args, **kwargs)
 
 

@@ -42,6 +42,7 @@ def run(
     size: tuple[int, int] = (52, 64),
     resume: bytes | None = None,
     stop_after: int | None = None,
+    cuda_graphs: bool = False,
 ) -> Found:
     """Run to the end, or until an iteration; `cuda` is the device, the CPU without it."""
     config = StyleConfig.checked({**SHORT, **parameters})
@@ -50,6 +51,7 @@ def run(
         "masks": [(picture(60, 70, 9 + i)[0] > 0.5).float() for i in range(styles)] if masks else None,
         "init_image": photo(50, 50, 5) if config.init == "image" else None,
         "resume": None if resume is None else State.from_bytes(resume),
+        "cuda_graphs": cuda_graphs,
     }
     network = Network(
         copy.deepcopy(_body(NetworkSpec.of(config))).to(device), convention=config.input_convention, device=device

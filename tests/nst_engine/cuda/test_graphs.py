@@ -1,4 +1,4 @@
-"""Whether an evaluation can be recorded as a CUDA graph: it neither waits nor copies, and its shapes stay the same."""
+"""Whether evaluations and whole steps can be recorded as a CUDA graph: they neither wait nor copy from the host."""
 
 from __future__ import annotations
 
@@ -11,10 +11,16 @@ from torch import Tensor
 
 from nst_engine.losses.objective import Evaluation, Objective
 from nst_engine.networks.features import Network, NetworkSpec, load_body
-from nst_engine.run.graphed import Compute, GraphedEvaluation, Outputs
+from nst_engine.optim.laplacian import Laplacian
+from nst_engine.optim.optimizers import Adam, Lbfgs, PixelOptimizer
+from nst_engine.optim.rmsprop import RmsProp
+from nst_engine.run import graphed
+from nst_engine.run.graphed import WARM_UPS, GraphedEvaluation, GraphedOptimizer
 from nst_engine.spec.config import StyleConfig
 from nst_engine.spec.enums import Precision
 from tests.nst_engine.cuda.emulator import CaptureError, EmulatedCuda
+from tests.nst_engine.cuda.graphs import EmulatedRecorder
+from tests.nst_engine.cuda.runs import run
 from tests.nst_engine.tiny import photo, same
 
 RECORDABLE: dict[str, dict[str, Any]] = {
@@ -45,29 +51,64 @@ def image(seed: int) -> Tensor:
     return photo(40, 48, seed)[None].to("cuda")
 
 
-def recorder(cuda: EmulatedCuda) -> Callable[[Compute], tuple[Outputs, Callable[[], None]]]:
-    """Return what records on the emulated device: it computes again where a graph would replay."""
-
-    def record(compute: Compute) -> tuple[Outputs, Callable[[], None]]:
-        compute()  # what is made once is made here
-        with cuda.capture():
-            outputs = compute()
-
-        def replay() -> None:
-            for output, now in zip(outputs, compute(), strict=True):
-                output.copy_(now)
-
-        return outputs, replay
-
-    return record
-
-
 @pytest.mark.parametrize("kind", RECORDABLE)
 def test_an_evaluation_can_be_recorded(kind: str, cuda: EmulatedCuda) -> None:
     asked = objective(**RECORDABLE[kind])
-    graphed = GraphedEvaluation(asked.evaluate, recorder(cuda))
-    for seed in (5, 6):
-        assert same(graphed(image(seed)), asked.evaluate(image(seed)), tolerance=1e-6)
+    evaluation = GraphedEvaluation(asked.evaluate, EmulatedRecorder(cuda))
+    for seed in range(WARM_UPS + 2):
+        assert same(evaluation(image(seed)), asked.evaluate(image(seed)), tolerance=1e-6)
+
+
+OPTIMIZERS: dict[str, Callable[[], PixelOptimizer]] = {
+    "lbfgs": lambda: Lbfgs(learning_rate=1.0, history=3, search=False, coarse=1.0),
+    "adam": lambda: Adam(learning_rate=0.02, beta1=0.9, beta2=0.99),
+    "rmsprop": lambda: RmsProp(learning_rate=0.02),
+    "adam on bands": lambda: Laplacian(Adam(learning_rate=0.02, beta1=0.9, beta2=0.99), 2),
+}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_whole_steps_can_be_recorded(name: str, cuda: EmulatedCuda) -> None:
+    """The history of L-BFGS is full, and its rows are used again, while the graph runs."""
+    recorder, one, other = EmulatedRecorder(cuda), image(5), image(5)
+    stepper, optimizer = GraphedOptimizer(OPTIMIZERS[name](), recorder), OPTIMIZERS[name]()
+    for _ in range(WARM_UPS + 5):
+        losses = [float(steps.step(x, bowl).loss) for steps, x in ((stepper, one), (optimizer, other))]
+        assert losses[0] == losses[1]
+    assert recorder.recordings == 1
+    assert torch.equal(one, other)
+
+
+def test_steps_are_recorded_again_once_they_are_smaller(cuda: EmulatedCuda) -> None:
+    recorder, x = EmulatedRecorder(cuda), image(5)
+    stepper = GraphedOptimizer(OPTIMIZERS["adam"](), recorder)
+    for _ in range(WARM_UPS + 1):
+        stepper.step(x, bowl)
+    stepper.slow_down()
+    before = x.clone()
+    for _ in range(WARM_UPS + 1):
+        stepper.step(x, bowl)
+    assert recorder.recordings == 2
+    assert float((x - before).abs().max()) == pytest.approx((WARM_UPS + 1) * 0.01, rel=0.01)
+
+
+def bowl(x: Tensor) -> Evaluation:
+    zero = x.new_zeros(())
+    return Evaluation((x.square() * (1 + x)).sum(), zero, zero, zero, 2 * x + 3 * x.square())
+
+
+@pytest.mark.parametrize("parameters", [{}, {"optimizer": "adam", "learning_rate": 0.02}], ids=["lbfgs", "adam"])
+def test_a_run_through_graphs_makes_the_same_picture(
+    parameters: dict[str, Any], cuda: EmulatedCuda, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = EmulatedRecorder(cuda)
+    monkeypatch.setattr(graphed, "CudaRecorder", lambda: recorder)
+    whole = {**parameters, "max_size": 48, "style_layers": "style1:1", "steps": WARM_UPS + 3}
+    expected = run(whole, cuda=cuda, size=(40, 48))
+    found = run(whole, cuda=cuda, size=(40, 48), cuda_graphs=True)
+    assert recorder.recordings == 1
+    assert found.losses == expected.losses
+    assert torch.equal(found.image, expected.image)
 
 
 def test_every_evaluation_launches_the_same_kernels(cuda: EmulatedCuda) -> None:
@@ -81,26 +122,41 @@ def test_every_evaluation_launches_the_same_kernels(cuda: EmulatedCuda) -> None:
 
 
 def test_what_was_evaluated_is_kept_when_the_graph_runs_again(cuda: EmulatedCuda) -> None:
-    graphed = GraphedEvaluation(objective().evaluate, recorder(cuda))
-    first = graphed(image(5))
+    evaluation = GraphedEvaluation(bowl, EmulatedRecorder(cuda))
+    *_, first = [evaluation(image(seed)) for seed in range(WARM_UPS + 1)]
     gradient, loss = first.gradient.clone(), first.loss.clone()
-    graphed(image(6))
+    evaluation(image(6))
     assert torch.equal(first.gradient, gradient) and torch.equal(first.loss, loss)
 
 
 def test_an_evaluation_that_waits_goes_on_without_a_graph_and_says_so_once(cuda: EmulatedCuda) -> None:
-    asked = objective()
-
     def evaluate(x: Tensor) -> Evaluation:
-        now = asked.evaluate(x)
+        now = bowl(x)
         now.loss.item()
         return now
 
-    graphed = GraphedEvaluation(evaluate, recorder(cuda))
-    with pytest.warns(RuntimeWarning, match="evaluating without a CUDA graph: .* waits for the device") as warned:
-        found = [graphed(image(seed)) for seed in (5, 6)]
+    evaluation = GraphedEvaluation(evaluate, EmulatedRecorder(cuda))
+    with pytest.warns(RuntimeWarning, match="going on without a CUDA graph: .* waits for the device") as warned:
+        found = [evaluation(image(seed)) for seed in range(WARM_UPS + 2)]
     assert len(warned) == 1
-    assert same(found[1], asked.evaluate(image(6)), tolerance=1e-6)
+    assert same(found[-1], bowl(image(WARM_UPS + 1)), tolerance=1e-6)
+
+
+def test_a_step_that_waits_goes_on_without_a_graph_from_where_it_was(cuda: EmulatedCuda) -> None:
+    def evaluate(x: Tensor) -> Evaluation:
+        now = bowl(x)
+        x.square().sum().item()
+        return now
+
+    stepper, x, expected = GraphedOptimizer(OPTIMIZERS["lbfgs"](), EmulatedRecorder(cuda)), image(5), image(5)
+    optimizer = OPTIMIZERS["lbfgs"]()
+    for _ in range(WARM_UPS):
+        stepper.step(x, evaluate)
+    with pytest.warns(RuntimeWarning, match="going on without a CUDA graph"):
+        stepper.step(x, evaluate)
+    for _ in range(WARM_UPS + 1):
+        optimizer.step(expected, bowl)
+    assert torch.equal(x, expected)
 
 
 def test_a_wait_cannot_be_recorded(cuda: EmulatedCuda) -> None:
