@@ -189,6 +189,7 @@ def _finite(value: Any) -> Any:
 def _urls(job: Job, urls: Urls) -> dict[str, Any]:
     path, kept = job_path(job.id), not job.expired
     styles = range(len(job.inputs.styles)) if kept else ()
+    previewed = job.preview or (job.result and job.options.film is None)  # the result, which a film is not
     return {
         "self": urls.link(path),
         "cancel": urls.link(f"{path}/cancel"),
@@ -196,7 +197,7 @@ def _urls(job: Job, urls: Urls) -> dict[str, Any]:
         "events": urls.link(f"{path}/events"),
         "content": urls.picture(f"{path}/content") if kept else None,
         "style": [urls.picture(f"{path}/style/{index}") for index in styles],
-        "preview": urls.picture(f"{path}/preview") if kept and (job.preview or job.result) else None,
+        "preview": urls.picture(f"{path}/preview") if kept and previewed else None,
         "result": urls.picture(f"{path}/result") if kept and job.result else None,
         "timelapse": urls.picture(f"{path}/timelapse") if kept and job.result and job.result.timelapse else None,
     }

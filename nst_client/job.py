@@ -12,12 +12,14 @@ ENDED = frozenset({"succeeded", "failed", "canceled"})
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """The progress of a run."""
+    """The progress of a run; for a film, `frame` counts the finished ones of its `frames`."""
 
     iteration: int
     total: int
     loss: float | None
     eta_seconds: float | None
+    frame: int | None = None
+    frames: int | None = None
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Progress:
@@ -27,6 +29,8 @@ class Progress:
             total=int(data.get("total") or 0),
             loss=data.get("loss"),
             eta_seconds=data.get("eta_seconds"),
+            frame=data.get("frame"),
+            frames=data.get("frames"),
         )
 
 

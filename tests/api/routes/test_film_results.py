@@ -64,3 +64,10 @@ async def test_a_picture_is_not_converted_to_a_film(api: Api) -> None:
 async def test_the_preview_of_a_film_is_a_frame(api: Api, job: dict[str, Any]) -> None:
     answer = await api.http.get(job["urls"]["preview"])
     assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png")
+
+
+async def test_a_film_without_a_preview_names_none(api: Api) -> None:
+    created = await api.create(content=CLIP)
+    api.worker.finish(api.worker.claim(), CLIP, "video/mp4")
+    job = (await api.http.get(created["urls"]["self"])).json()
+    assert (job["urls"]["preview"], job["status"]) == (None, "succeeded")
