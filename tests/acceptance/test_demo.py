@@ -32,7 +32,7 @@ def test_ctrl_c_during_a_run_is_tidy(tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     with os.fdopen(theirs, "w") as screen:
         arguments = ["stylize", str(tmp_path / "photo.png"), "waves", "-o", str(tmp_path / "out.png")]
-        run = nst(*arguments, "--steps", "20000", output=screen)
+        run = nst(*arguments, "--max-size", "64", "--steps", "20000", output=screen)
     shown = b""
     while b"/20000" not in shown:
         shown += os.read(ours, 4096)

@@ -277,5 +277,6 @@ def _values(value: Any) -> Any:
 
 def _place() -> str:
     """Name the line of the engine that is being run."""
-    frames = [frame for frame in traceback.extract_stack() if frame.filename.startswith(ENGINE)]
-    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "outside the engine"
+    frames = (frame for frame, _ in traceback.walk_stack(None) if frame.f_code.co_filename.startswith(ENGINE))
+    frame = next(frames, None)
+    return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}" if frame else "outside the engine"

@@ -18,7 +18,7 @@ from nst_engine.spec.config import StyleConfig
 from tests.nst_engine.cuda.emulator import EmulatedCuda
 from tests.nst_engine.tiny import photo, picture, seeded
 
-SHORT = {"steps": 4, "max_size": 64, "scales": 1, "precision": "float32"}
+SHORT = {"steps": 3, "max_size": 48, "scales": 1, "precision": "float32"}
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def run(
     cuda: EmulatedCuda | None = None,
     styles: int = 1,
     masks: bool = False,
-    size: tuple[int, int] = (52, 64),
+    size: tuple[int, int] = (40, 48),
     resume: bytes | None = None,
     stop_after: int | None = None,
     cuda_graphs: bool = False,

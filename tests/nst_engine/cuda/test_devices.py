@@ -14,14 +14,14 @@ from tests.nst_engine.cuda.emulator import DeviceMismatchError, EmulatedCuda
 from tests.nst_engine.cuda.runs import run
 
 ADAM = {"optimizer": "adam", "learning_rate": 0.02}
-SCALED = {"steps": 9, "scales": 2, "min_size": 32}
+SCALED = {"steps": 6, "scales": 2, "min_size": 32}
 SHALLOW = {"style_layers": "style1:1,style2:1", "content_layers": "style2:1"}
 VGG = {"model": "vgg19", "max_size": 48, **SHALLOW}
-TILED = {"memory": "low", "max_size": 544, "steps": 1}
-WIDE = {"size": (64, 544)}
+TILED = {"memory": "low", "max_size": 72, "steps": 1}
+WIDE = {"size": (40, 72)}  # two tiles
 
 KINDS: Mapping[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    "lbfgs": ({"steps": 13}, {}),
+    "lbfgs": ({"steps": 5, "lbfgs_history": 3}, {}),
     "lbfgs without a preconditioner": ({"lbfgs_coarse": 0}, {}),
     "lbfgs at half the rate": ({"learning_rate": 0.5}, {}),
     "lbfgs with line search": ({"line_search": "strong_wolfe"}, {}),
@@ -71,6 +71,11 @@ KINDS: Mapping[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 
+@pytest.fixture(autouse=True)
+def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nst_engine.memory.TILE_SIDES", (64,))
+
+
 @pytest.fixture
 def cuda() -> Iterator[EmulatedCuda]:
     with EmulatedCuda() as device:
@@ -100,7 +105,7 @@ def test_a_run_stays_on_its_device(kind: str) -> None:
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_preset_stays_on_its_device(preset: str) -> None:
-    values = resolve(preset, {"model": "lite", "steps": 3, "max_size": 64, "min_size": 32, "precision": "float32"})
+    values = resolve(preset, {"model": "lite", "steps": 2, "max_size": 48, "min_size": 32, "precision": "float32"})
     agree(values.model_dump(mode="json"), {})
 
 

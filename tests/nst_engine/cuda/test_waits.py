@@ -10,6 +10,7 @@ from tests.nst_engine.cuda.emulator import EmulatedCuda
 from tests.nst_engine.cuda.runs import Found, run
 
 SHALLOW_VGG = {"model": "vgg19", "style_layers": "style1:1,style2:1", "content_layers": "style2:1"}
+LONG = {"steps": 5, "lbfgs_history": 3}
 ADAM = {"optimizer": "adam", "learning_rate": 0.02}
 
 
@@ -21,10 +22,10 @@ def last_iteration(parameters: dict[str, Any], **inputs: Any) -> Found:
 @pytest.mark.parametrize(
     ("parameters", "inputs"),
     [
-        ({"steps": 13}, {}),
+        (LONG, {}),
         ({"learning_rate": 0.5}, {}),
         (ADAM, {}),
-        ({"style_statistic": "gram", "steps": 13}, {}),
+        ({"style_statistic": "gram", **LONG}, {}),
         ({**ADAM, "style_statistic": "gram"}, {}),
         ({**ADAM, "average_decay": 0.9, "clamp": "step", "plateau": 0.01}, {}),
         ({"precision": "bfloat16"}, {}),
