@@ -10,6 +10,7 @@ import pytest
 from bench import gpu
 
 
+@pytest.mark.acceptance
 def test_the_benchmark_writes_both_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "gpu.md"
     monkeypatch.setattr(gpu, "SECONDS", 0.01)
