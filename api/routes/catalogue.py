@@ -102,27 +102,27 @@ class StylesView(BaseModel):
 @router.get(
     "/models",
     summary="List networks",
+    response_model=ModelsView,
     response_description="The networks.",
     responses=error_responses(),
     dependencies=[Depends(authenticate)],
 )
-async def list_models(services: ServicesDep) -> ModelsView:
+async def list_models(request: Request, services: ServicesDep) -> Response:
     """Return the networks with their layers, and whether a live worker has their weights."""
     available = await services.workers.models()
     default = services.job_settings.default_model
-    return ModelsView(
-        models=[
-            ModelView(
-                name=info.name,
-                summary=info.summary,
-                layers=list(info.layers),
-                roles=dict(info.roles),
-                available=info.name in available,
-                default=info.name == default,
-            )
-            for info in NETWORKS.values()
-        ]
-    )
+    models = [
+        ModelView(
+            name=info.name,
+            summary=info.summary,
+            layers=list(info.layers),
+            roles=dict(info.roles),
+            available=info.name in available,
+            default=info.name == default,
+        )
+        for info in NETWORKS.values()
+    ]
+    return compressed(request, ModelsView(models=models))
 
 
 @router.get(

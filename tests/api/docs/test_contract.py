@@ -56,7 +56,8 @@ def test_the_form_offers_every_parameter_with_its_bounds_and_help(document: dict
     from nst_engine.spec.config import StyleConfig
 
     properties = document["components"]["schemas"]["NewJob"]["properties"]
-    for name in (*StyleConfig.model_fields, *JobOptions.model_fields):
+    fields = {**StyleConfig.model_fields, **JobOptions.model_fields}
+    for name in (field.alias or name for name, field in fields.items()):
         assert properties[name]["description"]
     assert (properties["max_size"]["minimum"], properties["max_size"]["maximum"]) == (16, 8192)
     assert "waves" in properties["style_name"]["anyOf"][0]["enum"]
