@@ -117,20 +117,18 @@ class Attempt:
             return self._publish_last(steps)
 
     def _publish_last(self, steps: Iterable[RunStep]) -> Outcome:
-        last: RunStep | None = None
         for step in steps:
-            last = step
             self._progress = self._throughput.measure(step.progress)
             self._heartbeat.report(self._progress)
             if self._must_stop(step):
-                return self._stop(step)
-            self._run.checkpoints.save_if_due(step)
+                return self._stop()
+            self._run.save_if_due()
             self._previews.offer(step)
-        if last is None:
+        if self._progress is None:
             raise RunError("internal", FAILURE_CODES["internal"])
         if (speed := self._throughput.iterations_per_second) is not None:
             self._context.registration.set_speed(self._job.model, speed)
-        return self._publish(last)
+        return self._publish()
 
     def _must_stop(self, step: RunStep) -> bool:
         """Return whether to stop after a step; a draining worker still publishes a finished picture."""
@@ -138,20 +136,20 @@ class Attempt:
         instruction = self._heartbeat.instruction
         return instruction is not Instruction.CONTINUE and not (finished and instruction is Instruction.DRAIN)
 
-    def _stop(self, step: RunStep) -> Outcome:
+    def _stop(self) -> Outcome:
         match self._heartbeat.instruction:
             case Instruction.CANCEL:
                 return self._end(self._lease.cancel)
             case Instruction.TIMEOUT:
                 return self._fail("timeout", FAILURE_CODES["timeout"])
             case Instruction.DRAIN:
-                self._run.checkpoints.save(step)
+                self._run.save()
                 return self._hand_back("drained")
         return Outcome.LOST
 
-    def _publish(self, step: RunStep) -> Outcome:
+    def _publish(self) -> Outcome:
         """Store the result and end the job with it; if the job ends otherwise, delete the result again."""
-        result = self._run.store_result(step)
+        result = self._run.store_result()
         outcome = self._end(lambda: self._lease.complete(result, self._progress))
         if outcome is not Outcome.SUCCEEDED:
             delete_result(self._context.blobs, result)
@@ -236,6 +234,6 @@ class Attempt:
     def _delete_checkpoint(self) -> None:
         """Delete the checkpoint of an ended job; if that fails, the reaper does it later."""
         try:
-            self._run.checkpoints.delete()
+            self._run.delete_checkpoint()
         except BlobError as error:
             log.info("a checkpoint was not deleted, the reaper will do it: %s", error)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from jobs.errors import BlobError, BlobNotFound, StoreUnavailable
 from jobs.storage.blobs import Blobs, blob_name
 from jobs.store.lease import Checkpoint, Lease
-from worker.engine import RunStep
+from worker.engine import PictureStep
 from worker.pictures.timelapse import Timelapse
 
 log = logging.getLogger(__name__)
@@ -62,12 +62,12 @@ class Checkpoints:
         log.info("job %s continues after iteration %d", job_id, saved.iteration)
         return state
 
-    def save_if_due(self, step: RunStep) -> None:
+    def save_if_due(self, step: PictureStep) -> None:
         """Save the state of a step if a checkpoint is due."""
         if self._clock() >= self._due:
             self.save(step)
 
-    def save(self, step: RunStep) -> None:
+    def save(self, step: PictureStep) -> None:
         """Save the state of a step; if that fails, log it and let the run continue without."""
         started = self._clock()
         try:
@@ -87,7 +87,7 @@ class Checkpoints:
         self._blobs.delete(*self._stored)
         self._stored = ()
 
-    def _store(self, step: RunStep) -> Checkpoint:
+    def _store(self, step: PictureStep) -> Checkpoint:
         job_id, iteration = self._lease.job.id, step.progress.iteration
         suffix = f"{self._lease.token}-{iteration}"
         frames = None

@@ -56,7 +56,7 @@ class RunRequest:
     """Everything a run depends on.
 
     `resume` is the `state()` of an earlier run. `alpha` belongs on the result. `workers` counts the workers that share
-    this machine's CPU, including this one. For a film, `film` has the frames, and `content` is the first of them.
+    this machine's CPU, including this one.
     """
 
     params: Mapping[str, Any]
@@ -69,18 +69,21 @@ class RunRequest:
     resume: bytes | None = None
     memory_saving: bool = False
     workers: int = 1
-    film: FilmFrames | None = None
 
 
 class RunStep(Protocol):
-    """One iteration of a run."""
+    """One iteration of a run, of a picture or a film."""
 
     @property
     def progress(self) -> Progress:
         """Return the progress, without speed and time left."""
 
     def picture(self) -> Image.Image:
-        """Return the picture so far."""
+        """Return the picture so far; of a film, the frame so far."""
+
+
+class PictureStep(RunStep, Protocol):
+    """One iteration of the run of a picture."""
 
     def encoded(self, name: str, metadata: Mapping[str, Any], *, mark: bool = False) -> bytes:
         """Return the picture so far, with its alpha, as a file in the named format's full bit depth.
@@ -95,12 +98,17 @@ class RunStep(Protocol):
 class Engine(Protocol):
     """Runs style transfer on one device."""
 
-    def run(self, request: RunRequest) -> Iterator[RunStep]:
+    def run(self, request: RunRequest) -> Iterator[PictureStep]:
         """Yield a step for each iteration; raise RunError, or BadCheckpointError before the first step.
 
-        Of a film, a step whose progress has one more finished `frame` than the step before has the picture of it.
-
         This method and those of the steps raise BrokenDeviceError if the device failed.
+        """
+
+    def run_film(self, request: RunRequest, film: FilmFrames) -> Iterator[RunStep]:
+        """Yield a step for each iteration of each frame; raise RunError or BrokenDeviceError.
+
+        The content of the request is the first frame of the film. A step whose progress has one more finished `frame`
+        than the step before has the picture of that frame.
         """
 
     def memory_bytes(self) -> int | None:

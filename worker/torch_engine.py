@@ -43,7 +43,9 @@ from worker.engine import (
     BadCheckpointError,
     BrokenDeviceError,
     EngineFactory,
+    FilmFrames,
     OutOfMemoryRunError,
+    PictureStep,
     RunError,
     RunRequest,
     RunStep,
@@ -127,35 +129,15 @@ class TorchEngine:
         self._threads = threads
         self._cuda_graphs = cuda_graphs
 
-    def run(self, request: RunRequest) -> Iterator[RunStep]:
+    def run(self, request: RunRequest) -> Iterator[PictureStep]:
         """Yield a step for each iteration."""
-        with _run_errors():
-            torch.set_num_threads(self._threads or cores_per_worker(request.workers))
-            config = self._config(request)
-            state = None if request.resume is None else State.from_bytes(request.resume)
-            shrinker = Shrinker(config, request.content)
-            initial = request.init_image
-            pictures = {
-                "styles": [to_tensor(shrinker.style(style)) for style in request.styles],
-                "masks": [_mask(shrinker.content(mask)) for mask in request.masks] or None,
-                "style_masks": [_mask(shrinker.style(mask)) for mask in request.style_masks] or None,
-                "init_image": None if initial is None else to_tensor(shrinker.content(initial)),
-                "device": self._device,
-                "network": self._network(config),
-            }
-            steps: Iterator[RunStep]
-            if request.film is None:
-                content = to_tensor(shrinker.content(request.content))
-                run = self._stylize(content, config=config, **pictures, resume=state, cuda_graphs=self._cuda_graphs)
-                steps = (TorchStep(step, request.alpha) for step in run)
-                del run
-            else:
-                steps = painted_film(request.film, config, **pictures)
-            try:
-                yield from steps
-            finally:
-                del steps
-                self._free_memory()
+        with self._running(request):
+            yield from self._picture_steps(request)
+
+    def run_film(self, request: RunRequest, film: FilmFrames) -> Iterator[RunStep]:
+        """Yield a step for each iteration of each frame."""
+        with self._running(request):
+            yield from self._film_steps(request, film)
 
     def check_device(self) -> None:
         """Compute a small product; raise BrokenDeviceError if the device cannot."""
@@ -166,6 +148,48 @@ class TorchEngine:
             raise BrokenDeviceError(f"{self._device} cannot compute: {error}") from error
         if total != PRODUCT_SIDE**3:
             raise BrokenDeviceError(f"{self._device} computes wrong numbers: {total:g} in place of {PRODUCT_SIDE**3}")
+
+    @contextmanager
+    def _running(self, request: RunRequest) -> Iterator[None]:
+        """Convert the errors of a run, and free its memory once its generator is gone."""
+        with _run_errors():
+            torch.set_num_threads(self._threads or cores_per_worker(request.workers))
+            try:
+                yield
+            finally:
+                self._free_memory()
+
+    def _picture_steps(self, request: RunRequest) -> Iterator[PictureStep]:
+        config, shrinker, inputs = self._inputs(request)
+        for step in self._stylize(
+            to_tensor(shrinker.content(request.content)),
+            config=config,
+            **inputs,
+            resume=None if request.resume is None else State.from_bytes(request.resume),
+            cuda_graphs=self._cuda_graphs,
+        ):
+            yield TorchStep(step, request.alpha)
+
+    def _film_steps(self, request: RunRequest, film: FilmFrames) -> Iterator[RunStep]:
+        config, _, inputs = self._inputs(request)
+        yield from painted_film(film, config, **inputs)
+
+    def _inputs(self, request: RunRequest) -> tuple[StyleConfig, Shrinker, dict[str, Any]]:
+        """Return the parameters, the sizes, and what a run needs beside its content."""
+        config = self._config(request)
+        shrinker, initial = Shrinker(config, request.content), request.init_image
+        return (
+            config,
+            shrinker,
+            {
+                "styles": [to_tensor(shrinker.style(style)) for style in request.styles],
+                "masks": [_mask(shrinker.content(mask)) for mask in request.masks] or None,
+                "style_masks": [_mask(shrinker.style(mask)) for mask in request.style_masks] or None,
+                "init_image": None if initial is None else to_tensor(shrinker.content(initial)),
+                "device": self._device,
+                "network": self._network(config),
+            },
+        )
 
     def _free_memory(self) -> None:
         """Return memory that a run no longer needs, for other processes; a broken device keeps it."""

@@ -24,6 +24,7 @@ from worker.engine import (
     BrokenDeviceError,
     FilmFrames,
     OutOfMemoryRunError,
+    PictureStep,
     RunError,
     RunRequest,
     RunStep,
@@ -80,20 +81,19 @@ class FakeFilmStep(FakeStep):
     """One iteration of a frame, whose result shows half of the result before it."""
 
     frame: int = 0
+    frames: int = 1
     before: Image.Image | None = None
 
     @property
     def progress(self) -> Progress:
-        film = self.request.film
-        assert film is not None
         done, finished = self.frame * self.total, self.iteration == self.total
         return Progress(
             iteration=done + self.iteration,
-            total=film.total * self.total,
+            total=self.frames * self.total,
             width=self.request.content.width,
             height=self.request.content.height,
             frame=self.frame + finished,
-            frames=film.total,
+            frames=self.frames,
         )
 
     def picture(self) -> Image.Image:
@@ -118,10 +118,7 @@ class FakeEngine:
     def memory_bytes(self) -> int | None:
         return None
 
-    def run(self, request: RunRequest) -> Iterator[RunStep]:
-        if request.film is not None:
-            yield from self._paint(request, request.film)
-            return
+    def run(self, request: RunRequest) -> Iterator[PictureStep]:
         seed, total = int(request.params.get("seed", 0)), int(request.params["steps"])
         begin = 0 if request.resume is None else _iteration(request.resume)
         self.journal.note(seed, begin, "begin")
@@ -132,7 +129,7 @@ class FakeEngine:
             self.journal.note(seed, iteration)
             yield FakeStep(request, iteration, total, self.journal)
 
-    def _paint(self, request: RunRequest, film: FilmFrames) -> Iterator[RunStep]:
+    def run_film(self, request: RunRequest, film: FilmFrames) -> Iterator[RunStep]:
         """Paint the frames of a film in `steps` iterations each."""
         seed, total = int(request.params.get("seed", 0)), int(request.params["steps"])
         before = film.before[-1] if film.before else None
@@ -141,7 +138,9 @@ class FakeEngine:
                 self.sleep(self.step_seconds)
                 _fail(seed, request)
                 self.journal.note(seed, number * total + iteration)
-                step = FakeFilmStep(replace(request, content=frame), iteration, total, self.journal, number, before)
+                step = FakeFilmStep(
+                    replace(request, content=frame), iteration, total, self.journal, number, film.total, before
+                )
                 yield step
             before = step.picture()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from anyio import from_thread, to_thread
@@ -22,11 +22,12 @@ from tests.fakes.lease import WatchedStore
 from tests.fakes.storage import FaultyBlobs
 from tests.jobs.conftest import FakeQueue
 from worker.attempt import Outcome, WorkerContext
-from worker.engine import Engine, RunRequest, RunStep
+from worker.engine import Engine, FilmFrames, PictureStep, RunRequest, RunStep
 from worker.registration import Registration
 from worker.runner import Runner
 from worker.settings import WorkerSettings
 
+S = TypeVar("S", bound=RunStep)
 INFO = WorkerInfo(id="w1", host="here", device="fake", models=("lite",), priorities=tuple(Priority))
 
 
@@ -37,13 +38,21 @@ class HookedEngine:
     after_step: Callable[[int], object] = lambda iteration: None
     requests: list[RunRequest] = field(default_factory=list)
     started_at: list[int] = field(default_factory=list)
+    films: list[FilmFrames] = field(default_factory=list)
 
     def memory_bytes(self) -> int | None:
         return 123
 
-    def run(self, request: RunRequest) -> Iterator[RunStep]:
+    def run(self, request: RunRequest) -> Iterator[PictureStep]:
         self.requests.append(request)
-        for number, step in enumerate(FakeEngine().run(request)):
+        yield from self._hooked(FakeEngine().run(request))
+
+    def run_film(self, request: RunRequest, film: FilmFrames) -> Iterator[RunStep]:
+        self.films.append(film)
+        yield from self._hooked(FakeEngine().run_film(request, film))
+
+    def _hooked(self, steps: Iterator[S]) -> Iterator[S]:
+        for number, step in enumerate(steps):
             if number == 0:
                 self.started_at.append(step.progress.iteration)
             self.after_step(step.progress.iteration)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,11 +54,3 @@ class TorchFilmStep:
     def picture(self) -> Image.Image:
         """Return the frame so far."""
         return self.step.picture()
-
-    def encoded(self, name: str, metadata: Mapping[str, Any], *, mark: bool = False) -> bytes:
-        """Do not call this: a film is encoded as a whole."""
-        raise NotImplementedError
-
-    def state(self) -> Iterable[bytes]:
-        """Return no state: the finished frames are one."""
-        return ()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import errno
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PIL import Image
 
@@ -24,7 +24,7 @@ from worker.engine import FilmFrames, RunError, RunStep
 from worker.films.segments import Segments
 from worker.films.source import FilmSource, film_errors
 from worker.pictures.inputs import request_for
-from worker.pictures.results import metadata
+from worker.pictures.results import metadata, result_info
 
 if TYPE_CHECKING:
     from worker.attempt import WorkerContext
@@ -44,7 +44,8 @@ class FilmRun:
         self._context, self._lease = context, lease
         self._stack = ExitStack()
         self._result: tuple[Path, tuple[int, int]] | None = None
-        self.checkpoints = Segments(
+        self._last: RunStep | None = None
+        self._segments = Segments(
             lease, context.blobs, seconds=context.jobs.checkpoint_seconds, share=context.checkpoint_share
         )
 
@@ -67,25 +68,30 @@ class FilmRun:
                 mark=self._context.jobs.mark_results,
             )
             with writer:
-                yield from self._written(source, writer, folder)
+                for step in self._written(source, writer, folder):
+                    self._last = step
+                    yield step
             self._result = writer.path, writer.size
 
-    def store_result(self, step: RunStep) -> ResultInfo:
+    def save_if_due(self) -> None:
+        """Store the finished frames if that is due."""
+        self._segments.save_if_due()
+
+    def save(self) -> None:
+        """Store the finished frames."""
+        self._segments.save()
+
+    def store_result(self) -> ResultInfo:
         """Store the film; raise BlobError."""
-        assert self._result is not None
+        assert self._result is not None and self._last is not None
         (path, size), form = self._result, WRITABLE[self._lease.job.options.output_format]
         name = blob_name(self._lease.job.id, f"result-{self._lease.token}{form.suffix}")
         ref = self._context.blobs.take(name, path, form.media_type)
-        return ResultInfo(
-            blob=ref.name,
-            width=size[0],
-            height=size[1],
-            bytes=ref.bytes,
-            sha256=ref.sha256,
-            media_type=ref.media_type,
-            iterations=step.progress.iteration,
-            loss=step.progress.loss,
-        )
+        return result_info(ref, size, self._last.progress)
+
+    def delete_checkpoint(self) -> None:
+        """Delete the stored frames."""
+        self._segments.delete()
 
     def close(self) -> None:
         """Delete the local files."""
@@ -94,31 +100,31 @@ class FilmRun:
     def _written(self, source: FilmSource, writer: FilmWriter, folder: Path) -> Iterator[RunStep]:
         """Yield the steps, and write each frame that is finished."""
         before: deque[Image.Image] = deque(maxlen=KEPT_RESULTS)
-        for picture in self.checkpoints.restored(folder):
+        for picture in self._segments.restored(folder):
             writer.add(picture)
             before.append(picture)
-            yield StoredFrame(picture, writer.frames, source.plan.frames, self.checkpoints.iterations)
+            yield StoredFrame(picture, writer.frames, source.plan.frames, self._segments.iterations)
         if writer.frames == source.plan.frames:
             return
-        self.checkpoints.open(folder)
+        self._segments.open(folder)
         frames = FilmFrames(
             total=source.plan.frames,
             painted=writer.frames,
             before=tuple(before),
-            iterations=self.checkpoints.iterations,
+            iterations=self._segments.iterations,
             read=source.read,
         )
         for step in self._painted(frames):
             if (step.progress.frame or 0) > writer.frames:
-                self.checkpoints.add(step)
+                self._segments.add(step)
                 writer.add(step.picture())
             yield step
 
     def _painted(self, frames: FilmFrames) -> Iterator[RunStep]:
         content = next(frames.read(0))
         workers = self._context.registration.count_workers_here()
-        request = request_for(self._lease.job, self._context.blobs, content=content, film=frames, workers=workers)
-        return self._context.engine.run(request)
+        request = request_for(self._lease.job, self._context.blobs, content=content, workers=workers)
+        return self._context.engine.run_film(request, frames)
 
 
 @dataclass(frozen=True)
@@ -145,14 +151,6 @@ class StoredFrame:
     def picture(self) -> Image.Image:
         """Return the frame."""
         return self.frame
-
-    def encoded(self, name: str, metadata: Mapping[str, Any], *, mark: bool = False) -> bytes:
-        """Do not call this: a film is encoded as a whole."""
-        raise NotImplementedError
-
-    def state(self) -> Iterable[bytes]:
-        """Return no state: the stored frames are one."""
-        return ()
 
 
 @contextmanager

@@ -72,12 +72,12 @@ class Segments:
         with zipfile.ZipFile(self._file, "a") as archive:  # it is complete after each frame
             archive.writestr(f"{self._frames:06d}.png", data.getvalue())
 
-    def save_if_due(self, step: RunStep) -> None:
+    def save_if_due(self) -> None:
         """Store the frames that were finished since the last time, if that is due."""
         if self._clock() >= self._due:
-            self.save(step)
+            self.save()
 
-    def save(self, _step: RunStep) -> None:
+    def save(self) -> None:
         """Store the frames that were finished since the last time; if that fails, log it and try later."""
         if self._file is None or not self._file.exists():
             return

@@ -7,25 +7,30 @@ from typing import Any
 
 from PIL import Image
 
-from jobs.model import BlobRef, Job, ResultInfo
+from jobs.model import BlobRef, Job, Progress, ResultInfo
 from jobs.storage.blobs import Blobs, blob_name
 from jobs.store.lease import Lease
 from nst_engine.images.writing import WRITABLE, timelapse
 from nst_engine.version import __version__
-from worker.engine import RunStep
+from worker.engine import PictureStep
 
 
 def store_result(
-    lease: Lease, blobs: Blobs, step: RunStep, frames: Sequence[Image.Image], *, mark: bool = True
+    lease: Lease, blobs: Blobs, step: PictureStep, frames: Sequence[Image.Image], *, mark: bool = True
 ) -> ResultInfo:
     """Store the picture of the last step, and a time-lapse if there are frames; raise BlobError.
 
     With `mark`, the files say that a trained network made the pictures.
     """
     job, kind = lease.job, WRITABLE[lease.job.options.output_format]
-    progress, size = step.progress, step.picture().size
     name = blob_name(job.id, f"result-{lease.token}{kind.suffix}")
     ref = blobs.put(name, step.encoded(kind.name, metadata(job), mark=mark), kind.media_type)
+    kept = _store_timelapse(lease, blobs, frames, mark)
+    return result_info(ref, step.picture().size, step.progress, timelapse=kept)
+
+
+def result_info(ref: BlobRef, size: tuple[int, int], last: Progress, *, timelapse: BlobRef | None = None) -> ResultInfo:
+    """Describe a stored result of a size (width, height), given the progress of the last step."""
     return ResultInfo(
         blob=ref.name,
         width=size[0],
@@ -33,9 +38,9 @@ def store_result(
         bytes=ref.bytes,
         sha256=ref.sha256,
         media_type=ref.media_type,
-        iterations=progress.iteration,
-        loss=progress.loss,
-        timelapse=_store_timelapse(lease, blobs, frames, mark),
+        iterations=last.iteration,
+        loss=last.loss,
+        timelapse=timelapse,
     )
 
 

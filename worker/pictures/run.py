@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from jobs.model import ResultInfo
 from jobs.store.lease import Lease
 from worker.checkpoints import Checkpoints
-from worker.engine import BadCheckpointError, RunRequest, RunStep
+from worker.engine import BadCheckpointError, PictureStep, RunRequest
 from worker.pictures.inputs import load_request
 from worker.pictures.results import store_result
 from worker.pictures.timelapse import Timelapse
@@ -26,7 +26,8 @@ class PictureRun:
     def __init__(self, context: WorkerContext, lease: Lease) -> None:
         self._context, self._lease = context, lease
         self._timelapse = Timelapse() if lease.job.options.timelapse else None
-        self.checkpoints = Checkpoints(
+        self._last: PictureStep | None = None
+        self._checkpoints = Checkpoints(
             lease,
             context.blobs,
             self._timelapse,
@@ -34,23 +35,40 @@ class PictureRun:
             share=context.checkpoint_share,
         )
 
-    def steps(self) -> Generator[RunStep]:
+    def steps(self) -> Generator[PictureStep]:
         """Continue from the checkpoint if it can be used, else start from the beginning."""
         for step in self._resumed():
             if self._timelapse is not None:
                 self._timelapse.offer(step)
+            self._last = step
             yield step
 
-    def store_result(self, step: RunStep) -> ResultInfo:
+    def save_if_due(self) -> None:
+        """Save the state of the last step if a checkpoint is due."""
+        assert self._last is not None
+        self._checkpoints.save_if_due(self._last)
+
+    def save(self) -> None:
+        """Save the state of the last step."""
+        assert self._last is not None
+        self._checkpoints.save(self._last)
+
+    def store_result(self) -> ResultInfo:
         """Store the picture of the last step; raise BlobError."""
-        frames = () if self._timelapse is None else self._timelapse.frames(step)
-        return store_result(self._lease, self._context.blobs, step, frames, mark=self._context.jobs.mark_results)
+        assert self._last is not None
+        frames = () if self._timelapse is None else self._timelapse.frames(self._last)
+        return store_result(self._lease, self._context.blobs, self._last, frames, mark=self._context.jobs.mark_results)
+
+    def delete_checkpoint(self) -> None:
+        """Delete the stored checkpoint."""
+        self._checkpoints.delete()
 
     def close(self) -> None:
-        """Release nothing: a picture is in memory."""
+        """Release the last step."""
+        self._last = None
 
-    def _resumed(self) -> Iterator[RunStep]:
-        saved = self.checkpoints.load()
+    def _resumed(self) -> Iterator[PictureStep]:
+        saved = self._checkpoints.load()
         if saved is not None:
             try:
                 steps = self._context.engine.run(self._request(saved))

@@ -114,7 +114,7 @@ async def test_an_attempt_after_the_last_frame_only_writes_the_film(harness: Har
     del harness.blobs.faults["result"]
     harness.engine = engine = HookedEngine()
     assert await harness.run() is Outcome.SUCCEEDED
-    assert engine.requests == []
+    assert engine.films == []
     assert len(frames_of(harness, (await harness.result(job)).blob)) == FRAMES
 
 
@@ -159,6 +159,5 @@ async def test_the_engine_gets_the_last_results_before_the_frame(harness: Harnes
     await harness.run_until_drained(3 * STEPS + 1)
     harness.engine = engine = HookedEngine()
     await harness.run()
-    (request,) = engine.requests
-    assert request.film is not None
-    assert (request.film.painted, len(request.film.before), request.film.iterations) == (3, 3, 3 * STEPS)
+    (film,) = engine.films
+    assert (film.painted, len(film.before), film.iterations) == (3, 3, 3 * STEPS)

@@ -37,9 +37,9 @@ def paint_film(path: Path, *before: Image.Image) -> tuple[list[Image.Image], lis
     frames = FilmFrames(
         total=FRAMES, painted=len(before), before=before, iterations=0, read=lambda first: iter(read(first))
     )
-    request = RunRequest(params=PARAMS, content=read(0)[0], styles=(paint("waves", 32),), film=frames)
+    request = RunRequest(params=PARAMS, content=read(0)[0], styles=(paint("waves", 32),))
     painted, steps = [], []
-    for step in TorchEngine("cpu", weights_dir=None, threads=1).run(request):
+    for step in TorchEngine("cpu", weights_dir=None, threads=1).run_film(request, frames):
         steps.append((step.progress.iteration, step.progress.total))
         if (step.progress.frame or 0) > len(before) + len(painted):
             painted.append(step.picture())

@@ -13,7 +13,7 @@ from jobs.model import Job
 from tests.fakes.engine import FakeEngine, FakeStep
 from tests.worker.conftest import Harness
 from worker.attempt import Outcome
-from worker.engine import BadCheckpointError, RunRequest, RunStep
+from worker.engine import BadCheckpointError, PictureStep, RunRequest
 from worker.pictures.timelapse import Timelapse
 
 
@@ -94,7 +94,7 @@ async def test_a_run_that_starts_again_drops_the_frames_of_the_earlier_attempt(h
     await harness.run_until_drained(5)
 
     class Unusable(FakeEngine):
-        def run(self, request: RunRequest) -> Iterator[RunStep]:
+        def run(self, request: RunRequest) -> Iterator[PictureStep]:
             if request.resume is not None:
                 raise BadCheckpointError("the state is of another version")
             return super().run(request)
