@@ -31,6 +31,14 @@ class Conversions:
             async with self._decoder.turn(owner):
                 return await self._convert(blob, format_name)
 
+    async def decode(self, blob: str, part: str, *, owner: str) -> bytes:
+        """Return the PNG that an upload of the picture as `part` of a job would become; raises PictureError."""
+        with self._temporary_files.folder("convert-") as folder:
+            source, target = folder / "source", folder / "target"
+            await to_thread.run_sync(_copy_blob, self._blobs, blob, source)
+            await self._decoder.decode(source, target, owner=owner, part=part)
+            return await to_thread.run_sync(target.read_bytes)
+
     async def _convert(self, blob: str, format_name: str) -> bytes:
         with self._temporary_files.folder("convert-") as folder:
             source, target = folder / "source", folder / "target"

@@ -18,12 +18,12 @@ from PIL import Image
 from api.decoding.png import write_png
 from api.decoding.task import DecodeResult, DecodeTask, FilmFacts, FilmTask
 from nst_engine.film.reading import FilmLimits, plan, probe
-from nst_engine.images.reading import PictureLimits, read_mask, read_picture, read_with_alpha, register_heif
+from nst_engine.images.reading import PictureLimits, read_mask, read_picture, read_with_alpha_channel, register_heif
 from nst_engine.images.writing import WRITABLE, encode, is_marked, read_metadata
 from nst_engine.spec.errors import PictureError
 from nst_engine.spec.film import FilmOptions
 
-READERS = {"content": read_with_alpha, "mask": read_mask, "style_mask": read_mask}
+READERS = {"content": read_with_alpha_channel, "mask": read_mask, "style_mask": read_mask}
 FILM_MEDIA_TYPES = {
     "mp4": "video/mp4",
     "webm": "video/webm",
@@ -36,7 +36,8 @@ FILM_MEDIA_TYPES = {
 def decode(source: Path, target: Path, limits: PictureLimits, *, part: str = "") -> None:
     """Write an upload as a PNG of its pixels: upright 8-bit sRGB without metadata or trailing data.
 
-    The photo keeps its transparency, a mask becomes gray, and other pictures are put on white.
+    The photo keeps its alpha channel, because it may be used as a mask later. A mask becomes gray, and other pictures
+    are put on white.
     """
     picture = READERS.get(part, read_picture)(source, limits)
     with target.open("wb") as file:

@@ -8,7 +8,7 @@ from api.decoding.conversions import Conversions
 from api.decoding.pool import Decoder
 from api.decoding.task import FilmFacts, FilmTask
 from api.problems import InvalidField, ProblemError, as_problem
-from api.submission.sources import CONTENT_ADDRESS, JOB_PICTURE, AssetReference, Upload
+from api.submission.sources import CONTENT_ADDRESS, JOB_PICTURE, MASKS, AssetReference, Source, Upload
 from jobs.errors import BlobNotFound, JobNotFound
 from jobs.model import BlobRef, Job
 from jobs.storage.blobs import Blobs
@@ -75,12 +75,17 @@ class Assets:
         if source is None:
             raise _unknown(reference)
         try:
+            if reference.part in MASKS:  # stored as a photo; as a mask it may be refused
+                data = await self.conversions.decode(source.name, reference.part, owner=owner)
+                return await to_thread.run_sync(self.blobs.put, name, data, MEDIA_TYPE)
             if source.media_type != MEDIA_TYPE:  # a result, which may have any format; the inputs of a job are PNGs
                 data = await self.conversions.convert(source.name, "png", owner=owner)
                 return await to_thread.run_sync(self.blobs.put, name, data, MEDIA_TYPE)
             await to_thread.run_sync(self.blobs.copy, source.name, name)
         except BlobNotFound:
             raise _unknown(reference) from None
+        except PictureError as error:
+            raise _refusal(error, reference) from None
         return BlobRef(name=name, sha256=source.sha256, bytes=source.bytes, media_type=source.media_type)
 
     async def _find(self, reference: AssetReference, owner: str) -> BlobRef | None:
@@ -116,7 +121,7 @@ def _unknown(reference: AssetReference) -> ProblemError:
     return ProblemError(422, "asset_unknown", f"{reference.pointer.removeprefix('#/')}: {detail}", errors=errors)
 
 
-def _refusal(error: PictureError, upload: Upload) -> ProblemError:
+def _refusal(error: PictureError, picture: Source) -> ProblemError:
     problem = as_problem(error)
-    errors = [InvalidField(pointer=upload.pointer, detail=error.message)]
-    return ProblemError(problem.status, problem.code, f"{upload.part}: {error.message}", errors=errors)
+    errors = [InvalidField(pointer=picture.pointer, detail=error.message)]
+    return ProblemError(problem.status, problem.code, f"{picture.part}: {error.message}", errors=errors)

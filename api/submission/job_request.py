@@ -21,7 +21,7 @@ from api.submission.films import find_film, option_problems
 from api.submission.json_body import JSON_TYPE, read_json, received_json
 from api.submission.multipart import MAX_PARAMS_BYTES, received_form
 from api.submission.params import JobOptions, parse_params, read_pairs
-from api.submission.sources import INIT, Address, Pair, Source, Upload, take_sources
+from api.submission.sources import INIT, MASKS, Address, Pair, Source, Upload, take_sources
 from jobs.settings import JobSettings
 from jobs.storage.temporary_files import TemporaryFiles
 from nst_engine.spec.config import StyleConfig
@@ -147,7 +147,7 @@ def _picture_problems(pictures: Sequence[Source], config: StyleConfig) -> list[I
         problems.append(InvalidField(pointer="#/content", detail="the photo is missing"))
     if styles == 0:
         problems.append(InvalidField(pointer="#/style", detail="send a style picture or a style_name"))
-    for part in ("mask", "style_mask"):
+    for part in MASKS:
         if counts[part] and counts[part] != styles:
             detail = f"send one mask for each style: {styles}, not {counts[part]}"
             problems.append(InvalidField(pointer=f"#/{part}", detail=detail))

@@ -22,6 +22,7 @@ MAX_STYLES = 8
 MAX_URL_LENGTH = 2000
 # The parts that are pictures, and how many of each a job takes.
 PARTS: Mapping[str, int] = {"content": 1, "style": MAX_STYLES, "mask": MAX_STYLES, "style_mask": MAX_STYLES, "init": 1}
+MASKS = ("mask", "style_mask")
 URL_FIELDS = {f"{part}_url": part for part in PARTS}
 ASSET_FIELDS = {f"{part}_asset": part for part in PARTS}
 STYLE_NAME = "style_name"

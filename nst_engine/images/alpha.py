@@ -31,19 +31,21 @@ def split_alpha(picture: Image.Image, mode: str) -> tuple[Image.Image, Image.Ima
     return Image.composite(picture.convert("RGB"), background, alpha), None
 
 
-def mask_of(picture: Image.Image, *, has_alpha: bool) -> Image.Image:
+def mask_of(picture: Image.Image) -> Image.Image:
     """Return a mask (mode L): the alpha of a picture with transparency, the brightness of any other.
 
-    Raises PictureError if the alpha channel shows no shape.
+    Raises PictureError if there is an alpha channel and nothing is drawn in it.
     """
-    if picture.mode == "RGBA":
-        alpha = picture.getchannel("A")
-        if alpha.getextrema() == (0, 0):
-            raise PictureError("mask_without_shape", "the mask is transparent everywhere; draw the area to paint")
+    if picture.mode != "RGBA":
+        return picture.convert("L")
+    alpha = picture.getchannel("A")
+    if alpha.getextrema() == (0, 0):
+        raise PictureError("mask_without_shape", "the mask is transparent everywhere; draw the area to paint")
+    if alpha.getextrema() != (255, 255):
         return alpha
-    gray = picture.convert("L")
-    low, high = gray.getextrema()
-    if has_alpha and low == high:
+    gray = picture.convert("RGB").convert("L")
+    darkest, brightest = gray.getextrema()
+    if darkest == brightest:
         message = "the mask is opaque everywhere and of one color; make what is not to be painted transparent or black"
         raise PictureError("mask_without_shape", message)
     return gray

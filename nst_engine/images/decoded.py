@@ -33,10 +33,13 @@ class Decoded:
         """Return the picture upright, in sRGB, its transparent parts on white."""
         return split_alpha(self.with_alpha(), WHITE)[0]
 
-    def with_alpha(self) -> Image.Image:
-        """Return the picture upright, in sRGB: RGBA if a part of it is transparent, else RGB."""
+    def with_alpha(self, *, if_opaque: bool = False) -> Image.Image:
+        """Return the picture upright, in sRGB: RGBA if a part of it is transparent, else RGB.
+
+        With `if_opaque`, a picture with an alpha channel is RGBA even if all of it is opaque.
+        """
         picture = to_srgb(self.image, profile=self.profile, space=self.space)
-        if self.alpha is not None and self.alpha.getextrema() != (255, 255):
+        if self.alpha is not None and (if_opaque or self.alpha.getextrema() != (255, 255)):
             picture = picture.copy()
             picture.putalpha(self.alpha)
         turn = UPRIGHT.get(self.orientation)

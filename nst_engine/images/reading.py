@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -47,12 +47,17 @@ def read_with_alpha(source: Source, limits: PictureLimits | None = None) -> Imag
     return _read(source, limits, Decoded.with_alpha)
 
 
+def read_with_alpha_channel(source: Source, limits: PictureLimits | None = None) -> Image.Image:
+    """Read a picture like read_picture, but as RGBA if it has an alpha channel; raises PictureError."""
+    return _read(source, limits, partial(Decoded.with_alpha, if_opaque=True))
+
+
 def read_mask(source: Source, limits: PictureLimits | None = None) -> Image.Image:
     """Read a mask as gray (mode L): its alpha if a part of it is transparent, else its brightness.
 
     Raises PictureError, also for a mask in whose alpha channel nothing is drawn.
     """
-    return _read(source, limits, lambda found: mask_of(found.with_alpha(), has_alpha=found.alpha is not None))
+    return mask_of(read_with_alpha_channel(source, limits))
 
 
 def _read(source: Source, limits: PictureLimits | None, convert: Callable[[Decoded], Image.Image]) -> Image.Image:

@@ -42,6 +42,13 @@ def picture(size: tuple[int, int] = (48, 32), color: tuple[int, int, int] = (200
     return file.getvalue()
 
 
+def clear_picture(opacity: int = 0, name: str = "PNG") -> bytes:
+    """Make a picture with an alpha channel that has the same value everywhere."""
+    file = io.BytesIO()
+    Image.new("RGBA", (48, 32), (200, 30, 30, opacity)).save(file, name, lossless=True)
+    return file.getvalue()
+
+
 def form(**values: bytes | str) -> list[tuple[str, Any]]:
     """Make a job's form: `content` and `style` unless given, all else as fields."""
     given: dict[str, bytes | str] = {"content": picture(), "style": picture(color=(20, 90, 200))} | values

@@ -87,13 +87,6 @@ async def test_the_photo_keeps_its_transparency_and_a_mask_becomes_its_alpha(api
     assert (modes, job["alpha"]) == (["RGBA", "RGB", "L"], "#0080ff")
 
 
-@pytest.mark.parametrize("opacity", [0, 255])
-async def test_a_mask_in_whose_alpha_nothing_is_drawn_is_refused(api: Api, opacity: int) -> None:
-    answer = await api.http.post("/v1/jobs", files=form(mask=encoded(Image.new("RGBA", (32, 24), (0, 0, 0, opacity)))))
-    assert (answer.status_code, answer.json()["code"]) == (422, "mask_without_shape")
-    assert answer.json()["errors"][0]["pointer"] == "#/mask/0"
-
-
 async def test_a_color_that_is_none_is_refused(api: Api) -> None:
     answer = await api.http.post("/v1/jobs", files=form(alpha="mauve"))
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "#/alpha")

@@ -15,7 +15,7 @@ import pytest
 from api.submission.fetch import PictureFetcher
 from api.submission.job_request import JobRequests
 from jobs.outbound import exchange
-from tests.api.conftest import Api, MakeApi, form, picture
+from tests.api.conftest import Api, MakeApi, clear_picture, form, picture
 from tests.fakes.web_server import HOST, WebServer, running_web_server, send, stream
 from tests.jobs.outbound.hostile_urls import NOT_CALLED
 
@@ -74,6 +74,12 @@ async def test_the_pictures_of_a_json_body_are_fetched(api: Api, web: WebServer)
     assert (answer.json()["params"]["seed"], len(answer.json()["urls"]["style"])) == (5, 1)
     method, _, headers, _ = web.seen[0]
     assert (method, headers["Host"], headers["Accept-Encoding"]) == ("GET", f"{HOST}:{web.port}", "identity")
+
+
+async def test_a_fetched_mask_in_whose_alpha_nothing_is_drawn_is_refused(api: Api, web: WebServer) -> None:
+    mask = web.serve("/mask.png", clear_picture())
+    problem = await refused(api, 422, "mask_without_shape", content_url=web.serve("/photo.png", PHOTO), mask_url=[mask])
+    assert problem["errors"][0]["pointer"] == "#/mask_url/0"
 
 
 async def test_an_address_an_upload_and_a_data_uri_of_the_same_picture_are_the_same_request(
