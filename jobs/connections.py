@@ -80,12 +80,17 @@ def _options(settings: JobSettings) -> dict[str, Any]:
 
 def _sentinel(make: Any, settings: JobSettings, address: SentinelAddress, retry: Any) -> Any:
     """Make a client of the sentinels, which asks the next one if one does not answer."""
-    options = {**_options(settings), "password": address.sentinel_password, "retry": retry}
+    options = {**_options(settings), "password": address.sentinel_password, "ssl": address.tls, "retry": retry}
     return make(address.sentinels, sentinel_kwargs=options)
 
 
 def _primary_options(address: SentinelAddress) -> dict[str, Any]:
-    return {"db": address.database, "username": address.username, "password": address.password}
+    return {
+        "db": address.database,
+        "username": address.username,
+        "password": address.password,
+        "ssl": address.tls,
+    }
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -48,6 +49,7 @@ def make_celery(settings: JobSettings) -> Celery:
     }
     app.conf.update(
         broker_transport_options=transport,
+        broker_use_ssl=_tls_options(settings),
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_pool_limit=4,
@@ -88,8 +90,21 @@ def _sentinel_options(settings: JobSettings) -> dict[str, Any]:
     if address is None:
         return {}
     timeout = settings.redis_timeout_seconds
-    options = {"socket_timeout": timeout, "socket_connect_timeout": timeout, "password": address.sentinel_password}
+    options = {
+        "socket_timeout": timeout,
+        "socket_connect_timeout": timeout,
+        "protocol": 2,
+        "password": address.sentinel_password,
+        "ssl": address.tls,
+    }
     return {"master_name": address.service, "sentinel_kwargs": options}
+
+
+def _tls_options(settings: JobSettings) -> dict[str, Any] | None:
+    """Return what Celery needs to check certificates, which it does not by default, unless ?ssl_cert_reqs= says so."""
+    address = sentinel_address(settings.redis_url)
+    uses_tls = settings.redis_url.startswith("rediss://") if address is None else address.tls
+    return {"ssl_cert_reqs": ssl.CERT_REQUIRED} if uses_tls else None
 
 
 class CeleryQueue:

@@ -18,7 +18,7 @@ from nst_engine.spec.enums import Model
 PREFIX = "NST_"
 SENTINEL_PORT = 26379
 SENTINEL_URL = re.compile(
-    r"redis\+sentinel://((?P<username>[^:@/]*):(?P<password>[^:@/]*)@)?(?P<hosts>[^@/?#\s]+)/(?P<service>[^/?#\s]+)"
+    r"redis(?P<tls>s?)\+sentinel://((?P<username>[^:@/]*):(?P<password>[^:@/]*)@)?(?P<hosts>[^@/?#\s]+)/(?P<service>[^/?#\s]+)"
     r"(/(?P<database>[0-9]+))?(\?sentinel_password=(?P<sentinel_password>[^&#\s]+))?"
 )
 HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
@@ -60,7 +60,7 @@ def _is_address(host: str) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class SentinelAddress:
-    """Where to ask which Redis server is the primary of a service."""
+    """Where to ask which Redis server is the primary of a service; `tls` is for the sentinels and for the servers."""
 
     sentinels: tuple[tuple[str, int], ...]  # host and port
     service: str
@@ -68,10 +68,11 @@ class SentinelAddress:
     username: str | None = None
     password: str | None = None
     sentinel_password: str | None = None
+    tls: bool = False
 
 
 def sentinel_address(url: str) -> SentinelAddress | None:
-    """Read redis+sentinel://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]…]/SERVICE[/DB]; return None if it is another."""
+    """Read redis[s]+sentinel://[USER:PASSWORD@]HOST[:PORT][,…]/SERVICE[/DB]; return None if it is another."""
     match = SENTINEL_URL.fullmatch(url)
     hosts = [split_url(f"redis://{host}") for host in match["hosts"].split(",")] if match else []
     found = [(host.hostname, host.port or SENTINEL_PORT) for host in hosts if host is not None and host.hostname]
@@ -88,6 +89,7 @@ def sentinel_address(url: str) -> SentinelAddress | None:
         username=text("username"),
         password=text("password"),
         sentinel_password=text("sentinel_password"),
+        tls=match["tls"] == "s",
     )
 
 
@@ -103,8 +105,8 @@ def _redis_url(value: str) -> str:
         if parts.scheme in ("redis", "rediss") and re.fullmatch(r"/?[0-9]*", parts.path):
             return value
     raise ValueError(
-        "write redis://HOST:PORT/NUMBER, rediss://…, unix:///FOLDER/SOCKET or redis+sentinel://HOST:PORT,…/SERVICE; "
-        "escape special characters of a password or path, such as # as %23"
+        "write redis://HOST:PORT/NUMBER, rediss://…, unix:///FOLDER/SOCKET or redis+sentinel://HOST:PORT,…/SERVICE "
+        "(rediss+sentinel://… with TLS); escape special characters of a password or path, such as # as %23"
     )
 
 
@@ -170,7 +172,8 @@ class JobSettings(BaseSettings):
     redis_url: Annotated[str, AfterValidator(_redis_url)] = Field(
         default="redis://127.0.0.1:6379/0",
         description="Address of Redis, which holds the job records and the queue: redis://, rediss://, unix:// or, to "
-        "follow a failover, redis+sentinel://[USER:PASSWORD@]HOST:PORT[,HOST:PORT…]/SERVICE[/NUMBER].",
+        "follow a failover, redis+sentinel://[USER:PASSWORD@]HOST:PORT[,HOST:PORT…]/SERVICE[/NUMBER]; "
+        "rediss+sentinel://… is that with TLS.",
     )
     redis_wait_replicas: int = Field(
         default=0,

@@ -62,7 +62,7 @@ def stream(request: BaseHTTPRequestHandler, pieces: Iterator[bytes], media_type:
 @contextmanager
 def running_web_server(folder: Path) -> Iterator[WebServer]:
     """Run a server until the block ends; its certificate is for HOST, localhost and 127.0.0.1."""
-    certificate = _write_certificate(folder)
+    certificate = write_certificate(folder)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -99,7 +99,7 @@ def running_web_server(folder: Path) -> Iterator[WebServer]:
         http.server_close()
 
 
-def _write_certificate(folder: Path) -> Path:
+def write_certificate(folder: Path) -> Path:
     """Write a self-signed certificate and its key into one file."""
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.datetime.now(datetime.UTC)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "nst tests")])

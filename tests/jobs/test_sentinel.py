@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from jobs.queue import broker_url, make_celery
@@ -20,6 +22,12 @@ def test_an_address_names_sentinels_service_database_and_passwords() -> None:
         password="p/w",
         sentinel_password="s&t",
     )
+
+
+def test_an_address_with_tls_is_the_same_but_for_that() -> None:
+    address = sentinel_address(FULL)
+    assert address is not None
+    assert sentinel_address(FULL.replace("redis+", "rediss+")) == replace(address, tls=True)
 
 
 @pytest.mark.parametrize("rest", ["a:1", "/nst", "a:x/nst", "a:1,/nst", "a/nst/x", "a b/nst", "a/nst#x"])
