@@ -30,14 +30,12 @@ router = APIRouter(
     prefix="/v1/jobs", tags=["pictures"], dependencies=[Depends(if_none_match_header), Depends(range_headers)]
 )
 
+CHOICE = "Format of the picture. Default: the best match for `Accept`, or else the stored format."
 Format = Annotated[
     Literal["png", "jpeg", "webp", "tiff", "mp4", "webm", "gif"] | None,
-    Query(
-        alias="format",
-        description="Format of the picture. Default: the best match for `Accept`, or else the stored format. A film "
-        "is sent as it is stored: any other format is a 406.",
-    ),
+    Query(alias="format", description=f"{CHOICE} A film is sent as it is stored: any other format is a 406."),
 ]
+PreviewFormat = Annotated[Literal["png", "jpeg", "webp", "tiff"] | None, Query(alias="format", description=CHOICE)]
 FILM_TYPES = ("video/mp4", "video/webm", "image/gif")  # besides WebP
 ERRORS = error_responses(404, 406, 409, 410, 416)
 
@@ -80,7 +78,7 @@ async def get_result(
     responses={**picture_responses(*FORMAT_BY_MEDIA_TYPE), **ERRORS, **error_responses(429)},
 )
 async def get_preview(
-    request: Request, services: ServicesDep, caller: ViewerDep, job_id: JobId, wanted: Format = None
+    request: Request, services: ServicesDep, caller: ViewerDep, job_id: JobId, wanted: PreviewFormat = None
 ) -> Response:
     """Return the latest intermediate picture or, once the job has succeeded, the result; of a film, the last frame."""
     job = await _unexpired_job(services, caller.owner, job_id)

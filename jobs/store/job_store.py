@@ -139,6 +139,9 @@ class JobStore:
                 raise QuotaExceeded("per_day", limits.per_day or 0)
             case "reused":
                 raise KeyReused()
+            case "gone":
+                detail = "The pictures of the job were removed before it was created. Send it again."
+                raise StoreUnavailable(detail, refused=True)
 
     async def _notify(self, model: str, priority: Priority) -> None:
         """Wake up a worker, but do not wait long for a slow broker."""

@@ -18,7 +18,7 @@ from jobs.settings import JobSettings
 from jobs.status import Priority
 from jobs.storage.blobs import Blobs, owner_of
 from jobs.store.assets import FOLDER as ASSET_FOLDER
-from jobs.store.scripts import PREFIX, Scripts, key, milliseconds
+from jobs.store.scripts import GONE_TTL, PREFIX, Scripts, key, milliseconds
 from jobs.store.serialization import blob_names
 
 log = logging.getLogger(__name__)
@@ -131,9 +131,17 @@ class Reaper:
                     kept_asset = self._redis.get(key("asset", job_id))
                 yield from (name for name in names if name != kept_asset)
                 continue
-            with store_errors():
-                record = self._redis.hgetall(key("job", job_id))
+            record = self._record(job_id)
             if record.get("status") == "running":
                 continue  # its worker may be writing them
             kept = blob_names(record) if record else frozenset()
             yield from (name for name in names if name not in kept)
+
+    def _record(self, job_id: str) -> dict[str, str]:
+        """Return the record of a job; if there is none, make sure that none is written for the old files later."""
+        with store_errors():
+            record: dict[str, str] = self._redis.hgetall(key("job", job_id))
+            if not record:
+                self._redis.set(key("gone", job_id), "1", px=GONE_TTL)
+                record = self._redis.hgetall(key("job", job_id))
+        return record

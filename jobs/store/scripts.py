@@ -21,6 +21,7 @@ BATCH_TURN = 4  # every fourth job of an owner is a batch job, even if interacti
 EVENT_LIMIT = 500  # events kept of a running job
 ENDED_EVENTS = 64  # events kept of an ended job: a busy API with hundreds of listeners may be seconds behind
 EVENT_TTL = 60_000  # for how long, in milliseconds
+GONE_TTL = 3600 * 1000  # longer than any request waits before it writes a record
 DAY = 24 * 3600 * 1000
 USAGE_TTL = 400 * DAY  # for a year and the month in which it is billed
 
@@ -89,6 +90,7 @@ def _constants(settings: JobSettings) -> str:
         "EVENT_LIMIT": EVENT_LIMIT,
         "ENDED_EVENTS": ENDED_EVENTS,
         "EVENT_TTL": EVENT_TTL,
+        "GONE_TTL": GONE_TTL,
         "DAY": DAY,
         "USAGE_TTL": USAGE_TTL,
         "RESULT_TTL": milliseconds(settings.result_ttl_seconds),

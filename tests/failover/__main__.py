@@ -36,6 +36,7 @@ class Failover:
     wait_replicas: int
     accepted: int = 0
     ended: Counter[str] = field(default_factory=Counter)
+    failures: dict[str, Any] = field(default_factory=dict)  # what the failed jobs say, by id
     lost: int = 0
     refusals: Counter[int] = field(default_factory=Counter)
     longest_without_primary_seconds: float = 0.0
@@ -114,6 +115,8 @@ async def _count(report: Failover, stack: ReplicatedStack, client: RetryingClien
         job = await asyncio.to_thread(until, lambda: _ended(stack, job_id), f"{job_id} does not end")  # noqa: B023
         report.lost += job["status"] == "lost"
         report.ended[str(job["status"])] += 1
+        if job["status"] == "failed":
+            report.failures[job_id] = job["error"]
 
 
 def _ended(stack: ReplicatedStack, job_id: str) -> dict[str, Any] | None:

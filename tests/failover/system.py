@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import redis
@@ -22,7 +23,7 @@ class ReplicatedStack(Stack):
     """A stack with two servers of Redis by port, and a sentinel."""
 
     def __init__(self, folder: Path, *, wait_replicas: int) -> None:
-        self.timing = Timing.quick()
+        self.timing = replace(Timing.quick(), lease=10)  # no worker dies here, but a busy machine may delay one
         ports = free_port(), free_port()
         self.sentinel_port = free_port()
         super().__init__(
@@ -32,6 +33,7 @@ class ReplicatedStack(Stack):
             NST_REDIS_URL=f"redis+sentinel://127.0.0.1:{self.sentinel_port}/{SERVICE}",
             NST_REDIS_TIMEOUT_SECONDS="2",
             NST_REDIS_WAIT_REPLICAS=str(wait_replicas),
+            NST_WORKER_NICE="0",
             **self.timing.environment(),
         )
         self.nodes = {port: self._node(port, ports[0]) for port in ports}

@@ -1,7 +1,11 @@
 -- Renew a lease and return what the worker has to do: continue, cancel, timeout, or lost (deleted if the job is gone).
 -- Publish the progress and the preview if there are any.
 local job = load(arg.id)
-if not job then return 'deleted' end
+if not job then
+  -- The worker deletes the files. A create that a failover delayed must not write a record for them afterwards.
+  redis.call('SET', key('gone', arg.id), 1, 'PX', GONE_TTL)
+  return 'deleted'
+end
 if job.status ~= 'running' or job.token ~= arg.token then return 'lost' end
 local over = now - (tonumber(job.deadline) or now)
 if over > arg.lease then

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from nst_engine.images.writing import WRITABLE
 from tests.api.conftest import Api
 from tests.nst_engine.film import clips
 
@@ -64,6 +65,14 @@ async def test_a_picture_is_not_converted_to_a_film(api: Api) -> None:
 async def test_the_preview_of_a_film_is_a_frame(api: Api, job: dict[str, Any]) -> None:
     answer = await api.http.get(job["urls"]["preview"])
     assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png")
+    answer = await api.http.get(job["urls"]["preview"], params={"format": "gif"})
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "#/format")
+
+
+async def test_a_preview_is_documented_as_a_picture(api: Api) -> None:
+    operation = api.app.openapi()["paths"]["/v1/jobs/{job_id}/preview"]["get"]
+    (wanted,) = (item["schema"] for item in operation["parameters"] if item["name"] == "format")
+    assert wanted["enum"] == list(WRITABLE)
 
 
 async def test_a_film_without_a_preview_names_none(api: Api) -> None:

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from jobs.connections import connect
+from jobs.errors import StoreUnavailable
 from jobs.model import Failure, OwnerLimits, Preview, Progress
 from jobs.status import Status
 from jobs.storage.disk import DiskBlobs
 from jobs.store.lease import Checkpoint, Instruction
 from jobs.store.reaper import Reaper
 from jobs.store.scripts import ENDED_EVENTS
-from tests.jobs.conftest import Store, make_result
+from tests.jobs.conftest import Store, make_job, make_result
 
 pytestmark = pytest.mark.anyio
 FAILURE = Failure(code="diverged", message="The optimization diverged.")
@@ -65,6 +66,17 @@ async def test_a_heartbeat_for_a_deleted_job_is_lost(store: Store) -> None:
     lease.preview(Preview(blob="x/y", sequence=1, iteration=1, media_type="image/webp"))
     assert lease.heartbeat() is Instruction.LOST
     assert lease.deleted
+
+
+async def test_no_job_is_created_again_after_its_worker_found_it_deleted(store: Store) -> None:
+    """A failover may lose a record that a worker has claimed, before the client's create is repeated."""
+    new = make_job()
+    await store.client.create(new)
+    lease = store.must_claim()
+    store.redis.flushall()
+    assert lease.heartbeat() is Instruction.LOST
+    with pytest.raises(StoreUnavailable):
+        await store.client.create(new)
 
 
 async def test_an_old_token_can_do_nothing(store: Store) -> None:

@@ -19,7 +19,7 @@ from jobs.storage.blobs import BlobInfo
 from jobs.storage.disk import DiskBlobs
 from jobs.store.lease import Checkpoint
 from jobs.store.reaper import BATCH, SWEEP_ROUNDS, Reaper
-from tests.jobs.conftest import Store
+from tests.jobs.conftest import Store, make_job
 
 pytestmark = pytest.mark.anyio
 OLD = 10_000.0
@@ -189,6 +189,19 @@ async def test_old_files_without_a_record_are_removed_and_new_ones_kept(
     age(tmp_path, "nobody/content")
     reaper.round()
     assert [info.name for info in blobs.list()] == ["nobody/late"]
+
+
+async def test_no_job_is_created_whose_files_were_swept(
+    store: Store, reaper: Reaper, blobs: DiskBlobs, tmp_path: Path
+) -> None:
+    late = make_job()
+    blobs.put(late.inputs.content.name, b"abc")
+    age(tmp_path, late.inputs.content.name)
+    reaper.round()
+    with pytest.raises(StoreUnavailable) as refusal:
+        await store.client.create(late)
+    assert refusal.value.refused
+    assert store.claim() is None
 
 
 async def test_old_files_of_a_record_are_kept_and_its_leftovers_removed(
