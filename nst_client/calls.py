@@ -94,9 +94,7 @@ def _part(part: str, picture: Picture) -> tuple[str, tuple[str | None, bytes | s
 def keep(picture: Picture) -> Call[str]:
     """Keep a picture for further jobs."""
     options = {"files": [_part("content", picture)]}
-    return Call(
-        method="POST", path="/v1/assets", read=lambda response: str(_read_json(response)["asset"]), options=options
-    )
+    return Call(method="POST", path="/v1/assets", read=_read_asset, options=options)
 
 
 def discard(asset: str) -> Call[None]:

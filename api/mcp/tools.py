@@ -3,6 +3,7 @@
 `nst mcp` serves them over stdio for a service elsewhere, the API at /mcp for itself.
 """
 
+import inspect
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Annotated, Any
@@ -12,12 +13,15 @@ from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import Field
 
 from nst_client import AsyncClient, ClientError, WaitedTooLongError
+from nst_client.calls import ASSETS, URLS
 from nst_engine.version import __version__
 
 INSTRUCTIONS = """Stylize photos in the style of paintings (neural style transfer).
 Call list_styles and list_presets to see what there is, stylize to start a job, get_job until its status is succeeded,
 and get_result to see the picture."""
-NAMED = ("https://", "http://", "data:", "sha256:", "job:")  # what the service can get by itself
+# The client reads files that these name, so they must not be among `parameters`. Any other parameter goes to the API,
+# which accepts those of its schema only.
+ARGUMENTS = frozenset(inspect.signature(AsyncClient.submit).parameters)
 MAX_WAIT_SECONDS = 60.0
 SUMMARY = ("id", "status", "queue_position", "waiting_for", "progress", "error", "result", "urls")
 
@@ -64,16 +68,27 @@ def _stylize(connect: Connect, *, files: bool) -> Tool:
         content: Annotated[str, Field(description=f"The photo: {picture}.")],
         style: Annotated[Sequence[str], Field(description=f"The paintings: {picture}.")] = (),
         style_name: Annotated[str | None, Field(description="A built-in style instead of paintings.")] = None,
+        masks: Annotated[Sequence[str], Field(description=f"Where each style applies: {picture}.")] = (),
+        style_masks: Annotated[Sequence[str], Field(description=f"Which part of each painting: {picture}.")] = (),
+        init_image: Annotated[str | None, Field(description=f"What the job starts from: {picture}.")] = None,
         parameters: Annotated[
             dict[str, Any] | None, Field(description="Parameters of the HTTP API, such as max_size, strength, preset.")
         ] = None,
         wait_seconds: Annotated[float, Field(ge=0, le=MAX_WAIT_SECONDS, description="Wait for the job.")] = 0.0,
     ) -> dict[str, Any]:
         """Start a job that stylizes a photo, and return it; wait for it to end for up to wait_seconds."""
-        if not files and (refused := [item for item in (content, *style) if not item.startswith(NAMED)]):
-            raise ToolError(f"{refused[0][:80]!r} is no {PICTURE}")
+        pictures = [content, *style, *masks, *style_masks, *([init_image] if init_image else [])]
+        _check(pictures, parameters or {}, files=files)
         async with _connected(connect, context) as client:
-            job = await client.submit(content, list(style), style_name=style_name, **(parameters or {}))
+            job = await client.submit(
+                content,
+                list(style),
+                style_name=style_name,
+                masks=list(masks),
+                style_masks=list(style_masks),
+                init_image=init_image,
+                **(parameters or {}),
+            )
             try:
                 job = await client.wait(job.id, timeout=wait_seconds) if wait_seconds else job
             except WaitedTooLongError as error:
@@ -81,6 +96,14 @@ def _stylize(connect: Connect, *, files: bool) -> Tool:
             return _summary(job.raw)
 
     return stylize
+
+
+def _check(pictures: Sequence[str], parameters: Mapping[str, Any], *, files: bool) -> None:
+    """Refuse pictures that are files unless `files` allows them, and parameters that would be read as pictures."""
+    if not files and (refused := [item for item in pictures if not item.startswith(URLS + ASSETS)]):
+        raise ToolError(f"{refused[0][:80]!r} is no {PICTURE}")
+    if wrong := ARGUMENTS & parameters.keys():
+        raise ToolError(f"parameters: {min(wrong)} is not a parameter of a run; pass it as an argument of the tool")
 
 
 def _get_job(connect: Connect) -> Tool:

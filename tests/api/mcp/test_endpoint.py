@@ -7,18 +7,23 @@ import base64
 import io
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
+import httpx
 import httpx2
 import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from PIL import Image
 
+from api.mcp.tools import make_server
+from nst_client import AsyncClient
 from tests.api.conftest import Api, picture
 
 pytestmark = pytest.mark.anyio
 DATA_URI = "data:image/png;base64," + base64.b64encode(picture()).decode()
+WAVES = {"content": DATA_URI, "style_name": "waves"}
 
 
 @asynccontextmanager
@@ -83,7 +88,7 @@ async def test_a_job_that_does_not_end_in_time_is_returned_as_it_is(api: Api) ->
         ("get_job", {"job_id": "nope"}, "There is no such job"),
         ("stylize", {"content": "/etc/passwd", "style_name": "waves"}, "is no https:// URL, data: URI, asset"),
         ("stylize", {"content": DATA_URI, "style": ["/etc/passwd"]}, "is no https:// URL, data: URI, asset"),
-        ("stylize", {"content": DATA_URI, "style_name": "waves", "parameters": {"steps": 0}}, "steps"),
+        ("stylize", {**WAVES, "parameters": {"steps": 0}}, "steps"),
         ("stylize", {"content": "http://127.0.0.1:1/x.png", "style_name": "waves"}, "content_url"),
     ],
 )
@@ -93,6 +98,44 @@ async def test_a_refusal_tells_the_agent_why(api: Api, name: str, arguments: dic
     assert answer.is_error
     assert reason in answer.content[0].text  # type: ignore[union-attr]
     assert api.stored() == []
+
+
+async def test_an_agent_elsewhere_cannot_name_files_of_the_service(api: Api) -> None:
+    names: tuple[dict[str, Any], ...] = (
+        {"masks": ["/etc/passwd"]},
+        {"style_masks": ["/etc/passwd"]},
+        {"init_image": "/etc/passwd"},
+        {"parameters": {"masks": "/etc/passwd"}},
+        {"parameters": {"style_masks": ["/etc/passwd"]}},
+        {"parameters": {"init_image": "/etc/passwd"}},
+        {"parameters": {"content": "/etc/passwd"}},
+        {"parameters": {"init_asset": "/etc/passwd"}},
+        {"parameters": {"file": "/etc/passwd"}},
+    )
+    async with agent(api) as client:
+        for arguments in names:
+            answer = await client.call_tool("stylize", {**WAVES, **arguments})
+            assert answer.is_error, arguments
+    assert api.stored() == []
+
+
+async def test_an_agent_on_this_machine_may_name_files(tmp_path: Path) -> None:
+    (tmp_path / "photo").write_bytes(b"the photo")
+    (tmp_path / "beginning").write_bytes(b"the beginning")
+    bodies = []
+
+    def service(request: httpx.Request) -> httpx.Response:
+        bodies.append(request.content)
+        return httpx.Response(422)
+
+    def connect(_: object) -> AsyncClient:
+        return AsyncClient(transport=httpx.MockTransport(service))
+
+    pictures = {"content": str(tmp_path / "photo"), "init_image": str(tmp_path / "beginning")}
+    async with Client(make_server(connect, files=True)) as client:
+        await client.call_tool("stylize", {**pictures, "style_name": "waves"})
+    (body,) = bodies
+    assert b"the photo" in body and b"the beginning" in body
 
 
 async def test_a_key_is_needed_and_another_keys_job_is_unknown(api: Api) -> None:
