@@ -29,6 +29,8 @@ def probe_animation(file: BinaryIO, name: str, limits: FilmLimits) -> FilmInfo:
         for _ in _each_frame(image, limits):
             times.append(seconds)
             seconds += _duration(image)
+    if not times:
+        raise FilmError("film_empty", "the film has no frames")
     if len(times) == 1:
         raise FilmError("film_still", "the file holds a single picture; send it as PNG, JPEG or WebP")
     return FilmInfo(
@@ -54,7 +56,7 @@ def animation_frames(file: BinaryIO, name: str, limits: FilmLimits) -> Iterator[
 def _opened(file: BinaryIO, name: str, limits: FilmLimits) -> Iterator[Image.Image]:
     file.seek(0)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        warnings.simplefilter("ignore")  # the limits decide about large pictures, and a damaged file is refused
         try:
             with Image.open(file, formats=(name.upper(),)) as image:
                 limits.check_size(*image.size)
@@ -69,12 +71,15 @@ def _opened(file: BinaryIO, name: str, limits: FilmLimits) -> Iterator[Image.Ima
 
 def _each_frame(image: Image.Image, limits: FilmLimits) -> Iterator[None]:
     """Move to each frame in turn and decode it."""
+    size = image.size
     first = 1 if getattr(image, "default_image", False) else 0  # a PNG may have a still picture for other programs
     for place in count(first):
         try:
             image.seek(place)
         except EOFError:
             return
+        if image.size != size:  # Pillow enlarges a GIF for a frame that goes beyond it
+            raise FilmError("film_damaged", "a frame goes beyond the edges of the film; save the film again")
         image.load()
         limits.check_decoded(place)
         yield

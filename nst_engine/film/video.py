@@ -6,6 +6,7 @@ address. Only codecs that films are shared in are decoded.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -29,7 +30,8 @@ SEEK_MARGIN = 2  # seconds: a shorter way is decoded rather than sought
 HD_HEIGHT = 720  # pixels: untagged films are BT.709 from here on, BT.601 below, as in players
 MISSING = 1  # second: a film that ends as much earlier than its header says is cut short
 UNSPECIFIED = 2  # of colorspace
-MOST_ANAMORPHIC = 4
+MOST_ANAMORPHIC = 4  # a frame may be stored with so many times the pixels that it is shown with
+ALIGNMENT = 64  # pixels: at most, in FFmpeg
 
 
 def probe_video(file: BinaryIO, demuxer: str, limits: FilmLimits) -> FilmInfo:
@@ -102,7 +104,7 @@ def opened(file: BinaryIO, demuxer: str, limits: FilmLimits) -> Iterator[tuple[I
             if not stream.codec_context.width:  # the frames are damaged, or too large even to be probed
                 raise _damaged()
             limits.check_size(stream.codec_context.width, stream.codec_context.height)
-            stream.codec_context.options = {"max_pixels": str(limits.max_pixels)}
+            stream.codec_context.options = {"max_pixels": str(max(limits.max_pixels, _buffer_pixels(stream)))}
             stream.codec_context.thread_count = 1  # frames in flight take memory
             yield container, stream
     except av.error.MemoryError:
@@ -152,6 +154,12 @@ def _video_stream(container: InputContainer) -> VideoStream:
         message = f"films in the codec {name} cannot be read; send H.264, H.265, VP9 or AV1"
         raise FilmError("film_unsupported", message)
     return stream
+
+
+def _buffer_pixels(stream: VideoStream) -> int:
+    """Return the pixels of a frame in memory, which decoders compare with `max_pixels`: both sides are rounded up."""
+    sides = stream.codec_context.width, stream.codec_context.height
+    return math.prod(-(-side // ALIGNMENT) * ALIGNMENT for side in sides)
 
 
 def _packet_times(container: InputContainer, stream: VideoStream, limits: FilmLimits) -> list[Fraction]:

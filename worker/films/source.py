@@ -14,11 +14,10 @@ from jobs.errors import BlobNotFound
 from jobs.model import Film, Job
 from jobs.storage.blobs import Blobs
 from nst_engine.film.reading import FilmInfo, FilmLimits, FilmPlan, plan, probe, read_frames
+from nst_engine.film.video import MOST_ANAMORPHIC
 from nst_engine.spec.errors import FilmError
 from nst_engine.spec.film import FilmOptions
 from worker.engine import RunError
-
-MOST_ANAMORPHIC = 4  # a frame may be stored with so many times the pixels that it is shown with
 
 
 class FilmSource:
@@ -32,7 +31,7 @@ class FilmSource:
         except BlobNotFound:
             raise RunError("input_missing", "The film of the job is no longer in the storage.") from None
         # The API has applied the limits of the service. These hold what it has found.
-        pixels = film.width * film.height * MOST_ANAMORPHIC
+        pixels = (film.width + 1) * (film.height + 1) * MOST_ANAMORPHIC  # the shown size is rounded
         self._limits = FilmLimits(max_seconds=math.inf, max_frames=film.frames, max_pixels=pixels)
         self.info, self.plan = self._planned(film)
 

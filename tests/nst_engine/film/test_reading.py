@@ -1,6 +1,8 @@
 import io
+import struct
 import subprocess
 import sys
+import zlib
 from fractions import Fraction
 from typing import Any
 
@@ -150,6 +152,32 @@ def test_very_many_frames_in_a_small_file_are_refused_before_they_are_decoded() 
     assert raised.value.code == "film_too_many_frames"
 
 
+def test_a_later_frame_of_a_gif_cannot_be_larger_than_the_limit() -> None:
+    gif = bytearray(animation("GIF", [Image.new("L", (32, 32), shade) for shade in (0, 255)]))
+    frame = gif.rindex(b"\x2c\0\0\0\0\x20\0\x20\0")
+    gif[frame + 5 : frame + 9] = b"\xff\xff\x20\0"
+    with pytest.raises(FilmError, match="goes beyond the edges"):
+        read(bytes(gif), limits=FilmLimits(max_pixels=32 * 32))
+
+
+def test_a_film_may_be_exactly_as_large_as_the_limit() -> None:
+    for frames, options in (
+        (pictures(size=(54, 96)), {}),
+        (pictures(size=(98, 50)), {"codec": "libvpx-vp9", "name": "webm"}),
+    ):
+        width, height = frames[0].size
+        assert len(read(video(frames, **options), limits=FilmLimits(max_pixels=width * height))) == 6
+
+
+def _without_frames() -> bytes:
+    """Return an animated PNG of no frame; its picture is for programs that show no animation."""
+    still = io.BytesIO()
+    Image.new("RGB", (32, 32)).save(still, "PNG")
+    control = b"acTL" + struct.pack(">II", 1, 0)
+    chunk = struct.pack(">I", 8) + control + struct.pack(">I", zlib.crc32(control))
+    return still.getvalue()[:33] + chunk + still.getvalue()[33:]
+
+
 FRAGMENTED = {"movflags": "frag_keyframe+empty_moov"}
 DAMAGED = {
     "nothing": (b"", "not_a_film"),
@@ -166,6 +194,7 @@ DAMAGED = {
     "a GIF cut short": (FILMS["GIF"][:200], "film_truncated"),
     "a WebP cut short": (FILMS["WebP"][:300], "film_damaged"),
     "a PNG cut short": (FILMS["PNG"][:300], "film_truncated"),
+    "a PNG whose only picture is no frame": (_without_frames(), "film_empty"),
     "HLS": (b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n", "not_a_film"),
     "concat": (b"ffconcat version 1.0\nfile /etc/passwd\n", "not_a_film"),
     "DASH": (b'<?xml version="1.0"?><MPD><BaseURL>http://127.0.0.1:9/</BaseURL></MPD>', "not_a_film"),
