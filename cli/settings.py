@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,6 +13,7 @@ from cli.errors import InputError
 from jobs.settings import PREFIX, settings_problem
 
 URL = r"^https?://[^/?#\s]+"
+SECRETS = re.compile(r"(?<=://)[^/]*(?=@)|(?<=password=)[^&]*")  # in URLs; other secrets are a SecretStr
 STABLE_SECONDS = 30.0  # a process that has run this long has started well
 
 Settings = TypeVar("Settings", bound=BaseSettings)
@@ -55,6 +57,11 @@ class WeightsSettings(CommandSettings):
     weights_timeout_seconds: float = Field(
         30, description="`nst weights pull` gives up when the server sends nothing for this many seconds.", gt=0
     )
+
+
+def without_secrets(url: str) -> str:
+    """Return a URL with its user and its passwords masked, and any other text as it is."""
+    return SECRETS.sub("**********", url)
 
 
 def load_settings(kind: type[Settings], **options: object) -> Settings:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 import typer
+
+from cli.settings import without_secrets
 
 if TYPE_CHECKING:
     from pydantic_settings import BaseSettings
@@ -25,7 +26,6 @@ PARTS = {
     "nst up": ("cli.settings", "SupervisorSettings"),
     "nst jobs": ("cli.settings", "ConnectionSettings"),
 }
-SECRETS = re.compile(r"(?<=://)[^/@\s]+(?=@)|(?<=sentinel_password=)\S+")  # in URLs; others are a SecretStr
 TITLES = {"api": "API", "nst up": "`nst up`", "nst jobs": "`nst jobs`"}
 
 
@@ -108,5 +108,5 @@ def markdown(found: list[Setting]) -> str:
 
 def _format(value: object) -> str:
     if isinstance(value, tuple):
-        return ", ".join(str(item) for item in value)
-    return "" if value is None else SECRETS.sub("**********", str(value))
+        return ", ".join(_format(item) for item in value)
+    return "" if value is None else without_secrets(str(value))

@@ -16,6 +16,7 @@ from pathlib import Path
 import typer
 
 from cli.errors import CommandError
+from cli.settings import without_secrets
 
 LOW_BYTES = 2**30
 
@@ -147,7 +148,7 @@ def _check_redis_at(url: str) -> Finding:
     from jobs.connections import connect
     from jobs.settings import JobSettings
 
-    shown = url.rpartition("@")[2].partition("?")[0]  # without the passwords
+    shown = without_secrets(url)
     try:
         with connect(JobSettings(redis_url=url, redis_timeout_seconds=2)) as client:
             version = client.info("server")["redis_version"]

@@ -6,6 +6,7 @@ import pytest
 
 from cli.commands.config import all_settings, markdown
 from cli.main import main
+from cli.settings import without_secrets
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "run" / "settings.md"
 
@@ -43,6 +44,21 @@ def test_secrets_are_masked(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     assert "NST_SECRET" in {row["variable"] for row in json.loads(shown)}
     assert "sesame" not in shown
     assert "@redis.lan:26379/nst" in shown
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://:ses@me@redis.lan/0", "redis://**********@redis.lan/0"),
+        ("redis+sentinel://ann:s?me@redis.lan/nst", "redis+sentinel://**********@redis.lan/nst"),
+        ("redis://redis.lan/0?password=ses@me&db=1", "redis://redis.lan/0?password=**********&db=1"),
+        ("unix:///run/redis.sock?password=sesame", "unix:///run/redis.sock?password=**********"),
+        ("https://redis.lan/a@b", "https://redis.lan/a@b"),
+        ("redis.lan:6379", "redis.lan:6379"),
+    ],
+)
+def test_passwords_anywhere_in_a_url_are_masked(url: str, shown: str) -> None:
+    assert without_secrets(url) == shown
 
 
 def test_an_invalid_value_is_one_line_naming_its_variable(
