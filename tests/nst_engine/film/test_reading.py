@@ -171,11 +171,13 @@ def test_a_film_may_be_exactly_as_large_as_the_limit() -> None:
 
 def _without_frames() -> bytes:
     """Return an animated PNG of no frame; its picture is for programs that show no animation."""
-    still = io.BytesIO()
-    Image.new("RGB", (32, 32)).save(still, "PNG")
-    control = b"acTL" + struct.pack(">II", 1, 0)
+    file = io.BytesIO()
+    Image.new("RGB", (32, 32)).save(file, "PNG")
+    still = file.getvalue()
+    place, control = still.index(b"IDAT") - 4, b"acTL" + struct.pack(">II", 1, 0)
     chunk = struct.pack(">I", 8) + control + struct.pack(">I", zlib.crc32(control))
-    return still.getvalue()[:33] + chunk + still.getvalue()[33:]
+    padding = bytes(int.from_bytes(still[place : place + 4]))  # Pillow skips as much before it finds no frame
+    return still[:place] + chunk + still[place:] + padding + still[-12:]
 
 
 FRAGMENTED = {"movflags": "frag_keyframe+empty_moov"}
