@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from cli.errors import CommandError, InputError
-from cli.output.files import check_output
+from cli.output.files import check_output, film_format
 from cli.parameters import as_input_error
 
 if TYPE_CHECKING:
@@ -57,18 +57,6 @@ def film_path(output: Path | None, film: Path, styles: list[str]) -> Path:
     if not folder.is_dir():
         raise InputError(f"--output: {folder} is not a folder, and has no film extension such as .mp4")
     return folder / f"{film.stem}-{'-'.join(Path(style).stem for style in styles)}.mp4"
-
-
-def film_format(output: Path) -> str:
-    """Return the format for a file's extension; raises InputError if no film can be written there."""
-    from nst_engine.film.formats import WRITABLE
-
-    suffixes = {file_format.suffix: name for name, file_format in WRITABLE.items()}
-    if output.suffix.lower() not in suffixes:
-        raise InputError(f"--output: {output.name} must end in one of {', '.join(suffixes)}, because this is a film")
-    if not output.parent.is_dir():
-        raise InputError(f"--output: the folder {output.parent} does not exist")
-    return suffixes[output.suffix.lower()]
 
 
 @dataclass(frozen=True, kw_only=True)

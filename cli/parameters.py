@@ -39,6 +39,9 @@ ALPHA = typer.Option(
     help="What becomes of the photo's transparent parts: keep (in PNG, WebP and TIFF), white or a color, #rrggbb.",
 )
 DEVICE = typer.Option("auto", "--device", help="Compute on auto, cpu, cuda, cuda:N or mps.")
+FPS = typer.Option(None, "--fps", help="Frames a second to paint of a film. Default: all.")
+START = typer.Option(None, "--from", metavar="SECOND", help="Start of the part of a film to paint.")
+END = typer.Option(None, "--to", metavar="SECOND", help="End of the part of a film to paint.")
 OVERWRITE = typer.Option(False, "--overwrite", help="Replace output files that exist.")
 QUIET = typer.Option(False, "--quiet", "-q", help="Show no progress bar.")
 

@@ -65,7 +65,8 @@ def show_event(bar: Progress, task: TaskID, event: Event) -> None:
     if event.type == "progress":
         loss = data.get("loss")
         shown = "-" if loss is None else f"{loss:.4g}"
-        bar.update(task, total=data.get("total"), completed=data.get("iteration"), loss=shown)
+        note = f"frame {data.get('frame')} of {data['frames']}" if data.get("frames") else ""
+        bar.update(task, total=data.get("total"), completed=data.get("iteration"), loss=shown, note=note)
     elif "status" in data:
         bar.update(task, description=str(data["status"]))
 

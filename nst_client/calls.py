@@ -62,10 +62,11 @@ def submit(
     masks: Picture | Sequence[Picture],
     style_masks: Picture | Sequence[Picture],
     init_image: Picture | None,
+    film: Mapping[str, Any],
     parameters: Mapping[str, Any],
 ) -> Call[Job]:
     """Create a job; thanks to the idempotency key, a repeated request does not create another one."""
-    form = {name: _format(value) for name, value in parameters.items() if value is not None}
+    form = {name: _format(value) for name, value in {**film, **parameters}.items() if value is not None}
     names = [style_name] if isinstance(style_name, str) else style_name or ()
     pictures = [
         ("content", content),

@@ -83,12 +83,20 @@ class Client:
         masks: Picture | Sequence[Picture] = (),
         style_masks: Picture | Sequence[Picture] = (),
         init_image: Picture | None = None,
+        output_format: str | None = None,
+        fps: float | None = None,
+        start: float | None = None,
+        end: float | None = None,
+        quality: int | None = None,
         **parameters: Any,
     ) -> Job:
         """Create a job; the parameters are those of the HTTP API.
 
         `style_name` adds built-in styles after those in `style`; a StyleName in `style` keeps its place.
         The job starts from `init_image`, or from the result of the job whose id is `init_job`.
+
+        `content` may be a film. Of it, the part from second `start` to second `end` is painted, `fps` frames for each
+        second, and written in the `output_format` mp4, webm, gif or webp in a `quality` of 1 to 100.
         """
         call = calls.submit(
             content,
@@ -97,6 +105,7 @@ class Client:
             masks=masks,
             style_masks=style_masks,
             init_image=init_image,
+            film={"output_format": output_format, "fps": fps, "from": start, "to": end, "quality": quality},
             parameters=parameters,
         )
         return self._send(call)
@@ -145,7 +154,7 @@ class Client:
         self._send(calls.delete(job_id))
 
     def result(self, job_id: str, form: str | None = None) -> bytes:
-        """Return the image file of the result, converted to png, jpeg, webp or tiff if `form` is given."""
+        """Return the file of the result, a picture converted to png, jpeg, webp or tiff if `form` is given."""
         return self._send(calls.image(job_id, "result", form))
 
     def preview(self, job_id: str) -> bytes:

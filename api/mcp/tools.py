@@ -116,9 +116,13 @@ def _get_job(connect: Connect) -> Tool:
 
 
 def _get_result(connect: Connect) -> Tool:
-    async def get_result(context: Context, job_id: str) -> Image:
-        """Return the picture of a job that has succeeded, as a JPEG."""
+    async def get_result(context: Context, job_id: str) -> Image | str:
+        """Return the picture of a job that has succeeded, as a JPEG; of a film, say where it can be downloaded."""
         async with _connected(connect, context) as client:
+            job = await client.get(job_id)
+            if job.result is not None and job.raw.get("film"):
+                path = job.raw["urls"]["result"]
+                return f"The result is a film ({job.result.media_type}). Download it from {path} of the service."
             return Image(data=await client.result(job_id, "jpeg"), format="jpeg")
 
     return get_result

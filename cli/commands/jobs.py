@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING
 import typer
 
 from cli.errors import CommandError
-from cli.parameters import ALPHA, MASKS, OVERWRITE, PARAMETERS, STYLE_MASKS, STYLES, ParameterCommand
+from cli.parameters import (
+    ALPHA,
+    END,
+    FPS,
+    MASKS,
+    OVERWRITE,
+    PARAMETERS,
+    START,
+    STYLE_MASKS,
+    STYLES,
+    ParameterCommand,
+)
 
 if TYPE_CHECKING:
     from nst_client import Client, Job
@@ -18,6 +29,7 @@ if TYPE_CHECKING:
 SERVER = typer.Option(None, "--server", help="URL of the service. Default: NST_SERVER, else http://127.0.0.1:8000.")
 KEY = typer.Option(None, "--key", help="API key, if the service requires one. Default: NST_API_KEY.")
 JOB = typer.Argument(..., metavar="JOB", help="Id of the job.")
+FILES = ".png, .jpg, .webp or .tif; a film: .mp4, .webm, .gif or .webp"
 AS_JSON = typer.Option(False, "--json", help="Print JSON.")
 
 
@@ -43,7 +55,9 @@ def asset_commands() -> typer.Typer:
 
 def submit(
     context: typer.Context,
-    content: str = typer.Argument(..., metavar="CONTENT", help="The photo: a file, or a URL that the service fetches."),
+    content: str = typer.Argument(
+        ..., metavar="CONTENT", help="The photo or film: a file, or a URL that the service fetches."
+    ),
     styles: list[str] = STYLES,
     mask: list[str] = MASKS,
     style_mask: list[str] = STYLE_MASKS,
@@ -54,7 +68,13 @@ def submit(
         None, metavar="URL", help="URL to which the service sends the result with PUT, such as a presigned one."
     ),
     output: Path | None = typer.Option(
-        None, "--output", "-o", help="Wait for the job and write the result to this file (.png, .jpg, .webp or .tif)."
+        None, "--output", "-o", help=f"Wait for the job and write the result to this file ({FILES})."
+    ),
+    fps: float | None = FPS,
+    start: float | None = START,
+    end: float | None = END,
+    quality: int | None = typer.Option(
+        None, min=1, max=100, help="Quality of the result of a film, MP4, WebM or WebP."
     ),
     overwrite: bool = OVERWRITE,
     server: str | None = SERVER,
@@ -68,12 +88,13 @@ def submit(
     $ nst jobs submit photo.jpg waves --max-size 1024
     $ nst jobs submit photo.jpg painting.jpg -o result.png
     $ nst jobs submit https://example.com/photo.jpg waves ./painting.jpg --style-blend 3,1
+    $ nst jobs submit clip.mp4 waves --max-size 384 --fps 12 --from 2 --to 7 -o clip-waves.mp4
     """
     from cli.inputs import picture_to_submit, styles_to_submit
-    from cli.output.files import check_output, image_format
+    from cli.output.files import check_output
 
+    film_format = None if output is None else stored_format(content, output)
     if output is not None:
-        image_format(output)
         check_output(output, overwrite=overwrite)
     pictures, masks = styles_to_submit(styles), [picture_to_submit(item) for item in mask]
     with connect(server, key) as client:
@@ -86,6 +107,11 @@ def submit(
             init_job=init_job,
             alpha=alpha,
             result_url=result_url,
+            output_format=film_format,
+            fps=fps,
+            start=start,
+            end=end,
+            quality=quality,
             **context.meta[PARAMETERS],
         )
         typer.echo(job.id)
@@ -160,17 +186,15 @@ def watch(job_id: str = JOB, server: str | None = SERVER, key: str | None = KEY)
 
 def result(
     job_id: str = JOB,
-    output: Path = typer.Option(
-        ..., "--output", "-o", help="Write the result to this file (.png, .jpg, .webp or .tif)."
-    ),
+    output: Path = typer.Option(..., "--output", "-o", help=f"Write the result to this file ({FILES})."),
     overwrite: bool = OVERWRITE,
     server: str | None = SERVER,
     key: str | None = KEY,
 ) -> None:
     """Download the result of a job that succeeded."""
-    from cli.output.files import check_output, image_format
+    from cli.output.files import check_output, result_format
 
-    image_format(output)
+    result_format(output)
     check_output(output, overwrite=overwrite)
     with connect(server, key) as client:
         download(client, job_id, output, overwrite=overwrite)
@@ -214,13 +238,34 @@ def follow(client: Client, job_id: str) -> None:
         raise CommandError(str(JobEndedError(job)))
 
 
+def stored_format(content: str, output: Path) -> str | None:
+    """Return the format that the service is to store for a file's extension; None for its own choice.
+
+    A picture is converted when it is downloaded, a film is not. Raises InputError if the result cannot be such a file.
+    """
+    from cli.film import is_film_file
+    from cli.inputs import is_url
+    from cli.output.files import FILM_FORMATS, film_format, image_format, result_format
+
+    if is_url(content):  # only the service knows whether it leads to a film
+        name = result_format(output)
+        return name if name in FILM_FORMATS.values() else None
+    if is_film_file(Path(content)):
+        return film_format(output)
+    image_format(output)
+    return None
+
+
 def download(client: Client, job_id: str, output: Path, *, overwrite: bool) -> None:
     """Download a result in the format of the file's extension."""
-    from cli.output.files import image_format, write_file
+    from cli.output.files import result_format, write_file
 
-    write_file(output, client.result(job_id, image_format(output)), overwrite=overwrite)
+    write_file(output, client.result(job_id, result_format(output)), overwrite=overwrite)
     typer.echo(str(output), err=True)
 
 
 def _progress(job: Job) -> str:
-    return f"{job.progress.iteration}/{job.progress.total}" if job.progress else ""
+    if job.progress is None:
+        return ""
+    frames = f", frame {job.progress.frame}/{job.progress.frames}" if job.progress.frames else ""
+    return f"{job.progress.iteration}/{job.progress.total}{frames}"

@@ -8,13 +8,14 @@ import stat
 import tempfile
 import uuid
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from cli.errors import CommandError, InputError
 
-# Listed again here, so that `nst jobs` can write images where Pillow is not installed.
+# Listed again here, so that `nst jobs` can write results where Pillow is not installed.
 FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp", ".tif": "tiff", ".tiff": "tiff"}
+FILM_FORMATS = {".mp4": "mp4", ".webm": "webm", ".gif": "gif", ".webp": "webp"}
 PROBE_BYTES = 64 * 1024
 
 
@@ -69,10 +70,24 @@ def distinct_names(photos: Sequence[Path]) -> list[str]:
 
 
 def image_format(output: Path) -> str:
-    """Return the format for a file's extension; raises InputError if the file cannot be written."""
-    name = FORMATS.get(output.suffix.lower())
+    """Return the format of an image for a file's extension; raises InputError if the file cannot be written."""
+    return _format(output, FORMATS)
+
+
+def film_format(output: Path) -> str:
+    """Return the format of a film for a file's extension; raises InputError if the file cannot be written."""
+    return _format(output, FILM_FORMATS, ", because this is a film")
+
+
+def result_format(output: Path) -> str:
+    """Return the format of an image or film for a file's extension; raises InputError like the others."""
+    return _format(output, FORMATS | FILM_FORMATS)
+
+
+def _format(output: Path, formats: Mapping[str, str], reason: str = "") -> str:
+    name = formats.get(output.suffix.lower())
     if name is None:
-        raise InputError(f"--output: {output.name} must end in one of {', '.join(sorted(FORMATS))}")
+        raise InputError(f"--output: {output.name} must end in one of {', '.join(formats)}{reason}")
     if not output.parent.is_dir():
         raise InputError(f"--output: the folder {output.parent} does not exist")
     return name

@@ -53,6 +53,15 @@ def test_parameters_are_sent_in_the_format_of_the_http_api(service: FakeService)
     }
 
 
+def test_the_part_of_a_film_is_sent_as_from_and_to(service: FakeService) -> None:
+    film = {"start": 0.5, "end": 2, "fps": 12, "quality": 50, "output_format": "webm"}
+    service.responds(reply(202, JOB)).call("submit", b"film", style_name="waves", **film)
+    (sent,) = service.requests
+    values = {name: parts(sent, name) for name in ("from", "to", "fps", "quality", "output_format", "start")}
+    expected = {"from": [b"0.5"], "to": [b"2"], "fps": [b"12"], "quality": [b"50"], "output_format": [b"webm"]}
+    assert values == expected | {"start": []}
+
+
 def test_a_built_in_style_is_sent_by_name(service: FakeService) -> None:
     service.responds(reply(202, JOB)).call("submit", b"c", style_name="waves")
     (sent,) = service.requests

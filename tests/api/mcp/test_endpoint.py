@@ -20,6 +20,7 @@ from PIL import Image
 from api.mcp.tools import make_server
 from nst_client import AsyncClient
 from tests.api.conftest import Api, picture
+from tests.nst_engine.film import clips
 
 pytestmark = pytest.mark.anyio
 DATA_URI = "data:image/png;base64," + base64.b64encode(picture()).decode()
@@ -66,6 +67,16 @@ async def test_an_agent_makes_a_picture_with_its_key(api: Api) -> None:
         (result,) = await call(client, "get_result", job_id=listed["id"])
     assert result.mime_type == "image/jpeg"
     assert Image.open(io.BytesIO(base64.b64decode(result.data))).format == "JPEG"
+
+
+async def test_an_agent_is_told_where_the_film_of_a_job_is(api: Api) -> None:
+    clip = clips.video(clips.pictures(2))
+    job = await api.create(content=clip)
+    await asyncio.to_thread(lambda: api.worker.finish(api.worker.claim(), clip, "video/mp4"))
+    async with agent(api) as client:
+        (answer,) = await call(client, "get_result", job_id=job["id"])
+    assert "a film (video/mp4)" in answer.text
+    assert f"/v1/jobs/{job['id']}/result" in answer.text
 
 
 async def test_an_agent_goes_on_from_an_asset_and_an_earlier_job(api: Api) -> None:

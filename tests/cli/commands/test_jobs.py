@@ -103,3 +103,34 @@ def test_a_server_that_is_not_nst_is_one_line_and_code_1(server: Mirror, capsys:
 def test_an_invalid_url_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["jobs", "list", "--server", "ftp://example.com"]) == 2
     assert capsys.readouterr().err.startswith("nst: --server: ")
+
+
+def test_a_film_is_sent_with_its_part_and_the_format_of_the_output(
+    server: Mirror, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    film = tmp_path / "clip.mp4"
+    film.write_bytes(b"\0\0\0\x18ftypisom")
+    done = JOB | {"status": "succeeded", "progress": {"iteration": 9, "total": 9, "frame": 3, "frames": 3}}
+    events = f"event: completed\ndata: {json.dumps(done)}\n\n".encode()
+    server.files |= {
+        "v1/jobs": json.dumps(JOB).encode(),
+        "v1/jobs/j1": json.dumps(done).encode(),
+        "v1/jobs/j1/events": events,
+        "v1/jobs/j1/result?format=webm": b"painted",
+    }
+    options = ["--fps", "12", "--from", "0", "--to", "2.5", "--quality", "50", "-o", str(tmp_path / "out.webm")]
+    assert main(["jobs", "submit", str(film), "waves", *options]) == 0
+    assert (tmp_path / "out.webm").read_bytes() == b"painted"
+    fields = dict(re.findall(rb'; name="(\w+)"\r\n\r\n([^\r]*)', server.bodies[0]))
+    expected = {b"fps": b"12.0", b"from": b"0.0", b"to": b"2.5", b"quality": b"50", b"output_format": b"webm"}
+    assert fields.items() >= expected.items()
+
+
+@pytest.mark.parametrize(("content", "output"), [(b"\0\0\0\x18ftypisom", "out.png"), (b"\xff\xd8\xff", "out.mp4")])
+def test_a_film_is_not_written_as_a_picture_nor_the_other_way_round(
+    content: bytes, output: str, server: Mirror, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "content").write_bytes(content)
+    assert main(["jobs", "submit", str(tmp_path / "content"), "waves", "-o", output]) == 2
+    assert f"{output} must end in one of" in capsys.readouterr().err
+    assert server.bodies == []

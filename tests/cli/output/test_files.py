@@ -7,7 +7,8 @@ import pytest
 
 from cli.errors import CommandError, InputError
 from cli.main import main
-from cli.output.files import FORMATS, check_output, output_paths, write_file
+from cli.output.files import FILM_FORMATS, FORMATS, check_output, output_paths, write_file
+from nst_engine.film.formats import WRITABLE as FILMS
 from nst_engine.images.writing import WRITABLE
 
 WITHOUT_PILLOW = """
@@ -22,6 +23,7 @@ write_file(Path(sys.argv[1]), image_format(Path(sys.argv[1])).encode())
 def test_the_formats_are_those_of_the_engine() -> None:
     assert set(FORMATS.values()) == set(WRITABLE)
     assert all(FORMATS[form.suffix] == name for name, form in WRITABLE.items())
+    assert {form.suffix: name for name, form in FILMS.items()} == FILM_FORMATS
 
 
 def test_a_downloaded_image_is_written_without_pillow(tmp_path: Path) -> None:
