@@ -42,7 +42,9 @@ class DayUsageView(BaseModel):
     key: str = Field(description="Id of the API key; `local` for requests without a key.")
     day: date = Field(description="The day, in UTC.")
     jobs: int = Field(description="Jobs that were accepted on this day.")
-    pixels: int = Field(description="Pixels of the pictures that were finished on this day.")
+    pixels: int = Field(
+        description="Pixels of the pictures, and of all frames of the films, that were finished on this day."
+    )
     device_seconds: float = Field(description="Time that jobs held a device, in attempts that ended on this day.")
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import BinaryIO, Literal
 
 Format = Literal["mov", "matroska", "gif", "webp", "png"]
 
@@ -14,6 +15,8 @@ MATROSKA = b"\x1a\x45\xdf\xa3"
 GIFS = (b"GIF87a", b"GIF89a")
 STILL_BRANDS = {b"avif", b"avis", b"mif1", b"msf1", b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"miaf"}
 QUICKTIME_BOXES = {b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"}  # of files older than `ftyp`
+BOX_HEAD = 8  # bytes: size and kind
+LARGE_BOX = b"\0\0\0\1"  # its size follows in 8 bytes
 NAMES = "MP4, MOV, WebM, GIF, animated WebP or animated PNG"
 
 
@@ -59,6 +62,21 @@ def format_of(head: bytes) -> Format | None:
     if kind == b"ftyp":
         return None if head[8:12] in STILL_BRANDS else "mov"
     return "mov" if kind in QUICKTIME_BOXES else None
+
+
+def is_cut_short(mp4: BinaryIO) -> bool:
+    """Tell whether the last box of an MP4 or MOV is longer than the file."""
+    end, place = mp4.seek(0, os.SEEK_END), 0
+    while place < end:
+        mp4.seek(place)
+        head = mp4.read(16)
+        size = int.from_bytes(head[8:] if head[:4] == LARGE_BOX else head[:4])
+        if len(head) < BOX_HEAD:
+            return True
+        if size < BOX_HEAD:  # 0: up to the end of the file
+            return False
+        place += size
+    return place > end
 
 
 def _has_animation(png: bytes) -> bool:

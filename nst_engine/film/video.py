@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 from PIL import Image
 
+from nst_engine.film.formats import is_cut_short
 from nst_engine.film.frames import FilmInfo, FilmLimits, TimedFrame, frame_rate
 from nst_engine.spec.errors import FilmError
 
@@ -29,6 +30,7 @@ PROBED_PIXELS = 100_000_000  # decoders refuse larger frames before they allocat
 SEEK_MARGIN = 2  # seconds: a shorter way is decoded rather than sought
 HD_HEIGHT = 720  # pixels: untagged films are BT.709 from here on, BT.601 below, as in players
 MISSING = 1  # second: a film that ends as much earlier than its header says is cut short
+SIGNS_OF_A_CUT = {"film_damaged", "film_empty", "film_without_video", "film_unsupported"}  # or of what they say
 UNSPECIFIED = 2  # of colorspace
 MOST_ANAMORPHIC = 4  # a frame may be stored with so many times the pixels that it is shown with
 ALIGNMENT = 64  # pixels: at most, in FFmpeg
@@ -36,6 +38,15 @@ ALIGNMENT = 64  # pixels: at most, in FFmpeg
 
 def probe_video(file: BinaryIO, demuxer: str, limits: FilmLimits) -> FilmInfo:
     """Read all packets, without decoding more than one frame; raises FilmError."""
+    try:
+        return _probe(file, demuxer, limits)
+    except FilmError as error:
+        if error.code in SIGNS_OF_A_CUT and demuxer == "mov" and is_cut_short(file):
+            raise _truncated() from None
+        raise
+
+
+def _probe(file: BinaryIO, demuxer: str, limits: FilmLimits) -> FilmInfo:
     with opened(file, demuxer, limits) as (container, stream):
         times = _packet_times(container, stream, limits)
         if not times:

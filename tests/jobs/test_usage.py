@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from jobs.connections import connect_async
-from jobs.model import Failure
+from jobs.model import Failure, Progress
 from jobs.usage import DayUsage, UsageReader
 from tests.jobs.conftest import Store, make_result
 
@@ -29,6 +29,12 @@ async def test_a_finished_job_counts_itself_its_pixels_and_its_time(store: Store
     assert (found.key, found.jobs, found.pixels) == ("ann", 1, 4 * 3)
     assert RUN_SECONDS <= found.device_seconds < 2 * RUN_SECONDS
     assert (await store.client.stats()).totals["pixels"] == 12
+
+
+async def test_a_film_counts_the_pixels_of_all_its_frames(store: Store) -> None:
+    job = await store.create()
+    store.must_claim().complete(make_result(job), Progress(iteration=9, total=9, frame=5, frames=5))
+    assert [found.pixels for found in await usage(store)] == [4 * 3 * 5]
 
 
 async def test_every_attempt_counts_its_time_also_those_without_a_picture(store: Store) -> None:

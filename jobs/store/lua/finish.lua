@@ -11,8 +11,9 @@ if status == 'succeeded' then
   local pace = tonumber(redis.call('HGET', key('pace'), job.model)) or run
   redis.call('HSET', key('pace'), job.model, tostring(0.8 * pace + 0.2 * run))
   local result = cjson.decode(arg.payload)
-  use(job.owner, 'pixels', result.width * result.height)
-  count('pixels', result.width * result.height)
+  local frames = arg.progress and tonumber(cjson.decode(arg.progress).frames) or 1 -- of a film
+  use(job.owner, 'pixels', result.width * result.height * frames)
+  count('pixels', result.width * result.height * frames)
   finish(job, status, {result = arg.payload, progress = arg.progress})
 elseif status == 'failed' then
   finish(job, status, {failure = arg.payload})
