@@ -37,13 +37,13 @@ def test_an_unusable_file_is_refused_with_a_reason(
 
 
 def test_a_refusal_by_the_service_is_shown_and_the_form_is_kept(page: Page) -> None:
-    frames = [Image.new("RGB", (64, 64), color) for color in ("red", "blue")]
-    animation = encoded(frames[0], "WEBP", save_all=True, append_images=frames[1:])
-    page_actions.choose_file(page, "dance.webp", "image/webp", animation)
+    pages = [Image.new("RGB", (64, 64), color) for color in ("red", "blue")]
+    scans = encoded(pages[0], "TIFF", save_all=True, append_images=pages[1:])
+    page_actions.choose_file(page, "scans.tif", "image/tiff", scans)
     page_actions.wait_for_view(page, "photo")
     page_actions.submit_button(page).click()
     expect(page.locator("#form-error")).to_contain_text("more than one picture")
-    expect(page.locator("#photo-row")).to_contain_text("dance.webp")
+    expect(page.locator("#photo-row")).to_contain_text("scans.tif")
     expect(page_actions.submit_button(page)).to_be_enabled()
 
 
@@ -109,8 +109,8 @@ def test_every_parameter_has_a_control(page: Page, stack: Stack) -> None:
     page.locator("#advanced fieldset").first.wait_for()
     fields = set(page.locator("[data-field]").evaluate_all("(all) => all.map((one) => one.dataset.field)"))
     params = stack.http.get("/v1/presets").json()["presets"][0]["params"]
-    # Colors are a group of radio buttons; the weights of mixed styles are sliders.
-    assert set(params) - fields == {"preserve_color", "style_blend"}
+    # Colors are a group of radio buttons; the weights of mixed styles are sliders; films have controls of their own.
+    assert set(params) - fields == {"preserve_color", "style_blend", "temporal_weight"}
 
 
 def test_a_wrong_advanced_value_is_explained_and_reset_with_the_preset(page: Page) -> None:

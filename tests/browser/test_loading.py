@@ -16,7 +16,8 @@ MAX_BYTES = 200_000
 ADVANCED = ["js/api/openapi_fields.js", "js/form/advanced_controls.js"]  # loaded when "More options" is opened
 JOB_VIEWS = ["job_views", "running_view", "loss_chart", "result_view", "compare_slider", "curl_command", "failure_view"]
 # The views of jobs are loaded when a photo is chosen or a job is opened.
-ON_DEMAND = [*ADVANCED, "js/lib/clipboard.js", *(f"js/views/{name}.js" for name in JOB_VIEWS)]
+FILMS = ["js/film/film_controls.js", "js/film/film_file.js", "js/film/film_player.js"]  # loaded with the first film
+ON_DEMAND = [*ADVANCED, *FILMS, "js/lib/clipboard.js", *(f"js/views/{name}.js" for name in JOB_VIEWS)]
 
 
 def test_the_first_load_is_small_without_images(open_page: OpenPage, stack: Stack) -> None:

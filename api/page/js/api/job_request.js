@@ -3,9 +3,9 @@
 import { NetworkError } from "./client.js";
 
 /** Return the parameters of the job that is chosen in the store. */
-export function jobParams({ params, chosenStyles, startJob }, { timelapse }) {
+export function jobParams({ params, chosenStyles, startJob, photo }, { timelapse }) {
   const styles = chosenStyles.get();
-  const chosen = { ...params.toJson(), timelapse };
+  const chosen = { ...params.toJson(), timelapse, ...photo.get()?.film?.toJson() };
   const weights = styles.map(({ weight }) => weight ?? 1);
   if (styles.length > 1 && new Set(weights).size > 1) chosen.style_blend = weights;
   if (styles.length === 1 && styles[0].name !== null) chosen.style_name = styles[0].name;
@@ -54,7 +54,9 @@ async function photoAsset(store, photo) {
 
 async function jobForm(store, params) {
   const form = new FormData();
-  form.append("content_asset", await photoAsset(store, store.photo.get()));
+  const photo = store.photo.get();
+  if (photo.film) form.append("content", photo.blob, "film"); // a film cannot be an asset
+  else form.append("content_asset", await photoAsset(store, photo));
   if (!params.style_name) {
     for (const { image, url } of store.chosenStyles.get()) {
       form.append("style", image?.blob ?? (await store.client.blob(url)), "style");

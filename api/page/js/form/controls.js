@@ -1,4 +1,4 @@
-// The main controls: strength, size, steps, colors, preset, network and time-lapse.
+// The main controls: strength, size, steps, colors, preset, network and time-lapse, and those of a film.
 
 import { byId, h } from "../lib/dom.js";
 import { percent } from "../lib/format.js";
@@ -8,10 +8,12 @@ const STEPS = [["Sketch", 100], ["Normal", 300], ["Fine", 600]];
 const COLORS = [["From style", "none"], ["From photo", "luminance"], ["Matched", "linear"]];
 
 /** The parameters that have a control here or belong to the styles. */
-export const MAIN_PARAMS = new Set(["preset", "strength", "max_size", "steps", "preserve_color", "model", "style_blend"]);
+export const MAIN_PARAMS = new Set(["preset", "strength", "max_size", "steps", "preserve_color", "model", "style_blend", "temporal_weight"]);
 
 /** Show the main controls. */
-export function mountControls({ params, models }) {
+export function mountControls({ params, models, photo }) {
+  const timelapse = h("label.check", {}, h("input", { type: "checkbox", id: "timelapse", checked: true }), "Record a time-lapse");
+  const film = h("div", { hidden: true });
   byId("controls").replaceChildren(
     strengthField(params),
     numberField(params, { name: "max_size", label: "Longest side in pixels", options: SIZES, min: 16, max: 8192 }),
@@ -19,8 +21,14 @@ export function mountControls({ params, models }) {
     group("Colors", segments(params, "preserve_color", COLORS)),
     presetField(params, models),
     modelField(params, models),
-    h("label.check", {}, h("input", { type: "checkbox", id: "timelapse", checked: true }), "Record a time-lapse"),
+    timelapse,
   );
+  byId("controls").before(film);
+  photo.watch((image) => {
+    film.hidden = !image?.film;
+    timelapse.hidden = !film.hidden;
+    film.replaceChildren(...(image?.film?.controls(params) ?? []));
+  });
 }
 
 function strengthField(params) {

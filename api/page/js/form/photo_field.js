@@ -31,11 +31,11 @@ export function mountPhotoField(store) {
   byId("photo-row").replaceChildren(thumbnail, text, button);
   store.photo.watch((photo) => {
     thumbnail.replaceChildren(photo?.url ? h("img", { src: photo.url, alt: "" }) : "");
-    text.replaceChildren(...(photo ? description(photo) : [h("span.hint", {}, "Drop a photo anywhere, paste it, or choose a file.")]));
+    text.replaceChildren(...(photo ? description(photo) : [h("span.hint", {}, "Drop a photo or a film anywhere, paste it, or choose a file.")]));
   });
 }
 
 function description(photo) {
   const size = photo.width ? `${photo.width} × ${photo.height}` : "This browser cannot show it, but you can paint it.";
-  return [photo.name, h("br"), h("span.hint", {}, size)];
+  return [photo.name, h("br"), h("span.hint", {}, [size, photo.film?.length].filter(Boolean).join(", "))];
 }

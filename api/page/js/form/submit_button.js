@@ -56,7 +56,7 @@ function findProblem(store, form) {
   const field = form.querySelector('[aria-invalid="true"]') ?? form.querySelector('input[type="number"]:invalid');
   if (!field) return null;
   field.setAttribute("aria-invalid", "true");
-  const range = field.min && field.max ? ` Enter a whole number from ${field.min} to ${field.max}.` : "";
+  const range = field.min && field.max ? ` Enter a ${field.step ? "" : "whole "}number from ${field.min} to ${field.max}.` : "";
   return { message: `The marked number is not valid.${range}`, id: field.id };
 }
 

@@ -40,6 +40,10 @@ export function createDrafts(store) {
 
   function onChange() {
     if (!enabled.get() || !store.photo.get() || !store.chosenStyles.get().length) return clear();
+    if (store.photo.get().film) {
+      clear();
+      return update({ note: "Films have no drafts." });
+    }
     if (store.job.get()) return state.get().isPainting ? clear() : undefined;
     const choices = { photo: store.photo.get(), params: JSON.stringify([draftParams(store), store.chosenStyles.get().map(({ id }) => id)]) };
     if (wanted?.photo === choices.photo && wanted.params === choices.params) return undefined;

@@ -7,17 +7,26 @@ const SHOWN = {
   "image/jpeg": true, "image/png": true, "image/webp": true, "image/avif": true,
   "image/tiff": false, "image/heic": false, "image/heif": false,
 };
-const TYPES_BY_SUFFIX = { heic: "image/heic", heif: "image/heic", tif: "image/tiff", tiff: "image/tiff" };
+const TYPES_BY_SUFFIX = { heic: "image/heic", heif: "image/heic", tif: "image/tiff", tiff: "image/tiff", mp4: "video/mp4", mov: "video/quicktime" };
+const MAY_MOVE = /^(video\/|image\/(gif|a?png|webp)$)/;
 
 /** What file pickers accept. */
-export const ACCEPT = [...Object.keys(SHOWN), ".heic", ".heif", ".tif", ".tiff"].join(",");
+export const ACCEPT = [...Object.keys(SHOWN), "video/*", "image/gif", "image/apng", ".heic", ".heif", ".tif", ".tiff"].join(",");
 
 /** A file cannot be used; the message says why. */
 export class ImageError extends Error {}
 
-/** Read an image; returns { blob, name, url, width, height }, without URL and size if the browser cannot show it. */
-export async function readImage(blob, { name = blob.name || "Pasted picture", limits }) {
+/** Read an image; returns { blob, name, url, width, height }, without URL and size if the browser cannot show it.
+    With `films`, it may be one, and then has `film`, see film_file.js. */
+export async function readImage(blob, { name = blob.name || "Pasted picture", limits, films = false }) {
   const type = typeOf(blob);
+  if (films && MAY_MOVE.test(type)) {
+    const tooLarge = bytesError(blob, limits);
+    if (tooLarge) throw new ImageError(`${name} ${tooLarge}`);
+    const { readFilm } = await import("../film/film_file.js");
+    const film = await readFilm(blob, { name, type });
+    if (film) return film;
+  }
   const url = URL.createObjectURL(blob);
   const size = await measure(url);
   const error = fileError(blob, { type, limits }) ?? (size ? sizeError(size, limits) : SHOWN[type] && "cannot be read. The file may be damaged.");
@@ -33,11 +42,16 @@ function typeOf(blob) {
 
 function fileError({ size }, { type, limits }) {
   if (!(type in SHOWN)) return "is not a supported image. Use JPEG, PNG, WebP, TIFF, AVIF or HEIC.";
+  return bytesError({ size }, limits);
+}
+
+function bytesError({ size }, limits) {
   if (size === 0) return "is empty.";
   return size > limits.max_file_bytes ? `is too large: ${byteSize(size)}. The limit is ${byteSize(limits.max_file_bytes)}.` : null;
 }
 
-async function measure(url) {
+/** Return the size of an image, or null if the browser cannot show it. */
+export async function measure(url) {
   const image = new Image();
   image.src = url;
   try {
@@ -57,5 +71,5 @@ function sizeError({ width, height }, { min_side: min, max_side: max, max_pixels
 
 /** Free an image's memory. */
 export function releaseImage(image) {
-  if (image?.url) URL.revokeObjectURL(image.url);
+  for (const url of [image?.url, image?.film?.source]) if (url) URL.revokeObjectURL(url);
 }

@@ -8,13 +8,13 @@ export function imageActions(store) {
   let uploads = 0;
 
   async function setPhoto(blob, name) {
-    const photo = await readImage(blob, { name, limits: store.limits.get() });
+    const photo = await readImage(blob, { name, limits: store.limits.get(), films: true });
     const previous = store.photo.get();
     if (store.job.get()) store.closeJob();
     store.startJob.set(null);
     store.photo.set(photo);
     releaseImage(previous);
-    announce(`The photo is ${photo.name}.`);
+    announce(`The ${photo.film ? "film" : "photo"} is ${photo.name}.`);
   }
 
   async function addStyle(blob, name) {

@@ -17,7 +17,7 @@ export function createStore({ client, connection, apiKey }) {
     connection,
     apiKey,
     params: createParams(),
-    photo: observable(null), // an image, see image_file.js
+    photo: observable(null), // an image or film, see image_file.js
     styles: observable([]), // { id, name, title, summary, thumbnail, url, image }; `name` is null for an uploaded style
     chosenStyles: observable([]), // styles with a `weight`
     models: observable([]),

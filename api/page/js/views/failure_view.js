@@ -29,8 +29,8 @@ export function failureView(store, job) {
   };
 }
 
-function inputImages({ urls }) {
-  const sources = [urls.content, ...urls.style].filter(Boolean);
+function inputImages({ urls, film }) {
+  const sources = [!film && urls.content, ...urls.style].filter(Boolean);
   return h("div.input-images", { "aria-hidden": "true" }, sources.map((src) => h("img", { src, alt: "" })));
 }
 

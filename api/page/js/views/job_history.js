@@ -65,9 +65,9 @@ export function createJobHistory(store) {
 
 function card(job, { actions, isOpen }) {
   const created = timeAgo(job.created_at);
-  const name = [`${STATUS_LABELS[job.status]} ${created}`, ...job.style_names.slice(0, 1)].join(", ");
+  const name = [`${STATUS_LABELS[job.status]} ${created}`, ...job.style_names.slice(0, 1), job.film && "film"].filter(Boolean).join(", ");
   const status = job.expired ? "Expired" : STATUS_LABELS[job.status];
-  const source = job.urls.result ?? previewUrl(job) ?? job.urls.content;
+  const source = job.film ? previewUrl(job) : job.urls.result ?? previewUrl(job) ?? job.urls.content;
   const button = (label, symbol, run) => (
     h("button.quiet", { type: "button", title: label, "aria-label": `${label}: ${name}`, onclick: () => run(job) }, symbol));
   return h(
@@ -76,6 +76,7 @@ function card(job, { actions, isOpen }) {
       "button.card-open",
       { type: "button", "aria-label": `Open: ${name}`, "aria-current": isOpen ? "true" : null, onclick: () => actions.open(job) },
       source ? h("img", { src: source, alt: "", loading: "lazy" }) : status,
+      job.film && h("span.card-mark", {}, "Film"),
     ),
     h(
       "div.card-foot", {},

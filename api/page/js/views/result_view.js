@@ -14,13 +14,15 @@ const FORMATS = [["PNG (lossless)", "png", "png"], ["JPEG (small)", "jpeg", "jpg
 /** Build the view. */
 export function resultView(store, job) {
   const { width, height } = job.result;
-  const compare = compareSlider({ before: job.urls.content, after: job.urls.result, width, height });
-  const backdrop = h("div.backdrop", { id: "result" }, compare.elements);
+  const { content: before, result: after } = job.urls;
+  const backdrop = h("div.backdrop", { id: "result" }, !job.film && compareSlider({ before, after, width, height }).elements);
+  if (job.film) reportErrors(async () => backdrop.append((await import("../film/film_player.js")).filmResult(job)));
   return { elements: [backdrop, h("div.result-panel", {}, resultFacts(job), toolbar(store, job, backdrop))] };
 }
 
-function resultFacts({ result, run_seconds: seconds }) {
-  const facts = [`${result.width} × ${result.height}`, byteSize(result.bytes), `${result.iterations} steps`, `painted in ${duration(seconds)}`];
+function resultFacts({ film, result, run_seconds: seconds }) {
+  const work = film ? `${film.frames} frames` : `${result.iterations} steps`;
+  const facts = [`${result.width} × ${result.height}`, byteSize(result.bytes), work, `painted in ${duration(seconds)}`];
   return h("div", {}, h("p.status", {}, "Finished"), h("ul.facts", {}, facts.map((fact) => h("li", {}, fact))));
 }
 
@@ -30,9 +32,11 @@ function toolbar(store, job, backdrop) {
     "div.toolbar", {},
     downloadMenu(store, job),
     job.urls.timelapse && timelapseButton(store, job, backdrop),
-    button("use-as-photo", "Use as photo", () => useResult(store, job, "photo")),
-    button("use-as-style", "Use as style", () => useResult(store, job, "style")),
-    button("go-on", "Go on from this picture", () => store.goOnFrom(job)),
+    !job.film && [
+      button("use-as-photo", "Use as photo", () => useResult(store, job, "photo")),
+      button("use-as-style", "Use as style", () => useResult(store, job, "style")),
+      button("go-on", "Go on from this picture", () => store.goOnFrom(job)),
+    ],
     button("edit", "Edit settings", () => store.editJob(job)),
     button("copy-curl", "Copy as curl", () => copyCurl(store, job)),
     h("span.spacer"),
@@ -41,7 +45,9 @@ function toolbar(store, job, backdrop) {
 }
 
 function downloadMenu({ client }, job) {
-  const links = FORMATS.map(([label, format, suffix]) => ({ format, element: h("a.item", { download: `picture.${suffix}` }, label) }));
+  // A film is not converted.
+  const formats = job.film ? [[job.output_format.toUpperCase(), job.output_format, job.output_format]] : FORMATS;
+  const links = formats.map(([label, format, suffix]) => ({ format, element: h("a.item", { download: `picture.${suffix}` }, label) }));
   const setUrl = (url) => links.forEach(({ format, element }) => element.setAttribute("href", withQuery(url, "format", format)));
   // Signed URLs expire, and the page may have been open for longer.
   const renewUrl = () => client.json(job.urls.self).then(({ urls }) => urls.result && setUrl(urls.result), () => {});
@@ -98,11 +104,14 @@ async function useResult(store, job, role) {
 }
 
 async function copyCurl(store, job) {
+  const film = job.film && (await import("../film/film_controls.js")).filmOptions(job);
   const command = curlCommand({
     origin: new URL(".", document.baseURI).href,
+    content: film ? "film.mp4" : "photo.jpg",
     params: {
       preset: job.params.preset,
       ...store.params.changesFromPreset(job.params),
+      ...film,
       ...(job.urls.timelapse && { timelapse: true }),
       ...(job.style_names.length && { style_name: job.style_names[0] }),
     },

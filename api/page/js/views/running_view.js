@@ -22,7 +22,7 @@ export function runningView({ client }, initial) {
 
   function update({ job, progress, losses, preview }) {
     backdrop.classList.toggle("waiting", !preview);
-    showImage(preview ?? job.urls.content);
+    showImage(preview ?? (job.film ? null : job.urls.content));
     status.textContent = statusText(job, progress);
     facts.replaceChildren(...jobFacts(job, progress).map((fact) => h("li", {}, fact)));
     bar.show(progress);
@@ -99,6 +99,7 @@ function jobFacts(job, progress) {
   if (job.status === "queued") return queueFacts(job);
   if (!progress) return ["loading the network"];
   return [
+    progress.frames && `${progress.frame} of ${progress.frames} frames`,
     `step ${progress.iteration} of ${progress.total}`,
     progress.scales > 1 && `scale ${progress.scale} of ${progress.scales}`,
     progress.width && `${progress.width} × ${progress.height}`,

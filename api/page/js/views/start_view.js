@@ -5,7 +5,7 @@ import { h } from "../lib/dom.js";
 
 /** Build the view without a photo. */
 export function welcomeView(store) {
-  const text = h("div", {}, h("h2", {}, "Start with a photo"), h("p", {}, "Drop a photo anywhere on this page, paste it, or try one of these."));
+  const text = h("div", {}, h("h2", {}, "Start with a photo"), h("p", {}, "Drop a photo or a film anywhere on this page, paste it, or try one of these."));
   const button = h("button.primary", { type: "button", onclick: () => choosePhoto(store) }, "Choose a photo");
   return { elements: [h("div.welcome", {}, h("div.welcome-head", {}, text, button), h("div.examples", {}, exampleButtons(store)))] };
 }
@@ -37,6 +37,7 @@ export function photoView(store, photo) {
 function picture({ drafts, startJob }, photo) {
   const { url } = drafts.state.get();
   if (url) return h("img", { src: url, alt: "Draft of the picture" });
+  if (photo.film?.source) return photo.film.player();
   if (startJob.get()) return h("img", { src: startJob.get().urls.result, alt: "Your picture, from which the next one starts" });
   if (photo.url) return h("img", { src: photo.url, alt: `Your photo: ${photo.name}` });
   return h("p", {}, `This browser cannot show ${photo.name}, but you can paint it.`);
