@@ -6,6 +6,7 @@ PyTorch passes 1 x 1 kernels to oneDNN only if they are dilated. Dilation has no
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.nn.functional import conv2d
 from torch.nn.grad import conv2d_weight
@@ -29,8 +30,10 @@ def outer_product(one: Tensor, other: Tensor) -> Tensor:
     return product.view(c, c) + rest
 
 
-def mix_channels(features: Tensor, matrix: Tensor) -> Tensor:
-    """Return `matrix` (C, C) times f at each position: (1, C, H, W)."""
-    if features.device.type != "cpu":
-        return (matrix @ features.flatten(2)[0]).view_as(features)
-    return conv2d(features, matrix[..., None, None], dilation=2)
+def mix_channels(features: Tensor, matrix: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Return `matrix` (C, C) times f, plus `bias` (C,), at each position: (1, C, H, W)."""
+    if features.device.type == "cpu":
+        return conv2d(features, matrix[..., None, None], bias, dilation=2)
+    flat = features.flatten(2)[0]
+    mixed = matrix @ flat if bias is None else torch.addmm(bias[:, None], matrix, flat)
+    return mixed.view_as(features)

@@ -78,9 +78,13 @@ def moments_vjp(features: Tensor, weight: Tensor | None, by_outer: Tensor, by_to
     Autograd would take two products of the size of the features, one for each factor of f fᵀ. The result has the dtype
     of the features.
     """
-    gradient = mix_channels(features, (by_outer + by_outer.T).to(features.dtype))
-    if by_total is not None:
-        gradient += by_total.view(1, -1, 1, 1)
+    matrix = (by_outer + by_outer.T).to(features.dtype)
+    if by_total is None:
+        gradient = mix_channels(features, matrix)
+    elif features.dtype is torch.bfloat16:  # rounding b to it would shift all positions alike
+        gradient = mix_channels(features, matrix).add_(by_total.view(1, -1, 1, 1))
+    else:
+        gradient = mix_channels(features, matrix, by_total.to(features.dtype))
     return gradient if weight is None else gradient.mul_(weight)
 
 

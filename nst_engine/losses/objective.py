@@ -52,21 +52,20 @@ class Losses:
     tv: float
 
 
-class _WithGradient(torch.autograd.Function):
-    """A zero with a given gradient by the features.
+class _WithGradients(torch.autograd.Function):
+    """The value of `loss`, with given gradients by the features that follow it.
 
     The `grad_outputs` of `torch.autograd.grad` do the same, but make torch import sympy, which takes as long as torch.
     """
 
     @staticmethod
-    def forward(ctx: Any, features: Tensor, gradient: Tensor) -> Tensor:
-        ctx.save_for_backward(gradient)
-        return features.new_zeros(())
+    def forward(ctx: Any, loss: Tensor, gradients: Sequence[Tensor], *_: Tensor) -> Tensor:
+        ctx.gradients = gradients
+        return loss.clone()
 
     @staticmethod
-    def backward(ctx: Any, *_: Tensor) -> tuple[Tensor, None]:
-        (gradient,) = ctx.saved_tensors
-        return gradient, None
+    def backward(ctx: Any, *by_loss: Tensor) -> tuple[Tensor | None, ...]:
+        return by_loss[0], None, *ctx.gradients
 
 
 class Objective:
@@ -186,13 +185,13 @@ class Objective:
         for name, whole in by_layer.items():
             own = whole[(..., *part.places[name])].to(part.features[name].dtype)
             by_features[name] = by_features[name] + own if name in by_features else own
-        features = [part.features[name] for name in by_features]
-        if features or contents:
-            pairs = zip(features, by_features.values(), strict=True)
-            styles = [_WithGradient.apply(f, by) for f, by in pairs]
-            (by_pixels,) = torch.autograd.grad([*styles, *contents], part.pixels)
+        content = sum(contents, start=gradient.new_zeros(()))
+        if by_features or contents:
+            features = [part.features[name] for name in by_features]
+            loss = _WithGradients.apply(content, list(by_features.values()), *features)
+            (by_pixels,) = torch.autograd.grad(loss, part.pixels)
             part.tile.crop(gradient).add_(by_pixels)
-        return sum((loss.detach() for loss in contents), start=gradient.new_zeros(()))
+        return content.detach()
 
     def _style_vjp(self, part: Part, name: str, by_sums: list[SumsGradient]) -> Tensor:
         """Return the gradient of a layer's style loss by a part's features, given that by the sums."""
@@ -211,7 +210,6 @@ class Objective:
             outside = config.range_weight * range_loss(x)
         if self._anchor is not None:
             outside = outside + config.temporal_weight * temporal_loss(x, self._anchor)
-        if not (tv + outside).requires_grad:
-            return tv, outside, torch.zeros_like(image)
-        (gradient,) = torch.autograd.grad(tv + outside, x)
+        losses = [loss for loss in (tv, outside) if loss.requires_grad]
+        gradient = torch.autograd.grad(losses, x)[0] if losses else torch.zeros_like(image)
         return tv.detach(), outside.detach(), gradient

@@ -42,16 +42,18 @@ def newton_schulz(matrix: Tensor) -> tuple[Tensor, Tensor]:
 
     The coupled Newton-Schulz iteration (Higham 2008, equation 6.35) with the scaling of Chen and Chow 2014, which needs
     about half the steps. M^-½ is too small where an eigenvalue of M is less than LEAST² of the norm.
+    M^-½ is kept transposed, so that one product moves it and M^½. All factors are symmetric but for rounding; without
+    the transposition the step would be on the wrong side of M^-½, and rounding errors would grow without bound.
     It needs float64: in float32 the rounded eigenvalues of a singular matrix can be so negative that they diverge.
     """
-    norm = torch.linalg.matrix_norm(matrix, keepdim=True)
-    eye = torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device)
-    root, inverse = matrix / norm, eye.expand_as(matrix)
+    norm, size = torch.linalg.matrix_norm(matrix, keepdim=True), matrix.shape[-1]
+    eye = torch.eye(size, dtype=matrix.dtype, device=matrix.device)
+    both = torch.cat([matrix / norm, eye.expand_as(matrix)], 1)  # M^½ above the transpose of M^-½
     for factor in _factors():
-        step = torch.baddbmm(eye, inverse, root, beta=1.5 * factor, alpha=-0.5 * factor**3)
-        root, inverse = torch.bmm(root, step), torch.bmm(step, inverse)
+        step = torch.baddbmm(eye, both[:, size:].mT, both[:, :size], beta=1.5 * factor, alpha=-0.5 * factor**3)
+        both = torch.bmm(both, step)
     scale = norm.sqrt()
-    return root * scale, inverse / scale
+    return both[:, :size] * scale, both[:, size:].mT / scale
 
 
 def _factors() -> Iterator[float]:

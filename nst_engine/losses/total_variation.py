@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -10,7 +11,8 @@ from torch import Tensor
 from nst_engine.spec.enums import TvLoss
 
 ALL, START, END = slice(None), slice(None, -1), slice(1, None)
-Term = tuple[Any, Any, float]  # the pixels that have a neighbor there, the neighbors, the weight of their differences
+# The pixels that have a neighbor there, the neighbors, the weight of their differences.
+Term = tuple[Any, Any, float | Tensor]
 RIGHT = ((..., ALL, START), (..., ALL, END))
 DOWN = ((..., START, ALL), (..., END, ALL))
 DOWN_RIGHT = ((..., START, START), (..., END, END))
@@ -24,25 +26,31 @@ def total_variation(image: Tensor, kind: TvLoss) -> Tensor:
 
 
 class _TotalVariation(torch.autograd.Function):
-    """The gradient by hand: autograd needs five times as long, since it fills an image with zeros for every slice."""
+    """The gradient by hand: autograd needs five times as long, since it fills an image with zeros for every slice.
+
+    For a difference d of weight w, the sum of w d² is x·g and that of |d| is x·h, where g is half of the gradient of
+    the first and h is the gradient of the second.
+    """
 
     @staticmethod
     def forward(ctx: Any, image: Tensor, kind: TvLoss) -> Tensor:
         terms = _eight_neighbors(image) if kind is TvLoss.MEAN_EIGHT else [(*RIGHT, 1.0), (*DOWN, 1.0)]
-        value, gradient = image.new_zeros(()), torch.zeros_like(image)
+        slopes = torch.zeros_like(image)
         for pixels, neighbors, weight in terms:
             d = image[neighbors] - image[pixels]
-            value += weight * (d.abs().sum() if kind is TvLoss.L1 else torch.dot(d.flatten(), d.flatten()))
-            slope, factor = (d.sign_(), weight) if kind is TvLoss.L1 else (d, 2 * weight)
-            gradient[neighbors].add_(slope, alpha=factor)
-            gradient[pixels].sub_(slope, alpha=factor)
-        ctx.save_for_backward(gradient)
-        return value
+            slope = d.sign_() if kind is TvLoss.L1 else d
+            if isinstance(weight, Tensor):
+                slope, weight = slope.mul_(weight), 1.0
+            slopes[neighbors].add_(slope, alpha=weight)
+            slopes[pixels].sub_(slope, alpha=weight)
+        ctx.save_for_backward(slopes)
+        ctx.factor = 1.0 if kind is TvLoss.L1 else 2.0
+        return torch.dot(image.flatten(), slopes.flatten())
 
     @staticmethod
     def backward(ctx: Any, *by_value: Tensor) -> tuple[Tensor, None]:
-        (gradient,) = ctx.saved_tensors
-        return gradient * by_value[0], None
+        (slopes,) = ctx.saved_tensors
+        return slopes * (by_value[0] * ctx.factor), None
 
 
 def _eight_neighbors(image: Tensor) -> list[Term]:
@@ -54,6 +62,15 @@ def _eight_neighbors(image: Tensor) -> list[Term]:
     right = 2 / 3 / (planes * height * (width - 1))
     down = 2 / 3 / (planes * (height - 1) * width)
     across = 2 / 12 / (planes * (height - 1) * (width - 1))
-    rows = [((..., edge, START), (..., edge, END), right + 2 * across) for edge in (0, -1)]
-    columns = [((..., START, edge), (..., END, edge), down + 2 * across) for edge in (0, -1)]
-    return [(*RIGHT, right), (*DOWN, down), (*DOWN_RIGHT, across), (*UP_RIGHT, across), *rows, *columns]
+    rows = _weights(right, right + 2 * across, image.shape[-2], image.dtype, image.device)
+    columns = _weights(down, down + 2 * across, image.shape[-1], image.dtype, image.device)
+    return [(*RIGHT, rows[:, None]), (*DOWN, columns), (*DOWN_RIGHT, across), (*UP_RIGHT, across)]
+
+
+@lru_cache(maxsize=16)
+def _weights(inside: float, more: float, length: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return a weight for each of `length` lines, with `more` at either border; made once, since a copy would wait."""
+    weights = torch.full((length,), inside, dtype=torch.float64)
+    weights[0] += more
+    weights[-1] += more
+    return weights.to(dtype).to(device)
