@@ -7,7 +7,7 @@ import re
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 from tests.browser import page_actions
 from tests.stack.stack import Stack
@@ -102,6 +102,31 @@ def test_two_styles_can_be_mixed(page: Page, stack: Stack) -> None:
     assert job["params"]["style_blend"] == [1, 2]
     assert len(job["urls"]["style"]) == 2
     page_actions.wait_for_view(page, "result")
+
+
+def test_a_mask_is_chosen_for_one_of_two_styles(page: Page, stack: Stack) -> None:
+    page.get_by_text("More options").click()
+    page.get_by_role("checkbox", name="Mix several").check()
+    page.get_by_role("checkbox", name="Red sun").check()
+    page_actions.choose_photo(page)
+    clear = encoded(Image.new("RGBA", (64, 64), (0, 0, 0, 0)))
+    choose_mask(page, "Where to paint Red sun", clear)
+    page_actions.submit_button(page).click()
+    expect(page.locator("#form-error")).to_contain_text("transparent everywhere")
+    page.get_by_role("button", name="Remove the mask: Where to paint Red sun").click()
+    choose_mask(page, "Where to paint Red sun", encoded(Image.linear_gradient("L")))
+    choose_mask(page, "Which part of Red sun counts", encoded(Image.linear_gradient("L")))
+    page_actions.paint(page)
+    job = stack.folder / "data" / "blobs" / page_actions.job_id(page)
+    masks = [Image.open(job / f"{part}-{index}") for part in ("mask", "style_mask") for index in range(2)]
+    assert [mask.getextrema() for mask in masks] == [(255, 255), (0, 255)] * 2
+
+
+def choose_mask(page: Page, question: str, mask: bytes) -> None:
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name=f"Choose a mask: {question}").click()
+    chooser.value.set_files(FilePayload(name="mask.png", mimeType="image/png", buffer=mask))
+    expect(page.get_by_role("button", name=f"Remove the mask: {question}")).to_be_visible()
 
 
 def test_every_parameter_has_a_control(page: Page, stack: Stack) -> None:

@@ -13,7 +13,8 @@ from tests.stack.stack import Stack
 
 FOLDER = Path(__file__).parents[2] / "api" / "page"
 MAX_BYTES = 200_000
-ADVANCED = ["js/api/openapi_fields.js", "js/form/advanced_controls.js"]  # loaded when "More options" is opened
+# Loaded when "More options" is opened.
+ADVANCED = ["js/api/openapi_fields.js", "js/form/advanced_controls.js", "js/form/mask_fields.js"]
 JOB_VIEWS = ["job_views", "running_view", "loss_chart", "result_view", "compare_slider", "curl_command", "failure_view"]
 # The views of jobs are loaded when a photo is chosen or a job is opened.
 FILMS = ["js/film/film_controls.js", "js/film/film_file.js", "js/film/film_player.js"]  # loaded with the first film

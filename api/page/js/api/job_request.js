@@ -17,6 +17,12 @@ function startParams(job, { init }) {
   return job ? { init_job: job.id, init: undefined } : { init };
 }
 
+/** Return what tells the chosen styles and their masks from others. */
+export function styleIds(chosen) {
+  const idOf = (mask) => mask && (mask.url ?? mask.name);
+  return chosen.map(({ id, mask, styleMask }) => [id, idOf(mask), idOf(styleMask)]);
+}
+
 /** Create a job and return it. */
 export async function createJob(store, params) {
   return sendOnce(store, "v1/jobs", await jobForm(store, params));
@@ -62,8 +68,21 @@ async function jobForm(store, params) {
       form.append("style", image?.blob ?? (await store.client.blob(url)), "style");
     }
   }
+  appendMasks(form, "mask", store.chosenStyles.get().map(({ mask }) => mask));
+  appendMasks(form, "style_mask", store.chosenStyles.get().map(({ styleMask }) => styleMask));
   form.append("params", new Blob([JSON.stringify(params)], { type: "application/json" }));
   return form;
+}
+
+const WHITE = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAABAAAAAQAQAAAAA3iMLMAAAADklEQVR42mP4/5+BFAQA/U4f4d7IdZcAAAAASUVORK5CYII=";
+
+// The service takes a mask for each style or none, so a style without one gets a white one.
+function appendMasks(form, part, masks) {
+  if (!masks.some(Boolean)) return;
+  for (const mask of masks) {
+    if (mask) form.append(part, mask.blob, part);
+    else form.append(`${part}_url`, WHITE);
+  }
 }
 
 // crypto.randomUUID() is missing over plain HTTP.

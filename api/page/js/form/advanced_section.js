@@ -4,7 +4,7 @@ import { byId, h } from "../lib/dom.js";
 import { reportErrors } from "../state/errors.js";
 
 /** Build the controls when the visitor first opens "More options". */
-export function mountAdvancedControls({ client, params }) {
+export function mountAdvancedControls(store) {
   const details = byId("advanced");
   const box = byId("advanced-controls");
   let isRequested = false;
@@ -13,8 +13,10 @@ export function mountAdvancedControls({ client, params }) {
     box.replaceChildren(h("p.hint", {}, "Loading…"));
     isRequested = true;
     isRequested = await reportErrors(async () => {
-      const [{ advancedControls }, openapi] = await Promise.all([import("./advanced_controls.js"), client.json("openapi.json")]);
-      box.replaceChildren(...advancedControls(params, openapi));
+      const [{ advancedControls }, { maskFields }, openapi] = await Promise.all([
+        import("./advanced_controls.js"), import("./mask_fields.js"), store.client.json("openapi.json"),
+      ]);
+      box.replaceChildren(maskFields(store), ...advancedControls(store.params, openapi));
     });
     if (!isRequested) box.replaceChildren(h("p.hint", {}, "The options could not be loaded. Close and open this section to try again."));
   });

@@ -1,6 +1,7 @@
 // The live draft: paints a draft whenever the choices change, one at a time.
 
 import { DRAFT_MODEL, DraftError, draftParams, paintDraft } from "../api/draft_request.js";
+import { styleIds } from "../api/job_request.js";
 import { readItem, writeItem } from "../lib/browser_storage.js";
 import { observable } from "../lib/observable.js";
 import { errorMessage } from "./errors.js";
@@ -45,7 +46,7 @@ export function createDrafts(store) {
       return update({ note: "Films have no drafts." });
     }
     if (store.job.get()) return state.get().isPainting ? clear() : undefined;
-    const choices = { photo: store.photo.get(), params: JSON.stringify([draftParams(store), store.chosenStyles.get().map(({ id }) => id)]) };
+    const choices = { photo: store.photo.get(), params: JSON.stringify([draftParams(store), styleIds(store.chosenStyles.get())]) };
     if (wanted?.photo === choices.photo && wanted.params === choices.params) return undefined;
     if (wanted?.photo !== choices.photo) show(null);
     stop();
