@@ -26,6 +26,7 @@ from jobs.status import Status
 EVENT_ID = re.compile(r"\d{1,15}-\d{1,10}")
 COMPLETED_ID = "999999999999999-0"  # of a `completed` that is made from the record; later than all events
 RETRY_MILLISECONDS = 2000
+EXAMPLE = 'event: progress\nid: 1767312000000-0\ndata: {"iteration": 20, "total": 200, "loss": 0.41}\n\n'
 
 LastEventId = Annotated[str | None, Header(description="Id of the last event that the client received.")]
 router = APIRouter(prefix="/v1/jobs", tags=["events"])
@@ -89,7 +90,10 @@ async def _is_completed(services: Services, job_id: str, event_id: str | None) -
     summary="Stream the events of a job",
     response_class=EventSourceResponse,
     responses={
-        200: {"description": "Events `status`, `progress`, `preview`, `completed`."},
+        200: {
+            "description": "Events `status`, `progress`, `preview`, `completed`.",
+            "content": {"text/event-stream": {"example": EXAMPLE}},
+        },
         204: {"description": "`Last-Event-ID` is the id of `completed`: do not reconnect."},
         **error_responses(404, 409, 429),
     },

@@ -56,7 +56,10 @@ async def get_readiness(services: ServicesDep) -> HealthView:
     dependencies=[Depends(require_operator)],
     response_class=Response,
     responses={
-        200: {"description": "Metrics.", "content": {"text/plain": {"schema": {"type": "string"}}}},
+        200: {
+            "description": "Metrics.",
+            "content": {"text/plain": {"schema": {"type": "string"}, "example": "nst_jobs_running 2.0\n"}},
+        },
         **error_responses(),
     },
 )

@@ -18,13 +18,13 @@ class WorkerView(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     id: str
-    host: str
-    device: str
-    models: list[str] = Field(description="Networks whose weights it has.")
-    priorities: list[str]
-    state: str = Field(description="idle, busy or waiting.")
+    host: str = Field(examples=["gpu-3"])
+    device: str = Field(examples=["cuda:0"])
+    models: list[str] = Field(description="Networks whose weights it has.", examples=[["lite", "vgg19"]])
+    priorities: list[str] = Field(examples=[["interactive", "batch"]])
+    state: str = Field(description="idle, busy or waiting.", examples=["busy"])
     job: str | None = Field(description="Job that it is running.")
-    speed: dict[str, float] = Field(description="Measured iterations per second by network.")
+    speed: dict[str, float] = Field(description="Measured iterations per second by network.", examples=[{"lite": 40.5}])
     memory_bytes: int | None
     version: str
     started_at: datetime

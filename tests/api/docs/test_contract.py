@@ -38,6 +38,30 @@ def test_every_operation_has_an_id_a_summary_and_a_description(document: dict[st
     assert all(re.fullmatch(r"[a-z]+(_[a-z]+)+", name) for name in ids)
 
 
+def test_every_operation_has_an_example(document: dict[str, Any]) -> None:
+    """A command that calls it, an example of a JSON body, and of each answer that is text."""
+    for name, operation in operations(document):
+        assert operation["x-codeSamples"][0]["source"], name
+        contents = [
+            operation.get("requestBody", {}),
+            *(operation["responses"][s] for s in ("200", "201", "202") if s in operation["responses"]),
+        ]
+        for media_type, content in (pair for body in contents for pair in body.get("content", {}).items()):
+            if media_type.startswith(("application/json", "text/")):
+                assert has_example(content, document), (name, media_type)
+
+
+def has_example(part: Any, document: dict[str, Any]) -> bool:
+    """Tell whether a part of the document, or what it refers to, has an example."""
+    if isinstance(part, list):
+        return any(has_example(item, document) for item in part)
+    if not isinstance(part, dict):
+        return False
+    if "$ref" in part:
+        return has_example(document["components"]["schemas"][part["$ref"].rpartition("/")[2]], document)
+    return "example" in part or "examples" in part or has_example(list(part.values()), document)
+
+
 def test_every_refusal_is_a_problem_document(document: dict[str, Any]) -> None:
     for name, operation in operations(document):
         for status, answer in operation["responses"].items():
