@@ -51,9 +51,10 @@ def test_the_dashboard_reads_the_data_source_that_is_provided() -> None:
     assert (name in COMPOSE["services"], port) == (True, "9090")
 
 
-def test_every_image_has_an_exact_tag() -> None:
+def test_every_image_has_an_exact_tag_and_a_digest() -> None:
+    pinned = r"[a-z/]+:v?\d+\.\d+\.\d+@sha256:[0-9a-f]{64}"
     images = [service["image"] for service in COMPOSE["services"].values()]
-    assert [image for image in images if not re.fullmatch(r"[a-z/]+:v?\d+\.\d+\.\d+", image)] == []
+    assert [image for image in images if not re.fullmatch(pinned, image)] == []
 
 
 def test_every_mounted_file_exists() -> None:
