@@ -14,6 +14,7 @@ from jobs.status import Priority, Status
 # A worker leaves records of a newer version in the queue. Raise this with every change after which an older worker
 # would run a job wrongly, a new parameter included.
 RECORD_VERSION = 4
+DRAFT = "draft"  # the preset of drafts
 
 
 def new_job_id(now: float | None = None) -> str:
@@ -170,6 +171,11 @@ class NewJob:
     request_id: str = ""
     traceparent: str | None = None
     retry_of: str | None = None
+
+    @property
+    def is_draft(self) -> bool:
+        """Tell whether the job is a draft, which goes behind all other jobs: one of the page, for example."""
+        return self.priority is Priority.BATCH and self.params.get("preset") == DRAFT
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,7 +7,8 @@ import secrets
 
 from structlog.contextvars import bound_contextvars
 
-from jobs.errors import StorageFull, StorageUnavailable
+from jobs.errors import StorageFull, StorageUnavailable, StoreUnavailable
+from jobs.status import Priority
 from jobs.tracing import span
 from worker.attempt import Attempt, Outcome, WorkerContext
 
@@ -32,11 +33,14 @@ class Runner:
             worker=registration.info.id,
             token=self._token,
             priorities=context.settings.priorities,
+            others=[name for name in registration.info.models if name != model],
         )
         # A claim that raised keeps its token: it may have taken a job all the same, which the next claim finds by it.
         self._token = secrets.token_hex(12)
         if lease is None:
             return Outcome.NOTHING
+        if lease.job.model != model:
+            self._notify_again(model)
         registration.set_state("busy", job=lease.job.id)
         job, attributes = lease.job, {"nst.job.id": lease.job.id, "nst.model": model}
         with (
@@ -49,6 +53,13 @@ class Runner:
                 registration.set_state("idle", memory_bytes=context.engine.memory_bytes())
             log.info("job %s: %s", lease.job.id, outcome)
         return outcome
+
+    def _notify_again(self, model: str) -> None:
+        """Wake up a worker for the draft that another job went before; without that, the reaper does so later."""
+        try:
+            self._context.queue.notify(model, Priority.BATCH)
+        except StoreUnavailable as error:
+            log.warning("no worker is told of a waiting draft: %s", error)
 
     def _wait_for_storage(self) -> bool:
         """Wait until the storage accepts pictures; return False if the worker is draining."""

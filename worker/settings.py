@@ -31,7 +31,9 @@ class WorkerSettings(BaseSettings):
         description="A worker that gets no device within this many seconds exits; if empty, it keeps waiting.",
     )
     models: Names = Field(
-        (), description="Networks that the worker serves, separated by commas; if empty, all whose weights it finds."
+        (),
+        description="Networks that the worker serves, separated by commas; if empty, all whose weights it finds. The "
+        "web page's drafts need `lite-small`.",
     )
     priorities: Annotated[tuple[Priority, ...], NoDecode, BeforeValidator(split_names)] = Field(
         tuple(Priority), description="Priorities that the worker serves: `interactive`, `batch` or both."

@@ -110,7 +110,8 @@ class JobCreator:
     async def _check_network(self, model: str) -> None:
         """Refuse a network that no worker has; see `AsyncWorkerRegistry.accepts`."""
         if not await self.workers.accepts(model):
-            detail = f"no worker has the weights of {model}; run `nst weights pull {model}` on a worker's machine"
+            pull = f"run `nst weights pull {model}` on a worker's machine"
+            detail = f"no worker serves {model}; {pull}, or add it to the worker's NST_MODELS"
             raise invalid_parameters(InvalidField(pointer="#/model", detail=detail))
 
     @asynccontextmanager

@@ -115,6 +115,7 @@ class JobStore:
             "owner": new.owner,
             "model": new.model,
             "priority": str(new.priority),
+            "draft": new.is_draft or None,
             "spec": encode_spec(new),
             "webhook": new.options.webhook_url,
             "events": ",".join(new.options.webhook_events) if new.options.webhook_url else None,

@@ -69,10 +69,17 @@ class WorkerStore:
         self._scripts = Scripts(redis, settings, "claim", "heartbeat", "set_field", "finish", "release")
 
     def claim(
-        self, model: str, *, worker: str, token: str, priorities: Sequence[Priority] = tuple(Priority)
+        self,
+        model: str,
+        *,
+        worker: str,
+        token: str,
+        priorities: Sequence[Priority] = tuple(Priority),
+        others: Sequence[str] = (),
     ) -> Lease | None:
         """Claim the next job of a network; return None if none waits.
 
+        If only drafts wait, a job of one of the `others`, the worker's other networks, that is none goes before them.
         `token` must be new and unguessable. After a StoreUnavailable, pass the same token again: a job that was
         claimed with it is returned. A job whose record is damaged fails, and the next one is claimed. Records of a
         newer version stay in the queue for a newer worker.
@@ -84,6 +91,7 @@ class WorkerStore:
                 worker=worker,
                 token=token,
                 priorities=[str(priority) for priority in priorities],
+                others=list(others),
                 lease=milliseconds(self._settings.lease_seconds),
                 max_run=milliseconds(self._settings.max_run_seconds),
             )

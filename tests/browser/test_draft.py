@@ -103,6 +103,19 @@ def test_a_busy_service_is_said_and_only_paint_is_asked_for(open_page: OpenPage,
     expect(page_actions.submit_button(page)).to_be_enabled()
 
 
+def test_without_a_worker_for_drafts_only_paint_is_asked_for(open_page: OpenPage, stack: Stack) -> None:
+    def without_draft_network(route: Any) -> None:
+        models = stack.http.get("/v1/models").json()["models"]
+        route.fulfill(json={"models": [model | {"available": model["name"] == "lite"} for model in models]})
+
+    page = open_page(stack.url, drafts=True, prepare=lambda page: page.route("**/v1/models", without_draft_network))
+    requests = creates(page)
+    page_actions.use_example(page, "Cat")
+    expect(page.locator("#draft-row")).to_contain_text("Drafts need a worker with lite-small. Press Paint")
+    expect(page_actions.submit_button(page)).to_be_enabled()
+    assert requests == []
+
+
 def empty_list(route: Any) -> None:
     """Answer that there are no earlier jobs, so that the page does not open the one that runs."""
     route.fulfill(json={"jobs": [], "next_cursor": None})

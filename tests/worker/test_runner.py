@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from structlog.contextvars import get_contextvars
 
+from jobs.connections import connect
 from jobs.errors import StorageFull, StoreUnavailable
+from jobs.status import Priority, Status
+from jobs.worker_registry import WorkerRegistry
+from tests.fakes.jobs import new_job
 from tests.worker.conftest import Harness, HookedEngine
 from worker.attempt import Outcome
+from worker.registration import Registration
 from worker.runner import STORAGE_WAIT_SECONDS
 
 pytestmark = pytest.mark.anyio
@@ -42,6 +48,18 @@ async def test_a_claim_whose_answer_was_lost_is_found_again(harness: Harness) ->
         runner.run_next("lite")
     assert runner.run_next("lite") is Outcome.SUCCEEDED
     assert (await harness.read(job)).attempt == 1
+
+
+async def test_if_another_job_goes_before_a_draft_a_worker_is_woken_for_the_draft(harness: Harness) -> None:
+    info = replace(harness.registration.info, models=("lite", "lite-small"))
+    harness.registration = Registration(WorkerRegistry(connect(harness.jobs), harness.jobs), info, seconds=60)
+    job = await harness.create()
+    draft = new_job(harness.blobs, model="lite-small", params={"preset": "draft"}, priority=Priority.BATCH)
+    await harness.client.create(draft)
+    harness.queue.notified.clear()
+    assert harness.runner().run_next("lite-small") is Outcome.SUCCEEDED
+    assert (await harness.read(job)).status is Status.SUCCEEDED
+    assert harness.queue.notified == [("lite-small", Priority.BATCH)]
 
 
 async def test_every_claim_has_a_token_that_was_not_used_before(harness: Harness) -> None:

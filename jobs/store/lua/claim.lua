@@ -1,5 +1,6 @@
 -- Claim the next waiting job of a network. Owners take turns. Of an owner, interactive jobs go before batch jobs, except
 -- at every BATCH_TURN-th claim; within a priority, older jobs go first. Records of a newer version stay in the queue.
+-- A draft goes only if no other job waits, neither of the network nor of `others`, the worker's other networks.
 local MAX_SKIPPED = 50 -- records of a newer version, of one owner and priority
 
 local function allowed(priority)
@@ -27,30 +28,54 @@ local function first_of(line)
   end
 end
 
-local function next_of(owner)
-  local picks = tonumber(redis.call('HGET', key('picks', arg.model), owner)) or 0
+-- Return the id, the record and the line of the next job of an owner: of the drafts, or else of the other jobs.
+local function next_of(model, owner, drafts)
+  local picks = tonumber(redis.call('HGET', key('picks', model), owner)) or 0
   local order = picks + 1 >= BATCH_TURN and {'batch', 'interactive'} or {'interactive', 'batch'}
-  for _, priority in ipairs(order) do
-    if allowed(priority) then
-      local id, job = first_of(key('wait', arg.model, owner, priority))
-      if id then return id, job, priority end
+  for _, line in ipairs(drafts and {'draft'} or order) do
+    if allowed(line == 'draft' and 'batch' or line) then
+      local id, job = first_of(key('wait', model, owner, line))
+      if id then return id, job, line end
     end
   end
 end
 
 -- Count the interactive jobs that went before waiting batch jobs since the last batch job.
-local function count_pick(owner, priority)
-  if priority == 'batch' then
-    redis.call('HDEL', key('picks', arg.model), owner)
-  elseif redis.call('EXISTS', key('wait', arg.model, owner, 'batch')) == 1 then
-    redis.call('HINCRBY', key('picks', arg.model), owner, 1)
+local function count_pick(job)
+  if job.draft then return end
+  if job.priority == 'batch' then
+    redis.call('HDEL', key('picks', job.model), job.owner)
+  elseif redis.call('EXISTS', key('wait', job.model, job.owner, 'batch')) == 1 then
+    redis.call('HINCRBY', key('picks', job.model), job.owner, 1)
+  end
+end
+
+-- Return the next job of a network, or nil; remove what no worker can run on the way.
+local function find(model, drafts)
+  local turns = key('turns', model)
+  local at = 0
+  for _ = 1, 1000 do
+    local owner = redis.call('ZRANGE', turns, at, at)[1]
+    if not owner then return nil end
+    local id, job, line
+    if not at_limit(owner) then id, job, line = next_of(model, owner, drafts) end
+    if not id then
+      at = at + 1
+    elseif job and job.status == 'queued' then
+      return job
+    else
+      -- The record is gone or damaged, so no worker can run the job.
+      local priority = line == 'draft' and 'batch' or line
+      dequeue({id = id, model = model, owner = owner, priority = priority, draft = line == 'draft'})
+      if not job then fail_damaged(id) end
+    end
   end
 end
 
 local function claim(job)
   local record = key('job', job.id)
   dequeue(job)
-  count_pick(job.owner, job.priority)
+  count_pick(job)
   redis.call('ZADD', key('turns', job.model), 'XX', redis.call('INCR', key('turn')), job.owner)
   move(job, 'running')
   job.attempt = redis.call('HINCRBY', record, 'attempt', 1)
@@ -76,21 +101,10 @@ end
 local before = claimed_before()
 if before then return before end
 
-local turns = key('turns', arg.model)
-local at = 0
-for _ = 1, 1000 do
-  local owner = redis.call('ZRANGE', turns, at, at)[1]
-  if not owner then return false end
-  local id, job, priority
-  if not at_limit(owner) then id, job, priority = next_of(owner) end
-  if not id then
-    at = at + 1
-  elseif job and job.status == 'queued' then
-    return claim(job)
-  else
-    -- The record is gone or damaged, so no worker can run the job.
-    dequeue({id = id, model = arg.model, owner = owner, priority = priority})
-    if not job then fail_damaged(id) end
-  end
+local job = find(arg.model, false)
+if not job then
+  local draft = find(arg.model, true)
+  for _, model in ipairs(draft and arg.others or {}) do job = job or find(model, false) end
+  job = job or draft
 end
-return false
+return job and claim(job) or false

@@ -14,7 +14,8 @@ local function key(...)
 end
 
 local FIELDS = {'owner', 'status', 'v', 'version', 'model', 'priority', 'seq', 'attempt', 'token', 'claimed', 'cancel',
-  'webhook', 'events', 'deliver', 'traceparent', 'idem', 'deadline', 'worker', 'created', 'run_ms'}
+  'webhook', 'events', 'deliver', 'traceparent', 'idem', 'deadline', 'worker', 'created', 'run_ms', 'draft'}
+local LINES = {'interactive', 'batch', 'draft'}
 
 -- Return the fields of a record that the scripts need, or nil if there is no record.
 local function load(id)
@@ -77,9 +78,10 @@ local function move(job, to)
   job.status = to
 end
 
--- Return the key of the waiting jobs of a network, owner and priority. `turns` holds the order of the owners.
+-- Return the key of the line in which a job waits: that of its network, owner and priority, or, for a draft, a line of
+-- their own. `turns` holds the order of the owners.
 local function waiting(job)
-  return key('wait', job.model, job.owner, job.priority)
+  return key('wait', job.model, job.owner, job.draft and 'draft' or job.priority)
 end
 
 local function enqueue(job)
@@ -94,8 +96,8 @@ local function dequeue(job)
   if redis.call('ZREM', waiting(job), job.id) == 1 then
     redis.call('HINCRBY', key('depth'), job.model .. '|' .. job.priority, -1)
   end
-  for _, priority in ipairs({'interactive', 'batch'}) do
-    if redis.call('EXISTS', key('wait', job.model, job.owner, priority)) == 1 then return end
+  for _, line in ipairs(LINES) do
+    if redis.call('EXISTS', key('wait', job.model, job.owner, line)) == 1 then return end
   end
   redis.call('ZREM', key('turns', job.model), job.owner)
   redis.call('HDEL', key('picks', job.model), job.owner)

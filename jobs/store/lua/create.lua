@@ -31,12 +31,13 @@ end
 use(arg.owner, 'jobs', 1)
 
 local job = {id = arg.id, owner = arg.owner, status = 'queued', model = arg.model, priority = arg.priority,
-  seq = redis.call('INCR', key('seq')), attempt = 0}
+  draft = arg.draft, seq = redis.call('INCR', key('seq')), attempt = 0}
 redis.call('HSET', key('job', arg.id), 'v', RECORD_VERSION, 'id', arg.id, 'owner', arg.owner, 'status', 'queued',
   'model', arg.model, 'priority', arg.priority, 'seq', job.seq, 'attempt', 0, 'created', now, 'spec', arg.spec)
 for _, name in ipairs({'webhook', 'events', 'deliver', 'traceparent'}) do
   if arg[name] then redis.call('HSET', key('job', arg.id), name, arg[name]) end
 end
+if arg.draft then redis.call('HSET', key('job', arg.id), 'draft', 1) end
 if idem then
   redis.call('SET', idem, arg.fingerprint .. '|' .. arg.id, 'PX', arg.idem_ttl)
   redis.call('HSET', key('job', arg.id), 'idem', arg.idem)

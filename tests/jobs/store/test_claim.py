@@ -87,6 +87,50 @@ async def test_batch_is_not_starved_by_interactive(store: Store) -> None:
     assert [number for number, priority in enumerate(order, 1) if priority is Priority.BATCH] == [4, 8]
 
 
+DRAFT = {"priority": Priority.BATCH, "model": "lite-small", "params": {"preset": "draft"}}
+
+
+async def test_drafts_go_behind_every_other_job_whoever_sent_it_and_when(store: Store) -> None:
+    drafts = [await store.create(owner, **DRAFT) for owner in ("ann", "bob", "ann")]
+    batch = await store.create("ann", model="lite-small", priority=Priority.BATCH)
+    real = await store.create("eve", model="lite-small")
+    order = [store.must_claim("lite-small").job.id for _ in range(5)]
+    assert set(order[:2]) == {batch.id, real.id}
+    assert order[2:] == [drafts[1].id, drafts[0].id, drafts[2].id], "bob's turn is before ann's"
+    assert store.claim("lite-small") is None
+    assert (await store.client.stats()).waiting.get(("lite-small", Priority.BATCH), 0) == 0
+
+
+async def test_a_job_for_another_network_of_the_worker_goes_before_a_draft(store: Store) -> None:
+    draft = await store.create(**DRAFT)
+    real = await store.create("eve", model="vgg19", priority=Priority.BATCH)
+    assert store.must_claim("lite-small", others=["lite", "vgg19"]).job.id == real.id
+    later = await store.create("eve", model="vgg19")
+    assert store.must_claim("lite-small", others=["lite"]).job.id == draft.id
+    assert store.must_claim("vgg19", others=["lite-small"]).job.id == later.id
+
+
+async def test_other_networks_are_left_alone_where_no_draft_waits(store: Store) -> None:
+    await store.create(model="vgg19")
+    assert store.claim("lite-small", others=["vgg19"]) is None
+
+
+async def test_a_draft_that_is_canceled_or_returned_keeps_its_place(store: Store) -> None:
+    first, second = [await store.create(**DRAFT) for _ in range(2)]
+    await store.client.cancel(first.id, "ann")
+    lease = store.must_claim("lite-small")
+    assert lease.job.id == second.id
+    lease.release("drained")
+    assert (await store.client.get(second.id, "ann")).queue_position == 1
+    assert store.must_claim("lite-small").job.id == second.id
+
+
+async def test_the_draft_preset_at_interactive_priority_is_a_job_like_any_other(store: Store) -> None:
+    first = await store.create(**(DRAFT | {"priority": Priority.INTERACTIVE}))
+    await store.create(model="lite-small")
+    assert store.must_claim("lite-small").job.id == first.id
+
+
 async def test_a_worker_for_batch_alone_leaves_interactive_jobs(store: Store) -> None:
     await store.create()
     batch = await store.create(priority=Priority.BATCH)
