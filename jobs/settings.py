@@ -233,7 +233,9 @@ class JobSettings(BaseSettings):
     max_attempts: int = Field(
         default=3, ge=1, description="A job fails after its worker has been lost this many times."
     )
-    max_run_seconds: float = Field(default=3600.0, gt=0, description="Maximum time of a run, in seconds.")
+    max_run_seconds: float = Field(
+        default=3600.0, gt=0, description="Maximum time of a run, or of each frame of a film, in seconds."
+    )
     result_ttl_seconds: float = Field(
         default=24 * 3600.0, gt=0, description="How long pictures are kept after a job has ended, in seconds."
     )

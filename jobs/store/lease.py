@@ -98,7 +98,7 @@ class WorkerStore:
             if view is None:
                 return None
             try:
-                return Lease(self._scripts, view, token, seconds=self._settings.lease_seconds)
+                return Lease(self._scripts, view, token, self._settings)
             except UnreadableRecord as error:
                 failure = encode(Failure(code="unsupported_record", message=str(error)))
                 status = str(Status.FAILED)
@@ -108,19 +108,29 @@ class WorkerStore:
 class Lease:
     """A claimed job, as long as its token is current; raise UnreadableRecord if the record is damaged."""
 
-    def __init__(self, scripts: Scripts, view: View, token: str, *, seconds: float) -> None:
+    def __init__(self, scripts: Scripts, view: View, token: str, settings: JobSettings) -> None:
         self.job = decode_view(view)
         self.token = token
         self.resume = _checkpoint(view_fields(view).get("checkpoint"))
         self._scripts = scripts
-        self._milliseconds = milliseconds(seconds)
+        self._milliseconds = milliseconds(settings.lease_seconds)
+        self._max_run = milliseconds(settings.max_run_seconds)
+        self._frame = 0  # of a film, the last one that is finished
         self._preview: Preview | None = None
         self.deleted = False  # the job is deleted, as the last heartbeat has shown
 
     def heartbeat(self, progress: Progress | None = None) -> Instruction:
-        """Renew the lease, publish the progress and the preview if there are any, and return what the run has to do."""
+        """Renew the lease, publish the progress and the preview if there are any, and return what the run has to do.
+
+        The time of a run starts again with each finished frame of a film.
+        """
         preview, self._preview = self._preview, None
-        arguments = {"progress": progress and encode(progress), "preview": preview and encode(preview)}
+        frame = (progress and progress.frame) or 0
+        arguments = {
+            "progress": progress and encode(progress),
+            "preview": preview and encode(preview),
+            "max_run": self._max_run if frame > self._frame else None,
+        }
         try:
             answer = self._run(
                 "heartbeat", lease=self._milliseconds, timeout_message=FAILURE_CODES["timeout"], **arguments
@@ -128,6 +138,7 @@ class Lease:
         except StoreUnavailable:
             self._preview = self._preview or preview
             raise
+        self._frame = max(frame, self._frame)
         self.deleted = answer == "deleted"
         return Instruction.LOST if self.deleted else Instruction(answer)
 

@@ -7,6 +7,11 @@ if not job then
   return 'deleted'
 end
 if job.status ~= 'running' or job.token ~= arg.token then return 'lost' end
+if arg.max_run then
+  -- The run has finished a frame of a film.
+  job.deadline = now + arg.max_run
+  redis.call('HSET', key('job', job.id), 'deadline', job.deadline)
+end
 local over = now - (tonumber(job.deadline) or now)
 if over > arg.lease then
   -- The run did not stop after it was told that its time is up.

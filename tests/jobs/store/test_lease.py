@@ -58,6 +58,16 @@ async def test_a_run_over_its_time_is_told_and_then_failed_for_it(store: Store) 
     assert ended.failure.code == "timeout"
 
 
+async def test_the_time_of_a_run_starts_again_with_each_frame_of_a_film(store: Store) -> None:
+    job = await store.create()
+    lease = store.must_claim()
+    for frame in (1, 2):
+        store.pass_time(job.id, store.settings.max_run_seconds - 1)
+        assert lease.heartbeat(Progress(iteration=frame, total=9, frame=frame, frames=3)) is Instruction.CONTINUE
+    store.pass_time(job.id, store.settings.max_run_seconds + 1)
+    assert lease.heartbeat(Progress(iteration=8, total=9, frame=2, frames=3)) is Instruction.TIMEOUT
+
+
 async def test_a_heartbeat_for_a_deleted_job_is_lost(store: Store) -> None:
     job = await store.create()
     lease = store.must_claim()
