@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
+import errno
+import os
 import time
 import uuid
 from collections.abc import Iterator
@@ -118,16 +118,19 @@ class FilmJob:
             metadata=parameters,
             mark=self.mark,
         )
+        finished = False
         try:
             with writer:
                 for step in shown(stylizer.film(frames), chosen.frames, quiet=quiet):
                     if step.is_last:
                         writer.add(step.picture())
-            self._put_in_place(partial)
+            finished = True
         except OSError as error:
             raise CommandError(f"cannot write {self.output}: {error.strerror}") from None
         finally:
-            partial.unlink(missing_ok=True)
+            if not finished:
+                partial.unlink(missing_ok=True)
+        self._put_in_place(partial)
         width, height = writer.size
         return {
             "output": str(self.output),
@@ -140,12 +143,18 @@ class FilmJob:
         }
 
     def _put_in_place(self, partial: Path) -> None:
-        if self.overwrite or not self.output.exists():
+        """Give a finished film its name; if that fails, keep it beside and raise CommandError, which names it."""
+        try:
+            if not self.overwrite and self.output.exists():
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
             partial.replace(self.output)
-            return
-        kept = Path(tempfile.gettempdir()) / f"nst-{uuid.uuid4().hex[:12]}{self.output.suffix}"
-        shutil.move(partial, kept)
-        raise CommandError(f"{self.output} was written by someone else; the result is in {kept}")
+        except OSError as error:
+            kept = partial.with_name(partial.stem.removeprefix(".") + self.output.suffix)
+            try:
+                partial.rename(kept)
+            except OSError:
+                kept = partial
+            raise CommandError(f"cannot write {self.output}: {error.strerror}; the result is in {kept}") from None
 
 
 def shown(steps: Iterator[FilmStep], frames: int, *, quiet: bool) -> Iterator[FilmStep]:

@@ -76,6 +76,7 @@ def stylize(
     from cli.output.writer import OutputWriter
     from cli.settings import load_settings
     from jobs.settings import JobSettings
+    from nst_engine.images.alpha import KEEP
 
     implied = {"init": "image"} if init_image else {}
     config = build_config(implied | context.meta[PARAMETERS])
@@ -100,6 +101,8 @@ def stylize(
     if not many and is_film_file(photos[0]):
         if preview_every or timelapse:
             raise InputError("--preview-every and --timelapse are for photos, and this is a film")
+        if check_alpha(alpha) != KEEP:
+            raise InputError("--alpha is for photos: a film has no transparency, its frames are put on white")
         job = FilmJob(
             source=photos[0],
             output=film_path(output, photos[0], styles),

@@ -6,6 +6,7 @@ from PIL import Image
 
 from cli.main import main
 from nst_engine.film.reading import probe
+from nst_engine.film.writing import FilmWriter
 from nst_engine.images.writing import SOURCE_TYPE
 from nst_engine.paintings import paint
 from tests.nst_engine.film.clips import SIZE, video
@@ -50,6 +51,8 @@ def test_a_part_is_painted_at_another_rate_in_another_format(clip: Path, tmp_pat
         (["--from", "3", "--to", "1"], "--to: must be later"),
         (["--from", "9"], "nothing is left"),
         (["--timelapse"], "for photos"),
+        (["--alpha", "#ffffff"], "--alpha is for photos"),
+        (["--alpha", "red"], "--alpha: red is not"),
         (["-o", "clip.mp4"], "already exists"),
         (["-o", "clip.mp4", "--overwrite"], "the film itself"),
     ],
@@ -73,6 +76,24 @@ def test_a_photo_has_no_part(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     paint("waves", 64).save(photo)
     assert main(["stylize", str(photo), "waves", "--fps", "12", *QUICK]) == 2
     assert "for films only" in capsys.readouterr().err
+
+
+def test_a_finished_film_is_kept_if_it_cannot_have_its_name(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output, add = tmp_path / "out.mp4", FilmWriter.add
+
+    def add_while_another_makes_a_folder(writer: FilmWriter, frame: Image.Image) -> None:
+        output.mkdir(exist_ok=True)
+        add(writer, frame)
+
+    monkeypatch.setattr(FilmWriter, "add", add_while_another_makes_a_folder)
+    part = ["--to", "0.1", "--overwrite"]
+    assert main(["stylize", str(clip), "waves", "-o", str(output), *part, *QUICK]) == 1
+    (kept,) = (path for path in tmp_path.iterdir() if path.name.startswith("nst-"))
+    assert f"the result is in {kept}" in " ".join(capsys.readouterr().err.split())
+    with kept.open("rb") as file:
+        assert probe(file).format == "mp4"
 
 
 def test_a_film_that_is_interrupted_leaves_nothing(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
