@@ -12,9 +12,9 @@ INPUT_MEDIA_TYPES = ["image/jpeg", "image/png", "image/webp", "image/tiff", "ima
 FILE = {"type": "string", "format": "binary"}
 REF_TEMPLATE = "#/components/schemas/{model}"
 
-FILM_MEDIA_TYPES = ["video/mp4", "video/quicktime", "video/webm", "image/gif"]
+FILM_MEDIA_TYPES = ["video/mp4", "video/quicktime", "video/webm", "image/gif", "image/webp", "image/png"]
 _PICTURE_ENCODING = {"contentType": ", ".join(INPUT_MEDIA_TYPES)}
-_CONTENT_ENCODING = {"contentType": ", ".join(INPUT_MEDIA_TYPES + FILM_MEDIA_TYPES)}
+_CONTENT_ENCODING = {"contentType": ", ".join(dict.fromkeys(INPUT_MEDIA_TYPES + FILM_MEDIA_TYPES))}
 CREATE_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,

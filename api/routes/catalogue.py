@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import BaseModel, Field
 
 from api.builtin_styles import StyleSize
-from api.docs.request_body import INPUT_MEDIA_TYPES
+from api.docs.request_body import FILM_MEDIA_TYPES, INPUT_MEDIA_TYPES
 from api.downloads import Download
 from api.long_poll import MAX_WAIT_SECONDS
 from api.problems import ProblemError
@@ -24,6 +24,7 @@ from api.security.auth import CallerDep, authenticate, authenticate_viewer
 from api.services import ServicesDep
 from api.submission.multipart import MAX_PARAMS_BYTES
 from api.submission.sources import MAX_STYLES
+from nst_engine.film.formats import WRITABLE as WRITABLE_FILMS
 from nst_engine.images.reading import PictureLimits
 from nst_engine.images.writing import WRITABLE
 from nst_engine.paintings import STYLES
@@ -80,6 +81,11 @@ class LimitsView(BaseModel):
     max_wait_seconds: int
     input_formats: list[str]
     output_formats: list[str]
+    max_film_seconds: float = Field(description="Of the part that is painted.")
+    max_film_frames: int = Field(description="Of the part that is painted.")
+    max_film_pixels: int = Field(description="Of a frame.")
+    film_input_formats: list[str]
+    film_output_formats: list[str]
 
 
 class ModelsView(BaseModel):
@@ -153,6 +159,11 @@ async def list_presets(request: Request, services: ServicesDep) -> Response:
         max_wait_seconds=MAX_WAIT_SECONDS,
         input_formats=INPUT_MEDIA_TYPES,
         output_formats=list(WRITABLE),
+        max_film_seconds=settings.max_film_seconds,
+        max_film_frames=settings.max_film_frames,
+        max_film_pixels=settings.max_film_pixels,
+        film_input_formats=FILM_MEDIA_TYPES,
+        film_output_formats=list(WRITABLE_FILMS),
     )
     return compressed(request, PresetsView(presets=presets, limits=limits))
 

@@ -1,6 +1,7 @@
 """Answers that several routes give: a job with its ETag, compressed JSON, and the error responses for OpenAPI."""
 
 import gzip
+import re
 from typing import Annotated, Any
 
 from fastapi import Header, Request, Response
@@ -13,6 +14,7 @@ from api.urls import Urls, job_path
 from jobs.model import Job
 from jobs.status import Status
 
+NO_GZIP = re.compile(r"gzip\s*;\s*q=0(\.0*)?\s*(,|$)")
 RETRY_SECONDS = {Status.QUEUED: 2, Status.RUNNING: 1}
 
 
@@ -105,8 +107,9 @@ def picture_responses(*media_types: str) -> dict[int | str, dict[str, Any]]:
 
 
 def compressed(request: Request, view: BaseModel) -> Response:
-    """Return an answer that repeats itself, with gzip for clients that take it."""
+    """Return a view as JSON, compressed with gzip if the client accepts that."""
     body, headers = view.model_dump_json().encode(), {"Vary": "Accept-Encoding"}
-    if "gzip" in request.headers.get("accept-encoding", ""):
+    accepted = request.headers.get("accept-encoding", "").lower()
+    if "gzip" in accepted and not NO_GZIP.search(accepted):
         body, headers["Content-Encoding"] = gzip.compress(body), "gzip"
     return Response(body, media_type="application/json", headers=headers)

@@ -1,5 +1,6 @@
 """Usage: what a key has used on each day."""
 
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from typing import Annotated
 
@@ -16,8 +17,14 @@ MAX_DAYS = 366
 
 
 def _iso_day(value: object) -> object:
-    """Parse YYYY-MM-DD alone: pydantic would take a number as a time in seconds."""
-    return datetime.strptime(value, "%Y-%m-%d").date() if isinstance(value, str) else value
+    """Parse YYYY-MM-DD only: pydantic would accept a number as a time in seconds, Python the day of a week."""
+    if not isinstance(value, str):
+        return value
+    with suppress(ValueError):
+        day = date.fromisoformat(value)
+        if day.isoformat() == value:
+            return day
+    raise ValueError("write the day as YYYY-MM-DD")
 
 
 Day = Annotated[date, BeforeValidator(_iso_day)]

@@ -94,15 +94,18 @@ class Assets:
             return None if asset is None else BlobRef(name=asset.blob, sha256=match[1], bytes=0, media_type=MEDIA_TYPE)
         if match := JOB_PICTURE.fullmatch(reference.asset):
             try:
-                return _picture_of(await self.store.get(match[1], owner), match[2])
+                job = await self.store.get(match[1], owner)
             except JobNotFound:
                 return None
+            if job.options.film is not None and match[2] in ("content", "result"):
+                raise _unusable(reference, "this is a film; name a picture, or upload a frame of it")
+            return _picture_of(job, match[2])
         return None
 
 
 def _picture_of(job: Job, what: str) -> BlobRef | None:
-    """Return a picture of a job; None if it has none, or no longer. A film is no picture."""
-    if job.expired or (job.options.film is not None and what in ("content", "result")):
+    """Return a picture of a job; None if it has none, or no longer."""
+    if job.expired:
         return None
     if what == "content":
         return job.inputs.content
@@ -116,7 +119,10 @@ def _picture_of(job: Job, what: str) -> BlobRef | None:
 
 
 def _unknown(reference: AssetReference) -> ProblemError:
-    detail = "there is no such picture of yours; upload it again"
+    return _unusable(reference, "there is no such picture of yours; upload it again")
+
+
+def _unusable(reference: AssetReference, detail: str) -> ProblemError:
     errors = [InvalidField(pointer=reference.pointer, detail=detail)]
     return ProblemError(422, "asset_unknown", f"{reference.pointer.removeprefix('#/')}: {detail}", errors=errors)
 

@@ -197,6 +197,8 @@ class JobCreator:
         job = await self.store.get(job_id, owner)
         if job.expired:
             raise ProblemError(410, "result_expired", "the pictures of the job in init_job have been removed")
+        if job.options.film is not None:
+            raise ProblemError(409, "wrong_state", "the job in init_job is for a film; name one for a picture")
         if job.result is None:
             raise ProblemError(409, "wrong_state", f"the job in init_job has no result: it is {job.status}")
 

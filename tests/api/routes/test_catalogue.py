@@ -23,12 +23,32 @@ async def test_presets_are_compressed_for_clients_that_take_it(api: Api) -> None
     assert compressed.json() == plain.json()
 
 
+@pytest.mark.parametrize(
+    ("accepted", "coding"),
+    [
+        ("br, gzip;q=0.5", "gzip"),
+        ("gzip ; q=1.0, identity", "gzip"),
+        ("gzip;q=0", None),
+        ("gzip; q=0.000, deflate", None),
+        ("br", None),
+    ],
+)
+async def test_a_client_says_whether_it_accepts_gzip(api: Api, accepted: str, coding: str | None) -> None:
+    answer = await api.http.get("/v1/presets", headers={"Accept-Encoding": accepted})
+    assert answer.headers.get("content-encoding") == coding
+
+
 async def test_presets_are_complete_and_limits_are_listed(api: Api) -> None:
     answer = (await api.http.get("/v1/presets")).json()
     names = [preset["name"] for preset in answer["presets"]]
     assert names[0] == "default"
     assert all(preset["params"]["preset"] == preset["name"] for preset in answer["presets"])
-    assert (answer["limits"]["max_styles"], answer["limits"]["max_file_bytes"]) == (8, 20 * 2**20)
+    limits = answer["limits"]
+    assert (limits["max_styles"], limits["max_file_bytes"]) == (8, 20 * 2**20)
+    films = (limits["max_film_seconds"], limits["max_film_frames"], limits["max_film_pixels"])
+    assert films == (60, 1800, 3840 * 2160)
+    assert "video/quicktime" in limits["film_input_formats"]
+    assert limits["film_output_formats"] == ["mp4", "webm", "gif", "webp"]
 
 
 async def test_styles_have_pictures(api: Api) -> None:

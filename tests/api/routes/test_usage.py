@@ -42,7 +42,13 @@ async def test_a_period_ends_with_its_last_day(api: Api) -> None:
     assert [[day["jobs"] for day in days] for days in counts] == [[], [3], [3], []]
 
 
-@pytest.mark.parametrize("query", ["days=0", "days=367", "until=x"])
+@pytest.mark.parametrize("query", ["days=0", "days=367", "until=x", "until=2026-02-30"])
 async def test_a_wrong_period_is_a_422(api: Api, query: str) -> None:
     answer = await api.http.get(f"/v1/usage?{query}")
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, f"#/{query.partition('=')[0]}")
+
+
+async def test_a_day_in_another_form_is_refused_with_the_right_one(api: Api) -> None:
+    for value in ("1", "2026-1-2", "20260102", "2026-W01-1"):
+        (error,) = (await api.http.get(f"/v1/usage?until={value}")).json()["errors"]
+        assert error["detail"].endswith("write the day as YYYY-MM-DD")

@@ -131,8 +131,15 @@ async def test_only_the_content_may_be_a_film(api: Api) -> None:
 
 async def test_a_film_of_a_job_is_not_used_as_a_picture(api: Api) -> None:
     job = await api.create(content=CLIP)
-    answer = await api.http.post("/v1/jobs", json={"content_asset": f"job:{job['id']}/content", "style_name": "waves"})
-    assert (answer.status_code, answer.json()["code"]) == (422, "asset_unknown")
+    api.worker.finish(api.worker.claim(), CLIP, "video/mp4")
+    for what in ("content", "result"):
+        picture_of_job = {"content_asset": f"job:{job['id']}/{what}", "style_name": "waves"}
+        answer = await api.http.post("/v1/jobs", json=picture_of_job)
+        assert (answer.status_code, answer.json()["code"]) == (422, "asset_unknown")
+        assert "this is a film" in answer.json()["detail"]
+    answer = await api.http.post("/v1/jobs", files=form(init_job=job["id"]))
+    assert (answer.status_code, answer.json()["code"]) == (409, "wrong_state")
+    assert "the job in init_job is for a film" in answer.json()["detail"]
 
 
 async def test_without_the_extra_the_problem_says_what_to_install(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
