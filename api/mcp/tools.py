@@ -3,7 +3,6 @@
 `nst mcp` serves them over stdio for a service elsewhere, the API at /mcp for itself.
 """
 
-import inspect
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Annotated, Any
@@ -21,7 +20,7 @@ Call list_styles and list_presets to see what there is, stylize to start a job, 
 and get_result to see the picture."""
 # The client reads files that these name, so they must not be among `parameters`. Any other parameter goes to the API,
 # which accepts those of its schema only.
-ARGUMENTS = frozenset(inspect.signature(AsyncClient.submit).parameters)
+PICTURES = frozenset({"content", "style", "style_name", "masks", "style_masks", "init_image"})
 MAX_WAIT_SECONDS = 60.0
 SUMMARY = ("id", "status", "queue_position", "waiting_for", "progress", "error", "result", "urls")
 
@@ -102,7 +101,7 @@ def _check(pictures: Sequence[str], parameters: Mapping[str, Any], *, files: boo
     """Refuse pictures that are files unless `files` allows them, and parameters that would be read as pictures."""
     if not files and (refused := [item for item in pictures if not item.startswith(URLS + ASSETS)]):
         raise ToolError(f"{refused[0][:80]!r} is no {PICTURE}")
-    if wrong := ARGUMENTS & parameters.keys():
+    if wrong := PICTURES & parameters.keys():
         raise ToolError(f"parameters: {min(wrong)} is not a parameter of a run; pass it as an argument of the tool")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import inspect
 import io
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,7 +18,7 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from PIL import Image
 
-from api.mcp.tools import make_server
+from api.mcp.tools import PICTURES, make_server
 from nst_client import AsyncClient
 from tests.api.conftest import Api, picture
 from tests.nst_engine.film import clips
@@ -128,6 +129,12 @@ async def test_an_agent_elsewhere_cannot_name_files_of_the_service(api: Api) -> 
             answer = await client.call_tool("stylize", {**WAVES, **arguments})
             assert answer.is_error, arguments
     assert api.stored() == []
+
+
+async def test_no_parameter_can_name_a_file_that_the_client_reads() -> None:
+    arguments = inspect.signature(AsyncClient.submit).parameters.values()
+    assert {argument.name for argument in arguments if "Picture" in str(argument.annotation)} <= PICTURES
+    assert not PICTURES & {"fps", "quality", "output_format"}  # parameters of the API that the client names, too
 
 
 async def test_an_agent_on_this_machine_may_name_files(tmp_path: Path) -> None:
