@@ -19,6 +19,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--kills", type=int, default=50, help="how many processes to kill")
     parser.add_argument("--seed", type=int, default=7, help="decides what is killed and when")
+    parser.add_argument("--films", action="store_true", help="paint films of eight frames instead of pictures")
     parser.add_argument("--quick", action="store_true", help="short leases (3 s) instead of the service's own (30 s)")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.add_argument("--keep", action="store_true", help="keep the folder with logs and journal")
@@ -31,7 +32,9 @@ def main() -> int:
 
     report: Report | None = None
     try:
-        report = asyncio.run(run(folder, kills=options.kills, seed=options.seed, timing=timing, say=say))
+        report = asyncio.run(
+            run(folder, kills=options.kills, seed=options.seed, timing=timing, say=say, films=options.films)
+        )
     finally:
         if options.keep or report is None or report.violations:
             say(f"logs are in {folder}")

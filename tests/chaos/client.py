@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from tests.chaos.films import FRAMES, film_bytes
 from tests.chaos.system import System
 from tests.fakes.engine import picture_bytes
 
@@ -20,10 +21,11 @@ RETRIED = frozenset({409, 429, 500, 502, 503, 507})  # 409: the key is still hel
 
 @dataclass
 class RetryingClient:
-    """Creates jobs and remembers those that were accepted, by id."""
+    """Creates jobs, of pictures or films, and remembers those that were accepted, by id."""
 
     system: System
     random: random.Random
+    films: bool = False
     accepted: set[str] = field(default_factory=set)
     refusals: Counter[int] = field(default_factory=Counter)
     next_seed: int = 1
@@ -34,7 +36,7 @@ class RetryingClient:
     async def create(self, *, steps: int | None = None, upload_seconds: float = 0.0) -> str:
         """Create a job and return its id; the body of the first request takes `upload_seconds`."""
         seed, self.next_seed = self.next_seed, self.next_seed + 1
-        steps = steps or self.random.randint(20, self.system.timing.longest_steps)
+        steps = steps or self.random.randint(20, self.system.timing.longest_steps) // (FRAMES if self.films else 1)
         while (response := await self._post(seed, steps, upload_seconds)) is None or not response.is_success:
             if response is not None:
                 self.refusals[response.status_code] += 1
@@ -61,20 +63,21 @@ class RetryingClient:
         await self._http.aclose()
 
     async def _post(self, seed: int, steps: int, upload_seconds: float) -> httpx.Response | None:
+        content = ("c.mp4", film_bytes()) if self.films else ("c.png", picture_bytes((seed % 256, 90, 30), (48, 32)))
         request = self._http.build_request(
             "POST",
             "/v1/jobs",
             data={"steps": str(steps), "seed": str(seed), "max_size": "64"},
             files={
-                "content": ("c.png", picture_bytes((seed % 256, 90, 30), (48, 32)), "image/png"),
+                "content": content,
                 "style": ("s.png", picture_bytes((20, 40, 200)), "image/png"),
             },
         )
         body = request.read()
         headers = {"Content-Type": request.headers["Content-Type"], "Idempotency-Key": f"chaos-{seed}"}
-        content = _dripped(body, upload_seconds) if upload_seconds else body
+        sent = _dripped(body, upload_seconds) if upload_seconds else body
         try:
-            return await self._http.post("/v1/jobs", content=content, headers=headers)
+            return await self._http.post("/v1/jobs", content=sent, headers=headers)
         except httpx.HTTPError:
             return None
 

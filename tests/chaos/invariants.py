@@ -24,10 +24,13 @@ from jobs.store.reaper import SWEEP_ROUNDS
 from jobs.store.scripts import key
 from jobs.store.serialization import blob_names
 from tests.chaos.client import RetryingClient
+from tests.chaos.films import is_whole
 from tests.chaos.journal import read, repeated_work
 from tests.chaos.recorder import History, Recorder
 from tests.chaos.recovery import Recovery
 from tests.chaos.system import System, Timing
+from worker.films.run import film_folders
+from worker.main import FOLDER_SECONDS
 
 RECOVERY_LIMIT = 40.0  # seconds, as all limits
 REPEATED_WORK_LIMIT = 15.0
@@ -151,11 +154,13 @@ async def _all_jobs(store: JobStore) -> list[Job]:
 
 
 async def _readable(client: RetryingClient, job: Job) -> bool:
-    """Tell whether the API returns the picture that the record describes."""
+    """Tell whether the API returns the picture or film that the record describes."""
     assert job.result is not None
     answer = await client.result(job.id)
     if answer.status_code != 200 or hashlib.sha256(answer.content).hexdigest() != job.result.sha256:
         return False
+    if job.options.film is not None:
+        return is_whole(answer.content)
     with Image.open(io.BytesIO(answer.content)) as picture:
         picture.load()
         return picture.size == (job.result.width, job.result.height)
@@ -164,7 +169,8 @@ async def _readable(client: RetryingClient, job: Job) -> bool:
 async def _count_files(counts: Counts, system: System) -> None:
     """Count the files that no record lists, after the reaper has had time to remove them."""
     settings = system.settings
-    deadline = time.monotonic() + settings.upload_timeout_seconds + (SWEEP_ROUNDS + 1) * system.timing.reaper + 3
+    reaping = (SWEEP_ROUNDS + 1) * system.timing.reaper + FOLDER_SECONDS + 3
+    deadline = time.monotonic() + settings.upload_timeout_seconds + reaping
     while (found := list(_unlisted(settings))) and time.monotonic() < deadline:
         await asyncio.sleep(POLL_SECONDS)
     oldest = time.time() - settings.upload_timeout_seconds
@@ -174,11 +180,11 @@ async def _count_files(counts: Counts, system: System) -> None:
 
 
 def _unlisted(settings: JobSettings) -> Iterator[tuple[str, float]]:
-    """Yield name and time of the files that no record lists: pictures, and uploads that are being received."""
+    """Yield name and time of the files that no record lists, those of uploads and of unfinished films included."""
     redis: Any = connect(settings)
     for info in open_blobs(settings).list():
         if info.name not in blob_names(redis.hgetall(key("job", owner_of(info.name)))):
             yield info.name, info.modified
-    for left in (settings.data_dir / "incoming").rglob("*"):
+    for left in (*(settings.data_dir / "incoming").rglob("*"), *film_folders(settings).path.rglob("*")):
         with contextlib.suppress(FileNotFoundError):  # the sweep may remove it meanwhile
             yield str(left), left.stat().st_mtime

@@ -28,6 +28,7 @@ from tests.chaos.system import System, Timing
 
 RUNNING_SECONDS = 120.0  # longest wait for a job to run
 JOBS_AT_ONCE = 4
+FILMS_AT_ONCE = 5
 KILLS_PER_DISTURBANCE = 12
 
 
@@ -56,13 +57,13 @@ class Harness:
 
 
 @asynccontextmanager
-async def running_harness(folder: Path, timing: Timing, seed: int) -> AsyncIterator[Harness]:
+async def running_harness(folder: Path, timing: Timing, seed: int, *, films: bool = False) -> AsyncIterator[Harness]:
     """Run a system until the block ends."""
     system = System(folder, timing)
     settings = system.settings
     redis = connect_async(settings)
     store = JobStore(redis, CeleryQueue(make_celery(settings)), settings)
-    client = RetryingClient(system, random.Random(seed + 1))
+    client = RetryingClient(system, random.Random(seed + 1), films)
     recorder = Recorder(store, AsyncWorkerRegistry(redis, settings), client.accepted)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(system.end)
@@ -85,10 +86,12 @@ async def background(work: Any) -> AsyncIterator[None]:
             await task
 
 
-async def run(folder: Path, *, kills: int, seed: int, timing: Timing, say: Callable[[str], None]) -> Report:
-    """Run the harness once."""
+async def run(
+    folder: Path, *, kills: int, seed: int, timing: Timing, say: Callable[[str], None], films: bool = False
+) -> Report:
+    """Run the harness once, with jobs of pictures or films."""
     began, counts = time.monotonic(), Counts()
-    async with running_harness(folder, timing, seed) as harness:
+    async with running_harness(folder, timing, seed, films=films) as harness:
         killed, disturbed = await _inject(harness, kills, say)
         say("waiting until all jobs have ended")
         await harness.recorder.wait_until_all_ended(20 * timing.lease + 120)
@@ -137,9 +140,10 @@ def _plan(injections: dict[str, Injection], count: int, chance: random.Random) -
 async def create_jobs(harness: Harness) -> None:
     """Create jobs so that there are always a few."""
     creating: set[asyncio.Task[Any]] = set()
+    at_once = FILMS_AT_ONCE if harness.client.films else JOBS_AT_ONCE
     try:
         while True:
-            if len(harness.recorder.unfinished()) + len(creating) < JOBS_AT_ONCE:
+            if len(harness.recorder.unfinished()) + len(creating) < at_once:
                 task = asyncio.create_task(harness.client.create())
                 creating.add(task)
                 task.add_done_callback(creating.discard)

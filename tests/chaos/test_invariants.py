@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from tests.chaos.films import FRAMES, RATE, is_whole
 from tests.chaos.invariants import Counts, count_end
 from tests.chaos.journal import Line, repeated_work
 from tests.chaos.recorder import History
 from tests.chaos.system import Timing
+from tests.nst_engine.film import clips
 
 GOOD: dict[str, Any] = {"accepted": 2, "succeeded": 2, "running_cancel_seconds": [0.5], "queued_cancel_seconds": [0.1]}
 BROKEN: list[dict[str, Any]] = [
@@ -57,3 +59,10 @@ def test_work_that_the_second_attempt_repeats_is_counted() -> None:
     lines = [Line(0.0, 7, 0, "begin", 1), *(Line(float(i), 7, i, "step", 1) for i in range(1, 6))]
     lines += [Line(9.0, 7, 3, "begin", 2), *(Line(6.0 + i, 7, i, "step", 2) for i in range(4, 7))]
     assert repeated_work(lines) == [1.0]  # iterations 4 and 5, one second apart
+
+
+def test_a_film_without_one_of_its_frames_is_not_whole() -> None:
+    frames = clips.pictures(FRAMES)
+    twice = [*frames[:3], frames[2], *frames[4:]]
+    films = [clips.video(each, rate=RATE, sound="aac") for each in (frames, frames[:-1], twice)]
+    assert [is_whole(film) for film in (*films, clips.video(frames, rate=RATE))] == [True, False, False, False]

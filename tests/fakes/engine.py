@@ -78,7 +78,7 @@ class FakeStep:
 
 @dataclass(frozen=True)
 class FakeFilmStep(FakeStep):
-    """One iteration of a frame, whose result shows half of the result before it."""
+    """One iteration of a frame, whose result shows half of the result before it, and a corner of the frame."""
 
     frame: int = 0
     frames: int = 1
@@ -97,8 +97,12 @@ class FakeFilmStep(FakeStep):
         )
 
     def picture(self) -> Image.Image:
-        painted = super().picture()
-        return painted if self.before is None else Image.blend(painted, self.before, 0.5)
+        painted, frame = super().picture(), self.request.content
+        if self.before is not None:
+            painted = Image.blend(painted, self.before, 0.5)
+        corner = (frame.width // 2, frame.height // 2, *frame.size)
+        painted.paste(frame.crop(corner), corner)
+        return painted
 
 
 @dataclass
@@ -133,6 +137,7 @@ class FakeEngine:
         """Paint the frames of a film in `steps` iterations each."""
         seed, total = int(request.params.get("seed", 0)), int(request.params["steps"])
         before = film.before[-1] if film.before else None
+        self.journal.note(seed, film.painted * total, "begin")
         for number, frame in enumerate(film.read(film.painted), film.painted):
             for iteration in range(1, total + 1):
                 self.sleep(self.step_seconds)

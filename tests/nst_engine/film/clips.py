@@ -96,6 +96,17 @@ def _sound() -> Any:
     return frame
 
 
+def loudness(data: bytes) -> list[float]:
+    """Return the largest value of the sound of a film in each tenth of its first second."""
+    with av.open(io.BytesIO(data)) as container:
+        samples = np.zeros(48000, np.float32)
+        for frame in container.decode(audio=0):
+            at = round(float(frame.time or 0) * 48000)
+            part = frame.to_ndarray()[0][: len(samples) - at]
+            samples[at : at + len(part)] = part
+    return [float(abs(samples[i + 1000 : i + 3800]).max()) for i in range(0, 48000, 4800)]
+
+
 def rotated(mp4: bytes) -> bytes:
     """Return an MP4 that is to be turned clockwise by 90 degrees, as a phone held upright writes it."""
     place = mp4.index(b"tkhd") + 4 + 40

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import av
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -16,7 +15,7 @@ from nst_engine.film.writing import FilmWriter
 from nst_engine.images.writing import SOURCE_TYPE
 from nst_engine.spec.errors import ConfigError, FilmError
 from nst_engine.spec.film import FilmOptions
-from tests.nst_engine.film.clips import number_of, pictures, video
+from tests.nst_engine.film.clips import loudness, number_of, pictures, video
 
 PLAN = FilmPlan(rate=Fraction(12), start=Fraction(0), end=Fraction(1, 2), frames=6)
 NAMES = ("mp4", "webm", "gif", "webp")
@@ -63,17 +62,6 @@ def test_an_mp4_can_be_played_before_it_is_loaded_and_by_any_player(tmp_path: Pa
     with av.open(io.BytesIO(data)) as container:
         context = container.streams.video[0].codec_context
         assert (context.name, context.pix_fmt, context.color_range, context.colorspace) == ("h264", "yuv420p", 1, 1)
-
-
-def loudness(data: bytes) -> list[float]:
-    """Return the largest value of the sound in each tenth of a second."""
-    with av.open(io.BytesIO(data)) as container:
-        samples = np.zeros(48000, np.float32)
-        for frame in container.decode(audio=0):
-            at = round(float(frame.time or 0) * 48000)
-            part = frame.to_ndarray()[0][: len(samples) - at]
-            samples[at : at + len(part)] = part
-    return [float(abs(samples[i + 1000 : i + 3800]).max()) for i in range(0, 48000, 4800)]
 
 
 @pytest.mark.parametrize(("name", "codec", "sound"), [("mp4", "libx264", "aac"), ("webm", "libvpx-vp9", "libopus")])
