@@ -122,7 +122,7 @@ def _speed(model: str, size: int, precision: str, device: str, *, graphs: bool, 
 def _processes(device: str, *, tiny: bool, end: float) -> Iterator[tuple[int, float]]:
     """Let processes run the same jobs at once; the first job of each is not counted."""
     context, size, jobs = multiprocessing.get_context("spawn"), 48 if tiny else 512, 1 if tiny else 3
-    for count in (1, 2) if tiny else PROCESSES:
+    for count in (2,) if tiny else PROCESSES:
         if time.monotonic() > end:
             return
         ready = context.Barrier(count + 1)

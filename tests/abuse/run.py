@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import httpx
@@ -77,6 +78,7 @@ class Victim:
         return time.perf_counter() - began
 
 
+@cache
 def photo() -> bytes:
     """Return a PNG of 512 x 512 pixels."""
     file = io.BytesIO()

@@ -54,12 +54,12 @@ def test_a_second_service_in_the_same_data_folder_is_refused(service: NstUp) -> 
     assert out.count("\n") == 1
 
 
-def test_ctrl_c_leaves_no_process_behind() -> None:
-    with running_nst_up() as service:
-        assert len(service.children()) >= 3
-        service.process.send(signal.SIGINT)
-        assert service.process.wait(60) == 0
-        assert service.children() == set()
+def test_ctrl_c_leaves_no_process_behind(service: NstUp) -> None:
+    """The last test that uses this service."""
+    assert len(service.children()) >= 3
+    service.process.send(signal.SIGINT)
+    assert service.process.wait(60) == 0
+    assert service.children() == set()
 
 
 def test_children_end_when_the_parent_is_killed() -> None:

@@ -44,7 +44,7 @@ def finished_job(stack: Stack) -> str:
 
 
 # Not for the whole session: Playwright's event loop would get in the way of asynchronous tests in other folders.
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Run the Chromium of this machine."""
     program = next(filter(None, map(shutil.which, BROWSERS)))

@@ -6,16 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from cli.main import main
 from tests.cli.shells import NST, offered_by_fish, script, typed_into_zsh
-
-
-def offered(line: str) -> list[str]:
-    """Complete the last word of a line."""
-    words = {"COMP_WORDS": line, "COMP_CWORD": str(len(line.split(" ")) - 1), "_NST_COMPLETE": "complete_bash"}
-    done = subprocess.run(
-        [str(NST)], env={**os.environ, **words}, capture_output=True, text=True, timeout=60, check=True
-    )
-    return done.stdout.split()
 
 
 @pytest.mark.parametrize(
@@ -32,8 +24,15 @@ def offered(line: str) -> list[str]:
         ("nst weights pull vgg", ["vgg19", "vgg16", "vgg16-edges"]),
     ],
 )
-def test_a_word_is_completed(line: str, words: list[str]) -> None:
-    assert offered(line) == words
+def test_a_word_is_completed(
+    line: str, words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = {"COMP_WORDS": line, "COMP_CWORD": str(len(line.split(" ")) - 1), "_NST_COMPLETE": "complete_bash"}
+    for name, value in asked.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as ended:
+        main([])
+    assert (capsys.readouterr().out.split(), ended.value.code) == (words, 0)
 
 
 def test_bash_accepts_the_script() -> None:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import httpx
-from moto.server import ThreadedMotoServer
 from obstore.store import S3Store
 
 from jobs.settings import JobSettings
@@ -56,6 +55,8 @@ class FakeS3:
 @contextmanager
 def running_s3() -> Iterator[FakeS3]:
     """Run a server until the block ends."""
+    from moto.server import ThreadedMotoServer  # takes a second, and few tests need it
+
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()

@@ -19,6 +19,7 @@ from tests.nst_engine.cuda.emulator import EmulatedCuda
 from tests.nst_engine.tiny import photo, picture, seeded
 
 SHORT = {"steps": 3, "max_size": 48, "scales": 1, "precision": "float32"}
+SHALLOW = {"style_layers": "style1:1,style2:1", "content_layers": "style2:1"}
 
 
 @dataclass(frozen=True)

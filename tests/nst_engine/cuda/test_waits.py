@@ -7,11 +7,10 @@ from typing import Any
 import pytest
 
 from tests.nst_engine.cuda.emulator import EmulatedCuda
-from tests.nst_engine.cuda.runs import Found, run
+from tests.nst_engine.cuda.runs import SHALLOW, Found, run
 
-SHALLOW_VGG = {"model": "vgg19", "style_layers": "style1:1,style2:1", "content_layers": "style2:1"}
 LONG = {"steps": 5, "lbfgs_history": 3}
-ADAM = {"optimizer": "adam", "learning_rate": 0.02}
+ADAM = {"optimizer": "adam", "learning_rate": 0.02, **SHALLOW}
 
 
 def last_iteration(parameters: dict[str, Any], **inputs: Any) -> Found:
@@ -23,14 +22,14 @@ def last_iteration(parameters: dict[str, Any], **inputs: Any) -> Found:
     ("parameters", "inputs"),
     [
         (LONG, {}),
-        ({"learning_rate": 0.5}, {}),
+        ({"learning_rate": 0.5, **SHALLOW}, {}),
         (ADAM, {}),
-        ({"style_statistic": "gram", **LONG}, {}),
+        ({"style_statistic": "gram", **LONG, **SHALLOW}, {}),
         ({**ADAM, "style_statistic": "gram"}, {}),
         ({**ADAM, "average_decay": 0.9, "clamp": "step", "plateau": 0.01}, {}),
         ({"precision": "bfloat16"}, {}),
         ({}, {"styles": 2, "masks": True}),
-        ({**SHALLOW_VGG, "input_convention": "caffe", "range_weight": 1.0, "tv_loss": "l1"}, {}),
+        ({"model": "vgg19", **SHALLOW, "input_convention": "caffe", "range_weight": 1.0, "tv_loss": "l1"}, {}),
     ],
     ids=[
         "lbfgs",

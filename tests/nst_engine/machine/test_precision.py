@@ -105,7 +105,7 @@ def test_a_picture_in_bfloat16_is_as_good_as_one_in_float32() -> None:
     content, style = (torch.rand(3, n, n, generator=generator) for n in (48, 40))
     found = {}
     for precision in ("float32", "bfloat16"):
-        config = resolve("default", {"max_size": 48, "steps": 20, "precision": precision})
+        config = resolve("default", {"max_size": 48, "steps": 10, "precision": precision})
         network = load_network(config)
         *_, last = stylize(content, [style], config, network=network)
         check = resolve("default", {"max_size": 48, "precision": "float32", "init": "image", "scales": 1, "steps": 1})

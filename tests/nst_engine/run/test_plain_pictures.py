@@ -30,7 +30,7 @@ def average(photo: Color, painting: Color, config: StyleConfig, network: Network
     [(MEAN, BLUE), (RED, MEAN), (BLACK, GRAY), (GRAY, GRAY)],
 )
 def test_a_plain_photo_takes_the_color_of_a_plain_painting(photo: Color, painting: Color) -> None:
-    config = resolve("default", {"steps": 60, "max_size": 32})
+    config = resolve("default", {"steps": 25, "max_size": 32})
     assert average(photo, painting, config, load_network(config)) == pytest.approx(painting, abs=35)
 
 

@@ -1,0 +1,1 @@
+"""Tests of nst; a package, so that the names of its modules begin with `tests`."""
