@@ -14,7 +14,6 @@ from PIL import Image
 from jobs.storage.factory import open_blobs
 from tests.fakes.engine import picture_bytes
 from tests.fakes.s3 import FakeS3
-from tests.stack.process import ONE_THREAD
 from tests.stack.stack import Stack
 
 pytestmark = pytest.mark.acceptance
@@ -25,7 +24,7 @@ def test_a_job_is_painted_and_deleted_through_s3_alone(s3: FakeS3) -> None:
     blobs = open_blobs(s3.settings(bucket))
     with tempfile.TemporaryDirectory(prefix="nst-") as name:
         folder = Path(name)
-        with closing(Stack(folder, workers=0, **ONE_THREAD, **s3.environment(bucket))) as stack:
+        with closing(Stack(folder, workers=0, fake_engine=True, **s3.environment(bucket))) as stack:
             stack.add_worker(NST_DATA_DIR=str(folder / "worker-data"))
             stack.start()
             files = {"content": picture_bytes(size=(64, 48)), "style": picture_bytes((0, 0, 250))}

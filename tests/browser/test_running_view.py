@@ -10,6 +10,8 @@ from tests.browser import page_actions
 from tests.browser.conftest import OpenPage
 from tests.stack.stack import Stack
 
+RESTART_MILLISECONDS = 120_000  # for an API to start on a busy machine
+
 
 def test_previews_and_progress_are_shown(page: Page) -> None:
     page_actions.paint_endlessly(page)
@@ -55,4 +57,17 @@ def test_a_visitor_who_returns_without_a_job_in_the_url_finds_the_running_job(
     job_id = page_actions.create_job(stack, max_size=64, steps=page_actions.ENDLESS_STEPS)
     page = open_page(stack.url)
     expect(page).to_have_url(re.compile(job_id))
+    page_actions.cancel(page)
+
+
+def test_the_page_reconnects_and_resumes_when_the_service_is_back(page: Page, stack: Stack) -> None:
+    before = page_actions.paint_endlessly(page)
+    stack.api.kill()
+    expect(page.locator("#banner")).to_contain_text("The service is not responding")
+    expect(page.locator("#photo-row")).to_contain_text("cat.jpg")
+    with page.expect_request(lambda request: "last-event-id" in request.headers, timeout=RESTART_MILLISECONDS):
+        stack.api.start()
+        stack.api.wait_until_ready()
+    expect(page.locator("#banner")).to_be_hidden()
+    expect(page.get_by_text(re.compile(rf"^step {before} of"))).to_have_count(0)
     page_actions.cancel(page)

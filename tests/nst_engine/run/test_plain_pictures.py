@@ -26,11 +26,11 @@ def average(photo: Color, painting: Color, config: StyleConfig, network: Network
 
 
 @pytest.mark.parametrize(
-    ("photo", "painting"),
-    [(MEAN, BLUE), (RED, MEAN), (BLACK, GRAY), (GRAY, GRAY)],
+    ("photo", "painting", "steps"),
+    [(MEAN, BLUE, 60), (RED, MEAN, 20), (BLACK, GRAY, 25), (GRAY, GRAY, 10)],
 )
-def test_a_plain_photo_takes_the_color_of_a_plain_painting(photo: Color, painting: Color) -> None:
-    config = resolve("default", {"steps": 25, "max_size": 32})
+def test_a_plain_photo_takes_the_color_of_a_plain_painting(photo: Color, painting: Color, steps: int) -> None:
+    config = resolve("default", {"steps": steps, "max_size": 32})
     assert average(photo, painting, config, load_network(config)) == pytest.approx(painting, abs=35)
 
 
