@@ -11,6 +11,8 @@ from PIL import Image
 
 from nst_engine.spec.errors import FilmError
 
+SLOWEST = Fraction(1, 10_000)  # frames a second
+
 
 @dataclass(frozen=True, kw_only=True)
 class FilmLimits:
@@ -18,6 +20,7 @@ class FilmLimits:
 
     max_seconds and max_frames bound the part that is painted, after `fps` has thinned it out. max_decoded bounds the
     frames in the whole file, all of which may have to be decoded. max_pixels is that of one frame.
+    interrupt: called for each frame of the file; reading ends with what it raises.
     """
 
     max_seconds: float = 60.0
@@ -25,6 +28,7 @@ class FilmLimits:
     max_decoded: int = 20_000
     max_pixels: int = 3840 * 2160
     min_side: int = 16
+    interrupt: Callable[[], None] = lambda: None
 
     def check_size(self, width: int, height: int) -> None:
         """Raise FilmError if a frame is too large or too small."""
@@ -39,7 +43,8 @@ class FilmLimits:
             raise FilmError("film_too_small", message)
 
     def check_decoded(self, count: int) -> None:
-        """Raise FilmError if a file has more frames than may be decoded."""
+        """Raise FilmError if a file has more frames than may be decoded; to be called for each one."""
+        self.interrupt()
         if count > self.max_decoded:
             message = f"the film has more than {self.max_decoded} frames; send a shorter one"
             raise FilmError("film_too_many_frames", message)
@@ -92,4 +97,4 @@ def frame_rate(times: list[Fraction], average: Fraction | None = None) -> Fracti
     median = 1 / gaps[len(gaps) // 2]
     if average and Fraction(9, 10) < average / median < Fraction(11, 10):
         return average
-    return median.limit_denominator(100) if median >= 1 else median.limit_denominator(10_000)
+    return median.limit_denominator(100) if median >= 1 else max(SLOWEST, median.limit_denominator(10_000))

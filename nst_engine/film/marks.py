@@ -9,6 +9,7 @@ from nst_engine.images.writing import XMP
 
 XMP_UUID = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")  # XMP Specification, part 3, for ISO base media files
 GIF_TRAILER = b"\x3b"
+WEBP_EXIF, WEBP_XMP = 0x08, 0x04  # flags of the chunk VP8X
 
 
 def mark_mp4(path: Path) -> None:
@@ -18,23 +19,30 @@ def mark_mp4(path: Path) -> None:
         file.write(struct.pack(">I4s", 24 + len(xmp), b"uuid") + XMP_UUID + xmp)
 
 
-def mark_webp(path: Path, exif: bytes, *, xmp: bool) -> None:
-    """Append chunks with Exif and XMP, and say in the header that they are there."""
+def mark_webp(path: Path, size: tuple[int, int], exif: bytes, *, xmp: bool) -> None:
+    """Append chunks with Exif and XMP, and say in the header that they are there. size: width and height."""
+    flags = WEBP_EXIF | (WEBP_XMP if xmp else 0)
     chunks = _chunk(b"EXIF", exif.removeprefix(b"Exif\0\0")) + (_chunk(b"XMP ", XMP.encode()) if xmp else b"")
     with path.open("r+b") as file:
         head = bytearray(file.read(21))
-        size = struct.unpack("<I", head[4:8])[0] + len(chunks)
-        head[4:8] = struct.pack("<I", size)
-        head[20] |= 0x08 | (0x04 if xmp else 0)
+        if head[12:16] == b"VP8X":
+            head[20] |= flags
+            end = file.seek(0, 2)
+        else:  # the encoder makes a still picture, without this chunk, of frames that are all the same
+            picture = bytes(head[12:]) + file.read()
+            sides = b"".join((side - 1).to_bytes(3, "little") for side in size)
+            head = head[:12] + bytearray(_chunk(b"VP8X", bytes([flags, 0, 0, 0]) + sides))
+            chunks, end = picture + chunks, len(head)
+        head[4:8] = struct.pack("<I", end + len(chunks) - 8)
         file.seek(0)
         file.write(head)
-        file.seek(0, 2)
+        file.seek(end)
         file.write(chunks)
 
 
-def mark_gif(path: Path, comment: bytes, *, xmp: bool) -> None:
+def mark_gif(path: Path, comment: bytes | None, *, xmp: bool) -> None:
     """Put a comment and XMP before the trailer."""
-    blocks = b"\x21\xfe" + _sub_blocks(comment)
+    blocks = b"" if comment is None else b"\x21\xfe" + _sub_blocks(comment)
     if xmp:  # the "magic trailer" lets a reader that knows no XMP skip it as if it were sub-blocks
         magic = b"\x01" + bytes(range(255, -1, -1)) + b"\x00"
         blocks += b"\x21\xff\x0bXMP DataXMP" + XMP.encode() + magic

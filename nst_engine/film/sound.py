@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import ExitStack
 from fractions import Fraction
@@ -43,19 +44,24 @@ class Sound:
     def _shifted(
         self, container: InputContainer, stream: AudioStream, zero: Fraction
     ) -> Iterator[tuple[Fraction, Packet[AudioStream]]]:
-        """Yield the packets of the part, with their times counted from its start. `zero` is the film's first second."""
+        """Yield the packets of the part, with their times counted from its start. `zero` is the film's first second.
+
+        Packets that are not later than the one before are left out: no container takes them.
+        """
         unit = stream.time_base or time_base(container.streams.video[0])
         start, end = self._chosen.start, self._chosen.end - self._chosen.start
-        offset = round((zero + start) / unit)
+        offset, last = round((zero + start) / unit), -math.inf
         for packet in container.demux(stream):
             if packet.pts is None or not packet.size:
                 continue
             packet.pts -= offset
             if packet.pts < 0 and (start > 0 or packet.pts * unit < -RUN_IN):
                 continue
-            packet.dts = packet.pts  # no codec of sound reorders
             if packet.pts * unit >= end:
                 return
+            if packet.pts <= last:
+                continue
+            packet.dts = last = packet.pts  # no codec of sound reorders
             yield packet.pts * unit, packet
 
     def copy_until(self, time: Fraction) -> None:

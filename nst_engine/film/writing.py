@@ -10,6 +10,7 @@ encoder of animated WebP keeps the compressed frames.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -85,16 +86,17 @@ class FilmWriter:
         return self._sound is not None and self._sound.copied
 
     def add(self, picture: Image.Image) -> None:
-        """Encode the next frame, and copy the sound up to it."""
-        if self._stream is None:
-            self._start(picture)
-        width, height = self.size
-        picture = picture.convert("RGB").crop((0, 0, width, height))
-        for frame in self._converted(picture):
-            self._container.mux(self._stream.encode(frame))
-        self.frames += 1
-        if self._sound is not None:
-            self._sound.copy_until(self.frames / self._rate)
+        """Encode the next frame, and copy the sound up to it; raise FilmError or OSError."""
+        with _film_errors():
+            if self._stream is None:
+                self._start(picture)
+            width, height = self.size
+            picture = picture.convert("RGB").crop((0, 0, width, height))
+            for frame in self._converted(picture):
+                self._container.mux(self._stream.encode(frame))
+            self.frames += 1
+            if self._sound is not None:
+                self._sound.copy_until(self.frames / self._rate)
 
     def _start(self, picture: Image.Image) -> None:
         name, (width, height) = self._name, picture.size
@@ -149,17 +151,18 @@ class FilmWriter:
         yield done
 
     def close(self) -> None:
-        """Finish the file."""
+        """Finish the file; raise FilmError or OSError."""
         if self._stream is None:
             raise FilmError("film_empty", "the film has no frames")
-        if self._palettes is not None:
-            self._palettes.push(None)
-            for frame in _pulled(self._palettes):
-                self._container.mux(self._stream.encode(frame))
-        self._container.mux(self._stream.encode())
-        if self._sound is not None:
-            self._sound.finish()
-        self._release()
+        with _film_errors():
+            if self._palettes is not None:
+                self._palettes.push(None)
+                for frame in _pulled(self._palettes):
+                    self._container.mux(self._stream.encode(frame))
+            self._container.mux(self._stream.encode())
+            if self._sound is not None:
+                self._sound.finish()
+            self._release()
         self._add_marks()
 
     def _release(self) -> None:
@@ -172,9 +175,10 @@ class FilmWriter:
             case "mp4" if self._mark:
                 mark_mp4(self.path)
             case "webp":
-                mark_webp(self.path, exif_of(self._metadata), xmp=self._mark)
-            case "gif" if self._metadata is not None:
-                mark_gif(self.path, metadata_text(self._metadata).encode(), xmp=self._mark)
+                mark_webp(self.path, self.size, exif_of(self._metadata), xmp=self._mark)
+            case "gif" if self._mark or self._metadata is not None:
+                comment = None if self._metadata is None else metadata_text(self._metadata).encode()
+                mark_gif(self.path, comment, xmp=self._mark)
 
     def __enter__(self) -> Self:
         return self
@@ -191,6 +195,17 @@ class FilmWriter:
             self.path.unlink(missing_ok=True)
             raise
         self.path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _film_errors() -> Iterator[None]:
+    """Convert what PyAV raises into a FilmError, except for errors of the disk, such as a full one."""
+    try:
+        yield
+    except import_av().error.FFmpegError as error:
+        if isinstance(error, OSError):
+            raise
+        raise FilmError("film_unwritable", f"the film cannot be written: {error.strerror}") from error
 
 
 def palettes(width: int, height: int, rate: Fraction) -> Graph:

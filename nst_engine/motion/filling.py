@@ -5,6 +5,8 @@ The film shows wood where the painting has blue strokes: where more wood comes i
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +15,7 @@ from nst_engine.motion.flow import Floats, cv2
 BLOCK = 12  # pixels
 STEP = 6  # pixels between blocks, which overlap
 FEWEST = 16  # blocks to choose from: with fewer, the film itself fills
+CHUNK = 2**22  # distances between blocks that exist at once
 NEARNESS = 0.02  # how much being near counts, against being alike: the squared color difference of a whole side
 
 
@@ -59,9 +62,9 @@ def _nearest(frame: Floats, wanted: NDArray[np.intp], sources: NDArray[np.intp])
         return found
 
     one, other = look(wanted), look(sources)
-    distance = (other**2).sum(1)[None] - 2 * one @ other.T
-    best: NDArray[np.intp] = distance.argmin(1)
-    return best
+    turned, squares = -2 * other.T, (other**2).sum(1)
+    parts = np.array_split(one, math.ceil(len(one) * len(other) / CHUNK))
+    return np.concatenate([(part @ turned + squares).argmin(1) for part in parts])
 
 
 def _copied(image: Floats, frame: Floats, wanted: NDArray[np.intp], sources: NDArray[np.intp]) -> Floats:

@@ -78,7 +78,10 @@ class Adam:
     def restore(self, state: Mapping[str, Tensor]) -> None:
         self._rate = float(state["rate"])
         self._first, self._second = _copy(state.get("first")), _copy(state.get("second"))
-        self._steps = None if self._first is None else state["steps"].to(self._first.device, copy=True)
+        self._steps = None
+        if self._first is not None:
+            device = self._first.device
+            self._steps = state["steps"].to(device, dtype=_widest(device), copy=True)
 
     def resize(self, resize: Resize) -> None:
         """Resize the moments: the first bicubic, the second bilinear and at least 0 (Crowson 2021)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from functools import cache
 from typing import Protocol
 
 import torch
@@ -28,24 +29,32 @@ class Recorder(Protocol):
 
 
 class CudaRecorder:
-    """Records on the current device. PyTorch asks for warm-ups on a side stream."""
+    """Records on a device, which need not be the current one. PyTorch asks for warm-ups on a side stream."""
 
-    def __init__(self) -> None:
-        self._side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    def __init__(self, device: torch.device) -> None:
+        self._device, self._side = device, side_stream(device)
 
     def warm_up(self, compute: Compute) -> Outputs:
-        stream = torch.cuda.current_stream()
-        self._side.wait_stream(stream)
-        with torch.cuda.stream(self._side):
-            outputs = compute()
-        stream.wait_stream(self._side)
-        return outputs
+        with torch.cuda.device(self._device):
+            stream = torch.cuda.current_stream()
+            self._side.wait_stream(stream)
+            with torch.cuda.stream(self._side):
+                outputs = compute()
+            stream.wait_stream(self._side)
+            return outputs
 
     def record(self, compute: Compute) -> tuple[Outputs, Callable[[], None]]:
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        # Without `stream`, PyTorch records on the device of the first recording of the process.
+        with torch.cuda.device(self._device), torch.cuda.graph(graph, stream=self._side):
             outputs = compute()
         return outputs, graph.replay
+
+
+@cache
+def side_stream(device: torch.device) -> torch.cuda.Stream:
+    """Return a stream of a device: one for all runs, because cuBLAS keeps memory for each that it has computed on."""
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
 
 class _Graph:
@@ -83,9 +92,9 @@ class _Graph:
 class GraphedEvaluation:
     """Evaluates images of one size through a graph, for optimizers whose steps wait for the device."""
 
-    def __init__(self, evaluate: Evaluate, recorder: Recorder | None = None) -> None:
+    def __init__(self, evaluate: Evaluate, recorder: Recorder) -> None:
         self._evaluate = evaluate
-        self._graph = _Graph(self._compute, recorder or CudaRecorder())
+        self._graph = _Graph(self._compute, recorder)
         self._input: Tensor | None = None
 
     def __call__(self, x: Tensor) -> Evaluation:
@@ -102,8 +111,8 @@ class GraphedEvaluation:
 class GraphedOptimizer:
     """Takes whole steps on one image through a graph: evaluation and optimizer. The optimizer must work in place."""
 
-    def __init__(self, optimizer: PixelOptimizer, recorder: Recorder | None = None) -> None:
-        self._optimizer, self._recorder = optimizer, recorder or CudaRecorder()
+    def __init__(self, optimizer: PixelOptimizer, recorder: Recorder) -> None:
+        self._optimizer, self._recorder = optimizer, recorder
         self._graph: _Graph | None = None
 
     def step(self, x: Tensor, evaluate: Evaluate) -> Evaluation:

@@ -21,7 +21,7 @@ from nst_engine.optim.optimizers import Evaluate, PixelOptimizer
 from nst_engine.pyramid import finest
 from nst_engine.run.average import IterateAverage
 from nst_engine.run.divergence_guard import DivergenceGuard, Steps
-from nst_engine.run.graphed import GraphedEvaluation, GraphedOptimizer
+from nst_engine.run.graphed import CudaRecorder, GraphedEvaluation, GraphedOptimizer
 from nst_engine.run.inputs import Inputs
 from nst_engine.run.scaled_inputs import ScaledInputs
 from nst_engine.run.step import Step
@@ -123,10 +123,11 @@ class Run:
         optimizer: Steps = self._optimizer
         evaluate: Evaluate = partial(self._evaluate, objective)
         if self._graphs and self._tilings[self._index].image is None and not has_sampled_losses(self._config):
+            recorder = CudaRecorder(self._network.device)
             if self._config.line_search is LineSearch.NONE:
-                optimizer = GraphedOptimizer(self._optimizer)
+                optimizer = GraphedOptimizer(self._optimizer, recorder)
             else:
-                evaluate = GraphedEvaluation(evaluate)
+                evaluate = GraphedEvaluation(evaluate, recorder)
         guard = DivergenceGuard(optimizer)
         while self._done < self._scale.steps and not self._on_plateau():
             with self._computing():

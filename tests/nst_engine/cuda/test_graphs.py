@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
+from unittest import mock
 
 import pytest
 import torch
@@ -14,7 +16,7 @@ from nst_engine.networks.features import Network, NetworkSpec, load_body
 from nst_engine.optim.laplacian import Laplacian
 from nst_engine.optim.optimizers import Adam, Lbfgs, PixelOptimizer
 from nst_engine.optim.rmsprop import RmsProp
-from nst_engine.run import graphed
+from nst_engine.run import graphed, loop
 from nst_engine.run.graphed import WARM_UPS, GraphedEvaluation, GraphedOptimizer
 from nst_engine.spec.config import StyleConfig
 from nst_engine.spec.enums import Precision
@@ -102,7 +104,7 @@ def test_a_run_through_graphs_makes_the_same_picture(
     parameters: dict[str, Any], cuda: EmulatedCuda, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recorder = EmulatedRecorder(cuda)
-    monkeypatch.setattr(graphed, "CudaRecorder", lambda: recorder)
+    monkeypatch.setattr(loop, "CudaRecorder", lambda device: recorder)
     whole = {**parameters, "max_size": 48, "style_layers": "style1:1", "steps": WARM_UPS + 3}
     expected = run(whole, cuda=cuda, size=(40, 48))
     found = run(whole, cuda=cuda, size=(40, 48), cuda_graphs=True)
@@ -157,6 +159,28 @@ def test_a_step_that_waits_goes_on_without_a_graph_from_where_it_was(cuda: Emula
     for _ in range(WARM_UPS + 1):
         optimizer.step(expected, bowl)
     assert torch.equal(x, expected)
+
+
+def test_a_recorder_works_on_its_device_whatever_the_current_one_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    current, streams = ["cuda:0"], []
+
+    @contextmanager
+    def entered(device: object, **_: object) -> Iterator[None]:
+        current.append(str(device))
+        yield
+        current.pop()
+
+    @contextmanager
+    def recording(_: object, stream: mock.Mock) -> Iterator[None]:
+        streams.append(stream)
+        yield
+
+    fakes = dict.fromkeys(("stream", "current_stream", "CUDAGraph"), mock.DEFAULT)
+    monkeypatch.setattr(graphed, "side_stream", mock.Mock(side_effect=lambda device: mock.Mock(device=str(device))))
+    with mock.patch.multiple(torch.cuda, device=entered, graph=recording, **fakes):
+        recorder = graphed.CudaRecorder(torch.device("cuda:1"))
+        seen = [recorder.warm_up(lambda: current[-1]), recorder.record(lambda: current[-1])[0]]  # type: ignore[arg-type,return-value]
+    assert seen == ["cuda:1", "cuda:1"] and [stream.device for stream in streams] == ["cuda:1"]
 
 
 def test_a_wait_cannot_be_recorded(cuda: EmulatedCuda) -> None:

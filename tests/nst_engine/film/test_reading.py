@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from nst_engine.film.frames import frame_rate
 from nst_engine.film.reading import FilmInfo, FilmLimits, is_film, plan, probe, read_frames
 from nst_engine.spec.errors import ConfigError, FilmError
 from nst_engine.spec.film import FilmOptions
@@ -88,6 +89,10 @@ def test_a_variable_frame_rate_becomes_constant() -> None:
     data = video(times=[0, 100, 200, 600, 700, 800])
     assert probe(io.BytesIO(data)).rate == 10
     assert numbers(data) == [0, 1, 2, 2, 2, 2, 3, 4, 5]
+
+
+def test_a_film_whose_frames_last_for_hours_has_a_rate() -> None:
+    assert frame_rate([Fraction(0), Fraction(90_000)]) == Fraction(1, 10_000)
 
 
 def test_fps_leaves_frames_out_or_repeats_them() -> None:

@@ -1,14 +1,20 @@
+import errno
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import av
+import numpy as np
 import pytest
 from PIL import Image
 
+from nst_engine.film import sound as copying
 from nst_engine.film.frames import FilmPlan
 from nst_engine.film.reading import plan, probe, read_frames
 from nst_engine.film.writing import FilmWriter
@@ -104,6 +110,55 @@ def test_files_hold_the_parameters_and_the_mark(name: str, tmp_path: Path) -> No
     assert marks_of(path, name)
     write(path, name, pictures())
     assert SOURCE_TYPE.encode() not in path.read_bytes()
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_webp_of_equal_frames_can_be_opened_and_is_marked(count: int, tmp_path: Path) -> None:
+    """The encoder makes a still picture of them, whose file has another structure."""
+    path = tmp_path / "out.webp"
+    write(path, "webp", pictures(1, size=(51, 37)) * count, metadata={"steps": 3}, mark=True)
+    with Image.open(path) as image:
+        image.load()
+        assert image.size == (51, 37) and SOURCE_TYPE in image.info["xmp"].decode()
+        assert np.asarray(image.convert("L"))[-1, -1] == pytest.approx(20, abs=3)
+    assert path.stat().st_size == 8 + int.from_bytes(path.read_bytes()[4:8], "little")
+
+
+def test_a_gif_without_parameters_is_marked(tmp_path: Path) -> None:
+    write(tmp_path / "out.gif", "gif", pictures(), mark=True)
+    assert SOURCE_TYPE.encode() in (tmp_path / "out.gif").read_bytes()
+    assert len(frames_of(tmp_path / "out.gif")) == 6
+
+
+def test_sound_whose_times_do_not_increase_is_copied_without_what_repeats(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copying, "opened", partial(repeating, copying.opened))
+    writer = write(tmp_path / "out.mp4", "mp4", pictures(), sound=io.BytesIO(video(sound="aac")))
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        times = [packet.pts for packet in container.demux(audio=0) if packet.size]
+    assert writer.has_sound and len(times) > 10 and times == sorted(set(times))
+
+
+@contextmanager
+def repeating(opened: Callable[..., Any], *given: Any) -> Iterator[Any]:
+    """Open a film whose packets of sound repeat the time of the one before."""
+    with opened(*given) as (container, video):
+        packets = (packet for packet in container.demux(audio=0) for _ in range(2))
+        yield mock.Mock(streams=container.streams, demux=lambda stream: packets), video
+
+
+@pytest.mark.parametrize(("error", "raised"), [(errno.EINVAL, FilmError), (errno.ENOSPC, OSError)])
+def test_an_encoder_that_fails_is_an_error_of_the_film_and_a_full_disk_one_of_the_disk(
+    error: int, raised: type[Exception], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        av.error.err_check(-error)
+
+    monkeypatch.setattr(FilmWriter, "_converted", fail)
+    with pytest.raises(raised):
+        write(tmp_path / "out.mp4", "mp4", pictures(1))
+    assert not (tmp_path / "out.mp4").exists()
 
 
 def test_after_an_error_the_file_is_gone(tmp_path: Path) -> None:

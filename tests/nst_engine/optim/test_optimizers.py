@@ -6,6 +6,7 @@ from torch import Tensor
 
 from nst_engine import pyramid
 from nst_engine.losses.objective import Evaluation
+from nst_engine.optim import optimizers
 from nst_engine.optim.factory import make_optimizer
 from nst_engine.optim.laplacian import Laplacian
 from nst_engine.optim.optimizers import Adam, Lbfgs, PixelOptimizer
@@ -51,6 +52,20 @@ def after(optimizer: PixelOptimizer, x: Tensor, steps: int) -> Tensor:
     for _ in range(steps):
         optimizer.step(x, bowl)
     return x
+
+
+def test_adam_counts_in_numbers_that_the_device_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    """MPS has no float64, in which a checkpoint of another device counts."""
+    state, resumed = _state_of(adam()), adam()
+    monkeypatch.setattr(optimizers, "_widest", lambda device: torch.float32)
+    resumed.restore(state)
+    after(resumed, start(), 1)
+    assert resumed.state()["steps"].dtype is torch.float32 and float(resumed.state()["steps"]) == 3
+
+
+def _state_of(optimizer: PixelOptimizer) -> dict[str, Tensor]:
+    after(optimizer, start(), 2)
+    return optimizer.state()
 
 
 def test_adam_takes_the_steps_of_torch() -> None:
