@@ -20,6 +20,7 @@ from jobs.storage.blobs import Blobs
 from jobs.store.lease import Finished, Instruction, Lease, WorkerStore
 from worker.checkpoints import SHARE
 from worker.engine import BrokenDeviceError, Engine, OutOfMemoryRunError, RunError, RunStep
+from worker.films.errors import DiskFullError, RunStoppedError
 from worker.films.run import FilmRun
 from worker.heartbeat import Heartbeat
 from worker.pictures.previews import Previews
@@ -75,7 +76,7 @@ class Attempt:
         self._throughput = Throughput()
         self._progress: Progress | None = None
         self._previews = Previews(lease, blobs, seconds=settings.preview_seconds)
-        self._run = PictureRun(context, lease) if self._job.options.film is None else FilmRun(context, lease)
+        self._run = self._new_run()
         self._heartbeat = Heartbeat(
             lease,
             seconds=jobs.heartbeat_seconds,
@@ -84,6 +85,11 @@ class Attempt:
             on_stuck=context.abort,
             after_beat=self._previews.publish,
         )
+
+    def _new_run(self) -> PictureRun | FilmRun:
+        if self._job.options.film is None:
+            return PictureRun(self._context, self._lease)
+        return FilmRun(self._context, self._lease, lambda: self._heartbeat.instruction is not Instruction.CONTINUE)
 
     def run(self) -> Outcome:
         """Run the engine until it is done or has to stop, and leave no pictures of a deleted job."""
@@ -101,6 +107,8 @@ class Attempt:
                 return self._retry_saving_memory(error)
             except BrokenDeviceError as error:
                 return self._retry_in_fresh_process(error)
+            except DiskFullError as error:
+                return self._retry_with_more_room(error)
             except RunError as error:
                 return self._fail(error.code, error.message)
             except (StorageFull, StorageUnavailable) as error:
@@ -114,7 +122,10 @@ class Attempt:
 
     def _run_engine(self) -> Outcome:
         with closing(self._run), closing(self._run.steps()) as steps:
-            return self._publish_last(steps)
+            try:
+                return self._publish_last(steps)
+            except RunStoppedError:
+                return self._stop()
 
     def _publish_last(self, steps: Iterable[RunStep]) -> Outcome:
         for step in steps:
@@ -174,6 +185,13 @@ class Attempt:
         else:
             self._fail("worker_lost", FAILURE_CODES["worker_lost"])
         return Outcome.RETIRE
+
+    def _retry_with_more_room(self, error: DiskFullError) -> Outcome:
+        """Hand the job back, or fail it after its last attempt: it may need more room than this disk ever has."""
+        log.warning("job %s: %s", self._job.id, error)
+        if self._job.attempt < self._context.jobs.max_attempts:
+            return self._hand_back("storage_full", counted=True, notify=False)
+        return self._fail("storage_rejected", "The disk of the worker has no room for the film.")
 
     def _end(self, finish: Callable[[], Finished]) -> Outcome:
         finished = self._retry_until_stored(finish)

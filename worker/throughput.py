@@ -28,10 +28,11 @@ class Throughput:
     def measure(self, progress: Progress) -> Progress:
         """Return the progress of an iteration that just ended, with speed and time left."""
         now = self._clock()
-        if self._last is not None and progress.iteration > self._iteration:  # else nothing was computed
+        computed = progress.iteration == self._iteration + 1  # else it is the frame of an earlier attempt, or repeated
+        if self._last is not None and computed:
             seconds = now - self._last
             self._average = seconds if self._average is None else (1 - WEIGHT) * self._average + WEIGHT * seconds
-        self._last, self._iteration = now, progress.iteration
+        self._last, self._iteration = now if computed else None, progress.iteration
         if self._average is None:
             return progress
         left = (progress.total - progress.iteration) * self._average

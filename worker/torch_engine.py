@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -18,33 +17,21 @@ from PIL import Image
 from torch import Tensor
 
 from jobs.cores import cores_per_worker
-from jobs.model import Progress
 from nst_engine import Network, State, Step, StyleConfig, load_network, resolve, stylize
 from nst_engine.images.shrinking import Shrinker
-from nst_engine.images.writing import encode, encode16
 from nst_engine.machine.allocator import trim_heap
 from nst_engine.machine.devices import list_devices
 from nst_engine.networks.features import NetworkSpec
 from nst_engine.networks.lite import BUNDLED
 from nst_engine.networks.weights import candidates
 from nst_engine.spec.enums import Memory
-from nst_engine.spec.errors import (
-    CheckpointError,
-    ConfigError,
-    DeviceError,
-    DivergedError,
-    EngineError,
-    MemoryLimitError,
-    WeightsError,
-)
+from nst_engine.spec.errors import ConfigError, DeviceError, WeightsError
 from nst_engine.spec.layers import NETWORKS
-from nst_engine.tensors import to_picture, to_tensor, to_uint16
+from nst_engine.tensors import to_tensor
 from worker.engine import (
-    BadCheckpointError,
     BrokenDeviceError,
     EngineFactory,
     FilmFrames,
-    OutOfMemoryRunError,
     PictureStep,
     RunError,
     RunRequest,
@@ -52,15 +39,13 @@ from worker.engine import (
     WorkerSetupError,
 )
 from worker.films.painting import painted_film
+from worker.pictures.painting import TorchStep, run_errors
 from worker.process_control import call_in_fork
 from worker.settings import WorkerSettings
 
 log = logging.getLogger(__name__)
 WARM_UP_SIDE = 128  # pixels; every network takes it
 MAX_NETWORKS = 4  # kept in memory
-# In the messages of RuntimeErrors: of torch's CPU allocator, of CUDA itself and of its libraries.
-NO_MEMORY = ("not enough memory", "CUDA error: out of memory", "STATUS_ALLOC_FAILED")
-BROKEN_DEVICE = ("CUDA error", "CUBLAS_STATUS_", "CUDNN_STATUS_", "CUSOLVER_STATUS_")
 PRODUCT_SIDE = 64
 
 
@@ -152,7 +137,7 @@ class TorchEngine:
     @contextmanager
     def _running(self, request: RunRequest) -> Iterator[None]:
         """Convert the errors of a run, and free its memory once its generator is gone."""
-        with _run_errors():
+        with run_errors():
             torch.set_num_threads(self._threads or cores_per_worker(request.workers))
             try:
                 yield
@@ -223,76 +208,6 @@ class TorchEngine:
         return self._networks[spec]
 
 
-@dataclass(frozen=True)
-class TorchStep:
-    """One iteration of the real engine."""
-
-    step: Step
-    alpha: Image.Image | None = None
-
-    @property
-    def progress(self) -> Progress:
-        """Return the progress, without speed and time left."""
-        step = self.step
-        return Progress(
-            iteration=step.iteration,
-            total=step.total,
-            scale=step.scale,
-            scales=step.scales,
-            width=step.width,
-            height=step.height,
-            loss=step.loss,
-            content_loss=step.content_loss,
-            style_loss=step.style_loss,
-            tv_loss=step.tv_loss,
-        )
-
-    def picture(self) -> Image.Image:
-        """Return the picture so far."""
-        return to_picture(self._image())
-
-    def encoded(self, name: str, metadata: Mapping[str, Any], *, mark: bool = False) -> bytes:
-        """Return the picture so far as a file in the named format; TIFF has 16 bits."""
-        if name == "tiff":
-            return encode16(to_uint16(self._image()), alpha=self.alpha, metadata=metadata, mark=mark)
-        return encode(self.picture(), name, alpha=self.alpha, metadata=metadata, mark=mark)
-
-    def state(self) -> Iterator[bytes]:
-        """Yield the state from which another run continues, piece by piece."""
-        with _run_errors():
-            yield from self.step.state_pieces()
-
-    def _image(self) -> Tensor:
-        with _run_errors():
-            return self.step.image()
-
-
 def _mask(picture: Image.Image) -> Tensor:
     """Return a picture as a gray tensor (H, W) in [0, 1]."""
     return torch.from_numpy(np.asarray(picture.convert("L"), dtype=np.float32) / 255)
-
-
-@contextmanager
-def _run_errors() -> Iterator[None]:
-    """Convert what the engine and torch raise into the errors of a run."""
-    try:
-        yield
-    except CheckpointError as error:
-        raise BadCheckpointError(error.message) from error
-    except MemoryLimitError as error:
-        raise OutOfMemoryRunError(error.message) from error
-    except WeightsError as error:
-        raise RunError("weights_missing", error.message) from error
-    except DivergedError as error:
-        raise RunError("diverged", error.message) from error
-    except EngineError as error:
-        raise RunError("invalid_input", error.message) from error
-    except (torch.cuda.OutOfMemoryError, MemoryError) as error:
-        raise OutOfMemoryRunError("The picture does not fit in the memory of the device.") from error
-    except RuntimeError as error:
-        message = str(error)
-        if any(sign in message for sign in NO_MEMORY):
-            raise OutOfMemoryRunError("The picture does not fit in the memory of the worker.") from error
-        if isinstance(error, torch.AcceleratorError) or any(sign in message for sign in BROKEN_DEVICE):
-            raise BrokenDeviceError(f"the device failed: {message.splitlines()[0]}") from error
-        raise

@@ -37,14 +37,15 @@ class Instruction(StrEnum):
 class Checkpoint:
     """A saved state from which another attempt can continue, with the frames of its time-lapse if it has one.
 
-    The state of a film is stored in pieces: `earlier` are those before the last one, each a blob and its SHA-256.
+    The state of a film is stored in pieces: `earlier` are those before the last one, each a blob, its SHA-256 and the
+    iteration after it.
     """
 
     blob: str
     sha256: str
     iteration: int
     frames: str | None = None
-    earlier: tuple[tuple[str, str], ...] = ()
+    earlier: tuple[tuple[str, str, int], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

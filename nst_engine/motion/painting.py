@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -210,5 +211,5 @@ def _film_step(step: Step, number: int, guess: Guess | None) -> FilmStep:
         width=step.width,
         height=step.height,
         loss=step.loss,
-        _picture=lambda: to_picture(step.image()),
+        _picture=cache(lambda: to_picture(step.image())),  # it is stored, encoded, shown and warped
     )

@@ -33,3 +33,12 @@ def test_the_first_iteration_has_no_speed() -> None:
     throughput = Throughput()
     assert throughput.measure(Progress(iteration=1, total=2)).eta_seconds is None
     assert throughput.iterations_per_second is None
+
+
+def test_what_was_not_computed_has_no_speed() -> None:
+    now = 0.0
+    throughput = Throughput(clock=lambda: now)
+    for iteration, seconds in ((30, 0.001), (60, 60.0), (61, 0.5), (62, 0.5), (62, 9.0), (63, 0.5), (64, 0.0)):
+        progress = throughput.measure(Progress(iteration=iteration, total=100))
+        now += seconds
+    assert progress.iterations_per_second == pytest.approx(2)

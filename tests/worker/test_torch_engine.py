@@ -21,7 +21,8 @@ from nst_engine.paintings import paint
 from nst_engine.spec.errors import DivergedError, MemoryLimitError
 from nst_engine.spec.presets import resolve
 from worker.engine import BadCheckpointError, BrokenDeviceError, OutOfMemoryRunError, RunError, RunRequest
-from worker.torch_engine import TorchEngine, TorchStep
+from worker.pictures.painting import TorchStep
+from worker.torch_engine import TorchEngine
 
 PARAMS = resolve("default", {"model": "lite", "steps": 4, "max_size": 32, "seed": 3}).model_dump(mode="json")
 

@@ -12,6 +12,7 @@ from jobs.model import Progress
 from nst_engine.motion.painting import LOOKBACK, FilmStep, frame_steps, stylize_film
 from nst_engine.spec.config import StyleConfig
 from worker.engine import FilmFrames
+from worker.pictures.painting import run_errors
 
 
 def painted_film(film: FilmFrames, config: StyleConfig, **values: Any) -> Iterator[TorchFilmStep]:
@@ -53,4 +54,5 @@ class TorchFilmStep:
 
     def picture(self) -> Image.Image:
         """Return the frame so far."""
-        return self.step.picture()
+        with run_errors():
+            return self.step.picture()

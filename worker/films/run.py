@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import errno
 from collections import deque
-from collections.abc import Generator, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from jobs.errors import StorageFull
 from jobs.model import Progress, ResultInfo
 from jobs.settings import JobSettings
 from jobs.storage.blobs import blob_name
@@ -20,16 +18,16 @@ from jobs.storage.temporary_files import TemporaryFiles
 from jobs.store.lease import Lease
 from nst_engine.film.formats import WRITABLE
 from nst_engine.film.writing import FilmWriter
+from nst_engine.motion.history import LOOKBACK
 from worker.engine import FilmFrames, RunError, RunStep
+from worker.films.errors import RunStoppedError, disk_errors, film_errors
 from worker.films.segments import Segments
-from worker.films.source import FilmSource, film_errors
+from worker.films.source import FilmSource
 from worker.pictures.inputs import request_for
 from worker.pictures.results import metadata, result_info
 
 if TYPE_CHECKING:
     from worker.attempt import WorkerContext
-
-KEPT_RESULTS = 8  # of the frames before; the engine looks back less far
 
 
 def film_folders(jobs: JobSettings) -> TemporaryFiles:
@@ -38,26 +36,30 @@ def film_folders(jobs: JobSettings) -> TemporaryFiles:
 
 
 class FilmRun:
-    """Runs the engine for a film. Memory and the local disk hold a few frames, and the film so far."""
+    """Runs the engine for a film. Memory and the local disk hold a few frames, and the film so far.
 
-    def __init__(self, context: WorkerContext, lease: Lease) -> None:
-        self._context, self._lease = context, lease
+    stopping: whether to stop; it is also called between steps.
+    """
+
+    def __init__(self, context: WorkerContext, lease: Lease, stopping: Callable[[], bool]) -> None:
+        self._context, self._lease, self._stopping = context, lease, stopping
         self._stack = ExitStack()
         self._result: tuple[Path, tuple[int, int]] | None = None
         self._last: RunStep | None = None
-        self._segments = Segments(
-            lease, context.blobs, seconds=context.jobs.checkpoint_seconds, share=context.checkpoint_share
-        )
+        self._segments = Segments(lease, context.blobs, seconds=context.jobs.checkpoint_seconds)
 
     def steps(self) -> Generator[RunStep]:
-        """Yield a step for each stored frame and for each iteration; the film is complete when there are no more."""
+        """Yield a step for each stored frame and for each iteration; the film is complete when there are no more.
+
+        Raise RunStoppedError if the run has to stop between two steps, and DiskFullError.
+        """
         job = self._lease.job
         film, form = job.options.film, WRITABLE.get(job.options.output_format)
         if film is None or form is None:
             raise RunError("invalid_input", f"This worker cannot write {job.options.output_format}.")
-        folder = self._stack.enter_context(film_folders(self._context.jobs).folder("film-"))
-        with film_errors(), _full_disk():
-            source = FilmSource(job, film, self._context.blobs, folder)
+        with film_errors(), disk_errors():
+            folder = self._stack.enter_context(film_folders(self._context.jobs).folder("film-"))
+            source = FilmSource(job, film, self._context.blobs, folder, self._check_stop)
             writer = FilmWriter(
                 folder / f"result{form.suffix}",
                 form.name,
@@ -97,9 +99,13 @@ class FilmRun:
         """Delete the local files."""
         self._stack.close()
 
+    def _check_stop(self) -> None:
+        if self._stopping():
+            raise RunStoppedError
+
     def _written(self, source: FilmSource, writer: FilmWriter, folder: Path) -> Iterator[RunStep]:
         """Yield the steps, and write each frame that is finished."""
-        before: deque[Image.Image] = deque(maxlen=KEPT_RESULTS)
+        before: deque[Image.Image] = deque(maxlen=LOOKBACK)
         for picture in self._segments.restored(folder):
             writer.add(picture)
             before.append(picture)
@@ -151,14 +157,3 @@ class StoredFrame:
     def picture(self) -> Image.Image:
         """Return the frame."""
         return self.frame
-
-
-@contextmanager
-def _full_disk() -> Iterator[None]:
-    """Treat a full local disk as a full storage: the job goes back to the queue."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StorageFull from error
-        raise

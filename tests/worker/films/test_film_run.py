@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +14,12 @@ from PIL import Image, ImageChops
 from jobs.errors import StorageFull
 from jobs.model import Film, Job
 from nst_engine.film.reading import plan, probe, read_frames
+from nst_engine.film.writing import FilmWriter
 from tests.nst_engine.film import clips
 from tests.worker.conftest import Harness, HookedEngine
 from worker.attempt import Outcome
+from worker.engine import FilmFrames, RunRequest, RunStep
+from worker.films import segments
 from worker.films.run import film_folders
 
 pytestmark = pytest.mark.anyio
@@ -26,7 +32,6 @@ STEPS = 3  # of each frame
 def harness(harness: Harness) -> Harness:
     """Store the finished frames after every step."""
     harness.jobs = harness.jobs.model_copy(update={"checkpoint_seconds": 1e-9})
-    harness.checkpoint_share = 1e9
     return harness
 
 
@@ -103,8 +108,62 @@ async def test_frames_that_cannot_be_read_are_painted_again(harness: Harness, da
         harness.blobs.delete(stored[-1])
     else:
         harness.blobs.put(stored[-1], b"no archive")
+    harness.engine = engine = HookedEngine()
     assert await harness.run() is Outcome.SUCCEEDED
     assert harness.blobs.read((await harness.result(job)).blob) == expected
+    (film,) = engine.films
+    assert (film.painted, film.iterations) == (2, 2 * STEPS)
+
+
+async def test_frames_that_wait_for_the_storage_are_stored_in_pieces(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segments, "FULL", 1)
+    harness.jobs = harness.jobs.model_copy(update={"checkpoint_seconds": 1000.0})
+    job = await create(harness)
+    await harness.run_until_drained(3 * STEPS + 1)
+    assert len([info for info in harness.blobs.list() if f"{job.id}/frames" in info.name]) == 3
+    harness.engine = engine = HookedEngine()
+    assert await harness.run() is Outcome.SUCCEEDED
+    assert engine.films[0].painted == 3
+
+
+@dataclass
+class SlowReadingEngine(HookedEngine):
+    """Needs many frames of the film before its first step."""
+
+    before_reading: Callable[[], object] = lambda: None
+
+    def run_film(self, request: RunRequest, film: FilmFrames) -> Iterator[RunStep]:
+        self.before_reading()
+        list(film.read(0))
+        pytest.fail("the run was not stopped")
+
+
+async def test_a_film_that_is_being_read_can_be_stopped(harness: Harness) -> None:
+    job = await create(harness)
+
+    def drain() -> None:
+        harness.draining = True
+        harness.store.beats.wait()
+
+    harness.engine = SlowReadingEngine(before_reading=drain)
+    assert await harness.run() is Outcome.RETURNED
+    assert (await harness.read(job)).attempt == 0
+    assert local_files(harness) == []
+
+
+async def test_a_film_for_which_the_disk_has_no_room_fails_after_its_last_attempt(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(FilmWriter, "add", fail)
+    job = await create(harness)
+    outcomes = [await harness.run() for _ in range(harness.jobs.max_attempts)]
+    assert outcomes == [Outcome.RETURNED] * (harness.jobs.max_attempts - 1) + [Outcome.FAILED]
+    assert (await harness.failure(job)).code == "storage_rejected"
 
 
 async def test_an_attempt_after_the_last_frame_only_writes_the_film(harness: Harness) -> None:

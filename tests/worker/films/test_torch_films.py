@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from nst_engine.film.reading import plan, probe, read_frames
 from nst_engine.paintings import paint
 from nst_engine.spec.presets import resolve
 from tests.nst_engine.film import clips
-from worker.engine import FilmFrames, RunRequest
+from worker.engine import BrokenDeviceError, FilmFrames, RunRequest
+from worker.films.painting import TorchFilmStep
 from worker.torch_engine import TorchEngine
 
 PARAMS = resolve(overrides={"model": "lite", "max_size": 64, "steps": 3}).model_dump(mode="json")
@@ -54,3 +57,11 @@ def test_a_film_is_painted_frame_by_frame_and_goes_on_exactly(film: Path) -> Non
     rest, _ = paint_film(film, *painted[:2])
     for mine, other in zip(rest, painted[2:], strict=True):
         assert np.array_equal(mine, other)
+
+
+def test_an_error_of_cuda_while_a_frame_is_copied_means_that_the_device_is_broken() -> None:
+    def picture() -> Image.Image:
+        raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
+
+    with pytest.raises(BrokenDeviceError):
+        TorchFilmStep(SimpleNamespace(picture=picture), 1, 2, 3).picture()  # type: ignore[arg-type]
