@@ -16,7 +16,7 @@ from nst_engine.losses.parts import Assembly, Part, assemble, read_parts
 from nst_engine.losses.pixel_range import range_loss
 from nst_engine.losses.sampled.losses import has_sampled_losses, sampled_layers
 from nst_engine.losses.sampled.picture import PictureLosses
-from nst_engine.losses.targets import SumsGradient, make_targets, with_content
+from nst_engine.losses.targets import SumsGradient, make_targets, style_key, with_content
 from nst_engine.losses.temporal import Anchor, temporal_loss
 from nst_engine.losses.total_variation import total_variation
 from nst_engine.machine.allocator import trim_heap
@@ -97,6 +97,8 @@ class Objective:
         self._anchor: Anchor | None = None
         read = partial(read_parts, network, margin=NETWORKS[config.model].receptive_field, precision=precision)
         self._read = partial(read, tile_size=tile)
+        size = (content.shape[-2], content.shape[-1])
+        key = style_key(config, size, style_tile, precision, styles=styles, masks=masks, style_masks=style_masks)
         with torch.no_grad():
             self._targets = make_targets(
                 config,
@@ -105,6 +107,8 @@ class Objective:
                 network.typical_power,
                 masks=masks,
                 style_masks=style_masks,
+                kept=network.kept_targets,
+                key=key,
             )
         self._layers = sampled_layers(config)
         self._sampled: PictureLosses | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,6 +19,7 @@ from nst_engine.losses.shares import layer_weights
 from nst_engine.losses.tiles import Place
 from nst_engine.losses.wasserstein import GaussianTarget, gaussian_target, wasserstein_loss
 from nst_engine.losses.wasserstein_batch import WassersteinBatch
+from nst_engine.machine.bounded_cache import BoundedCache
 from nst_engine.spec.config import StyleConfig
 from nst_engine.spec.enums import ContentLoss, StyleStatistic
 from nst_engine.spec.layers import NETWORKS, resolve_layers
@@ -25,6 +27,8 @@ from nst_engine.spec.layers import NETWORKS, resolve_layers
 Size = tuple[int, int]  # height and width of a layer of the whole image
 PLAIN_POWER = 0.1  # of a layer's typical power; twelve photos and paintings have from 2.6 times as much on
 SumsGradient = tuple[Tensor, Tensor | None]  # of a loss, by Σ f fᵀ and by Σ f
+# Parameters that the style terms do not depend on, and that differ between jobs with the same styles.
+NOT_OF_STYLES = {"preset", "steps", "seed", "content_weight", "content_loss", "tv_weight", "init", "max_size"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,16 +117,55 @@ def make_targets(
     *,
     masks: Sequence[Tensor] | None,
     style_masks: Sequence[Tensor] | None,
+    kept: BoundedCache[Mapping[str, Sequence[StyleTerm]]],
+    key: str,
 ) -> Targets:
     """Make the terms from the features of the content and of the style images, which may be read several times.
 
     masks: one (H, W) in [0, 1] per style, at the size of the image being made.
     style_masks: one (h, w) in [0, 1] per style, at the size of the style image.
     typical_power: the mean square of the features of each layer for a picture that is not plain.
+    kept: the style terms of jobs before; those under `key` are taken as they are.
     """
+    terms, sizes = _content_terms(config, content, typical_power)
+
+    def make() -> Mapping[str, Sequence[StyleTerm]]:
+        return _all_style_terms(config, styles, typical_power, sizes, masks=masks, style_masks=style_masks)
+
+    return Targets(terms, kept.get(key, make))
+
+
+def style_key(
+    config: StyleConfig,
+    content_size: Size,
+    *settings: object,
+    styles: Sequence[Tensor],
+    masks: Sequence[Tensor] | None,
+    style_masks: Sequence[Tensor] | None,
+) -> str:
+    """Return a hash of all that the style terms of a network depend on: parameters, images and masks, settings."""
+    digest = hashlib.sha256(config.model_dump_json(exclude=NOT_OF_STYLES).encode())
+    sized = masks is not None or config.style_statistic is StyleStatistic.GRAM
+    digest.update(repr((content_size if sized else None, torch.get_num_threads(), *settings)).encode())
+    for name, given in (("style", styles), ("mask", masks), ("style mask", style_masks)):
+        for tensor in given or ():
+            digest.update(f"{name} {tuple(tensor.shape)}".encode())
+            digest.update(tensor.detach().cpu().contiguous().numpy().data)
+    return digest.hexdigest()
+
+
+def _all_style_terms(
+    config: StyleConfig,
+    styles: Sequence[Callable[[], Iterable[Part]]],
+    typical_power: Mapping[str, float],
+    sizes: Mapping[str, Size],
+    *,
+    masks: Sequence[Tensor] | None,
+    style_masks: Sequence[Tensor] | None,
+) -> dict[str, list[StyleTerm]]:
+    """Return the terms of each layer at which a style counts."""
     least_power = {name: PLAIN_POWER * power for name, power in typical_power.items()}
     style_weights = _style_weights(config, len(styles), masked=masks is not None)
-    terms, sizes = _content_terms(config, content, typical_power)
     shown = style_masks or (None,) * len(styles)
     moments = [
         _style_moments(config, read, style_weights, mask)
@@ -133,7 +176,7 @@ def make_targets(
         name: _style_terms(config, weights, [found[name] for found in moments], masks, sizes[name], least_power[name])
         for name, weights in style_weights.items()
     }
-    return Targets(terms, {name: found for name, found in style_terms.items() if found})
+    return {name: found for name, found in style_terms.items() if found}
 
 
 def with_content(

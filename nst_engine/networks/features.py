@@ -7,12 +7,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 from torch.fx import GraphModule, symbolic_trace
 
+from nst_engine.machine.bounded_cache import BoundedCache
 from nst_engine.machine.precision import to_float32
 from nst_engine.networks import weights
 from nst_engine.networks.conventions import NORMALIZATIONS, fit_to_preset
@@ -22,6 +23,7 @@ from nst_engine.spec.enums import InputConvention, Model, Padding, Pooling, Prec
 from nst_engine.spec.layers import NETWORKS, resolve_layers
 
 TORCHVISION_NAMES = {"vgg16-edges": "vgg16"}  # of the networks whose name here is another
+KEPT_TARGETS = 12  # those of three styles at four scales, 8 MB each
 NOISE_SIDE = 96  # pixels; every network can take this many
 
 
@@ -64,6 +66,7 @@ class Network:
         device: torch.device | str = "cpu",
     ) -> None:
         self.body = body
+        self.kept_targets = BoundedCache[Any](KEPT_TARGETS)  # what losses made of the last styles
         self.device = torch.device(device)
         self.pixel_scale = 1.0 if convention is InputConvention.TORCHVISION else 255.0
         normalization = NORMALIZATIONS[convention]
