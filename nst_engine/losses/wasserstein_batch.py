@@ -32,7 +32,7 @@ class WassersteinBatch:
         self._scale = _vector(tuple(w * t.scale for w, t in zip(weights, targets, strict=True)), device)  # (B,)
 
     def losses(self, sums: Sequence[Sums]) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
-        """Return the sum of the losses, in float32, and the gradient of each by Σ f fᵀ and by Σ f, in float64."""
+        """Return the sum of the losses, in float32, and the gradient of each by Σ f fᵀ and by Σ f, in their dtype."""
         second, first = torch.zeros_like(self._eye), torch.zeros_like(self._mean)
         for i, (channels, one) in enumerate(zip(self._channels, sums, strict=True)):
             second[i, :channels, :channels] = one.outer
@@ -50,6 +50,7 @@ class WassersteinBatch:
         by_mean = torch.baddbmm(difference[:, :, None], by_covariance, first[:, :, None], alpha=-1)[:, :, 0]
         scale = self._scale / count
         by_second, by_first = by_covariance.mul_(scale[:, None, None]), by_mean.mul_(2 * scale[:, None])
+        by_second, by_first = (by.to(sums[0].outer.dtype) for by in (by_second, by_first))
         gradients = [(by_second[i, :c, :c], by_first[i, :c]) for i, c in enumerate(self._channels)]
         return loss.float(), gradients
 

@@ -64,6 +64,16 @@ def test_products_by_convolution_equal_matrix_products(side: int, memory_format:
     assert torch.allclose(moments_vjp(features, weight, by_outer, None), expected, rtol=1e-5, atol=1e-4)
 
 
+@pytest.mark.parametrize("capability", ["AVX2", "AVX512"])
+def test_products_of_many_channels_are_the_same_on_every_cpu(capability: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    generator = torch.Generator().manual_seed(0)
+    features, weight = torch.randn(1, 67, 12, 13, generator=generator), torch.rand(12, 13, generator=generator)
+    flat = features.flatten(2)[0]
+    expected = flat * weight.flatten() @ flat.T
+    assert torch.allclose(moment_sums(features, weight).outer, expected, rtol=1e-5, atol=1e-4)
+
+
 def test_the_gradient_has_the_dtype_of_the_features() -> None:
     generator = torch.Generator().manual_seed(0)
     features, by_outer = torch.rand(1, 6, 9, 8, generator=generator).bfloat16(), torch.rand(6, 6, generator=generator)
