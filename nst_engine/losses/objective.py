@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial, reduce
 from typing import Any
 
@@ -124,15 +124,24 @@ class Objective:
                 read_style=lambda image: assemble(read(image, tile_size=style_tile), self._layers).layers(),
             )
 
-    def with_content(self, content: Tensor, anchor: Anchor | None = None) -> Objective:
-        """Return the objective of another content image of the same size; what was made of the styles is shared.
-
-        anchor: what the image is held to by the temporal loss.
-        """
+    def with_content(self, content: Tensor) -> Objective:
+        """Return the objective of another content image of the same size; what was made of the styles is shared."""
         other = copy(self)
         with torch.no_grad():
             other._targets = with_content(self._targets, self._config, self._read(content), self._typical_power)
         other._sampled = None if self._sampled is None else self._sampled.with_content(content)
+        return other
+
+    def without_content(self) -> Objective:
+        """Return what was made of the styles alone, which takes less memory; only `with_content` may be called."""
+        other = copy(self)
+        other._targets = replace(self._targets, content={})
+        other._sampled = None if self._sampled is None else self._sampled.without_content()
+        return other
+
+    def with_anchor(self, anchor: Anchor) -> Objective:
+        """Return the objective of images that the temporal loss holds to an anchor."""
+        other = copy(self)
         other._anchor = anchor
         return other
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -83,13 +82,14 @@ class Targets:
 
     content: Mapping[str, ContentTerm]
     style: Mapping[str, Sequence[StyleTerm]]
+    batch: WassersteinBatch | None = None  # of all terms of the style, or None to compute them one by one
 
     def style_loss(
         self, sums: Mapping[str, Sequence[Sums]], loss: Tensor
     ) -> tuple[Tensor, dict[str, list[SumsGradient]]]:
         """Return the style loss of each layer's sums, one for each term, added to `loss`, and its gradient by them."""
-        if self._batch is not None:
-            added, gradients = self._batch.losses([one for name in self.style for one in sums[name]])
+        if self.batch is not None:
+            added, gradients = self.batch.losses([one for name in self.style for one in sums[name]])
             remaining = iter(gradients)
             return loss + added, {name: [next(remaining) for _ in terms] for name, terms in self.style.items()}
         by_sums: dict[str, list[SumsGradient]] = {}
@@ -98,15 +98,6 @@ class Targets:
             loss = sum((value for value, _ in found), start=loss)
             by_sums[name] = [by_total for _, by_total in found]
         return loss, by_sums
-
-    @cached_property
-    def _batch(self) -> WassersteinBatch | None:
-        """All terms at once if they are Gaussians on a CUDA device, else None."""
-        terms = [term for terms in self.style.values() for term in terms]
-        targets = [term.target for term in terms if isinstance(term.target, GaussianTarget)]
-        if not targets or not targets[0].mean.is_cuda:
-            return None
-        return WassersteinBatch(targets, [term.weight for term in terms])
 
 
 def make_targets(
@@ -132,7 +123,8 @@ def make_targets(
     def make() -> Mapping[str, Sequence[StyleTerm]]:
         return _all_style_terms(config, styles, typical_power, sizes, masks=masks, style_masks=style_masks)
 
-    return Targets(terms, kept.get(key, make))
+    style = kept.get(key, make)
+    return Targets(terms, style, _batched([term for found in style.values() for term in found]))
 
 
 def style_key(
@@ -185,6 +177,14 @@ def with_content(
     """Return the targets with the terms of another content image of the same size."""
     terms, _ = _content_terms(config, content, typical_power)
     return replace(targets, content=terms)
+
+
+def _batched(terms: Sequence[StyleTerm]) -> WassersteinBatch | None:
+    """Return all terms at once if they are Gaussians on a CUDA device, else None."""
+    targets = [term.target for term in terms if isinstance(term.target, GaussianTarget)]
+    if not targets or not targets[0].mean.is_cuda:
+        return None
+    return WassersteinBatch(targets, [term.weight for term in terms])
 
 
 def _content_terms(

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
 
 import numpy as np
 import torch
@@ -22,12 +21,13 @@ from torch import Tensor
 from nst_engine.images.shrinking import Shrinker
 from nst_engine.losses.objective import Objective
 from nst_engine.losses.temporal import Anchor
+from nst_engine.memory import Tiling
 from nst_engine.motion.flow import Frame
 from nst_engine.motion.history import LOOKBACK as LOOKBACK
 from nst_engine.motion.history import Guess, History, Painted
 from nst_engine.networks.features import Network, load_network
 from nst_engine.run.inputs import Inputs
-from nst_engine.run.loop import Run
+from nst_engine.run.loop import Run, run_tilings
 from nst_engine.run.step import Step
 from nst_engine.spec.config import StyleConfig
 from nst_engine.spec.enums import Init, PreserveColor
@@ -106,18 +106,16 @@ class _SharedObjectives:
     def __init__(self, config: StyleConfig) -> None:
         # With the content's colors, the style images depend on the frame.
         self._shares = config.preserve_color is PreserveColor.NONE
-        self._made: dict[tuple[int, torch.Size], Objective] = {}
+        self._made: dict[int, Objective] = {}  # by scale, without the content
         self.anchor: Anchor | None = None
 
-    def make(self, network: Network, config: StyleConfig, *, content: Tensor, scale: int, **others: Any) -> Objective:
-        """Return the objective of a scale of a run."""
-        kept = self._made.get((scale, content.shape))
-        if kept is not None:
-            return kept.with_content(content, self.anchor)
-        made = Objective(network, config, content=content, scale=scale, **others)
-        if self._shares:
-            self._made[scale, content.shape] = made
-        return made if self.anchor is None else made.with_content(content, self.anchor)
+    def make(self, scale: int, content: Callable[[], Tensor], make: Callable[[], Objective]) -> Objective:
+        """Return the objective of a scale of a run; only the first one is made from all inputs."""
+        kept = self._made.get(scale)
+        found = make() if kept is None else kept.with_content(content())
+        if kept is None and self._shares:
+            self._made[scale] = found.without_content()
+        return found if self.anchor is None else found.with_anchor(self.anchor)
 
 
 class _Painter:
@@ -134,6 +132,7 @@ class _Painter:
         self._inputs, self._init_image = inputs, init_image
         self._history = History()
         self._of_pictures, self._of_frames = _SharedObjectives(config), _SharedObjectives(config)
+        self._tilings: tuple[Sequence[Tiling], Sequence[Tiling]] | None = None
 
     def steps(self, frames: Iterator[Image.Image], first: int, before: Sequence[Image.Image]) -> Iterator[FilmStep]:
         """Yield the steps of all frames."""
@@ -164,14 +163,29 @@ class _Painter:
         """Return the run that paints a frame: of a picture, or of a few steps from what is known about it."""
         if guess is None:
             inputs = self._inputs(content, self._config, self._init_image)
-            return Run(inputs, self._config, self._network, make_objective=self._of_pictures.make)
+            tilings, _ = self._planned(inputs)
+            return Run(inputs, self._config, self._network, tilings=tilings, share=self._of_pictures.make)
         start = torch.from_numpy(guess.start).permute(2, 0, 1)
         config = self._frame_config(content)
         inputs = self._inputs(content, config, start)
         device = self._network.device
         image, trusted = start[None].to(device), torch.from_numpy(guess.confidence)[None, None].to(device)
         self._of_frames.anchor = Anchor(image, trusted)
-        return Run(inputs, config, self._network, make_objective=self._of_frames.make)
+        _, tilings = self._planned(inputs)
+        return Run(inputs, config, self._network, tilings=tilings, share=self._of_frames.make)
+
+    def _planned(self, inputs: Inputs) -> tuple[Sequence[Tiling], Sequence[Tiling]]:
+        """Return the tiles of a frame painted as a picture and of one that starts from those before.
+
+        They are planned at the first frame for the whole film, so that it fails there or not for want of memory.
+        """
+        if self._tilings is None:
+            picture, frame = self._config, self._frame_config(inputs.content)
+            self._tilings = (
+                run_tilings(inputs, picture, self._network),
+                run_tilings(inputs, frame, self._network),
+            )
+        return self._tilings
 
     def _frame_config(self, content: Tensor) -> StyleConfig:
         """Return the parameters of a frame that starts from those before: the last scale of a picture, in few steps."""

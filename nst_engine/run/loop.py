@@ -14,7 +14,7 @@ from nst_engine.losses.objective import Evaluation, Losses, Objective
 from nst_engine.losses.sampled.losses import has_sampled_losses
 from nst_engine.machine.precision import convolution_precision, resolve_precision
 from nst_engine.machine.threads import threads_for
-from nst_engine.memory import plan_tiles
+from nst_engine.memory import Tiling, plan_tiles
 from nst_engine.networks.features import Network, load_network
 from nst_engine.optim.factory import make_optimizer
 from nst_engine.optim.optimizers import Evaluate, PixelOptimizer
@@ -34,6 +34,8 @@ from nst_engine.tensors import resize
 
 PLATEAU_WINDOW = 20  # iterations
 OPTIMIZER = "optimizer."  # prefix of the optimizer's tensors in a state
+# Returns the objective of a scale, from its content image or from all inputs: frames of a film share the styles.
+Share = Callable[[int, Callable[[], Tensor], Callable[[], Objective]], Objective]
 
 
 def stylize(
@@ -69,6 +71,16 @@ def stylize(
     return Run(inputs, config, network, resume, cuda_graphs=cuda_graphs).steps()
 
 
+def run_tilings(inputs: Inputs, config: StyleConfig, network: Network) -> tuple[Tiling, ...]:
+    """Return the tiles for each scale of a run; raises MemoryLimitError if it does not fit even in tiles."""
+    styles = [(style.shape[-2], style.shape[-1]) for style in inputs.styles]
+    return plan_tiles(config, network, schedule(config, *inputs.content.shape[-2:]), styles)
+
+
+def _not_shared(_scale: int, _content: Callable[[], Tensor], make: Callable[[], Objective]) -> Objective:
+    return make()
+
+
 class Run:
     """The image being made, and all that decides how the run goes on."""
 
@@ -80,16 +92,16 @@ class Run:
         resume: State | None = None,
         *,
         cuda_graphs: bool = False,
-        make_objective: Callable[..., Objective] = Objective,
+        tilings: Sequence[Tiling] | None = None,
+        share: Share = _not_shared,
     ) -> None:
-        self._make_objective = make_objective  # a film shares between its frames what is made of the styles
+        self._share = share
         self._graphs = cuda_graphs and network.device.type == "cuda"
         self._config, self._network = config, network
         self._inputs = ScaledInputs(inputs, config, network)
         self._scales = schedule(config, *inputs.content.shape[-2:])
         self._precision = resolve_precision(config.precision, network.device)
-        styles = [(style.shape[-2], style.shape[-1]) for style in inputs.styles]
-        self._tilings = plan_tiles(config, network, self._scales, styles)
+        self._tilings = tilings or run_tilings(inputs, config, network)
         self._optimizer: PixelOptimizer = make_optimizer(config.at_scale(0, len(self._scales)))
         self._index, self._done = 0, 0
         self._recent: list[float] = []  # losses of the last iterations at this scale
@@ -155,9 +167,15 @@ class Run:
             yield
 
     def _objective(self) -> Objective:
+        objective = self._share(self._index, partial(self._inputs.content, self._scale), self._new_objective)
+        if self._done:  # resumed within the scale: go on with the samples of the last step
+            objective.draw(self._done - 1, self._picture() if self._matched is None else self._matched)
+        return objective
+
+    def _new_objective(self) -> Objective:
         content, styles = self._inputs.content_and_styles(self._scale)
         tiling = self._tilings[self._index]
-        objective = self._make_objective(
+        return Objective(
             self._network,
             self._config.at_scale(self._index, len(self._scales)),
             content=content,
@@ -169,9 +187,6 @@ class Run:
             style_tile=tiling.styles,
             precision=self._precision,
         )
-        if self._done:  # resumed within the scale: go on with the samples of the last step
-            objective.draw(self._done - 1, self._picture() if self._matched is None else self._matched)
-        return objective
 
     def _picture(self) -> Tensor:
         """Return the iterate in [0, 1]."""

@@ -54,6 +54,12 @@ class PictureLosses:
         other._start(content)
         return other
 
+    def without_content(self) -> PictureLosses:
+        """Return what was made of the styles alone; only `with_content` may be called."""
+        other = copy(self)
+        del other._content, other._losses, other.matched
+        return other
+
     @torch.no_grad()
     def _start(self, content: Tensor) -> None:
         self._content, self.matched = content, None

@@ -49,6 +49,12 @@ def objective(**parameters: Any) -> Objective:
     return Objective(network, config, content=images[0], styles=images[1:], precision=Precision(config.precision))
 
 
+def test_another_content_keeps_the_batch_of_the_styles(cuda: EmulatedCuda) -> None:
+    asked = objective(style_statistic="wasserstein")
+    other = asked.without_content().with_content(image(3))
+    assert asked._targets.batch is not None and other._targets.batch is asked._targets.batch
+
+
 def image(seed: int) -> Tensor:
     return photo(40, 48, seed)[None].to("cuda")
 

@@ -18,7 +18,8 @@ def objective() -> tuple[Objective, Objective]:
     on, values = network(DOUBLE), config(temporal_weight=7.0)
     content, other, style = (picture(10, 9, seed, DOUBLE)[None] for seed in (1, 2, 3))
     first = Objective(on, values, content=content, styles=[style])
-    return first.with_content(other, anchor(10, 9)), Objective(on, values, content=other, styles=[style])
+    shared = first.without_content().with_content(other).with_anchor(anchor(10, 9))
+    return shared, Objective(on, values, content=other, styles=[style])
 
 
 def test_the_loss_is_the_mean_square_where_the_frames_before_count() -> None:

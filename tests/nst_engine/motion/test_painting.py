@@ -14,6 +14,8 @@ from nst_engine.losses import targets
 from nst_engine.motion.flow import Frame, floats
 from nst_engine.motion.history import LOOKBACK, History, Painted
 from nst_engine.motion.painting import FilmStep, frame_steps, stylize_film
+from nst_engine.run import loop
+from nst_engine.run.scaled_inputs import ScaledInputs
 from nst_engine.tensors import to_picture, to_tensor
 from tests.nst_engine.motion.scenes import HEIGHT, WIDTH, moving, pan, still
 from tests.nst_engine.run.runs import SAMPLED
@@ -101,8 +103,20 @@ def test_the_styles_are_looked_at_once_for_the_whole_film(monkeypatch: pytest.Mo
     calls = []
     made = targets._style_moments
     monkeypatch.setattr(targets, "_style_moments", lambda *given: calls.append(1) or made(*given))
+    resized, resize = [], ScaledInputs.content_and_styles
+    monkeypatch.setattr(ScaledInputs, "content_and_styles", lambda *given: resized.append(1) or resize(*given))
     film(pan(5))
+    assert len(calls) == 1  # pictures, and frames that start from another, share what the losses make of the styles
+    assert len(resized) == 2
+
+
+def test_the_memory_is_planned_once_for_the_whole_film(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls, planned = [], loop.plan_tiles
+    monkeypatch.setattr(loop, "plan_tiles", lambda *given: calls.append(1) or planned(*given))
+    steps = stylize_film(pictures([*pan(2), *pan(2, seed=9)]), [STYLE], VALUES, network=network())
+    next(steps)
     assert len(calls) == 2  # for pictures, and for frames that start from another
+    assert list(steps) and len(calls) == 2
 
 
 @pytest.mark.parametrize(
