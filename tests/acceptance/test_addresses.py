@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -117,6 +118,21 @@ def test_a_kept_picture_and_a_result_are_used_again(service: Stack) -> None:
         again = client.stylize(f"job:{first.job.id}/result", photo, steps=2, timeout=60)
         client.discard(photo)
     assert again.job.status == "succeeded"
+
+
+def test_a_client_chooses_of_which_events_its_webhook_is_told(service: Stack, web: WebServer) -> None:
+    web.answers["/hook"] = lambda request: send(request, b"", "text/plain")
+    events = ["started", "completed"]
+    with Client(service.url) as client:
+        client.submit(
+            picture((48, 32)), style_name="waves", steps=2, webhook_url=here(web, "/hook"), webhook_events=events
+        )
+
+    def told() -> list[str]:
+        return sorted(json.loads(body)["type"] for _, path, _, body in list(web.seen) if path == "/hook")
+
+    until(lambda: len(told()) == len(events), "the webhooks were not sent", seconds=60)
+    assert told() == ["job.started", "job.succeeded"]
 
 
 def test_a_result_is_delivered_to_a_presigned_url(s3: FakeS3) -> None:

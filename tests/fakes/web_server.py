@@ -77,6 +77,9 @@ def running_web_server(folder: Path) -> Iterator[WebServer]:
         def do_PUT(self) -> None:
             self.do_GET()
 
+        def do_POST(self) -> None:
+            self.do_GET()
+
         def log_message(self, *args: object) -> None:
             pass
 
