@@ -1,35 +1,67 @@
-"""Measure drafts of a large photo, as the page asks for them while a visitor chooses."""
+"""Measure drafts of a large photo, as the page asks for them while a visitor chooses: `python -m bench.service.drafts`.
+
+It prints the seconds from creation to success, and the CPU seconds of a draft: those of the API with its decoder, those
+of the worker, those of the engine alone, and what the worker spends around the engine (reading, resizing, previews,
+writing and storing). Redis is left out.
+"""
 
 from __future__ import annotations
 
+import argparse
 import io
+import json
 import statistics
-from typing import TYPE_CHECKING
+import time
 
 import numpy as np
 
-from bench.quality.pictures import example_pair
-
-if TYPE_CHECKING:
-    from bench.service.measure import Servers
+from bench.quality.pictures import Pair, example_pair
+from bench.tables import machine
+from nst_engine import load_network, resolve
+from nst_engine.images.shrinking import Shrinker
+from tests.stack.process import ONE_THREAD
+from tests.stack.stack import Stack, running_stack
 
 PHOTO = (4032, 3024)
+ENGINE_RUNS = 5
 
 
-async def drafts(servers: Servers, count: int) -> dict[str, float]:
-    """Measure the time from creation to success, one draft after the other; the first loads the network."""
-    photo, waits, runs = phone_photo(), [], []
+def drafts(stack: Stack, count: int) -> dict[str, float]:
+    """Measure drafts on the service's first worker, one after the other; one before them loads the network."""
+    files, fields = {"content": phone_photo()}, {"style_name": "waves", "preset": "draft"}
+    seconds, runs, api, worker = [], [], [], []
     for _ in range(count + 1):
-        job = await servers.wait_for(await servers.create(photo, preset="draft"))
+        before = _cpu_seconds(stack)
+        job = stack.wait_for(stack.create(files, **fields)["id"])
         assert job["status"] == "succeeded", job
-        waits.append(job["queue_seconds"])
+        after = _cpu_seconds(stack)
+        api.append(after[0] - before[0])
+        worker.append(after[1] - before[1])
         runs.append(job["run_seconds"])
-    seconds = [wait + run for wait, run in zip(waits[1:], runs[1:], strict=True)]
+        seconds.append(job["queue_seconds"] + runs[-1])
     return {
-        "median": statistics.median(seconds),
-        "p95": float(np.percentile(seconds, 95)),
+        "median": statistics.median(seconds[1:]),
+        "p95": float(np.percentile(seconds[1:], 95)),
         "running": statistics.median(runs[1:]),
+        "api_cpu_seconds": statistics.median(api[1:]),
+        "worker_cpu_seconds": statistics.median(worker[1:]),
     }
+
+
+def engine_cpu_seconds() -> float:
+    """Return the CPU seconds of the engine alone for such a draft, on a photo that has been read and shrunk."""
+    import torch
+
+    torch.set_num_threads(1)
+    config, pair = resolve("draft"), example_pair()
+    photo = pair.content.resize(PHOTO)
+    shrinker, network, times = Shrinker(config, photo), load_network(config), []
+    shrunk = Pair(pair.name, shrinker.content(photo), shrinker.style(pair.style))
+    for _ in range(ENGINE_RUNS + 1):
+        began = time.process_time()
+        shrunk.stylize(config, network)
+        times.append(time.process_time() - began)
+    return statistics.median(times[1:])
 
 
 def phone_photo() -> bytes:
@@ -37,3 +69,23 @@ def phone_photo() -> bytes:
     file = io.BytesIO()
     example_pair().content.resize(PHOTO).save(file, "JPEG", quality=90)
     return file.getvalue()
+
+
+def _cpu_seconds(stack: Stack) -> tuple[float, float]:
+    return stack.api.cpu_seconds(), sum(worker.cpu_seconds() for worker in stack.workers)
+
+
+def main() -> None:
+    """Measure on a service with one worker on one thread, and print."""
+    parser = argparse.ArgumentParser(prog="python -m bench.service.drafts", description=__doc__)
+    parser.add_argument("--count", type=int, default=20, help="drafts that are measured")
+    options = parser.parse_args()
+    with running_stack(NST_LOG_LEVEL="error", **ONE_THREAD) as stack:
+        found = drafts(stack, options.count)
+    engine, worker = engine_cpu_seconds(), found["worker_cpu_seconds"]
+    found |= {"engine_cpu_seconds": engine, "host_cpu_seconds": worker - engine, "engine_share": engine / worker}
+    print(json.dumps({"machine": machine()} | found, indent=2))
+
+
+if __name__ == "__main__":
+    main()

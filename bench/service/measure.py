@@ -109,7 +109,7 @@ async def measure(*, quick: bool) -> Figures:
         registry.retire(fake_worker())
         await servers.start_worker()
         await record("queue", queue(servers, 30 if quick else 100))
-        await record("drafts", drafts(servers, 20))
+        await record("drafts", asyncio.to_thread(drafts, servers.stack, 20))
         await record("busy", busy(servers, turns, seconds))
         alone = _engine_alone(jobs)
         await record("one_worker", throughput(servers, jobs, alone))

@@ -19,15 +19,19 @@ from typing import Any
 from bench.service.counted_s3 import CountedS3, counted_s3
 from bench.service.instrumented_stack import InstrumentedStack, Usage
 from bench.tables import machine, markdown
+from jobs.status import Status
 
 NAMES = ("commands", "redis_bytes", "redis_seconds", "api_seconds")
-POLLS = 200
-IDLE_WORKERS = 2
+LOOKS = 200
+ENDLESS_STEPS = 20_000
+SETTLE_SECONDS = 10
+FAKE_STEP_SECONDS = 0.1
+MORE_WORKERS = 2  # beyond the first, which does the rounds of the reaper
 LONG_JOBS = 2
 DEVICES = (1, 10, 100, 1000)
 DAY = 24 * 3600
 # Of Redis, for a finished job and for one whose pictures have expired: tests/jobs/store/test_scale.py
-RECORD_BYTES, TOMBSTONE_BYTES = 4.3 * 1024, 0.75 * 1024
+RECORD_BYTES, TOMBSTONE_BYTES = 5.0 * 1024, 0.75 * 1024
 CHECKPOINT_SECONDS = 10  # the default of NST_CHECKPOINT_SECONDS
 
 
@@ -60,26 +64,26 @@ class Batch:
 
     usage: Usage
     jobs: list[dict[str, Any]]
-    polls: int
+    looks: int
 
     @property
     def run_seconds(self) -> float:
         """Return the mean seconds that a job ran."""
         return float(sum(job["run_seconds"] for job in self.jobs)) / len(self.jobs)
 
-    def cost(self, rest: Cost, poll: Cost) -> Cost:
-        """Return the cost of a job, without that of idling and polling meanwhile."""
+    def cost(self, rest: Cost, look: Cost) -> Cost:
+        """Return the cost of a job, without that of idling and looking meanwhile."""
         count = len(self.jobs)
-        return Cost.of(self.usage, count).plus(rest, -self.usage.at / count).plus(poll, -self.polls / count)
+        return Cost.of(self.usage, count).plus(rest, -self.usage.at / count).plus(look, -self.looks / count)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Costs:
     """What was measured."""
 
-    empty: Cost  # a second of Redis and an API without a worker
+    empty: Cost  # a second of Redis, an API and the reaper, whose rounds one of the workers does
     idle: Cost  # a second of each worker, beyond that
-    poll: Cost  # one poll of a job
+    poll: Cost  # one status call to a running job
     job: Cost  # created, claimed, ended, fetched
     second: Cost  # of running
     clients: float  # connections of a worker to Redis
@@ -88,11 +92,11 @@ class Costs:
 
 
 @contextmanager
-def running(**environment: str) -> Iterator[InstrumentedStack]:
+def running(*, fake_engine: bool = False, **environment: str) -> Iterator[InstrumentedStack]:
     """Run a stack until the block ends."""
     with (
         tempfile.TemporaryDirectory(prefix="nst-") as folder,  # short: a socket's path must be
-        closing(InstrumentedStack(Path(folder), **environment)) as stack,
+        closing(InstrumentedStack(Path(folder), fake_engine=fake_engine, **environment)) as stack,
     ):
         stack.start()
         yield stack
@@ -100,9 +104,9 @@ def running(**environment: str) -> Iterator[InstrumentedStack]:
 
 def run_batch(stack: InstrumentedStack, *, count: int, size: int, steps: int) -> Batch:
     """Run some jobs, all created at once."""
-    before, polls = stack.usage(), stack.polls
+    before, looks = stack.usage(), stack.looks
     jobs = stack.finish([stack.create_sized(size=size, steps=steps) for _ in range(count)])
-    return Batch(usage=stack.usage().since(before), jobs=jobs, polls=stack.polls - polls)
+    return Batch(usage=stack.usage().since(before), jobs=jobs, looks=stack.looks - looks)
 
 
 def throughput(options: argparse.Namespace) -> list[list[str]]:
@@ -125,41 +129,59 @@ def throughput(options: argparse.Namespace) -> list[list[str]]:
 
 
 def idling(stack: InstrumentedStack, seconds: float) -> Cost:
-    """Return the cost of a second in which nobody asks for anything."""
+    """Return the cost of a second in which nobody asks for anything; new workers settle first."""
+    time.sleep(SETTLE_SECONDS)
     before = stack.usage()
     time.sleep(seconds)
     usage = stack.usage().since(before)
     return Cost.of(usage, usage.at)
 
 
-def polling(stack: InstrumentedStack, job_id: str) -> Cost:
-    """Return the cost of a poll."""
+def looking(stack: InstrumentedStack, job_id: str) -> Cost:
+    """Return the cost of a look into a record."""
     before = stack.usage()
-    for _ in range(POLLS):
-        stack.poll(job_id)
-    return Cost.of(stack.usage().since(before), POLLS)
+    for _ in range(LOOKS):
+        stack.has_ended(job_id)
+    return Cost.of(stack.usage().since(before), LOOKS)
+
+
+def polling(stack: InstrumentedStack, rest: Cost, *, size: int, seconds: float) -> Cost:
+    """Return the cost of a status call, once a second to a running job, which has changed since the one before."""
+    job_id = stack.create_sized(size=size, steps=ENDLESS_STEPS)
+    stack.wait_for(job_id, Status.RUNNING)
+    before, polls = stack.usage(), round(seconds)
+    for _ in range(polls):
+        stack.job(job_id)
+        time.sleep(1)
+    usage = stack.usage().since(before)
+    stack.cancel_all()
+    return Cost.of(usage, polls).plus(rest, -usage.at / polls)
 
 
 def measure_costs(stack: InstrumentedStack, s3: CountedS3, options: argparse.Namespace) -> Costs:
     """Measure what jobs cost, by jobs that end at once and jobs that last."""
-    empty, alone = idling(stack, options.idle), stack.redis_clients()
-    stack.scale(IDLE_WORKERS)
-    run_batch(stack, count=2 * IDLE_WORKERS, size=options.size, steps=2)
-    idle = idling(stack, options.idle).plus(empty, -1).over(IDLE_WORKERS)
-    clients = (stack.redis_clients() - alone) / IDLE_WORKERS
-    stack.stop_worker()
-    rest, job_id = empty.plus(idle), stack.create_sized(size=options.size, steps=2)
+    stack.scale(1)
+    run_batch(stack, count=2, size=options.size, steps=2)
+    rest, alone = idling(stack, options.idle), stack.redis_clients()
+    stack.scale(1 + MORE_WORKERS)
+    run_batch(stack, count=2 * (1 + MORE_WORKERS), size=options.size, steps=2)
+    idle = idling(stack, options.idle).plus(rest, -1).over(MORE_WORKERS)
+    clients = (stack.redis_clients() - alone) / MORE_WORKERS
+    for _ in range(MORE_WORKERS):
+        stack.stop_worker()
+    job_id = stack.create_sized(size=options.size, steps=2)
     stack.finish([job_id])
-    poll = polling(stack, job_id)
+    look = looking(stack, job_id)
     short = run_batch(stack, count=options.jobs, size=options.size, steps=2)
     s3.clear()
     long = run_batch(stack, count=LONG_JOBS, size=options.size, steps=options.long_steps)
-    second = long.cost(rest, poll).plus(short.cost(rest, poll), -1).over(long.run_seconds - short.run_seconds)
+    second = long.cost(rest, look).plus(short.cost(rest, look), -1).over(long.run_seconds - short.run_seconds)
+    poll = polling(stack, rest.plus(second), size=options.size, seconds=options.idle)
     return Costs(
-        empty=empty,
+        empty=rest.plus(idle, -1),
         idle=idle,
         poll=poll,
-        job=short.cost(rest, poll).plus(second, -short.run_seconds),
+        job=short.cost(rest, look).plus(second, -short.run_seconds),
         second=second,
         clients=clients,
         pictures={
@@ -196,7 +218,7 @@ def model(costs: Costs, seconds: float) -> Iterator[list[str]]:
 def report(costs: Costs, options: argparse.Namespace) -> Iterator[str]:
     """Yield the tables of what was measured, and of the model."""
     named = {
-        "a second without workers": costs.empty,
+        "a second of the service, with the reaper": costs.empty,
         "a second of each worker": costs.idle,
         "a second of running, beyond that": costs.second,
         "a poll of a job": costs.poll,
@@ -226,7 +248,8 @@ def report(costs: Costs, options: argparse.Namespace) -> Iterator[str]:
 def main() -> None:
     """Measure, and print each part when it is known."""
     parser = argparse.ArgumentParser(prog="python -m bench.service.scaling", description=__doc__)
-    parser.add_argument("--workers", type=int, default=4, help="most workers")
+    parser.add_argument("--workers", type=int, default=4, help="most workers; 0 leaves out the first table")
+    parser.add_argument("--fake-engine", action="store_true", help="steps that only wait: costs of Redis and the API")
     parser.add_argument("--jobs", type=int, default=6, help="jobs a measurement, for each core in use")
     parser.add_argument("--size", type=int, default=256, help="pixels of the longer side")
     parser.add_argument("--steps", type=int, default=300, help="iterations a job")
@@ -235,9 +258,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, nargs="+", default=[5, 30], help="length of a job in the model")
     options = parser.parse_args()
     print(f"{machine()}; lite, {options.size} px, {options.steps} iterations\n")
-    head = ["workers", "jobs a minute", "× one worker", "CPU seconds a job", "jobs a minute of CPU"]
-    print(markdown(head, throughput(options)), "\n", flush=True)
-    with counted_s3() as (s3, environment), running(**environment) as stack:
+    if options.workers:
+        head = ["workers", "jobs a minute", "× one worker", "CPU seconds a job", "jobs a minute of CPU"]
+        print(markdown(head, throughput(options)), "\n", flush=True)
+    step = {"NST_FAKE_STEP_SECONDS": str(FAKE_STEP_SECONDS)} if options.fake_engine else {}
+    with counted_s3() as (s3, environment), running(fake_engine=options.fake_engine, **environment, **step) as stack:
         for part in report(measure_costs(stack, s3, options), options):
             print(part, "\n", flush=True)
 

@@ -117,9 +117,9 @@ class Process:
             self.kill()
 
     def cpu_seconds(self) -> float:
-        """Return the CPU time of the process and its living children."""
+        """Return the CPU time of the process and its children, also of those that have ended, such as decoders."""
         times = [process.cpu_times() for process in self._family()]
-        return float(sum(used.user + used.system for used in times))
+        return float(sum(used.user + used.system + used.children_user + used.children_system for used in times))
 
     def memory_bytes(self) -> int:
         """Return the memory of the process and its children; a page that n processes share counts 1/n in each."""
