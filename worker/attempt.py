@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterable
 from contextlib import closing
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from typing import TypeVar
 
 from jobs.errors import BlobError, StorageFull, StorageUnavailable, StoreUnavailable
 from jobs.model import FAILURE_CODES, Failure, Progress
-from jobs.queue import JobQueue
-from jobs.settings import JobSettings
 from jobs.status import Status
-from jobs.storage.blobs import Blobs
-from jobs.store.lease import Finished, Instruction, Lease, WorkerStore
-from worker.checkpoints import SHARE
-from worker.engine import BrokenDeviceError, Engine, OutOfMemoryRunError, RunError, RunStep
+from jobs.store.lease import Finished, Instruction, Lease
+from worker.context import WorkerContext
+from worker.engine import BrokenDeviceError, OutOfMemoryRunError, RunError, RunStep
 from worker.films.errors import DiskFullError, RunStoppedError
 from worker.films.run import FilmRun
 from worker.heartbeat import Heartbeat
 from worker.pictures.previews import Previews
 from worker.pictures.results import delete_result
 from worker.pictures.run import PictureRun
-from worker.registration import Registration
-from worker.settings import WorkerSettings
 from worker.throughput import Throughput
 
 log = logging.getLogger(__name__)
@@ -46,23 +39,6 @@ class Outcome(StrEnum):
     RETURNED = "returned"  # handed back to the queue
     RETIRE = "retire"  # handed back or failed, and this process must not run another job
     LOST = "lost"
-
-
-@dataclass(frozen=True, kw_only=True)
-class WorkerContext:
-    """What the attempts of a worker process share."""
-
-    store: WorkerStore
-    blobs: Blobs
-    queue: JobQueue
-    engine: Engine
-    registration: Registration
-    draining: Callable[[], bool]
-    abort: Callable[[], None]
-    jobs: JobSettings
-    settings: WorkerSettings
-    checkpoint_share: float = SHARE
-    wait: Callable[[float], None] = time.sleep
 
 
 class Attempt:

@@ -38,10 +38,10 @@ class BadCheckpointError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class FilmFrames:
-    """The frames of a film: a run paints `total` of them but the first ones, which an earlier run has painted.
+    """The frames of a film: there are `total`, and an earlier run has painted the first `painted` of them.
 
-    `painted` counts these first ones, and `before` are the last results of them, at least LOOKBACK if there are as
-    many. `iterations` is what they took. `read` yields the frames from a number on, which counts from 0.
+    `before` are the last results of the earlier run: LOOKBACK, or all there are. `iterations` counts those of the
+    earlier run. `read` yields the frames from a number on, which counts from 0.
     """
 
     total: int

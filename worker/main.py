@@ -32,8 +32,8 @@ from nst_engine.machine.allocator import configure_cpu_runtime
 from nst_engine.machine.devices import select_devices
 from nst_engine.spec.errors import DeviceError
 from nst_engine.version import __version__
-from worker.attempt import WorkerContext
 from worker.celery_task import WorkerProcess, serve
+from worker.context import WorkerContext
 from worker.device_lease import DeviceLease, DeviceTakenError, wait_for_device
 from worker.engine import EngineFactory, WorkerSetupError
 from worker.films.run import film_folders

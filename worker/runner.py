@@ -10,7 +10,8 @@ from structlog.contextvars import bound_contextvars
 from jobs.errors import StorageFull, StorageUnavailable, StoreUnavailable
 from jobs.status import Priority
 from jobs.tracing import span
-from worker.attempt import Attempt, Outcome, WorkerContext
+from worker.attempt import Attempt, Outcome
+from worker.context import WorkerContext
 
 log = logging.getLogger(__name__)
 STORAGE_WAIT_SECONDS = 2.0  # between two checks of a full storage

@@ -30,11 +30,11 @@ class TemporaryFiles:
             yield Path(name)
 
     def sweep(self) -> None:
-        """Remove folders that are older than any upload may take, except for those that a process has in use."""
+        """Remove folders older than `max_age_seconds`, except for those that a process has in use."""
         if not self.path.is_dir():
             return
         for folder in self.path.iterdir():
-            with suppress(OSError):  # its upload has just ended, or it is in use
+            with suppress(OSError):  # it has just been removed, or it is in use
                 if time.time() - folder.stat().st_mtime > self._max_age_seconds:
                     with _opened(folder) as descriptor:
                         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

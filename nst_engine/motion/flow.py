@@ -63,7 +63,7 @@ def confidence(flow: Flow, back: Flow) -> Floats:
 
     back: the flow of the opposite direction.
     """
-    seen = ~(disocclusions(flow, back) | motion_edges(flow) | leaves(flow))
+    seen = ~(disocclusions(flow, back) | motion_edges(flow) | out_of_frame(flow))
     return seen.astype(np.float32)
 
 
@@ -82,7 +82,7 @@ def motion_edges(flow: Flow) -> NDArray[np.bool_]:
     return edges
 
 
-def leaves(flow: Flow) -> NDArray[np.bool_]:
+def out_of_frame(flow: Flow) -> NDArray[np.bool_]:
     """Return where the flow points out of the other frame."""
     height, width = flow.shape[:2]
     x = flow[..., 0] + np.arange(width, dtype=np.float32)

@@ -18,7 +18,7 @@ from nst_engine.motion.flow import (
     floats,
     flow_between,
     gray,
-    leaves,
+    out_of_frame,
     warp,
 )
 
@@ -46,7 +46,7 @@ class Guess:
     confidence: Floats
 
 
-class History:
+class FrameHistory:
     """The last painted frames of the scene."""
 
     def __init__(self) -> None:
@@ -77,7 +77,7 @@ class History:
                 break
             found = self._last[-distance]
             flow, back = flow_between(now, gray(found.frame)), flow_between(gray(found.frame), now)
-            visible = ~(disocclusions(flow, back) | leaves(flow))
+            visible = ~(disocclusions(flow, back) | out_of_frame(flow))
             new = visible & ~shown
             image[new] = warp(floats(found.result), flow)[new]
             trusted[new] = confidence(flow, back)[new]

@@ -24,7 +24,7 @@ from nst_engine.losses.temporal import Anchor
 from nst_engine.memory import Tiling
 from nst_engine.motion.flow import Frame
 from nst_engine.motion.history import LOOKBACK as LOOKBACK
-from nst_engine.motion.history import Guess, History, Painted
+from nst_engine.motion.history import FrameHistory, Guess, Painted
 from nst_engine.networks.features import Network, load_network
 from nst_engine.run.inputs import Inputs
 from nst_engine.run.loop import Run, run_tilings
@@ -50,7 +50,6 @@ class FilmStep:
     iteration: int
     total: int
     is_last: bool
-    is_first_of_scene: bool
     width: int
     height: int
     loss: float | None
@@ -130,7 +129,7 @@ class _Painter:
     ) -> None:
         self._config, self._network = config, network
         self._inputs, self._init_image = inputs, init_image
-        self._history = History()
+        self._history = FrameHistory()
         self._of_pictures, self._of_frames = _SharedObjectives(config), _SharedObjectives(config)
         self._tilings: tuple[Sequence[Tiling], Sequence[Tiling]] | None = None
 
@@ -147,7 +146,7 @@ class _Painter:
                 continue
             guess, last = self._history.guess(pixels), None
             for step in self._run(content, guess).steps():
-                last = _film_step(step, number, guess)
+                last = _film_step(step, number)
                 yield last
             if last is not None:
                 self._history.add(Painted(pixels, np.asarray(last.picture())))
@@ -207,7 +206,6 @@ class _Painter:
             iteration=0,
             total=0,
             is_last=True,
-            is_first_of_scene=False,
             width=width,
             height=height,
             loss=None,
@@ -215,13 +213,12 @@ class _Painter:
         )
 
 
-def _film_step(step: Step, number: int, guess: Guess | None) -> FilmStep:
+def _film_step(step: Step, number: int) -> FilmStep:
     return FilmStep(
         frame=number,
         iteration=step.iteration,
         total=step.total,
         is_last=step.iteration == step.total,
-        is_first_of_scene=guess is None,
         width=step.width,
         height=step.height,
         loss=step.loss,

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 
-class History:
+class CurvaturePairs:
     """The last m steps s and changes y of the gradient, and H g computed from them by a few matrix products.
 
     The two-loop recursion (Nocedal and Wright, algorithm 7.4) needs 4 m vector operations, each of which waits for the

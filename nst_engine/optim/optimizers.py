@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from nst_engine.losses.objective import Evaluation
-from nst_engine.optim.history import History
+from nst_engine.optim.history import CurvaturePairs
 from nst_engine.optim.linesearch import strong_wolfe
 from nst_engine.optim.preconditioner import energy, strengthen_coarse
 
@@ -102,7 +102,7 @@ class Lbfgs:
         self._forget()
 
     def _forget(self) -> None:
-        self._history: History | None = None
+        self._history: CurvaturePairs | None = None
         self._scale: Tensor | None = None  # the latest s·y / y·y, which scales the initial inverse Hessian
         self._move: Tensor | None = None
         self._gradient: Tensor | None = None
@@ -126,7 +126,7 @@ class Lbfgs:
 
     def _remember(self, s: Tensor, y: Tensor) -> None:
         if self._history is None:
-            self._history = History.empty(self._size, s)
+            self._history = CurvaturePairs.empty(self._size, s)
         yy = energy(y, self._coarse) if self._coarse else torch.dot(y.view(-1), y.view(-1))
         sy, good = self._history.add(s, y, yy)
         scale = torch.where(good, sy / yy, torch.ones_like(sy) if self._scale is None else self._scale)
@@ -161,7 +161,7 @@ class Lbfgs:
     def restore(self, state: Mapping[str, Tensor]) -> None:
         self._rate = float(state["rate"])
         self._scale, self._move, self._gradient = (_copy(state.get(name)) for name in ("scale", "move", "gradient"))
-        self._history, self._ahead = History.restored(self._size, state), None
+        self._history, self._ahead = CurvaturePairs.restored(self._size, state), None
 
     def resize(self, resize: Resize) -> None:
         """Forget the pairs, whose curvature misleads at the next size, but keep the scale of the inverse Hessian.
@@ -171,7 +171,8 @@ class Lbfgs:
         scale, gradient = self._scale, self._gradient
         self._forget()
         if scale is not None and gradient is not None:
-            self._scale = scale * (resize(gradient, "bilinear").numel() / gradient.numel())
+            channel = gradient[:, :1]
+            self._scale = scale * (resize(channel, "bilinear").numel() / channel.numel())
 
 
 def _kept(buffer: Tensor | None, value: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from nst_engine import color, color_match
+from nst_engine.losses.sampled.sources import counts
 from nst_engine.losses.shares import style_shares
 from nst_engine.networks.features import Network
 from nst_engine.pyramid import finest
@@ -102,7 +103,7 @@ class ScaledInputs:
         masks = self.style_masks(scale)
         if masks is None:
             return styles
-        counting = [mask >= mask.max() / 2 for mask in masks]
+        counting = [counts(mask) for mask in masks]
         return [style[:, :, where].unsqueeze(2) for style, where in zip(styles, counting, strict=True)]
 
     def _style(self, style: Tensor, scale: Scale) -> Tensor:

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import httpx
@@ -15,7 +16,7 @@ from api.app import create_app
 from api.main import freeze_gc, server_config, startup_problem
 from api.settings import ApiSettings
 from jobs.settings import JobSettings
-from tests.api.conftest import MakeApi
+from tests.api.conftest import MakeApi, until
 from tests.fakes.s3 import FakeS3
 
 S3 = {"s3_endpoint", "s3_region", "s3_access_key", "s3_secret_key", "s3_timeout_seconds"}
@@ -106,3 +107,13 @@ async def test_forwarded_addresses_are_trusted_only_from_listed_proxies(
 
 def test_an_app_can_be_made_without_a_connection() -> None:
     assert create_app(ApiSettings(), JobSettings(redis_url="unix:///nowhere")).title == "nst"
+
+
+@pytest.mark.anyio
+async def test_the_api_removes_folders_that_a_killed_process_left(make_api: MakeApi, job_settings: JobSettings) -> None:
+    incoming = job_settings.data_dir / "incoming"
+    for name, age in (("upload-old", 1000), ("upload-new", 0)):
+        (incoming / name).mkdir(parents=True)
+        os.utime(incoming / name, (time.time() - age,) * 2)
+    await make_api(jobs={"upload_timeout_seconds": 300.0})
+    await until(lambda: [path.name for path in incoming.iterdir()] == ["upload-new"])

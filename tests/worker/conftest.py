@@ -21,7 +21,8 @@ from tests.fakes.jobs import new_job
 from tests.fakes.lease import WatchedStore
 from tests.fakes.storage import FaultyBlobs
 from tests.jobs.conftest import FakeQueue
-from worker.attempt import Outcome, WorkerContext
+from worker.attempt import Outcome
+from worker.context import WorkerContext
 from worker.engine import Engine, FilmFrames, PictureStep, RunRequest, RunStep
 from worker.registration import Registration
 from worker.runner import Runner

@@ -7,7 +7,6 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PIL import Image
 
@@ -19,15 +18,13 @@ from jobs.store.lease import Lease
 from nst_engine.film.formats import WRITABLE
 from nst_engine.film.writing import FilmWriter
 from nst_engine.motion.history import LOOKBACK
+from worker.context import WorkerContext
 from worker.engine import FilmFrames, RunError, RunStep
 from worker.films.errors import RunStoppedError, disk_errors, film_errors
 from worker.films.segments import Segments
 from worker.films.source import FilmSource
 from worker.pictures.inputs import request_for
 from worker.pictures.results import metadata, result_info
-
-if TYPE_CHECKING:
-    from worker.attempt import WorkerContext
 
 
 def film_folders(jobs: JobSettings) -> TemporaryFiles:

@@ -50,8 +50,12 @@ def delete_result(blobs: Blobs, result: ResultInfo) -> None:
 
 
 def metadata(job: Job) -> dict[str, Any]:
-    """Return the metadata of the picture file, from which the picture can be made again."""
-    return {"version": __version__, "params": dict(job.params)}
+    """Return the metadata of the result, from which it can be made again: the parameters, and the part of a film."""
+    found: dict[str, Any] = {"version": __version__, "params": dict(job.params)}
+    if (film := job.options.film) is not None:
+        part = {"fps": film.fps, "from": film.start, "to": film.end}
+        found["film"] = {name: value for name, value in part.items() if value is not None}
+    return found
 
 
 def _store_timelapse(lease: Lease, blobs: Blobs, frames: Sequence[Image.Image], mark: bool) -> BlobRef | None:

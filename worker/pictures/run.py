@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Generator, Iterator
-from typing import TYPE_CHECKING
 
 from jobs.model import ResultInfo
 from jobs.store.lease import Lease
-from worker.checkpoints import Checkpoints
+from worker.context import WorkerContext
 from worker.engine import BadCheckpointError, PictureStep, RunRequest
+from worker.pictures.checkpoints import Checkpoints
 from worker.pictures.inputs import load_request
 from worker.pictures.results import store_result
 from worker.pictures.timelapse import Timelapse
-
-if TYPE_CHECKING:
-    from worker.attempt import WorkerContext
 
 log = logging.getLogger(__name__)
 

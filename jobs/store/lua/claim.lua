@@ -88,14 +88,14 @@ local function claim(job)
   count('queue_seconds', math.max(0, now - tonumber(job.created) - (tonumber(job.run_ms) or 0)) / 1000)
   emit_status(job, 'status', {worker = arg.worker})
   if is_first then post_webhook(job, 'started', 'started', 'started') end
-  return view(job.id)
+  return view(job.id, true)
 end
 
 -- Return the job that an earlier call with this token claimed; its answer may have been lost.
 local function claimed_before()
   local id = redis.call('GET', key('claim', arg.token))
   local job = id and load(id)
-  return job and job.status == 'running' and job.token == arg.token and view(id)
+  return job and job.status == 'running' and job.token == arg.token and view(id, true)
 end
 
 local before = claimed_before()

@@ -207,13 +207,18 @@ local function place(id, record)
 end
 
 -- Return a record for serialization.py: {fields and values, position, wait, now, workers}.
-local function view(id)
-  local flat = redis.call('HGETALL', key('job', id))
-  if #flat == 0 then return false end
-  local record = {}
-  flat[#flat + 1] = 'id' -- which the record of an expired job does not repeat
-  flat[#flat + 1] = id
-  for i = 1, #flat, 2 do record[flat[i]] = flat[i + 1] end
+local function view(id, with_checkpoint)
+  local stored = redis.call('HGETALL', key('job', id))
+  if #stored == 0 then return false end
+  local record, flat = {}, {}
+  for i = 1, #stored, 2 do record[stored[i]] = stored[i + 1] end
+  record.id = id -- which the record of an expired job does not repeat
+  for name, value in pairs(record) do
+    if with_checkpoint or name ~= 'checkpoint' then -- that of a film grows with each frame
+      flat[#flat + 1] = name
+      flat[#flat + 1] = value
+    end
+  end
   local position, wait, workers = place(id, record)
   return {flat, position, wait, now, workers}
 end

@@ -12,6 +12,11 @@ from torch.nn.functional import adaptive_avg_pool2d
 from nst_engine.losses.sampled.hypercolumns import Layers, rows
 
 
+def counts(mask: Tensor) -> Tensor:
+    """Tell where a mask is at least half of its highest value: pixels and matched features count or do not."""
+    return mask >= mask.max() / 2
+
+
 @dataclass(frozen=True)
 class StyleView:
     """The layers of a style image, which may be turned, and the part of it that counts."""
@@ -20,14 +25,11 @@ class StyleView:
     mask: Tensor | None = None  # (H, W)
 
     def counting(self, size: tuple[int, int]) -> Tensor | None:
-        """Tell for each position of a layer of this size whether it counts, (h · w,); None if all do.
-
-        Features are matched or not, so the mask is cut off at half of its highest value.
-        """
+        """Tell for each position of a layer of this size whether it counts, (h · w,); None if all do."""
         if self.mask is None:
             return None
         pooled = adaptive_avg_pool2d(self.mask[None], size).flatten()
-        return pooled >= pooled.max() / 2
+        return counts(pooled)
 
     def rows(self, features: Tensor) -> Tensor:
         """Return features (1, C, h, w) of this view at the positions that count, (N, C)."""

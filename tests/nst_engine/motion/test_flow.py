@@ -12,8 +12,8 @@ from nst_engine.motion.flow import (
     floats,
     flow_between,
     gray,
-    leaves,
     motion_edges,
+    out_of_frame,
     warp,
 )
 from tests.nst_engine.motion.scenes import moving, pan, still
@@ -52,7 +52,7 @@ def test_motion_edges_are_where_the_flow_changes() -> None:
 
 
 def test_what_lies_beyond_the_border_is_unknown() -> None:
-    assert np.array_equal(leaves(constant(2, 0))[0], [False] * 6 + [True] * 2)
+    assert np.array_equal(out_of_frame(constant(2, 0))[0], [False] * 6 + [True] * 2)
 
 
 def test_what_an_object_uncovers_is_not_trusted() -> None:

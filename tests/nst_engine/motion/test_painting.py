@@ -12,7 +12,7 @@ from torch import Tensor
 from nst_engine import StyleConfig, stylize
 from nst_engine.losses import targets
 from nst_engine.motion.flow import Frame, floats
-from nst_engine.motion.history import LOOKBACK, History, Painted
+from nst_engine.motion.history import LOOKBACK, FrameHistory, Painted
 from nst_engine.motion.painting import FilmStep, frame_steps, stylize_film
 from nst_engine.run import loop
 from nst_engine.run.scaled_inputs import ScaledInputs
@@ -52,9 +52,9 @@ def test_the_first_frame_is_painted_as_a_picture() -> None:
 
 def test_steps_tell_where_the_film_is() -> None:
     steps = film(pan(2), config(max_size=WIDTH, steps=6))
-    told = [(step.frame, step.iteration, step.total, step.is_last, step.is_first_of_scene) for step in steps]
-    first = [(0, i, 6, i == 6, True) for i in range(1, 7)]
-    assert told == first + [(1, i, 3, i == 3, False) for i in range(1, 4)]
+    told = [(step.frame, step.iteration, step.total, step.is_last) for step in steps]
+    first = [(0, i, 6, i == 6) for i in range(1, 7)]
+    assert told == first + [(1, i, 3, i == 3) for i in range(1, 4)]
     assert {(step.width, step.height) for step in steps} == {(WIDTH, HEIGHT)}
 
 
@@ -151,9 +151,9 @@ def test_a_film_without_frames_has_no_steps() -> None:
     assert film([]) == []
 
 
-def painted(frames: Sequence[Frame]) -> History:
+def painted(frames: Sequence[Frame]) -> FrameHistory:
     """Return the history of frames whose results are the frames themselves."""
-    history = History()
+    history = FrameHistory()
     for frame in frames:
         history.add(Painted(frame, frame))
     return history
@@ -174,7 +174,7 @@ def test_frames_further_back_fill_what_the_nearest_does_not_show() -> None:
 
 def test_what_no_frame_shows_starts_from_the_film_in_the_colors_around_it() -> None:
     frames = pan(2)
-    history = History()
+    history = FrameHistory()
     history.add(Painted(frames[0], (frames[0] // 2).astype(np.uint8)))
     guess = history.guess(frames[1])
     assert guess is not None

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from nst_engine.optim.history import History
+from nst_engine.optim.history import CurvaturePairs
 
 Pair = tuple[Tensor, Tensor]
 
@@ -24,8 +24,8 @@ def dot(one: Tensor, other: Tensor) -> Tensor:
     return (one * other).sum()
 
 
-def remembered(given: Sequence[Pair], size: int = 4) -> History:
-    history = History.empty(size, given[0][0])
+def remembered(given: Sequence[Pair], size: int = 4) -> CurvaturePairs:
+    history = CurvaturePairs.empty(size, given[0][0])
     for s, y in given:
         history.add(s, y, dot(y, y))
     return history
@@ -58,7 +58,7 @@ def test_the_gradient_is_left_as_it_is() -> None:
 
 
 def test_it_tells_the_curvature_along_a_step_and_whether_it_is_positive() -> None:
-    history, (s, y) = History.empty(2, noise(0)), pairs(1)[0]
+    history, (s, y) = CurvaturePairs.empty(2, noise(0)), pairs(1)[0]
     told = [history.add(s, sign * y, dot(y, y)) for sign in (1, -1)]
     assert [bool(good) for _, good in told] == [True, False]
     assert float(told[0][0]) == pytest.approx(float(dot(s, y)))
@@ -68,7 +68,7 @@ def test_it_tells_the_curvature_along_a_step_and_whether_it_is_positive() -> Non
 def test_a_restored_history_gives_the_same_directions(count: int) -> None:
     given = pairs(count + 3)
     first = remembered(given[:count])
-    second = History.restored(4, {name: value.clone() for name, value in first.state().items()})
+    second = CurvaturePairs.restored(4, {name: value.clone() for name, value in first.state().items()})
     assert second is not None
     for s, y in given[count:]:
         one, other = (history.direction(noise(50), lambda q: q) for history in (first, second))

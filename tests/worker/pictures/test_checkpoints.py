@@ -16,8 +16,8 @@ from jobs.store.lease import Checkpoint
 from tests.fakes.engine import FakeStep
 from tests.worker.conftest import Harness, HookedEngine
 from worker.attempt import Outcome
-from worker.checkpoints import Checkpoints
 from worker.engine import RunRequest
+from worker.pictures.checkpoints import Checkpoints
 
 
 class Clock:
