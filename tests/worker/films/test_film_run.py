@@ -192,8 +192,9 @@ async def test_only_the_wanted_part_is_painted(harness: Harness) -> None:
     film = Film(frames=2, width=clips.SIZE[0], height=clips.SIZE[1], fps=10, end=0.2)
     job = await harness.create(content=CLIP, film=film, output_format="gif", steps=1)
     assert await harness.run() is Outcome.SUCCEEDED
-    frames = frames_of(harness, (await harness.result(job)).blob)
-    assert [frame.size for frame in frames] == [clips.SIZE] * 2
+    blob = (await harness.result(job)).blob
+    assert [frame.size for frame in frames_of(harness, blob)] == [clips.SIZE] * 2
+    assert b'"film":{"fps":10' in harness.blobs.read(blob)
 
 
 @pytest.mark.parametrize(("content", "code"), [(CLIP[:200], "invalid_input"), (b"no film", "invalid_input")])
