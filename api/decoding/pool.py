@@ -16,6 +16,7 @@ from weakref import WeakValueDictionary
 from anyio import CancelScope
 
 from api.decoding.task import DecodeResult, DecodeTask, FilmFacts, FilmTask
+from api.problems import ProblemError
 from nst_engine.spec.errors import PictureError
 
 GRACE_SECONDS = 5.0
@@ -25,7 +26,7 @@ MEMORY_TUNABLES = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0:glibc.malloc.t
 
 
 class Decoder(Protocol):
-    """What decodes uploads and converts pictures."""
+    """What decodes uploads and converts pictures; each task may end with a 503 on a machine without time for it."""
 
     async def decode(self, source: Path, target: Path, *, owner: str, part: str) -> None:
         """Write the upload at `source`, a part of a job, as a plain PNG to `target`; raises PictureError or OSError."""
@@ -104,7 +105,11 @@ class DecoderPool:
             assert process.stdin is not None
             assert process.stdout is not None
             process.stdin.write(json.dumps(task).encode() + b"\n")
-            line = await asyncio.wait_for(process.stdout.readline(), self._seconds + GRACE_SECONDS)
+            try:
+                line = await asyncio.wait_for(process.stdout.readline(), self._seconds + GRACE_SECONDS)
+            except TimeoutError:  # the process ends a slow picture itself, so it had no time to
+                detail = "the picture was not decoded in time, because the machine is busy; send it again"
+                raise ProblemError(503, "decoder_busy", detail, headers={"Retry-After": "5"}) from None
             if not line:
                 raise ConnectionResetError("the decoder process ended")
             return DecodeResult(*json.loads(line))

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import os
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import psutil
 import pytest
 from PIL import Image
 
+from api.decoding import pool as pools
 from api.decoding.pool import DecoderPool
+from api.problems import ProblemError
 from nst_engine.images.writing import encode, is_marked, read_metadata
 from nst_engine.spec.errors import PictureError
 from tests.api.conftest import picture
@@ -136,3 +139,18 @@ async def test_a_result_is_converted_with_its_parameters_and_its_mark(pool: Deco
     await pool.convert(source, target, "jpeg")
     assert read_metadata(target.read_bytes()) == {"seed": 9}
     assert is_marked(target.read_bytes())
+
+
+async def test_a_decoder_that_gets_no_time_is_replaced_and_the_client_may_try_again(
+    pool: DecoderPool, endless: Path, good: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pools, "GRACE_SECONDS", 0.0)
+    decoding = asyncio.create_task(decode(pool, endless))
+    pipe = await being_decoded(endless)
+    for process in (child := psutil.Process().children()[-1]), *child.children():
+        process.send_signal(signal.SIGSTOP)
+    with pytest.raises(ProblemError) as caught:
+        await decoding
+    os.close(pipe)
+    assert (caught.value.status, caught.value.code) == (503, "decoder_busy")
+    assert await decode(pool, good) == (40, 30)

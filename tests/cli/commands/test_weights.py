@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import torch
-import torchvision
 
 from cli.main import main
 from nst_engine.networks import pretrained, weights
@@ -19,6 +18,8 @@ MODEL = "squeezenet1_1"
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[PublishedWeights, bytes]:
     """Return a file as torchvision publishes it: right tensor shapes, and a name with the start of its hash."""
+    import torchvision  # brings torch's compiler: not while tests are collected
+
     path = tmp_path_factory.mktemp("published") / "whole.pth"
     torch.manual_seed(0)
     torch.save(torchvision.models.squeezenet1_1().state_dict(), path)

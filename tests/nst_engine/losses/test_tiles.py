@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-from torchvision.models.squeezenet import Fire
 
 from nst_engine.losses.objective import Objective
 from nst_engine.losses.tiles import tiles
@@ -45,6 +44,8 @@ class NarrowSqueezeNet(nn.Module):
     """SqueezeNet v1.1's geometry with few channels, under its names."""
 
     def __init__(self) -> None:
+        from torchvision.models.squeezenet import Fire  # brings torch's compiler: not while tests are collected
+
         super().__init__()
         self.first = nn.Conv2d(3, 6, 3, stride=2)
         self.fires = nn.ModuleDict({f"fire{k}": Fire(6, 3, 3, 3) for k in range(2, 8)})

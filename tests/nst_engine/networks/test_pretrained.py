@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 import torch
-import torchvision
 
 from nst_engine import load_network
 from nst_engine.networks import weights
@@ -29,6 +28,8 @@ from tests.nst_engine.tiny import seeded
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, PublishedWeights]:
     """Return a file as torchvision publishes it, classifier and all, whose name begins its hash."""
+    import torchvision  # brings torch's compiler: not while tests are collected
+
     folder = tmp_path_factory.mktemp("published")
     whole = folder / "unnamed.pth"
     model = seeded(torchvision.models.squeezenet1_1())
@@ -51,6 +52,8 @@ def test_there_is_a_release_of_every_network_but_ours() -> None:
 
 @pytest.mark.parametrize("model", weights.HUB_FILES)
 def test_the_names_are_those_that_torchvision_downloads(model: str) -> None:
+    import torchvision
+
     enum = torchvision.models.get_model_weights(model)
     assert PUBLISHED_WEIGHTS[model].url() == enum["IMAGENET1K_V1"].url
 

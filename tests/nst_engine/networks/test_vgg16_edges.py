@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 import torch
-import torchvision
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -40,6 +39,8 @@ def folder(tensors: dict[str, Tensor], tmp_path_factory: pytest.TempPathFactory)
 def test_the_network_has_the_features_that_the_package_computes_from_bgr(
     tensors: dict[str, Tensor], folder: Path
 ) -> None:
+    import torchvision  # brings torch's compiler: not while tests are collected
+
     image, layers = picture(64, 64)[None], {"relu1_2": 3, "relu3_1": 11, "relu5_3": 29}
     values = config(model=MODEL, content_layers="relu5_3", style_layers="relu1_2:1,relu3_1:1", padding="zeros")
     found = load_network(values, weights_dir=folder).features(image)
