@@ -18,7 +18,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
+from rich.table import Column, Table
 
 if TYPE_CHECKING:
     from nst_client import Event, Job
@@ -47,7 +47,7 @@ def progress_bar(*, quiet: bool = False) -> Progress:
     columns: tuple[Any, ...] = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
-        BarColumn(),
+        BarColumn(bar_width=None, table_column=Column(ratio=1, min_width=4)),  # gives way to the figures
         TaskProgressColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[note]}"),
@@ -56,7 +56,7 @@ def progress_bar(*, quiet: bool = False) -> Progress:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    return Progress(*columns, console=console(stderr=True), disable=quiet)
+    return Progress(*columns, console=console(stderr=True), disable=quiet, expand=True)
 
 
 def show_event(bar: Progress, task: TaskID, event: Event) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain, pairwise
 from typing import Self
 
 import torch
@@ -13,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor
 
+from nst_engine.machine.host_copy import HostCopy
 from nst_engine.spec.errors import CheckpointError
 
 VERSION = "3"
@@ -39,7 +41,7 @@ class State:
         return b"".join(self.pieces())
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield what `to_bytes` returns, one tensor at a time, so that no two are copied to the host at once."""
+        """Yield what `to_bytes` returns, tensor by tensor: while one is used, the next is copied to the host."""
         digest = hashlib.sha256()
         for piece in self._pieces():
             digest.update(piece)
@@ -60,8 +62,8 @@ class State:
         header = json.dumps(entries).encode()
         header += b" " * (-len(header) % ALIGNMENT)
         yield len(header).to_bytes(8, "little") + header
-        for tensor in self.tensors.values():
-            yield tensor.detach().cpu().contiguous().numpy().tobytes()
+        for tensor in _on_host(self.tensors.values()):
+            yield tensor.contiguous().numpy().tobytes()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
@@ -78,6 +80,13 @@ class State:
             )
         except (SafetensorError, KeyError, TypeError, ValueError, IndexError) as error:
             raise CheckpointError(f"the checkpoint is damaged ({type(error).__name__})") from error
+
+
+def _on_host(tensors: Iterable[Tensor]) -> Iterator[Tensor]:
+    """Yield tensors on the host: the next one is copied from a CUDA device while one is used."""
+    copies = (HostCopy(tensor) if tensor.is_cuda else tensor.detach().cpu() for tensor in tensors)
+    for copy, _ in pairwise(chain(copies, [None])):
+        yield copy.wait() if isinstance(copy, HostCopy) else copy
 
 
 def _metadata(data: bytes) -> dict[str, str]:

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cli.settings import without_secrets
-
 if TYPE_CHECKING:
     from pydantic_settings import BaseSettings
 
@@ -107,6 +105,8 @@ def markdown(found: list[Setting]) -> str:
 
 
 def _format(value: object) -> str:
+    from cli.settings import without_secrets
+
     if isinstance(value, tuple):
         return ", ".join(_format(item) for item in value)
     return "" if value is None else without_secrets(str(value))

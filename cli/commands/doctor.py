@@ -16,7 +16,6 @@ from pathlib import Path
 import typer
 
 from cli.errors import CommandError
-from cli.settings import without_secrets
 
 LOW_BYTES = 2**30
 
@@ -145,6 +144,7 @@ def check_port() -> Finding:
 def _check_redis_at(url: str) -> Finding:
     from redis.exceptions import RedisError
 
+    from cli.settings import without_secrets
     from jobs.connections import connect
     from jobs.settings import JobSettings
 

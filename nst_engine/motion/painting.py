@@ -34,7 +34,7 @@ from nst_engine.spec.enums import Init, PreserveColor
 from nst_engine.spec.schedule import schedule
 from nst_engine.tensors import resize, to_picture, to_tensor
 
-FRAME_SHARE = 0.02  # of the steps of a picture, for a frame that starts from the one before
+FRAME_SHARE = 0.015  # of the steps of a picture, for a frame that starts from the one before
 LEAST_STEPS = 3  # the first step of L-BFGS only measures the curvature
 
 

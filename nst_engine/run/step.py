@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from torch import Tensor
 
+from nst_engine.machine.host_copy import HostCopy
 from nst_engine.state import State
 
 
@@ -38,7 +39,8 @@ class Step:
     def state(self) -> State:
         """Return the state from which the run can be resumed after this step, to the same result."""
         state = self._state()
-        return replace(state, tensors={name: t.detach().cpu().clone() for name, t in state.tensors.items()})
+        copies = {name: HostCopy(tensor) for name, tensor in state.tensors.items()}
+        return replace(state, tensors={name: copy.wait() for name, copy in copies.items()})
 
     def state_pieces(self) -> Iterator[bytes]:
         """Yield the bytes of the state piece by piece, which needs less memory. Use them up before the next step."""

@@ -99,9 +99,9 @@ class EmulatedCuda(TorchFunctionMode):
             "memory_allocated": 0,
             "get_device_capability": (9, 0),
         }
-        self._patch = mock.patch.multiple(
-            torch.cuda, **{name: mock.Mock(return_value=answer) for name, answer in answers.items()}
-        )
+        event = mock.Mock(**{"return_value.synchronize.side_effect": lambda: self._wait("event")})
+        fakes = {name: mock.Mock(return_value=answer) for name, answer in answers.items()}
+        self._patch = mock.patch.multiple(torch.cuda, Event=event, current_stream=mock.Mock(), **fakes)
 
     def __enter__(self) -> Self:
         torch.__future__.set_overwrite_module_params_on_conversion(True)
@@ -173,7 +173,7 @@ class EmulatedCuda(TorchFunctionMode):
         """Tell whether an operation may have tensors of both; note what such a copy costs."""
         if name == "_to_copy" and to_host:
             self._wait("copy to the host")
-        if name == "copy_" and not isinstance(args[0], EmulatedTensor):
+        if name == "copy_" and not isinstance(args[0], EmulatedTensor) and args[2:] != (True,):  # non_blocking
             self._wait("copy to the host")
         if name == "copy_" and not isinstance(args[1], EmulatedTensor):
             self._copy("copy")
@@ -195,6 +195,7 @@ class EmulatedCuda(TorchFunctionMode):
             return self.tensor(args[0].values.new_tensor(args[1], **kwargs))
         if func is Tensor.to:
             return self._to(func, args, kwargs)
+        kwargs.pop("pin_memory", None)  # the host's memory needs no driver here
         if _kind(kwargs.get("device")) == "cuda":
             return self._make(func, args, kwargs)
         return func(*args, **kwargs)
