@@ -85,7 +85,7 @@ class State:
 def _on_host(tensors: Iterable[Tensor]) -> Iterator[Tensor]:
     """Yield tensors on the host: the next one is copied from a CUDA device while one is used."""
     copies = (HostCopy(tensor) if tensor.is_cuda else tensor.detach().cpu() for tensor in tensors)
-    for copy, _ in pairwise(chain(copies, [None])):
+    for copy, _ in pairwise(chain(copies, [torch.empty(0)])):  # the end, which nothing comes after
         yield copy.wait() if isinstance(copy, HostCopy) else copy
 
 
