@@ -34,10 +34,13 @@ def test_ctrl_c_during_a_run_is_tidy(tmp_path: Path) -> None:
         arguments = ["stylize", str(tmp_path / "photo.png"), "waves", "-o", str(tmp_path / "out.png")]
         run = nst(*arguments, "--max-size", "64", "--steps", "20000", output=screen)
     shown = b""
-    while b"/20000" not in shown:
-        shown += os.read(ours, 4096)
-    run.send_signal(signal.SIGINT)
-    assert run.wait(60) == 130
-    os.close(ours)
+    try:
+        while b"/20000" not in shown:
+            shown += os.read(ours, 4096)
+        run.send_signal(signal.SIGINT)
+        assert run.wait(60) == 130
+    finally:
+        run.kill()  # 20,000 steps would slow down all other tests
+        os.close(ours)
     assert b"Traceback" not in shown
     assert {path.name for path in tmp_path.iterdir()} == {"photo.png"}
