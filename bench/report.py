@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import engine, kernels
+from bench import engine, kernels, preset_times
 from bench.service import measure
 from bench.tables import markdown
 
@@ -31,6 +31,13 @@ VGG-19 has random weights. On a CPU with bfloat16 instructions, `default` comput
 {overhead}
 
 Goal, in float32 at 512 px: a ratio of at most 1.12 with VGG-19 and 1.25 with `lite`.
+
+### Presets
+
+Time of one picture of 512 px (3:2) with each preset, at the preset's own length (`python -m bench.preset_times`). A few
+iterations are timed at each size and multiplied by their number. VGG-16 has random weights, which take the same time.
+
+{presets}
 
 ### Time to the objective
 
@@ -103,14 +110,21 @@ def main() -> None:
     asked = parser.parse_args()
     print("engine …", file=sys.stderr)
     of_engine = engine.measure(quick=asked.quick)
+    of_presets = preset_times.measure(512)
     of_kernels = kernels.measure(quick=asked.quick)
     print("service …", file=sys.stderr)
     of_service = asyncio.run(measure.measure(quick=asked.quick))
     command_line = "make bench ARGS=--quick" if asked.quick else "make bench"
-    asked.out.write_text(page(of_engine, of_kernels, of_service, command_line))
+    asked.out.write_text(page(of_engine, of_presets, of_kernels, of_service, command_line))
 
 
-def page(found: dict[str, Any], counted: list[dict[str, Any]], served: dict[str, Any], command_line: str) -> str:
+def page(
+    found: dict[str, Any],
+    timed: list[dict[str, Any]],
+    counted: list[dict[str, Any]],
+    served: dict[str, Any],
+    command_line: str,
+) -> str:
     """Return docs/internals/benchmarks.md."""
     return PAGE.format(
         command_line=command_line,
@@ -120,6 +134,7 @@ def page(found: dict[str, Any], counted: list[dict[str, Any]], served: dict[str,
             ["network", "arithmetic", "size", "bare pass", "iteration", "ratio"],
             [tuple(o.values()) for o in found["overhead"]],
         ),
+        presets=_table(["preset", "network", "iterations", "seconds"], [tuple(time.values()) for time in timed]),
         objective=_table(
             ["scheme", "size", "seconds", "reached", "share of single-scale L-BFGS", "lowest loss"],
             [
