@@ -17,17 +17,22 @@ def to_tensor(picture: Image.Image) -> Tensor:
 
 def to_picture(image: Tensor) -> Image.Image:
     """Return (3, H, W) in [0, 1] as an 8-bit RGB picture."""
-    return Image.fromarray(_rounded(image, 255).astype(np.uint8), "RGB")
+    return Image.fromarray(to_uint8(image).cpu().numpy(), "RGB")
+
+
+def to_uint8(image: Tensor) -> Tensor:
+    """Return (3, H, W) in [0, 1] as 8-bit pixels (H, W, 3) on the same device."""
+    return _rounded(image, 255).to(torch.uint8).contiguous()
 
 
 def to_uint16(image: Tensor) -> NDArray[np.uint16]:
     """Return (3, H, W) in [0, 1] as 16-bit pixels (H, W, 3)."""
-    return _rounded(image, 65535).astype(np.uint16)
+    pixels: NDArray[np.float32] = _rounded(image, 65535).cpu().numpy()
+    return pixels.astype(np.uint16)
 
 
-def _rounded(image: Tensor, top: int) -> NDArray[np.float32]:
-    pixels: NDArray[np.float32] = (image.clamp(0, 1) * top).round().permute(1, 2, 0).cpu().numpy()
-    return pixels
+def _rounded(image: Tensor, top: int) -> Tensor:
+    return (image.clamp(0, 1) * top).round().permute(1, 2, 0)
 
 
 def resize(image: Tensor, height: int, width: int, mode: str = "bicubic") -> Tensor:

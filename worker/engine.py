@@ -81,6 +81,9 @@ class RunStep(Protocol):
     def picture(self) -> Image.Image:
         """Return the picture so far; of a film, the frame so far."""
 
+    def begin_picture(self) -> Callable[[], Image.Image]:
+        """Start to copy the picture so far; return a function, for any thread and time, that returns it."""
+
 
 class PictureStep(RunStep, Protocol):
     """One iteration of the run of a picture."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import torch
@@ -53,11 +53,15 @@ class FilmStep:
     width: int
     height: int
     loss: float | None
-    _picture: Callable[[], Image.Image] = field(repr=False, compare=False)
+    _begin_picture: Callable[[], Callable[[], Image.Image]] = field(repr=False, compare=False)
 
     def picture(self) -> Image.Image:
         """Return the frame so far, 8-bit RGB. Call it before asking for the next step."""
-        return self._picture()
+        return self._begin_picture()()
+
+    def begin_picture(self) -> Callable[[], Image.Image]:
+        """Start to copy the frame so far to the host; return a function that returns it. See Step.begin_picture."""
+        return self._begin_picture()
 
 
 def frame_steps(config: StyleConfig) -> int:
@@ -209,7 +213,7 @@ class _Painter:
             width=width,
             height=height,
             loss=None,
-            _picture=lambda: Image.fromarray(result, "RGB"),
+            _begin_picture=lambda: partial(Image.fromarray, result, "RGB"),
         )
 
 
@@ -222,5 +226,5 @@ def _film_step(step: Step, number: int) -> FilmStep:
         width=step.width,
         height=step.height,
         loss=step.loss,
-        _picture=cache(lambda: to_picture(step.image())),  # it is stored, encoded, shown and warped
+        _begin_picture=cache(step.begin_picture),  # the picture is stored, encoded, shown and warped
     )

@@ -232,12 +232,13 @@ class Run:
         return self._x if self._average is None or self._done == 0 else self._average.after(self._done)
 
     def _image(self) -> Tensor:
+        """Return a copy of the image so far in [0, 1], on the device."""
         image = self._current() / self._network.pixel_scale
         if self._config.preserve_color is PreserveColor.LUMINANCE:
             image = color.with_colors_of(image, self._inputs.content(self._scale))
         if self._config.color_match is not ColorMatch.NONE:
             image = self._inputs.with_style_colors(image, self._scale)
-        return image[0].clamp(0, 1).cpu().clone()
+        return image[0].clamp(0, 1)
 
     def _step(self, losses: Losses) -> Step:
         return Step(

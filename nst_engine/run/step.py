@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
+from PIL import Image
 from torch import Tensor
 
 from nst_engine.machine.host_copy import HostCopy
 from nst_engine.state import State
+from nst_engine.tensors import to_uint8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,7 +18,7 @@ class Step:
     """One finished iteration. The losses are weighted, and are those of the image that the iteration started from.
 
     `iteration` counts from 1 to `total` over all scales, `scale` from 1 to `scales`; `width` and `height` are pixels.
-    `image()` and `state()` return what is current when they are called: call them before asking for the next step.
+    The methods return what is current when they are called: call them before asking for the next step.
     """
 
     iteration: int
@@ -34,7 +36,15 @@ class Step:
 
     def image(self) -> Tensor:
         """Return the image so far, float RGB (3, H, W) in [0, 1] on the CPU."""
-        return self._image()
+        return self._image().cpu()
+
+    def begin_picture(self) -> Callable[[], Image.Image]:
+        """Start to copy the image so far to the host; return a function that returns it as an 8-bit RGB picture.
+
+        The function may be called later, in another thread: a CUDA device goes on while it is waited for.
+        """
+        pixels = HostCopy(to_uint8(self._image()))
+        return lambda: Image.fromarray(pixels.wait().numpy(), "RGB")
 
     def state(self) -> State:
         """Return the state from which the run can be resumed after this step, to the same result."""

@@ -67,6 +67,9 @@ class FakeStep:
         style = self.request.styles[0].convert("RGB").resize(content.size)
         return Image.blend(content, style, self.iteration / self.total)
 
+    def begin_picture(self) -> Callable[[], Image.Image]:
+        return self.picture
+
     def encoded(self, name: str, metadata: Mapping[str, Any], *, mark: bool = False) -> bytes:
         data = encode(self.picture(), name, metadata=metadata, mark=mark)
         self.journal.note(int(self.request.params.get("seed", 0)), self.iteration, "upload")

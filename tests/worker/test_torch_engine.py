@@ -199,11 +199,12 @@ def test_an_error_of_cuda_means_that_the_device_is_broken(request_: RunRequest, 
 
 
 def test_an_error_of_cuda_while_a_picture_is_copied_means_so_too() -> None:
-    def image() -> torch.Tensor:
+    def fail() -> None:
         raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
 
-    with pytest.raises(BrokenDeviceError):
-        TorchStep(SimpleNamespace(image=image)).picture()  # type: ignore[arg-type]
+    for begin_picture in (fail, lambda: fail):  # when the copy is started, and when it is waited for
+        with pytest.raises(BrokenDeviceError):
+            TorchStep(SimpleNamespace(begin_picture=begin_picture)).picture()  # type: ignore[arg-type]
 
 
 def test_a_device_that_cannot_compute_a_product_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:

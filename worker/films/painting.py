@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,5 +54,9 @@ class TorchFilmStep:
 
     def picture(self) -> Image.Image:
         """Return the frame so far."""
+        return self.begin_picture()()
+
+    def begin_picture(self) -> Callable[[], Image.Image]:
+        """Start to copy the frame so far; return a function that returns it."""
         with run_errors():
-            return self.step.picture()
+            return run_errors()(self.step.begin_picture())

@@ -154,3 +154,7 @@ class StoredFrame:
     def picture(self) -> Image.Image:
         """Return the frame."""
         return self.frame
+
+    def begin_picture(self) -> Callable[[], Image.Image]:
+        """Return a function that returns the frame."""
+        return self.picture

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
 from jobs.model import Progress
 from nst_engine import Step
 from nst_engine.images.writing import encode, encode16
 from nst_engine.spec.errors import CheckpointError, DivergedError, EngineError, MemoryLimitError, WeightsError
-from nst_engine.tensors import to_picture, to_uint16
+from nst_engine.tensors import to_uint16
 from worker.engine import BadCheckpointError, BrokenDeviceError, OutOfMemoryRunError, RunError
 
 # In the messages of RuntimeErrors: of torch's CPU allocator, of CUDA itself and of its libraries.
@@ -49,12 +50,17 @@ class TorchStep:
 
     def picture(self) -> Image.Image:
         """Return the picture so far."""
-        return to_picture(self._image())
+        return self.begin_picture()()
+
+    def begin_picture(self) -> Callable[[], Image.Image]:
+        """Start to copy the picture so far; return a function that returns it."""
+        with run_errors():
+            return run_errors()(self.step.begin_picture())
 
     def encoded(self, name: str, metadata: Mapping[str, Any], *, mark: bool = False) -> bytes:
         """Return the picture so far as a file in the named format; TIFF has 16 bits."""
         if name == "tiff":
-            return encode16(to_uint16(self._image()), alpha=self.alpha, metadata=metadata, mark=mark)
+            return encode16(self._pixels16(), alpha=self.alpha, metadata=metadata, mark=mark)
         return encode(self.picture(), name, alpha=self.alpha, metadata=metadata, mark=mark)
 
     def state(self) -> Iterator[bytes]:
@@ -62,9 +68,9 @@ class TorchStep:
         with run_errors():
             yield from self.step.state_pieces()
 
-    def _image(self) -> Tensor:
+    def _pixels16(self) -> NDArray[np.uint16]:
         with run_errors():
-            return self.step.image()
+            return to_uint16(self.step.image())
 
 
 @contextmanager

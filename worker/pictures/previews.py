@@ -12,7 +12,7 @@ from jobs.errors import BlobError
 from jobs.model import Preview
 from jobs.storage.blobs import Blobs, blob_name
 from jobs.store.lease import Lease
-from worker.engine import RunStep
+from worker.engine import BrokenDeviceError, RunStep
 from worker.pictures.thumbnails import encode_webp, shrink
 
 log = logging.getLogger(__name__)
@@ -31,14 +31,14 @@ class Previews:
         self._seconds = seconds
         self._clock = clock
         self._next = clock()
-        self._waiting: tuple[int, Image.Image] | None = None
+        self._waiting: tuple[int, Callable[[], Image.Image]] | None = None
         self._sequence = 0
         self._name = blob_name(lease.job.id, f"preview-{lease.token}.webp")
 
     def offer(self, step: RunStep) -> None:
-        """Take the picture of a step if a preview is due and the previous one is published."""
+        """Begin to take the picture of a step if a preview is due and the previous one is published."""
         if self._waiting is None and self._clock() >= self._next:
-            self._waiting = (step.progress.iteration, step.picture())
+            self._waiting = (step.progress.iteration, step.begin_picture())
             self._next = self._clock() + self._seconds
 
     def publish(self) -> None:
@@ -53,11 +53,11 @@ class Previews:
                 self._blobs.delete(self._name)
             elif waiting is not None:
                 self._store(*waiting)
-        except BlobError as error:
+        except (BlobError, BrokenDeviceError) as error:  # the run, too, learns that the device is broken
             log.info("a preview was not published: %s", error)
 
-    def _store(self, iteration: int, picture: Image.Image) -> None:
-        ref = self._blobs.put(self._name, encode_webp(shrink(picture, SIDE), quality=QUALITY), "image/webp")
+    def _store(self, iteration: int, picture: Callable[[], Image.Image]) -> None:
+        ref = self._blobs.put(self._name, encode_webp(shrink(picture(), SIDE), quality=QUALITY), "image/webp")
         self._sequence += 1
         self._lease.preview(
             Preview(blob=ref.name, sequence=self._sequence, iteration=iteration, media_type="image/webp")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from nst_engine import State, stylize
@@ -32,6 +33,7 @@ class Found:
     kernels: int
     waits: Counter[str]
     copies: Counter[str]
+    previews: list[Callable[[], Image.Image]]  # of each iteration, if asked for
 
 
 def run(
@@ -44,8 +46,12 @@ def run(
     resume: bytes | None = None,
     stop_after: int | None = None,
     cuda_graphs: bool = False,
+    previews: bool = False,
 ) -> Found:
-    """Run to the end, or until an iteration; `cuda` is the device, the CPU without it."""
+    """Run to the end, or until an iteration; `cuda` is the device, the CPU without it.
+
+    previews: take one after each iteration; the next iteration counts what it costs.
+    """
     config = StyleConfig.checked({**SHORT, **parameters})
     device = "cpu" if cuda is None else "cuda"
     inputs = {
@@ -58,15 +64,17 @@ def run(
         copy.deepcopy(_body(NetworkSpec.of(config))).to(device), convention=config.input_convention, device=device
     )
     recorded = cuda or EmulatedCuda()
-    losses = []
+    losses, begun = [], []
     for step in stylize(photo(*size), [photo(60, 70, 2 + i) for i in range(styles)], config, network=network, **inputs):
         losses.append(step.loss)
         last, kernels = step, sum(recorded.kernels.values())
         waits, copies = Counter(recorded.waits), Counter(recorded.copies)
         recorded.clear()
+        if previews:
+            begun.append(step.begin_picture())
         if step.iteration == stop_after:
             break
-    return Found(last.image(), losses, last.state().to_bytes(), kernels, waits, copies)
+    return Found(last.image(), losses, last.state().to_bytes(), kernels, waits, copies, begun)
 
 
 @lru_cache(maxsize=4)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
+from nst_engine.tensors import to_picture
 from tests.nst_engine.cuda.emulator import EmulatedCuda
 from tests.nst_engine.cuda.runs import SHALLOW, Found, run
 
@@ -47,3 +49,14 @@ def test_an_iteration_waits_for_the_device_once(parameters: dict[str, Any], inpu
     found = last_iteration(parameters, **inputs)
     assert sum(found.waits.values()) == 1, found.waits
     assert not found.copies
+
+
+def test_a_preview_adds_no_wait_to_an_iteration() -> None:
+    with EmulatedCuda() as device:
+        found = run(ADAM, cuda=device, previews=True)
+        assert sum(found.waits.values()) == 1, found.waits
+        device.clear()
+        pictures = [picture() for picture in found.previews]
+        assert sum(device.waits.values()) == len(pictures) == 3
+    assert np.array_equal(pictures[-1], to_picture(found.image))
+    assert not np.array_equal(pictures[0], pictures[-1]), "a preview shows the iteration after which it was taken"

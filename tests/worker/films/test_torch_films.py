@@ -60,8 +60,8 @@ def test_a_film_is_painted_frame_by_frame_and_goes_on_exactly(film: Path) -> Non
 
 
 def test_an_error_of_cuda_while_a_frame_is_copied_means_that_the_device_is_broken() -> None:
-    def picture() -> Image.Image:
+    def fail() -> None:
         raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
 
     with pytest.raises(BrokenDeviceError):
-        TorchFilmStep(SimpleNamespace(picture=picture), 1, 2, 3).picture()  # type: ignore[arg-type]
+        TorchFilmStep(SimpleNamespace(begin_picture=lambda: fail), 1, 2, 3).picture()  # type: ignore[arg-type]

@@ -12,7 +12,7 @@ from PIL import Image
 from jobs.model import Preview
 from jobs.storage.disk import DiskBlobs
 from tests.fakes.engine import FakeStep
-from worker.engine import RunRequest
+from worker.engine import BrokenDeviceError, RunRequest
 from worker.pictures.previews import Previews
 
 
@@ -80,3 +80,14 @@ def test_a_preview_of_a_deleted_job_is_deleted(tmp_path: Path) -> None:
     fake.lease.deleted = True
     fake.previews.publish()
     assert list(fake.blobs.list()) == []
+
+
+def test_a_device_that_fails_while_a_picture_is_copied_ends_no_heartbeat(tmp_path: Path) -> None:
+    def fail() -> None:
+        raise BrokenDeviceError("the device failed")
+
+    fake = FakePreviews(tmp_path)
+    progress = SimpleNamespace(iteration=1)
+    fake.previews.offer(SimpleNamespace(progress=progress, begin_picture=lambda: fail))  # type: ignore[arg-type]
+    fake.previews.publish()
+    assert fake.announced == []
