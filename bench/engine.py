@@ -9,6 +9,7 @@ objective  Time that each scheme takes, on `lite` with the loss of `default`, to
 memory     Peak resident memory of `default` on `lite`, in a process of its own.
 command    Time of the `nst` command; see bench/commands.py.
 host       CPU time of a job outside of its iterations; see bench/host_work.py.
+init       CPU time to go on from a finished picture; see bench/init_image.py.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from torch import Tensor
 
 from bench.commands import command_times
 from bench.host_work import host_work
+from bench.init_image import init_image
 from bench.quality.pictures import pairs
 from bench.tables import machine
 from nst_engine import Step, load_network, resolve, stylize
@@ -99,7 +101,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="small sizes: under five minutes")
     parser.add_argument("--json", action="store_true", help="one JSON object")
-    parser.add_argument("--only", choices=["overhead", "objective", "memory", "command", "host"])
+    parser.add_argument("--only", choices=["overhead", "objective", "memory", "command", "host", "init"])
     arguments = parser.parse_args()
     found = measure(quick=arguments.quick, only=arguments.only)
     print(json.dumps(found) if arguments.json else json.dumps(found, indent=2))
@@ -121,6 +123,8 @@ def measure(*, quick: bool, only: str | None = None) -> dict[str, Any]:
         found["command"] = [asdict(time) for time in command_times()]
     if only in (None, "host"):
         found["host"] = host_work()
+    if only in (None, "init"):
+        found["init"] = init_image(256 if quick else 512)
     return found
 
 

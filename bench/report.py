@@ -80,6 +80,15 @@ it becomes a tensor, or resized from its full size for every scale. The two are 
 
 Goal: 0.35 s.
 
+### Starting from a picture
+
+A picture painted with strength 0.5 goes on with strength 0.7, on the built-in pair: in a full run of `default`, and with
+`init=image` and `scales=1` until its loss is at most 1.02 of that of the full run (`python -m bench.init_image`).
+
+{init}
+
+Goal: a third of the CPU seconds of the full run.
+
 ## Service
 
 Each row compares the service with a baseline, unless the row names something else. The baseline is a FastAPI endpoint
@@ -155,6 +164,9 @@ def page(
             ["network", "optimizer", "kernels", "waits", "copies"], [tuple(one.values()) for one in counted]
         ),
         host=_table(["", "CPU seconds"], list(found["host"].items())),
+        init=_table(
+            ["", "steps", "CPU seconds", "loss"], [(name, *figures) for name, figures in found["init"].items()]
+        ),
         service=_service(served),
     )
 
