@@ -82,8 +82,8 @@ Goal: 0.35 s.
 
 ### Starting from a picture
 
-A picture painted with strength 0.5 goes on with strength 0.7, on the built-in pair: in a full run of `default`, and with
-`init=image` and `scales=1` until its loss is at most 1.02 of that of the full run (`python -m bench.init_image`).
+A picture painted with strength 0.5 goes on with strength 0.7, on the built-in pair: in a full run of `default`, and
+with `init=image` and `scales=1` until its loss is at most 1.02 of that of the full run (`python -m bench.init_image`).
 
 {init}
 
