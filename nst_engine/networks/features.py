@@ -111,7 +111,7 @@ class Network:
     @cached_property
     def bfloat16_body(self) -> nn.Module:
         """The body with weights in bfloat16. They are rounded once; autocast would round them at every call."""
-        return copy.deepcopy(self.body).bfloat16()
+        return copy.deepcopy(self.body).eval().bfloat16()  # the copy of a graph is in training mode
 
 
 def load_network(

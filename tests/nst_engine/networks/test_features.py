@@ -98,6 +98,8 @@ def test_every_architecture_loads_and_runs(random_weights: Path, model: str) -> 
     found = network.features(picture(80, 80)[None])[REACHES[model]]
     assert bool(found.isfinite().all())
     assert float(found.std()) > 0
+    half = network.features(picture(80, 80)[None], Precision.BFLOAT16)[REACHES[model]]
+    assert float((half - found).norm() / found.norm()) < 0.05, "batch normalization uses the statistics of training"
 
 
 def test_inception_does_not_transform_its_input() -> None:
