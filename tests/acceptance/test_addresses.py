@@ -7,10 +7,11 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
-import boto3
 import httpx
+import obstore
 import psutil
 import pytest
 
@@ -137,10 +138,7 @@ def test_a_client_chooses_of_which_events_its_webhook_is_told(service: Stack, we
 
 def test_a_result_is_delivered_to_a_presigned_url(s3: FakeS3) -> None:
     bucket = s3.bucket()
-    signer = boto3.client(
-        "s3", endpoint_url=s3.url, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b"
-    )
-    url = signer.generate_presigned_url("put_object", Params={"Bucket": bucket, "Key": "painted.png"})
+    url = obstore.sign(s3.store(bucket), "PUT", "painted.png", timedelta(hours=1))
     hosts = s3.url.removeprefix("http://")
     with running_stack(fake_engine=True, NST_WEBHOOK_HOSTS=hosts) as stack, Client(stack.url) as client:
         done = client.stylize(picture((48, 32)), style_name="waves", steps=2, result_url=url, timeout=60)

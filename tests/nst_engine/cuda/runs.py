@@ -60,9 +60,7 @@ def run(
         "resume": None if resume is None else State.from_bytes(resume),
         "cuda_graphs": cuda_graphs,
     }
-    network = Network(
-        copy.deepcopy(_body(NetworkSpec.of(config))).to(device), convention=config.input_convention, device=device
-    )
+    network = Network(_body(NetworkSpec.of(config), device), convention=config.input_convention, device=device)
     recorded = cuda or EmulatedCuda()
     losses, begun = [], []
     for step in stylize(photo(*size), [photo(60, 70, 2 + i) for i in range(styles)], config, network=network, **inputs):
@@ -77,7 +75,9 @@ def run(
     return Found(last.image(), losses, last.state().to_bytes(), kernels, waits, copies, begun)
 
 
-@lru_cache(maxsize=4)
-def _body(spec: NetworkSpec) -> torch.nn.Module:
+@lru_cache(maxsize=8)
+def _body(spec: NetworkSpec, device: str) -> torch.nn.Module:
     """Return the body of a network, with random weights where the real ones would have to be downloaded."""
+    if device != "cpu":
+        return copy.deepcopy(_body(spec, "cpu")).eval().to(device)  # copies of a graph are in training mode
     return load_body(spec, None) if spec.model == "lite" else seeded(build_body(spec).to_empty(device="cpu"))
