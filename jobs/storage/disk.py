@@ -7,6 +7,7 @@ import hashlib
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +21,7 @@ from jobs.storage.usage import Usage
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 TEMPORARY = ".tmp"
 USAGE = ".usage"
+RECOUNT_SECONDS = 5  # a full storage compares its count with the disk at most this often, in each process
 
 
 class DiskBlobs:
@@ -30,6 +32,7 @@ class DiskBlobs:
         self._min_free = min_free_bytes
         self._quota = quota_bytes
         self._usage = Usage(root / USAGE)
+        self._compared = time.monotonic()  # with the disk
 
     def put(
         self, name: str, data: bytes | BinaryIO | Iterable[bytes], media_type: str = "application/octet-stream"
@@ -126,13 +129,24 @@ class DiskBlobs:
         try:
             self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
             free = shutil.disk_usage(self._root).free
-            over_quota = bool(self._quota) and self._used_bytes() >= self._quota
+            over_quota = self._is_over_quota()
         except OSError as error:
             raise _blob_error(error) from error
         if not os.access(self._root, os.W_OK):
             raise StorageUnavailable("it cannot be written")
         if free < self._min_free or over_quota:
             raise StorageFull()
+
+    def _is_over_quota(self) -> bool:
+        """Compare the count with the quota, and with the disk first if files may have been removed by hand."""
+        if not self._quota or self._used_bytes() < self._quota:
+            return False
+        if time.monotonic() - self._compared < RECOUNT_SECONDS:
+            return True
+        self._compared = time.monotonic()
+        for _ in self.list():
+            pass
+        return self._used_bytes() >= self._quota
 
     def _used_bytes(self) -> int:
         """Return the number of bytes that all files take together."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from jobs.errors import StorageFull
+from jobs.storage import disk
 from jobs.storage.disk import DiskBlobs
 from jobs.storage.usage import Usage
 
@@ -90,6 +92,17 @@ def test_a_write_does_not_walk_over_the_files(blobs: DiskBlobs, monkeypatch: pyt
     assert not is_full(blobs)
     blobs.put("job/style-1", b"1")
     assert is_full(blobs)
+
+
+def test_room_that_is_made_by_hand_is_seen_within_seconds(
+    blobs: DiskBlobs, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blobs.put("job/style-0", b"12345")
+    (root / "job" / "style-0").unlink()
+    assert is_full(blobs)
+    now = time.monotonic()
+    monkeypatch.setattr(disk.time, "monotonic", lambda: now + disk.RECOUNT_SECONDS)
+    assert not is_full(blobs)
 
 
 def test_the_changes_of_a_process_without_a_quota_are_counted(blobs: DiskBlobs, root: Path) -> None:
