@@ -21,6 +21,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -29,10 +30,12 @@ from PIL import Image
 
 from bench.quality.judge import DEEP, gram_distance
 from bench.tables import machine, markdown
-from nst_engine import StyleConfig, load_network, paint, resolve, stylize
+from nst_engine import StyleConfig, load_network, paint, resolve
 from nst_engine.motion.flow import confidence, flow_between, gray, warp
-from nst_engine.motion.painting import frame_steps, stylize_film
+from nst_engine.motion.painting import FIRST_MOVE, frame_steps, stylize_film
 from nst_engine.networks.features import Network, NetworkSpec, load_body
+from nst_engine.run.inputs import Inputs
+from nst_engine.run.loop import Run
 from nst_engine.spec.enums import Model
 from nst_engine.tensors import to_picture, to_tensor
 
@@ -120,11 +123,19 @@ def paint_film(clip: Sequence[Image.Image], style: Image.Image, config: StyleCon
     return Painted(frames=frames, seconds=time.perf_counter() - start, cpu_seconds=time.process_time() - cpu)
 
 
-def paint_singly(clip: Sequence[Image.Image], style: Image.Image, config: StyleConfig, network: Network) -> Painted:
-    """Paint each frame of a clip as a picture."""
+def paint_singly(
+    clip: Sequence[Image.Image],
+    style: Image.Image,
+    config: StyleConfig,
+    network: Network,
+    *,
+    first_move: float | None = None,
+) -> Painted:
+    """Paint each frame of a clip as a picture; with FIRST_MOVE, the steps are those of a frame of a film."""
     start, cpu, frames = time.perf_counter(), time.process_time(), []
     for frame in clip:
-        *_, last = stylize(to_tensor(frame), [to_tensor(style)], config, network=network)
+        inputs = Inputs.checked(to_tensor(frame), [to_tensor(style)], config)
+        *_, last = Run(inputs, config, network, first_move=first_move).steps()
         frames.append(to_picture(last.image()))
     return Painted(frames=frames, seconds=time.perf_counter() - start, cpu_seconds=time.process_time() - cpu)
 
@@ -225,7 +236,10 @@ def compare(options: argparse.Namespace, size: tuple[int, int], overrides: dict[
     network, style = load_network(config), paint(options.style, options.size)
     folder = os.environ.get("NST_WEIGHTS_DIR")
     distance = StyleDistance(Path(folder), style) if folder else None
-    ways = {"film": (paint_film, config), "singly": (paint_singly, few)}
+    ways = {
+        "film": (paint_film, config),
+        "singly": (partial(paint_singly, first_move=FIRST_MOVE * network.pixel_scale), few),
+    }
     if options.full:
         ways["singly, all steps"] = (paint_singly, config)
     rows, sheet = [], []

@@ -9,15 +9,18 @@ from nst_engine.spec.config import StyleConfig
 from nst_engine.spec.enums import LineSearch, Optimizer, Parameterization
 
 
-def make_optimizer(config: StyleConfig) -> PixelOptimizer:
-    """Return the optimizer of the pixels, or of the bands of a pyramid, that `config` selects."""
-    optimizer = _make(config)
+def make_optimizer(config: StyleConfig, first_move: float | None = None) -> PixelOptimizer:
+    """Return the optimizer of the pixels, or of the bands of a pyramid, that `config` selects.
+
+    first_move: see Lbfgs.
+    """
+    optimizer = _make(config, first_move)
     if config.parameterization is Parameterization.LAPLACIAN:
         return Laplacian(optimizer, config.pyramid_levels)
     return optimizer
 
 
-def _make(config: StyleConfig) -> PixelOptimizer:
+def _make(config: StyleConfig, first_move: float | None) -> PixelOptimizer:
     match config.optimizer:
         case Optimizer.ADAM:
             return Adam(learning_rate=config.learning_rate, beta1=config.adam_beta1, beta2=config.adam_beta2)
@@ -30,4 +33,5 @@ def _make(config: StyleConfig) -> PixelOptimizer:
                 history=config.lbfgs_history,
                 search=search,
                 coarse=config.lbfgs_coarse,
+                first_move=first_move,
             )

@@ -95,10 +95,21 @@ class Lbfgs:
 
     With steps of fixed length an iteration is one evaluation and never waits for the device. `coarse` above 0 scales
     the initial inverse Hessian so that coarse structure moves further than fine detail (preconditioner.py).
+    first_move: the root mean square of the first change of x. Without it the change is tiny, and the step does no more
+    than measure the curvature.
     """
 
-    def __init__(self, *, learning_rate: float, history: int, search: bool, coarse: float = 0.0) -> None:
+    def __init__(
+        self,
+        *,
+        learning_rate: float,
+        history: int,
+        search: bool,
+        coarse: float = 0.0,
+        first_move: float | None = None,
+    ) -> None:
         self._rate, self._size, self._search, self._coarse = learning_rate, history, search, coarse
+        self._first_move = first_move
         self._forget()
 
     def _forget(self) -> None:
@@ -116,13 +127,21 @@ class Lbfgs:
         direction = self._direction(now.gradient)
         length: Tensor | float = self._rate
         if self._scale is None:
-            length = (1 / now.gradient.abs().sum()).clamp(max=1) * self._rate
+            direction, length = self._first(direction)
         if self._search:
             length, self._ahead = strong_wolfe(evaluate, x, now, direction, float(length))
         move = direction if isinstance(length, float) and length == 1.0 else direction.mul_(length)
         self._move, self._gradient = _kept(self._move, move), _kept(self._gradient, now.gradient)
         x.add_(move)
         return now
+
+    def _first(self, direction: Tensor) -> tuple[Tensor, Tensor]:
+        """Return direction and length of a step without any knowledge of the curvature, from the negative gradient."""
+        if self._first_move is None:
+            return direction, (1 / direction.abs().sum()).clamp(max=1) * self._rate
+        direction = strengthen_coarse(direction, self._coarse) if self._coarse else direction
+        size = direction.square().mean().sqrt().clamp(min=torch.finfo(direction.dtype).tiny)
+        return direction, self._first_move * self._rate / size
 
     def _remember(self, s: Tensor, y: Tensor) -> None:
         if self._history is None:

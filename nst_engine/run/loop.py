@@ -94,6 +94,7 @@ class Run:
         cuda_graphs: bool = False,
         tilings: Sequence[Tiling] | None = None,
         share: Share = _not_shared,
+        first_move: float | None = None,
     ) -> None:
         self._share = share
         self._graphs = cuda_graphs and network.device.type == "cuda"
@@ -102,7 +103,7 @@ class Run:
         self._scales = schedule(config, *inputs.content.shape[-2:])
         self._precision = resolve_precision(config.precision, network.device)
         self._tilings = tilings or run_tilings(inputs, config, network)
-        self._optimizer: PixelOptimizer = make_optimizer(config.at_scale(0, len(self._scales)))
+        self._optimizer: PixelOptimizer = make_optimizer(config.at_scale(0, len(self._scales)), first_move)
         self._index, self._done = 0, 0
         self._recent: list[float] = []  # losses of the last iterations at this scale
         self._matched: Tensor | None = None  # the picture whose features were last matched at this scale

@@ -117,6 +117,19 @@ def test_lbfgs_takes_the_steps_of_torch() -> None:
     assert torch.allclose(ours, theirs.detach(), atol=1e-4)
 
 
+@pytest.mark.parametrize("coarse", [0.0, 1.0])
+def test_the_first_move_of_lbfgs_has_the_size_asked_for(coarse: float) -> None:
+    optimizer, x = Lbfgs(learning_rate=1.0, history=3, search=False, coarse=coarse, first_move=0.002), start()
+    gap = after(optimizer, x, 1) - start()
+    assert gap.square().mean().sqrt() == pytest.approx(0.002, rel=1e-3)
+    assert (gap * CURVATURES * start()).sum() < 0
+
+
+def test_lbfgs_stays_where_the_gradient_is_zero() -> None:
+    optimizer = Lbfgs(learning_rate=1.0, history=3, search=False, first_move=0.002)
+    assert torch.equal(after(optimizer, torch.zeros(1, 3, 3, 3), 2), torch.zeros(1, 3, 3, 3))
+
+
 @pytest.mark.parametrize("name", ["lbfgs", "lbfgs with search"])
 def test_lbfgs_reaches_the_minimum_of_a_bowl(name: str) -> None:
     assert float(bowl(after(MAKERS[name](), start(), 60)).loss) < 1e-6 * float(bowl(start()).loss)
