@@ -71,3 +71,19 @@ def test_the_palette_has_the_colors_of_the_image(kept_page: Page) -> None:
         }"""
     )
     assert sorted(colors) == [[20, 60, 160], [200, 40, 30]]
+
+
+SLOW_PHOTO = """async () => {
+  const { createStore } = await import("/js/state/store.js");
+  const store = createStore({});
+  const read = async (url) => (await fetch(url)).blob();
+  const slow = Promise.withResolvers();
+  const first = store.setPhoto(slow.promise, "Slow").catch(({ name }) => name);
+  await store.setPhoto(read("/examples/cat.jpg"), "Fast");
+  slow.resolve(read("/examples/coffee.jpg"));
+  return [await first, store.photo.get().name];
+}"""
+
+
+def test_a_photo_that_is_slow_to_read_does_not_replace_a_later_one(kept_page: Page) -> None:
+    assert kept_page.evaluate(SLOW_PHOTO) == ["AbortError", "Fast"]

@@ -19,7 +19,11 @@ export function createFilmOptions() {
     set: (name, value) => state.set({ ...state.get(), [name]: value }),
     load: (job) => state.set({ ...DEFAULTS, ...filmOptions(job) }),
     // A film has no time-lapse.
-    toJson: () => ({ ...changed(state.get()), timelapse: false }),
+    toJson() {
+      const options = changed(state.get());
+      if (options.output_format === "gif") delete options.quality; // that of an earlier film; a GIF has none
+      return { ...options, timelapse: false };
+    },
   };
 }
 
@@ -28,12 +32,13 @@ function changed(options) {
   return Object.fromEntries(names.map((name) => [name, options[name]]));
 }
 
-/** Build the controls. */
+/** Build the controls; `stop` ends their watch over the parameters. */
 export function filmControls(params, options) {
+  let stop = null;
   const option = (name, label, attributes) => numberField(name, label, {
     ...attributes, watch: (show) => options.watch((state) => show(state[name])), set: (value) => options.set(name, value),
   });
-  return [h(
+  const element = h(
     "fieldset.film-controls", {},
     h("legend.label", {}, "Film"),
     option("from", "From second", { min: "0", placeholder: "start" }),
@@ -41,10 +46,12 @@ export function filmControls(params, options) {
     option("fps", "Frames a second", { min: "1", max: "60", placeholder: "as the film" }),
     formatField(options),
     numberField("temporal_weight", "Temporal weight", {
-      min: "0", watch: (show) => params.watch(() => show(params.value("temporal_weight"))), set: (value) => params.set("temporal_weight", value),
+      min: "0", set: (value) => params.set("temporal_weight", value),
+      watch(show) { stop = params.watch(() => show(params.value("temporal_weight"))); },
     }),
     h("p.hint", { id: "film-hint" }, "More temporal weight flickers less. Fewer frames a second and a shorter part are painted sooner."),
-  )];
+  );
+  return { element, stop };
 }
 
 function numberField(name, label, { watch, set, ...attributes }) {

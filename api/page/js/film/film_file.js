@@ -28,14 +28,14 @@ async function isAnimated(blob) {
 async function readVideo(blob, name) {
   const source = URL.createObjectURL(blob);
   const video = h("video", { muted: true, playsInline: true, preload: "auto" });
-  const isRead = await new Promise((resolve) => {
-    video.onloadeddata = () => resolve(true);
+  const hasPicture = await new Promise((resolve) => {
+    video.onloadeddata = () => resolve(video.videoWidth > 0); // there may be sound only
     video.onerror = () => resolve(false);
     setTimeout(resolve, READ_MILLISECONDS, false);
     video.src = source;
   });
-  if (!isRead) URL.revokeObjectURL(source);
-  if (!isRead) return film({ blob, name });
+  if (!hasPicture) URL.revokeObjectURL(source);
+  if (!hasPicture) return film({ blob, name });
   const { videoWidth: width, videoHeight: height, duration } = video;
   return film({ blob, name, url: await firstFrame(video, width, height), source, width, height, seconds: duration });
 }
@@ -49,6 +49,7 @@ async function firstFrame(video, width, height) {
 // `url` is a picture of the film, `source` the film for a player.
 function film({ blob, name, url = null, source = null, width = null, height = null, seconds = null }) {
   const options = createFilmOptions();
+  let video = null;
   useFilmStyles();
   return {
     blob, name, url, width, height,
@@ -58,7 +59,10 @@ function film({ blob, name, url = null, source = null, width = null, height = nu
       load: options.load,
       toJson: options.toJson,
       controls: (params) => filmControls(params, options),
-      player: () => source && player(source, `Your film: ${name}`),
+      player() {
+        video ??= player(source, `Your film: ${name}`);
+        return video;
+      },
     },
   };
 }

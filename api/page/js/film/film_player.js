@@ -59,8 +59,9 @@ function playTogether(first, second, offset) {
     else second.play().catch(() => {}); // paused again meanwhile, or it cannot be played
   };
   second.addEventListener("loadedmetadata", follow, { once: true });
-  for (const type of ["play", "pause"]) first.addEventListener(type, follow);
-  for (const type of ["seeking", "timeupdate"]) first.addEventListener(type, align);
+  // The next loop starts by seeking; the second video may have reached its end, where the browser pauses it.
+  for (const type of ["play", "pause", "seeking"]) first.addEventListener(type, follow);
+  first.addEventListener("timeupdate", align);
   first.addEventListener("ratechange", () => { second.playbackRate = first.playbackRate; });
 }
 

@@ -24,10 +24,13 @@ export function mountControls({ params, models, photo }) {
     timelapse,
   );
   byId("controls").before(film);
+  let filmControls = null;
   photo.watch((image) => {
-    film.hidden = !image?.film;
+    filmControls?.stop();
+    filmControls = image?.film?.controls(params) ?? null;
+    film.hidden = !filmControls;
     timelapse.hidden = !film.hidden;
-    film.replaceChildren(...(image?.film?.controls(params) ?? []));
+    film.replaceChildren(filmControls?.element ?? "");
   });
 }
 

@@ -22,14 +22,16 @@ export function maskFields(store) {
     if (next === shown) return; // only the weights have changed
     shown = next;
     const focusedId = rows.contains(document.activeElement) ? document.activeElement.id : null;
-    rows.replaceChildren(...chosen.flatMap((style) => KINDS.map((kind) => row(store, style, kind))));
+    rows.replaceChildren(...chosen.flatMap((_, index) => KINDS.map((kind) => row(store, chosen, index, kind))));
     if (focusedId) byId(focusedId)?.focus();
   });
   return h("fieldset", {}, h("legend", {}, "Masks"), h("p.hint", {}, HINT), rows);
 }
 
-function row(store, style, kind) {
+function row(store, chosen, index, kind) {
+  const style = chosen[index];
   const mask = style[kind.property];
+  const masksBefore = chosen.slice(0, index).filter((each) => each[kind.property]).length; // the service counts files
   const question = kind.question(style.title);
   const onclick = () => (mask ? setMask(store, style, kind, null) : chooseMask(store, style, kind));
   return h(
@@ -38,6 +40,7 @@ function row(store, style, kind) {
     h("p.photo-text", {}, question, h("br"), h("span.hint", {}, mask?.name ?? kind.without)),
     h("button", {
       type: "button", id: `${kind.part}-of-${style.id}`, "data-field": kind.part, onclick,
+      "data-pointer": mask && `#/${kind.part}/${masksBefore}`,
       "aria-label": mask ? `Remove the mask: ${question}` : `Choose a mask: ${question}`,
     }, mask ? "Remove" : "Choose…"),
   );

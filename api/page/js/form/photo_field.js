@@ -9,7 +9,7 @@ const EXAMPLES = [["Cat", "cat.jpg"], ["Coffee", "coffee.jpg"], ["Astronaut", "a
 /** Build a button for each example photo. */
 export function exampleButtons(store) {
   return EXAMPLES.map(([name, file]) => {
-    const onclick = () => reportErrors(async () => store.setPhoto(await store.client.blob(`examples/${file}`), name));
+    const onclick = () => reportErrors(() => store.setPhoto(store.client.blob(`examples/${file}`), name));
     return h(
       "button.example", { type: "button", title: name, "aria-label": `Use the example photo: ${name}`, onclick },
       h("img", { src: `examples/${file}`, alt: "" }),

@@ -62,10 +62,18 @@ function findProblem(store, form) {
 
 /** Mark the fields that the service refused, and focus the first. */
 function markFields(form, fields) {
-  const names = fields.map(({ pointer }) => pointer.split("/")[1] ?? "");
-  const elements = names.map((name) => form.querySelector(`[data-field="${CSS.escape(name)}"]`) ?? byId(CONTROL_IDS[name])).filter(Boolean);
-  for (const element of elements.filter((each) => each.matches("input, select"))) element.setAttribute("aria-invalid", "true");
+  const elements = fields.map(({ pointer }) => findField(form, pointer)).filter(Boolean);
+  for (const element of elements) {
+    if (element.matches("input, select")) element.setAttribute("aria-invalid", "true");
+    element.closest(".photo-row")?.classList.add("refused");
+  }
   if (elements.length) focusField(elements[0]);
+}
+
+function findField(form, pointer) {
+  const name = pointer.split("/")[1] ?? "";
+  const find = (attribute, value) => form.querySelector(`[${attribute}="${CSS.escape(value)}"]`);
+  return find("data-pointer", pointer) ?? find("data-field", name) ?? byId(CONTROL_IDS[name]);
 }
 
 function focusField(element) {

@@ -8,6 +8,7 @@ import { errorMessage } from "./errors.js";
 
 const DEBOUNCE_MILLISECONDS = 350;
 const STORED_NAME = "draft";
+const FILM_NOTE = "Films have no drafts.";
 const NOTHING = { url: null, note: "", isPainting: false };
 
 /** Create the live draft; `state` is { url, note, isPainting }, `enabled` whether the visitor wants drafts. */
@@ -42,8 +43,9 @@ export function createDrafts(store) {
   function onChange() {
     if (!enabled.get() || !store.photo.get() || !store.chosenStyles.get().length) return clear();
     if (store.photo.get().film) {
+      if (state.get().note === FILM_NOTE) return undefined;
       clear();
-      return update({ note: "Films have no drafts." });
+      return update({ note: FILM_NOTE });
     }
     if (store.job.get()) return state.get().isPainting ? clear() : undefined;
     const choices = { photo: store.photo.get(), params: JSON.stringify([draftParams(store), styleIds(store.chosenStyles.get())]) };

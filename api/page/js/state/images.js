@@ -6,15 +6,26 @@ import { readImage, releaseImage } from "./image_file.js";
 /** Return the actions that put images into the store. */
 export function imageActions(store) {
   let uploads = 0;
+  let requests = 0;
+  let shownRequest = 0;
 
+  /** Read a photo or a film, or a promise of one, and return it; one that was asked for later is not replaced. */
   async function setPhoto(blob, name) {
-    const photo = await readImage(blob, { name, limits: store.limits.get(), films: true });
+    requests += 1;
+    const request = requests;
+    const photo = await readImage(await blob, { name, limits: store.limits.get(), films: true });
+    if (request < shownRequest) {
+      releaseImage(photo);
+      throw new DOMException("A later photo is shown.", "AbortError");
+    }
+    shownRequest = request;
     const previous = store.photo.get();
     if (store.job.get()) store.closeJob();
     store.startJob.set(null);
     store.photo.set(photo);
     releaseImage(previous);
     announce(`The ${photo.film ? "film" : "photo"} is ${photo.name}.`);
+    return photo;
   }
 
   async function addStyle(blob, name) {

@@ -36,8 +36,8 @@ export function jobActions(store) {
       store.chosenStyles.set(await stylesOf(job));
       store.params.load(job.params);
       if (job.params.init === "image") store.params.set("init", null); // the picture it started from is not known
-      await store.setPhoto(photo, job.film ? "Earlier film" : "Earlier photo");
-      store.photo.get().film?.load(job);
+      const shown = await store.setPhoto(photo, job.film ? "Earlier film" : "Earlier photo");
+      shown.film?.load(job);
     });
   }
 
