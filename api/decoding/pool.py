@@ -26,16 +26,19 @@ MEMORY_TUNABLES = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0:glibc.malloc.t
 
 
 class Decoder(Protocol):
-    """What decodes uploads and converts pictures; each task may end with a 503 on a machine without time for it."""
+    """What decodes uploads and converts pictures, each in a `turn` of its owner.
 
-    async def decode(self, source: Path, target: Path, *, owner: str, part: str) -> None:
-        """Write the upload at `source`, a part of a job, as a plain PNG to `target`; raises PictureError or OSError."""
-
-    async def probe_film(self, source: Path, film: FilmTask, *, owner: str) -> FilmFacts:
-        """Return what is in the uploaded film at `source`; raises PictureError or OSError."""
+    Each task may end with a 503 on a machine without time for it.
+    """
 
     def turn(self, owner: str) -> AbstractAsyncContextManager[None]:
         """Wait until fewer than this owner's share of the processes work for the owner."""
+
+    async def decode(self, source: Path, target: Path, *, part: str) -> None:
+        """Write the upload at `source`, a part of a job, as a plain PNG to `target`; raises PictureError or OSError."""
+
+    async def probe_film(self, source: Path, film: FilmTask) -> FilmFacts:
+        """Return what is in the uploaded film at `source`; raises PictureError or OSError."""
 
     async def convert(self, source: Path, target: Path, format_name: str) -> None:
         """Write one of the service's own pictures in another format; raises PictureError or OSError."""
@@ -58,16 +61,6 @@ class DecoderPool:
             self._free.put_nowait(None)  # a process starts when it is needed
         self._shares: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
-    async def decode(self, source: Path, target: Path, *, owner: str, part: str) -> None:
-        async with self.turn(owner):
-            await self._perform(self._task(source, target, part=part))
-
-    async def probe_film(self, source: Path, film: FilmTask, *, owner: str) -> FilmFacts:
-        async with self.turn(owner):
-            result = await self._perform(self._task(source, source)._replace(film=film))
-        assert result.film is not None
-        return FilmFacts(*result.film)
-
     @asynccontextmanager
     async def turn(self, owner: str) -> AsyncIterator[None]:
         share = self._shares.get(owner)
@@ -75,6 +68,14 @@ class DecoderPool:
             share = self._shares[owner] = asyncio.Semaphore(max(1, self._processes - 1))
         async with share:
             yield
+
+    async def decode(self, source: Path, target: Path, *, part: str) -> None:
+        await self._perform(self._task(source, target, part=part))
+
+    async def probe_film(self, source: Path, film: FilmTask) -> FilmFacts:
+        result = await self._perform(self._task(source, source)._replace(film=film))
+        assert result.film is not None
+        return FilmFacts(*result.film)
 
     async def convert(self, source: Path, target: Path, format_name: str) -> None:
         await self._perform(self._task(source, target, format_name=format_name))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from anyio import to_thread
 
-from api.decoding.conversions import Conversions
+from api.decoding.conversions import MEDIA_TYPE, Conversions
 from api.decoding.pool import Decoder
 from api.decoding.task import FilmFacts, FilmTask
 from api.problems import InvalidField, ProblemError, as_problem
@@ -15,8 +15,6 @@ from jobs.storage.blobs import Blobs
 from jobs.store.assets import Asset, AssetStore, new_asset_blob
 from jobs.store.job_store import JobStore
 from nst_engine.spec.errors import PictureError
-
-MEDIA_TYPE = "image/png"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +47,8 @@ class Assets:
         """Decode an upload and store it; raises ProblemError, which says which file it was."""
         png = upload.path.with_suffix(".png")
         try:
-            await self.decoder.decode(upload.path, png, owner=owner, part=upload.part)
+            async with self.decoder.turn(owner):
+                await self.decoder.decode(upload.path, png, part=upload.part)
         except PictureError as error:
             raise _refusal(error, upload) from None
         finally:
@@ -62,7 +61,8 @@ class Assets:
     async def store_film(self, upload: Upload, name: str, owner: str, task: FilmTask) -> tuple[BlobRef, FilmFacts]:
         """Store a film as it is, with what is in it; raises ProblemError."""
         try:
-            facts = await self.decoder.probe_film(upload.path, task, owner=owner)
+            async with self.decoder.turn(owner):
+                facts = await self.decoder.probe_film(upload.path, task)
             return await to_thread.run_sync(self.blobs.take, name, upload.path, facts.media_type), facts
         except PictureError as error:
             raise _refusal(error, upload) from None
@@ -76,8 +76,7 @@ class Assets:
             raise _unknown(reference)
         try:
             if reference.part in MASKS:  # stored as a photo; as a mask it may be refused
-                data = await self.conversions.decode(source.name, reference.part, owner=owner)
-                return await to_thread.run_sync(self.blobs.put, name, data, MEDIA_TYPE)
+                return await self.conversions.decode(source.name, name, owner=owner, part=reference.part)
             if source.media_type != MEDIA_TYPE:  # a result, which may have any format; the inputs of a job are PNGs
                 data = await self.conversions.convert(source.name, "png", owner=owner)
                 return await to_thread.run_sync(self.blobs.put, name, data, MEDIA_TYPE)

@@ -10,13 +10,14 @@ from typing import TypeVar, cast
 from anyio import CancelScope, to_thread
 
 from api.builtin_styles import BuiltinStyles
+from api.decoding.conversions import MEDIA_TYPE
 from api.problems import InvalidField, ProblemError, invalid_parameters
 from api.security.caller import Caller
 from api.settings import ApiSettings
-from api.submission.assets import MEDIA_TYPE, Assets
+from api.submission.assets import Assets
 from api.submission.films import film_of, film_task
 from api.submission.job_request import JobRequest
-from api.submission.sources import INIT, AssetReference, BuiltinStyle, ResultOfJob, Source, Upload
+from api.submission.sources import INIT, MASKS, AssetReference, BuiltinStyle, ResultOfJob, Source, Upload
 from jobs.errors import StoreUnavailable
 from jobs.model import BlobRef, Film, Inputs, Job, NewJob, Options, new_job_id
 from jobs.status import Priority
@@ -139,7 +140,7 @@ class JobCreator:
             (picture for picture in job_request.pictures if picture is not job_request.film),
             key=lambda picture: picture.index,
         )
-        refs = await _gather([self._store(picture, job_id, owner) for picture in pictures])
+        refs = await self._store_pictures(pictures, job_id, owner)
 
         def part(name: str) -> tuple[BlobRef, ...]:
             return tuple(ref for picture, ref in zip(pictures, refs, strict=True) if picture.part == name)
@@ -173,6 +174,15 @@ class JobCreator:
         width, height = await to_thread.run_sync(_png_size, self.blobs, content.name)
         schedule(config, height, width)
 
+    async def _store_pictures(self, pictures: Sequence[Source], job_id: str, owner: str) -> list[BlobRef]:
+        """Store pictures concurrently, and one that the request names several times only once."""
+        different: dict[tuple[str, bool], Source] = {}
+        for picture in pictures:
+            different.setdefault(_content_of(picture), picture)
+        stored = await _gather([self._store(picture, job_id, owner) for picture in different.values()])
+        refs = dict(zip(different, stored, strict=True))
+        return [await self._copy(refs[_content_of(picture)], blob_name(job_id, picture.name)) for picture in pictures]
+
     async def _store(self, picture: Source, job_id: str, owner: str) -> BlobRef:
         name = blob_name(job_id, picture.name)
         match picture:
@@ -204,9 +214,7 @@ class JobCreator:
 
     async def _copy_inputs(self, inputs: Inputs, job_id: str) -> Inputs:
         async def copy(ref: BlobRef) -> BlobRef:
-            target = blob_name(job_id, ref.name.partition("/")[2])
-            await to_thread.run_sync(self.blobs.copy, ref.name, target)
-            return replace(ref, name=target)
+            return await self._copy(ref, blob_name(job_id, ref.name.partition("/")[2]))
 
         return replace(
             inputs,
@@ -216,6 +224,18 @@ class JobCreator:
             style_masks=tuple([await copy(ref) for ref in inputs.style_masks]),
             init_image=None if inputs.init_image is None else await copy(inputs.init_image),
         )
+
+    async def _copy(self, ref: BlobRef, name: str) -> BlobRef:
+        if ref.name != name:
+            await to_thread.run_sync(self.blobs.copy, ref.name, name)
+        return replace(ref, name=name)
+
+
+def _content_of(picture: Source) -> tuple[str, bool]:
+    """Return what is equal for references to one picture that are stored as the same bytes: masks become gray."""
+    if isinstance(picture, AssetReference):
+        return picture.asset, picture.part in MASKS
+    return picture.name, False
 
 
 async def _gather(works: Sequence[Awaitable[T]]) -> list[T]:

@@ -149,10 +149,10 @@ class Api:
 class InProcessDecoder:
     """A Decoder without processes, for tests in which no picture is hostile."""
 
-    async def decode(self, source: Path, target: Path, *, owner: str, part: str) -> None:
+    async def decode(self, source: Path, target: Path, *, part: str) -> None:
         await to_thread.run_sync(partial(process.decode, source, target, PictureLimits(), part=part))
 
-    async def probe_film(self, source: Path, film: FilmTask, *, owner: str) -> FilmFacts:
+    async def probe_film(self, source: Path, film: FilmTask) -> FilmFacts:
         return await to_thread.run_sync(process.probe_film, source, film)
 
     @asynccontextmanager

@@ -9,6 +9,7 @@ import pytest
 
 from api.decoding.conversions import MAX_CONVERSIONS_PER_KEY, Conversions
 from api.problems import ProblemError
+from jobs.errors import StorageFull
 from jobs.storage.disk import DiskBlobs
 from jobs.storage.temporary_files import TemporaryFiles
 from tests.api.conftest import until
@@ -29,8 +30,8 @@ class OneTurn:
         async with self._turns.setdefault(owner, asyncio.Lock()):
             yield
 
-    async def decode(self, source: Path, target: Path, *, owner: str, part: str) -> None:
-        raise AssertionError
+    async def decode(self, source: Path, target: Path, *, part: str) -> None:
+        await self.convert(source, target, part)
 
     async def convert(self, source: Path, target: Path, format_name: str) -> None:
         self.started += 1
@@ -41,13 +42,17 @@ class OneTurn:
         pass
 
 
-async def test_conversions_are_bounded_and_wait_without_a_copy(tmp_path: Path) -> None:
+@pytest.mark.parametrize("task", ["convert", "decode"])
+async def test_conversions_are_bounded_and_wait_without_a_copy(task: str, tmp_path: Path) -> None:
     blobs, files, decoder = DiskBlobs(tmp_path / "blobs"), TemporaryFiles(tmp_path / "x", max_age_seconds=1), OneTurn()
     blobs.put("job/result.png", b"picture ", "image/png")
     conversions = Conversions(decoder, blobs, files)
 
     async def convert(owner: str) -> bytes:
-        return await conversions.convert("job/result.png", "webp", owner=owner)
+        if task == "convert":
+            return await conversions.convert("job/result.png", "webp", owner=owner)
+        ref = await conversions.decode("job/result.png", "new/mask-0", owner=owner, part="webp")
+        return blobs.read(ref.name)
 
     running = [asyncio.create_task(convert("ann")) for _ in range(MAX_CONVERSIONS_PER_KEY)]
     await until(lambda: decoder.started == 1)
@@ -63,4 +68,14 @@ async def test_conversions_are_bounded_and_wait_without_a_copy(tmp_path: Path) -
     running.append(asyncio.create_task(convert("ann")))
     decoder.go.set()
     assert set(await asyncio.gather(*running)) == {b"picture webp"}
+    assert list(files.path.iterdir()) == []
+
+
+async def test_a_decoded_picture_is_not_stored_without_room_for_it(tmp_path: Path) -> None:
+    files, decoder = TemporaryFiles(tmp_path / "x", max_age_seconds=1), OneTurn()
+    decoder.go.set()
+    DiskBlobs(tmp_path / "blobs").put("job/content", b"picture", "image/png")
+    conversions = Conversions(decoder, DiskBlobs(tmp_path / "blobs", min_free_bytes=2**62), files)
+    with pytest.raises(StorageFull):
+        await conversions.decode("job/content", "new/mask-0", owner="ann", part="mask")
     assert list(files.path.iterdir()) == []

@@ -46,7 +46,8 @@ def endless(tmp_path: Path) -> Path:
 async def decode(pool: DecoderPool, source: Path, owner: str = "ann") -> tuple[int, int]:
     """Decode a picture and return the size of the PNG."""
     target = source.with_suffix(f".{owner}.png")
-    await pool.decode(source, target, owner=owner, part="style")
+    async with pool.turn(owner):
+        await pool.decode(source, target, part="style")
     with Image.open(target, formats=("PNG",)) as image:
         return image.size
 
@@ -129,7 +130,7 @@ async def test_one_owners_uploads_leave_a_process_to_others(good: Path, endless:
 
 async def test_a_full_disk_is_an_os_error(pool: DecoderPool, good: Path) -> None:
     with pytest.raises(OSError, match="cannot be written"):
-        await pool.decode(good, Path("/dev/full"), owner="ann", part="style")
+        await pool.decode(good, Path("/dev/full"), part="style")
 
 
 async def test_a_result_is_converted_with_its_parameters_and_its_mark(pool: DecoderPool, tmp_path: Path) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import io
+from typing import Any
 
 import pytest
 from PIL import Image
 
+from api.decoding import process
 from tests.api.conftest import Api, clear_picture, form, picture
 
 pytestmark = pytest.mark.anyio
@@ -57,3 +59,22 @@ async def test_an_asset_is_stored_as_a_mask_as_an_upload_is(api: Api) -> None:
 async def test_a_mask_without_an_alpha_channel_may_be_of_one_color(api: Api) -> None:
     asset = (await api.http.post("/v1/assets", files={"content": picture(color=(255, 255, 255))})).json()["asset"]
     await api.create(mask_asset=asset)
+
+
+async def test_an_asset_that_is_every_mask_is_decoded_once(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    asset = (await api.http.post("/v1/assets", files={"content": picture()})).json()["asset"]
+    decoded, decode = [], process.decode
+
+    def counted(*arguments: Any, **named: Any) -> None:
+        decoded.append(named["part"])
+        decode(*arguments, **named)
+
+    monkeypatch.setattr(process, "decode", counted)
+    masks = {f"{part}_asset": [asset] * 3 for part in PARTS}
+    answer = await api.http.post("/v1/jobs", json={"content_asset": asset, "style_asset": [asset] * 3} | masks)
+    assert answer.status_code == 202, answer.text
+    inputs = (await api.services.store.get(answer.json()["id"], None)).inputs
+    assert decoded == ["mask"]
+    assert [ref.name.partition("/")[2] for ref in inputs.masks] == ["mask-0", "mask-1", "mask-2"]
+    stored = {api.services.blobs.read(ref.name) for ref in inputs.masks + inputs.style_masks}
+    assert [Image.open(io.BytesIO(data)).mode for data in stored] == ["L"]
