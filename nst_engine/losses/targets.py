@@ -116,15 +116,22 @@ def make_targets(
     masks: one (H, W) in [0, 1] per style, at the size of the image being made.
     style_masks: one (h, w) in [0, 1] per style, at the size of the style image.
     typical_power: the mean square of the features of each layer for a picture that is not plain.
-    kept: the style terms of jobs before; those under `key` are taken as they are.
+    kept: the style terms of jobs before; those under `key` are taken as they are. Terms with masks are not kept: there
+    is one for each style, so they take many times as much memory.
     """
     terms, sizes = _content_terms(config, content, typical_power)
 
     def make() -> Mapping[str, Sequence[StyleTerm]]:
         return _all_style_terms(config, styles, typical_power, sizes, masks=masks, style_masks=style_masks)
 
-    style = kept.get(key, make)
+    style = kept.get(key, make, _bytes) if masks is None else make()
     return Targets(terms, style, _batched([term for found in style.values() for term in found]))
+
+
+def _bytes(style: Mapping[str, Sequence[StyleTerm]]) -> int:
+    """Return the bytes that the targets of style terms take."""
+    values = (value for terms in style.values() for term in terms for value in vars(term.target).values())
+    return sum(value.nbytes for value in values if isinstance(value, Tensor))
 
 
 def style_key(

@@ -9,18 +9,19 @@ Value = TypeVar("Value")
 
 
 class BoundedCache(Generic[Value]):
-    """Keeps the results that were asked for last, by key."""
+    """Keeps the results that were asked for last, by key, as long as they take at most `max_bytes` together."""
 
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._kept: dict[str, Value] = {}  # the one that was asked for last comes last
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._kept: dict[str, tuple[Value, int]] = {}  # and its bytes; the one that was asked for last comes last
 
-    def get(self, key: str, make: Callable[[], Value]) -> Value:
-        """Return the result that is kept under `key`, or make it."""
+    def get(self, key: str, make: Callable[[], Value], size: Callable[[Value], int]) -> Value:
+        """Return the result that is kept under `key`, or make it; `size` returns its bytes."""
         found = self._kept.pop(key, None)
         if found is None:
-            found = make()
+            value = make()
+            found = value, size(value)
         self._kept[key] = found
-        if len(self._kept) > self._size:
-            self._kept.pop(next(iter(self._kept)), None)
-        return found
+        while sum(taken for _, taken in self._kept.values()) > self._max_bytes:
+            self._kept.pop(next(iter(self._kept)))
+        return found[0]

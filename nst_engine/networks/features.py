@@ -23,7 +23,7 @@ from nst_engine.spec.enums import InputConvention, Model, Padding, Pooling, Prec
 from nst_engine.spec.layers import NETWORKS, resolve_layers
 
 TORCHVISION_NAMES = {"vgg16-edges": "vgg16"}  # of the networks whose name here is another
-KEPT_TARGETS = 12  # those of three styles at four scales, 8 MB each
+KEPT_TARGET_BYTES = 128 * 2**20  # those of three styles at four scales take 96 MB
 NOISE_SIDE = 96  # pixels; every network can take this many
 
 
@@ -66,7 +66,7 @@ class Network:
         device: torch.device | str = "cpu",
     ) -> None:
         self.body = body
-        self.kept_targets = BoundedCache[Any](KEPT_TARGETS)  # what losses made of the last styles
+        self.kept_targets = BoundedCache[Any](KEPT_TARGET_BYTES)  # what losses made of the last styles
         self.device = torch.device(device)
         self.pixel_scale = 1.0 if convention is InputConvention.TORCHVISION else 255.0
         normalization = NORMALIZATIONS[convention]

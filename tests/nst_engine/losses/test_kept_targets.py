@@ -7,11 +7,22 @@ import torch
 
 from nst_engine.losses import targets
 from nst_engine.losses.objective import Objective
+from nst_engine.losses.targets import NOT_OF_STYLES
 from nst_engine.machine.bounded_cache import BoundedCache
 from nst_engine.networks.features import Network
 from tests.nst_engine.tiny import config, network, picture
 
 MASK = torch.cat([torch.ones(20, 12), torch.zeros(20, 12)], 1)
+OF_THE_CONTENT: tuple[dict[str, Any], ...] = (
+    {"content_weight": 2.0},
+    {"content_loss": "half_sum"},
+    {"init": "gaussian"},
+    {"max_size": 64},
+    {"preset": "draft"},
+    {"seed": 3},
+    {"steps": 9},
+    {"tv_weight": 1.0},
+)
 
 
 class Counted:
@@ -54,9 +65,13 @@ def test_a_kept_target_gives_the_same_bits_as_one_that_is_made(statistic: str, t
 
 def test_jobs_that_differ_in_what_styles_do_not_depend_on_share_them(terms: Counted) -> None:
     on = network()
-    for changes in ({}, {"content": 7}, {"content_weight": 2.0}, {"seed": 3}, {"steps": 9}, {"tv_weight": 1.0}):
+    for changes in ({}, {"content": 7}, *OF_THE_CONTENT):
         objective(on, **changes)
     assert terms.made == 1
+
+
+def test_each_parameter_that_styles_do_not_depend_on_is_tried() -> None:
+    assert {name for changes in OF_THE_CONTENT for name in changes} == NOT_OF_STYLES
 
 
 @pytest.mark.parametrize(("statistic", "made"), [("wasserstein", 1), ("gram", 2)])
@@ -91,13 +106,35 @@ def test_whatever_else_differs_makes_a_target_of_its_own(changes: dict[str, Any]
     assert terms.made == 2
 
 
+def test_targets_with_masks_are_not_kept(terms: Counted) -> None:
+    on = network()
+    for _ in range(2):
+        objective(on, parts={"masks": [MASK]})
+    assert terms.made == 2
+
+
+def test_targets_are_kept_by_the_bytes_that_they_take(terms: Counted) -> None:
+    on = network()
+    on.kept_targets = BoundedCache(200)  # matrices of 4 and 5 channels take 164 bytes
+    for style in (2, 2, 3, 2):
+        objective(on, style=style)
+    assert terms.made == 3
+
+
 def test_only_the_results_that_were_asked_for_last_are_kept() -> None:
-    cache, made = BoundedCache[str](2), []
+    cache, made = BoundedCache[str](20), []
 
     def make(key: str) -> str:
         made.append(key)
         return key
 
     for key in "abacab":
-        assert cache.get(key, lambda key=key: make(key)) == key
+        assert cache.get(key, lambda key=key: make(key), lambda value: 10) == key
     assert made == ["a", "b", "c", "b"]
+
+
+def test_a_result_that_is_larger_than_the_cache_is_not_kept() -> None:
+    cache, sizes = BoundedCache[int](20), []
+    for size in (21, 21, 5, 5):
+        cache.get(str(size), lambda size=size: sizes.append(size) or size, lambda value: value)
+    assert sizes == [21, 21, 5]
