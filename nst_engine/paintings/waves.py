@@ -1,5 +1,7 @@
 """A printed sea: rows of leaning waves in blues, with lines along them and white claws of foam."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
@@ -12,6 +14,14 @@ PAPER, SAND, DEEP, BLUE, PALE, FOAM, LINE, SUN = palette(
 )
 ROWS = 7
 FULL = 2  # drawn at so many times the size
+
+
+def _ink(color: Colors) -> tuple[int, int, int]:
+    red, green, blue = (int(255 * c) for c in color)
+    return red, green, blue
+
+
+FOAM_INK, LINE_INK = _ink(FOAM), _ink(LINE)
 
 
 def paint(size: int, rng: np.random.Generator) -> Colors:
@@ -71,28 +81,27 @@ def foam(
     scale = draw.im.size[0]
     points = np.array(outline)
     tops = np.flatnonzero((points[1:-1, 1] <= points[:-2, 1]) & (points[1:-1, 1] < points[2:, 1])) + 1
-    for top in tops:
+    for top in tops.tolist():
         for step in range(-11, 12):
-            at = points[np.clip(top + step, 0, len(points) - 1)]
-            reach = height * 0.30 * np.exp(-((step / 9) ** 2))
+            left, above = outline[min(max(top + step, 0), len(outline) - 1)]
+            reach = height * 0.30 * math.exp(-((step / 9) ** 2))
             for _ in range(3):
-                x, y = at + rng.normal(0, 0.35, 2) * reach + (-0.25 * reach, 0.45 * reach)
-                r = reach * rng.uniform(0.16, 0.34)
-                _disc(draw, x, y, r, scale)
+                dx, dy = rng.normal(0, 0.35, 2).tolist()
+                x, y = left + dx * reach - 0.25 * reach, above + dy * reach + 0.45 * reach
+                _disc(draw, x, y, reach * rng.uniform(0.16, 0.34), scale, outline=LINE_INK)
+        left, above = outline[top]
         for _ in range(14):
-            x, y = points[top] + rng.normal(0, 1, 2) * (0.5 * height, 0.28 * height) - (0.3 * height, 0.45 * height)
-            _disc(draw, x, y, height * rng.uniform(0.012, 0.035), scale, outlined=False)
+            dx, dy = rng.normal(0, 1, 2).tolist()
+            x, y = left + dx * (0.5 * height) - 0.3 * height, above + dy * (0.28 * height) - 0.45 * height
+            _disc(draw, x, y, height * rng.uniform(0.012, 0.035), scale)
 
 
-def _disc(draw: ImageDraw.ImageDraw, x: float, y: float, r: float, scale: int, *, outlined: bool = True) -> None:
-    box = tuple(scale * v for v in (x - r, y - r, x + r, y + r))
-    draw.ellipse(box, fill=_ink(FOAM), outline=_ink(LINE) if outlined else None, width=max(1, round(0.0012 * scale)))
+def _disc(
+    draw: ImageDraw.ImageDraw, x: float, y: float, r: float, scale: int, outline: tuple[int, int, int] | None = None
+) -> None:
+    box = (scale * (x - r), scale * (y - r), scale * (x + r), scale * (y + r))
+    draw.ellipse(box, fill=FOAM_INK, outline=outline, width=max(1, round(0.0012 * scale)))
 
 
 def _pixels(points: list[tuple[float, float]], scale: int) -> list[tuple[float, float]]:
     return [(x * scale, y * scale) for x, y in points]
-
-
-def _ink(color: Colors) -> tuple[int, int, int]:
-    red, green, blue = (int(255 * c) for c in color)
-    return red, green, blue

@@ -75,6 +75,8 @@ DRAFT = make_preset(
     model=Model.LITE_SMALL,
     max_size=384,
     steps=20,
+    scale_factor=4.0,
+    scale_shares=(4.0, 1.0),
 )
 
 FIVE_LAYER = make_preset(

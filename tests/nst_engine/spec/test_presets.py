@@ -10,6 +10,7 @@ from nst_engine.spec.config import StyleConfig
 from nst_engine.spec.errors import ConfigError
 from nst_engine.spec.layers import NETWORKS, ROLES, resolve_layers
 from nst_engine.spec.presets import PRESETS, resolve
+from nst_engine.spec.schedule import schedule
 
 CONV = [f"conv{k}_1" for k in range(1, 6)]
 RELU = [f"relu{k}_1" for k in range(1, 6)]
@@ -239,7 +240,9 @@ def test_there_are_the_twelve_presets() -> None:
 def test_the_draft_is_a_short_default_on_a_small_network_that_any_other_can_run() -> None:
     draft, default = PRESETS["draft"].config, PRESETS["default"].config
     short = {"preset": "draft", "model": "lite-small", "steps": draft.steps, "max_size": draft.max_size}
+    short |= {"scale_factor": draft.scale_factor, "scale_shares": draft.scale_shares}
     assert draft == default.model_copy(update=short)
+    assert [(scale.width, scale.steps) for scale in schedule(draft, 512, 512)] == [(96, 16), (384, 4)]
     assert draft.steps * 10 <= default.steps
     assert set(draft.style_layers) | set(draft.content_layers) <= set(ROLES)
 
