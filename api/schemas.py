@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -9,7 +10,7 @@ from cachetools import LRUCache
 from pydantic import BaseModel, Field
 
 from api.urls import Urls, job_path
-from jobs.model import Job, ResultDelivery
+from jobs.model import BlobRef, Job, ResultDelivery
 from jobs.status import Priority, Status
 from jobs.timestamps import format_rfc3339
 from nst_engine.spec.config import StyleConfig
@@ -83,6 +84,8 @@ class UrlsView(BaseModel):
     events: str
     content: str | None = Field(description="The photo as the service stores it.")
     style: list[str] = Field(description="The style pictures as the service stores them.")
+    mask: list[str] = Field(description="The mask of each style as the service stores it; empty without masks.")
+    style_mask: list[str] = Field(description="The mask of the part of each style that counts; empty without them.")
     preview: str | None
     result: str | None
     timelapse: str | None
@@ -188,7 +191,10 @@ def _finite(value: Any) -> Any:
 
 def _urls(job: Job, urls: Urls) -> dict[str, Any]:
     path, kept = job_path(job.id), not job.expired
-    styles = range(len(job.inputs.styles)) if kept else ()
+
+    def inputs(part: str, refs: Sequence[BlobRef]) -> list[str]:
+        return [urls.picture(f"{path}/{part}/{index}") for index in range(len(refs))] if kept else []
+
     previewed = job.preview or (job.result and job.options.film is None)  # the result, which a film is not
     return {
         "self": urls.link(path),
@@ -196,7 +202,9 @@ def _urls(job: Job, urls: Urls) -> dict[str, Any]:
         "retry": urls.link(f"{path}/retry"),
         "events": urls.link(f"{path}/events"),
         "content": urls.picture(f"{path}/content") if kept else None,
-        "style": [urls.picture(f"{path}/style/{index}") for index in styles],
+        "style": inputs("style", job.inputs.styles),
+        "mask": inputs("mask", job.inputs.masks),
+        "style_mask": inputs("style_mask", job.inputs.style_masks),
         "preview": urls.picture(f"{path}/preview") if kept and previewed else None,
         "result": urls.picture(f"{path}/result") if kept and job.result else None,
         "timelapse": urls.picture(f"{path}/timelapse") if kept and job.result and job.result.timelapse else None,

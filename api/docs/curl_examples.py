@@ -23,6 +23,8 @@ SAMPLES: Mapping[str, str] = {
     "get_timelapse": f'curl -sS -o timelapse.webp "$NST/v1/jobs/$JOB/timelapse" {KEY}',
     "get_content": f'curl -sS -o content.png "$NST/v1/jobs/$JOB/content" {KEY}',
     "get_style": f'curl -sS -o style.png "$NST/v1/jobs/$JOB/style/0" {KEY}',
+    "get_mask": f'curl -sS -o mask.png "$NST/v1/jobs/$JOB/mask/0" {KEY}',
+    "get_style_mask": f'curl -sS -o style_mask.png "$NST/v1/jobs/$JOB/style_mask/0" {KEY}',
     "list_models": f'curl -sS "$NST/v1/models" {KEY}',
     "list_presets": f'curl -sS "$NST/v1/presets" {KEY}',
     "list_styles": f'curl -sS "$NST/v1/styles" {KEY}',

@@ -2,7 +2,7 @@
 
 import asyncio
 import io
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -125,24 +125,58 @@ async def get_content(request: Request, services: ServicesDep, caller: ViewerDep
     return await _send_blob(request, services, job.inputs.content, "png", f"nst-{job_id}-content", owner=caller.owner)
 
 
+StyleIndex = Annotated[int, PathParameter(description="Index of the style, from 0.", ge=0, le=63)]
+INPUT_RESPONSES: dict[int | str, dict[str, Any]] = {**picture_responses("image/png"), **ERRORS}
+
+
 @router.get(
     "/{job_id}/style/{index}",
     summary="Download a style picture of a job",
     response_class=Response,
-    responses={**picture_responses("image/png"), **ERRORS},
+    responses=INPUT_RESPONSES,
 )
 async def get_style(
-    request: Request,
-    services: ServicesDep,
-    caller: ViewerDep,
-    job_id: JobId,
-    index: Annotated[int, PathParameter(description="Index of the style picture, from 0.", ge=0, le=63)],
+    request: Request, services: ServicesDep, caller: ViewerDep, job_id: JobId, index: StyleIndex
 ) -> Response:
     """Return a style picture as the service stores it: upright, sRGB, without metadata."""
-    styles = (await _unexpired_job(services, caller.owner, job_id)).inputs.styles
-    if index >= len(styles):
-        raise ProblemError(404, "style_unknown", "the job has no style picture with this index")
-    return await _send_blob(request, services, styles[index], "png", f"nst-{job_id}-style-{index}", owner=caller.owner)
+    job = await _unexpired_job(services, caller.owner, job_id)
+    return await _send_input(request, services, job, job.inputs.styles, "style", index)
+
+
+@router.get(
+    "/{job_id}/mask/{index}",
+    summary="Download the mask of a style of a job",
+    response_class=Response,
+    responses=INPUT_RESPONSES,
+)
+async def get_mask(
+    request: Request, services: ServicesDep, caller: ViewerDep, job_id: JobId, index: StyleIndex
+) -> Response:
+    """Return the mask of a style as the service stores it: gray, white where the style is painted."""
+    job = await _unexpired_job(services, caller.owner, job_id)
+    return await _send_input(request, services, job, job.inputs.masks, "mask", index)
+
+
+@router.get(
+    "/{job_id}/style_mask/{index}",
+    summary="Download the mask of the part of a style that counts",
+    response_class=Response,
+    responses=INPUT_RESPONSES,
+)
+async def get_style_mask(
+    request: Request, services: ServicesDep, caller: ViewerDep, job_id: JobId, index: StyleIndex
+) -> Response:
+    """Return the mask of a style picture as the service stores it: gray, white in the part that counts."""
+    job = await _unexpired_job(services, caller.owner, job_id)
+    return await _send_input(request, services, job, job.inputs.style_masks, "style_mask", index)
+
+
+async def _send_input(
+    request: Request, services: Services, job: Job, refs: Sequence[BlobRef], part: str, index: int
+) -> Response:
+    if index >= len(refs):
+        raise ProblemError(404, f"{part}_unknown", f"the job has no {part.replace('_', ' ')} with this index")
+    return await _send_blob(request, services, refs[index], "png", f"nst-{job.id}-{part}-{index}", owner=job.owner)
 
 
 async def _unexpired_job(services: Services, owner: str, job_id: str) -> Job:

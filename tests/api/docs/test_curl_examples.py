@@ -42,8 +42,8 @@ async def run(api: Api, command: str, folder: Path, **variables: str) -> httpx.R
 
 
 async def ended_job(api: Api, header: dict[str, str]) -> str:
-    """Make a job that has ended well, with a time-lapse."""
-    job = await api.create(header, timelapse="true")
+    """Make a job that has ended well, with masks and a time-lapse."""
+    job = await api.create(header, timelapse="true", mask=picture(), style_mask=picture())
     lease = api.worker.claim()
     film = api.services.blobs.put(f"{job['id']}/timelapse.webp", picture(name="WEBP"), "image/webp")
     blob = api.services.blobs.put(f"{job['id']}/result.png", picture(), "image/png")

@@ -169,7 +169,7 @@ async def test_an_expired_result_is_a_410(make_api: MakeApi) -> None:
     path, _ = await finished(api)
     queue = CeleryQueue(make_celery(api.settings))
     Reaper(api.redis, blobs=api.services.blobs, queue=queue, settings=api.settings).round()
-    for part in ("result", "preview", "content", "style/0"):
+    for part in ("result", "preview", "content", "style/0", "mask/0", "style_mask/0"):
         answer = await api.http.get(path.replace("result", part))
         assert (answer.status_code, answer.json()["code"]) == (410, "result_expired")
     job = (await api.http.get(path.removesuffix("/result"))).json()
@@ -215,9 +215,22 @@ async def test_a_timelapse_is_returned_if_the_job_has_one(api: Api) -> None:
     assert (answer.content, answer.headers["content-type"]) == (data, "image/webp")
 
 
-async def test_a_style_picture_out_of_range_is_a_404(api: Api) -> None:
-    job = await api.create()
-    assert (await api.http.get(f"/v1/jobs/{job['id']}/style/1")).status_code == 404
+@pytest.mark.parametrize("part", ["style", "mask", "style_mask"])
+async def test_an_input_out_of_range_is_a_404(api: Api, part: str) -> None:
+    job = await api.create(mask=picture())
+    index = len(job["urls"][part])
+    answer = await api.http.get(f"/v1/jobs/{job['id']}/{part}/{index}")
+    assert (answer.status_code, answer.json()["code"]) == (404, f"{part}_unknown")
+
+
+async def test_masks_are_returned_in_the_order_of_the_styles(api: Api) -> None:
+    masks = [picture(color=(level,) * 3) for level in (60, 200)]
+    fields = [("content", picture()), ("style", picture()), ("style", picture()), *(("mask", mask) for mask in masks)]
+    answer = await api.http.post("/v1/jobs", files=[(name, ("x.png", data)) for name, data in fields])
+    urls = answer.json()["urls"]
+    assert (len(urls["mask"]), urls["style_mask"]) == (2, [])
+    stored = [opened((await api.http.get(url)).content) for url in urls["mask"]]
+    assert [(mask.mode, mask.getextrema()) for mask in stored] == [("L", (60, 60)), ("L", (200, 200))]
 
 
 async def test_inputs_are_returned_without_the_metadata_of_the_upload(api: Api) -> None:

@@ -19,6 +19,8 @@ JOB_ROUTES = (
     ("GET", "/timelapse"),
     ("GET", "/content"),
     ("GET", "/style/0"),
+    ("GET", "/mask/0"),
+    ("GET", "/style_mask/0"),
     ("POST", "/cancel"),
     ("POST", "/retry"),
     ("DELETE", ""),
@@ -189,10 +191,10 @@ async def test_workers_and_metrics_are_for_operators(api: Api) -> None:
 
 async def test_picture_urls_work_without_a_header(api: Api) -> None:
     header = await api.key()
-    job = await api.create(header)
+    job = await api.create(header, mask=picture(), style_mask=picture())
     api.worker.finish(api.worker.claim())
     urls = (await api.http.get(f"/v1/jobs/{job['id']}", headers=header)).json()["urls"]
-    for url in (urls["result"], urls["preview"], urls["content"], urls["style"][0]):
+    for url in (urls["result"], urls["preview"], urls["content"], *urls["style"], *urls["mask"], *urls["style_mask"]):
         assert (await api.http.get(url)).status_code == 200
     assert (await api.http.get(f"{urls['result']}&format=jpeg")).headers["content-type"] == "image/jpeg"
 
