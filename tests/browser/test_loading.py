@@ -15,10 +15,11 @@ FOLDER = Path(__file__).parents[2] / "api" / "page"
 MAX_BYTES = 200_000
 # Loaded when "More options" is opened.
 ADVANCED = ["js/api/openapi_fields.js", "js/form/advanced_controls.js", "js/form/mask_fields.js"]
-JOB_VIEWS = ["job_views", "running_view", "loss_chart", "result_view", "compare_slider", "curl_command", "failure_view"]
 # The views of jobs are loaded when a photo is chosen or a job is opened.
+JOB_VIEWS = ["job_views", "running_view", "loss_chart", "result_view", "compare_slider", "curl_command", "failure_view"]
+JOB_MASKS = "js/state/job_masks.js"  # loaded with the first job that has masks
 FILMS = ["js/film/film_controls.js", "js/film/film_file.js", "js/film/film_player.js"]  # loaded with the first film
-ON_DEMAND = [*ADVANCED, *FILMS, "js/lib/clipboard.js", *(f"js/views/{name}.js" for name in JOB_VIEWS)]
+ON_DEMAND = [*ADVANCED, *FILMS, JOB_MASKS, "js/lib/clipboard.js", *(f"js/views/{name}.js" for name in JOB_VIEWS)]
 
 
 def test_the_first_load_is_small_without_images(open_page: OpenPage, stack: Stack) -> None:

@@ -28,6 +28,23 @@ def test_a_quote_survives_the_shell(kept_page: Page) -> None:
     assert kept_page.evaluate(quoted) == r"'it'\''s'"
 
 
+def test_the_curl_command_sends_the_files_of_each_part(kept_page: Page) -> None:
+    command = kept_page.evaluate(
+        """async () => {
+          const { curlCommand } = await import("/js/views/curl_command.js");
+          const files = { style: 1, mask: 2, style_mask: 0 };
+          return curlCommand({ origin: "/", content: "photo.jpg", params: {}, files });
+        }"""
+    )
+    files = [line.removesuffix(" \\") for line in command.split("\n")[1:-1]]
+    assert [file.strip() for file in files] == [
+        "-F content=@photo.jpg",
+        "-F style=@style.png",
+        "-F mask=@mask1.png",
+        "-F mask=@mask2.png",
+    ]
+
+
 def formatted(page: Page, function: str, *arguments: object) -> str:
     text: str = page.evaluate(
         "([name, values]) => import('/js/lib/format.js').then((format) => format[name](...values))",
@@ -87,3 +104,29 @@ SLOW_PHOTO = """async () => {
 
 def test_a_photo_that_is_slow_to_read_does_not_replace_a_later_one(kept_page: Page) -> None:
     assert kept_page.evaluate(SLOW_PHOTO) == ["AbortError", "Fast"]
+
+
+EDITED_STYLES = """async (names) => {
+  const { createStore } = await import("/js/state/store.js");
+  const store = createStore({ client: { blob: async (url) => (await fetch(url)).blob() } });
+  store.styles.set(["gold", "waves"].map((name) => ({ id: name, name, title: name, summary: "" })));
+  const style = ["/examples/cat.jpg", "/examples/coffee.jpg"];
+  const urls = { content: "/examples/rocket.jpg", style, mask: style, style_mask: [] };
+  await store.editJob({ urls, style_names: names, params: { style_blend: [1, 2] } });
+  return store.chosenStyles.get().map(({ title, weight, mask }) => [title, weight, mask.width]);
+}"""
+WIDTHS = """async () => Promise.all(["cat", "coffee"].map(async (name) => {
+  const { measure } = await import("/js/state/image_file.js");
+  return (await measure(`/examples/${name}.jpg`)).width;
+}))"""
+
+
+# A mix of built-in and uploaded styles does not say which is which, so all are uploaded again.
+@pytest.mark.parametrize(
+    ("names", "titles"), [(["waves", "gold"], ["waves", "gold"]), (["waves"], ["Earlier style 1", "Earlier style 2"])]
+)
+def test_the_styles_of_a_job_keep_their_order_weights_and_masks(
+    kept_page: Page, names: list[str], titles: list[str]
+) -> None:
+    cat, coffee = kept_page.evaluate(WIDTHS)
+    assert kept_page.evaluate(EDITED_STYLES, names) == [[titles[0], 1, cat], [titles[1], 2, coffee]]

@@ -21,3 +21,8 @@ export function versioned(url, version) {
 export function withQuery(url, name, value) {
   return `${url}${url.includes("?") ? "&" : "?"}${name}=${value}`;
 }
+
+/** Whether all styles of a job are built in. In a mix of both kinds, the job does not say which of its styles are. */
+export function hasOnlyBuiltIn({ style_names, urls }) {
+  return style_names.length > 0 && new Set(style_names).size >= urls.style.length;
+}

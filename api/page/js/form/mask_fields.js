@@ -3,7 +3,7 @@
 import { styleIds } from "../api/job_request.js";
 import { byId, h } from "../lib/dom.js";
 import { reportErrors } from "../state/errors.js";
-import { readImage, releaseImage } from "../state/image_file.js";
+import { readImage } from "../state/image_file.js";
 import { pickFiles } from "./file_inputs.js";
 
 const HINT = "A mask is a picture that is white where it applies, or opaque if it has transparency.";
@@ -52,9 +52,5 @@ function chooseMask(store, style, kind) {
 }
 
 function setMask(store, { id }, { property }, mask) {
-  store.chosenStyles.set(store.chosenStyles.get().map((each) => {
-    if (each.id !== id) return each;
-    releaseImage(each[property]);
-    return { ...each, [property]: mask };
-  }));
+  store.chosenStyles.set(store.chosenStyles.get().map((each) => (each.id === id ? { ...each, [property]: mask } : each)));
 }

@@ -1,6 +1,6 @@
 // Takes the photo and the style images that visitors choose.
 
-import { announce } from "../shell/toasts.js";
+import { announce, toast } from "../shell/toasts.js";
 import { readImage, releaseImage } from "./image_file.js";
 
 /** Return the actions that put images into the store. */
@@ -22,10 +22,21 @@ export function imageActions(store) {
     const previous = store.photo.get();
     if (store.job.get()) store.closeJob();
     store.startJob.set(null);
+    const hadMask = previous && removeMasks();
     store.photo.set(photo);
     releaseImage(previous);
-    announce(`The ${photo.film ? "film" : "photo"} is ${photo.name}.`);
+    const message = `The ${photo.film ? "film" : "photo"} is ${photo.name}.`;
+    if (hadMask) toast(`${message} The masks of the photo before it were removed.`);
+    else announce(message);
     return photo;
+  }
+
+  /** Remove where to paint each style; returns whether there was such a mask. */
+  function removeMasks() {
+    const chosen = store.chosenStyles.get();
+    if (!chosen.some(({ mask }) => mask)) return false;
+    store.chosenStyles.set(chosen.map((style) => ({ ...style, mask: null })));
+    return true;
   }
 
   async function addStyle(blob, name) {
@@ -49,5 +60,19 @@ export function imageActions(store) {
     store.chosenStyles.set(chosen.length ? chosen : styles.slice(0, 1));
   }
 
+  releaseMasks(store);
   return { setPhoto, addStyle, removeStyle };
+}
+
+/** Free the masks that no chosen style has any more, and say so if they went with their style. */
+function releaseMasks({ chosenStyles }) {
+  const masksOf = ({ mask, styleMask }) => [mask, styleMask].filter(Boolean);
+  let before = [];
+  chosenStyles.watch((chosen) => {
+    const kept = chosen.flatMap(masksOf);
+    for (const mask of before.flatMap(masksOf)) if (!kept.includes(mask)) releaseImage(mask);
+    const gone = before.filter((style) => masksOf(style).length && !chosen.some(({ id }) => id === style.id));
+    before = chosen;
+    if (gone.length) toast(`The masks of ${gone.map(({ title }) => title).join(" and ")} were removed.`);
+  });
 }

@@ -1,5 +1,6 @@
 // Creates, opens, edits and repeats jobs.
 
+import { hasOnlyBuiltIn } from "../api/job.js";
 import { createJob, jobParams, repeatJob } from "../api/job_request.js";
 import { announce } from "../shell/toasts.js";
 import { reportErrors } from "./errors.js";
@@ -33,10 +34,13 @@ export function jobActions(store) {
   function editJob(job) {
     return reportErrors(async () => {
       const photo = await store.client.blob(job.urls.content);
-      store.chosenStyles.set(await stylesOf(job));
+      const styles = await stylesOf(job);
+      const masked = hasMasks(job) ? await (await import("./job_masks.js")).withMasks(store, job, styles) : styles;
+      store.chosenStyles.set(styles);
       store.params.load(job.params);
       if (job.params.init === "image") store.params.set("init", null); // the picture it started from is not known
       const shown = await store.setPhoto(photo, job.film ? "Earlier film" : "Earlier photo");
+      store.chosenStyles.set(masked); // a new photo removes masks
       shown.film?.load(job);
     });
   }
@@ -49,13 +53,14 @@ export function jobActions(store) {
   }
 
   async function stylesOf(job) {
-    const builtIn = store.styles.get().filter(({ name }) => name !== null && job.style_names.includes(name));
-    if (builtIn.length) return builtIn;
+    const weighted = (style, index) => ({ ...style, weight: job.params.style_blend?.[index] ?? 1 });
+    const builtIn = job.style_names.map((name) => store.styles.get().find((style) => style.name === name));
+    if (hasOnlyBuiltIn(job) && builtIn.every(Boolean)) return builtIn.map(weighted);
     const blobs = await Promise.all(job.urls.style.map((url) => store.client.blob(url)));
     const styles = [];
     for (const [index, blob] of blobs.entries()) {
       const style = await store.addStyle(blob, blobs.length > 1 ? `Earlier style ${index + 1}` : "Earlier style");
-      styles.push({ ...style, weight: job.params.style_blend?.[index] ?? 1 });
+      styles.push(weighted(style, index));
     }
     return styles;
   }
@@ -78,4 +83,8 @@ export function jobActions(store) {
   }
 
   return { submitJob, openJob, editJob, goOnFrom, retryJob, restoreJob, closeJob };
+}
+
+function hasMasks({ urls }) {
+  return urls.mask.length > 0 || urls.style_mask.length > 0;
 }

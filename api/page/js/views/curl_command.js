@@ -1,15 +1,18 @@
 // Writes a job as a curl command.
 
-/** Write the command that creates a job with these parameters and this number of style files. */
-export function curlCommand({ origin, content, params, styleFiles, withKey }) {
-  const fileNames = Array.from({ length: styleFiles }, (_, index) => `style${styleFiles > 1 ? index + 1 : ""}.png`);
+/** Write the command that creates a job with these parameters; `files` are the numbers of files, by their part. */
+export function curlCommand({ origin, content, params, files, withKey }) {
   return [
     `curl -sS ${shellQuoted(`${origin}v1/jobs`)}`,
     withKey && '-H "Authorization: Bearer $NST_KEY"',
     `-F content=@${content}`,
-    ...fileNames.map((name) => `-F style=@${name}`),
+    ...Object.entries(files).flatMap(([part, count]) => fileFields(part, count)),
     `-F ${shellQuoted(`params=${JSON.stringify(params)};type=application/json`)}`,
   ].filter(Boolean).join(" \\\n  ");
+}
+
+function fileFields(part, count) {
+  return Array.from({ length: count }, (_, index) => `-F ${part}=@${part}${count > 1 ? index + 1 : ""}.png`);
 }
 
 /** Quote text for a POSIX shell. */

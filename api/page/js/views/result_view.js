@@ -1,6 +1,6 @@
 // The view of a finished job: the result beside the photo, and the tools for it.
 
-import { withQuery } from "../api/job.js";
+import { hasOnlyBuiltIn, withQuery } from "../api/job.js";
 import { copyText } from "../lib/clipboard.js";
 import { h } from "../lib/dom.js";
 import { byteSize, duration } from "../lib/format.js";
@@ -105,6 +105,7 @@ async function useResult(store, job, role) {
 
 async function copyCurl(store, job) {
   const film = job.film && (await import("../film/film_controls.js")).filmOptions(job);
+  const isBuiltIn = hasOnlyBuiltIn(job);
   const command = curlCommand({
     origin: new URL(".", document.baseURI).href,
     content: film ? "film.mp4" : "photo.jpg",
@@ -113,9 +114,9 @@ async function copyCurl(store, job) {
       ...store.params.changesFromPreset(job.params),
       ...film,
       ...(job.urls.timelapse && { timelapse: true }),
-      ...(job.style_names.length && { style_name: job.style_names[0] }),
+      ...(isBuiltIn && { style_name: job.style_names.length > 1 ? job.style_names : job.style_names[0] }),
     },
-    styleFiles: job.style_names.length ? 0 : job.urls.style.length,
+    files: { style: isBuiltIn ? 0 : job.urls.style.length, mask: job.urls.mask.length, style_mask: job.urls.style_mask.length },
     withKey: store.apiKey.get() !== null,
   });
   toast((await copyText(command)) ? "The command was copied. Replace the file names with yours." : "The browser did not allow copying.");
