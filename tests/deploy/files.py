@@ -1,5 +1,6 @@
 """The deployment files, parsed."""
 
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,20 @@ def document(path: str) -> Document:
     """Read a file with one document."""
     found: Document = yaml.safe_load((ROOT / path).read_text())
     return found
+
+
+def layered(*paths: str) -> Document:
+    """Read compose files laid over each other, as `docker compose --file … --file …` merges ours."""
+    return reduce(_merged, map(document, paths))
+
+
+def _merged(below: Any, above: Any) -> Any:
+    """Merge mappings by their keys, append to lists, and replace other values."""
+    if isinstance(below, dict) and isinstance(above, dict):
+        return below | {key: _merged(below[key], value) if key in below else value for key, value in above.items()}
+    if isinstance(below, list) and isinstance(above, list):
+        return [*below, *above]
+    return above
 
 
 def documents(folder: str) -> list[Document]:

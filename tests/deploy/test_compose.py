@@ -2,9 +2,11 @@
 
 import re
 
+import jsonschema
 import pytest
+from check_jsonschema.builtin_schemas import get_builtin_schema
 
-from tests.deploy.files import ROOT, document, no_settings
+from tests.deploy.files import ROOT, document, layered, no_settings
 from worker.settings import WorkerSettings
 
 SERVICES = document("docker-compose.yml")["services"]
@@ -68,10 +70,16 @@ def test_a_worker_on_a_gpu_gets_the_driver_and_writes_its_caches_to_tmp() -> Non
     assert len(caches) == 2 and all(path.startswith("/tmp/") for path in caches.values())
 
 
-def test_workers_that_share_a_gpu_through_mps_reach_its_daemon() -> None:
-    worker = document("deploy/compose/mps.yml")["services"]["worker"]
-    pipes = worker["environment"]["CUDA_MPS_PIPE_DIRECTORY"]
-    assert (worker["volumes"], worker["ipc"]) == ([f"{pipes}:{pipes}"], "host")
+def test_workers_that_share_a_gpu_through_mps_reach_its_daemon_and_keep_the_rest() -> None:
+    whole = layered("docker-compose.yml", "deploy/compose/gpu.yml", "deploy/compose/mps.yml")
+    jsonschema.validate(whole, get_builtin_schema("vendor.compose-spec"))
+    worker = whole["services"]["worker"]
+    pipes = worker["environment"].pop("CUDA_MPS_PIPE_DIRECTORY")
+    assert (worker["volumes"], worker["ipc"]) == (["pictures:/data", f"{pipes}:{pipes}"], "host")
+    assert worker["environment"] == SERVICES["worker"]["environment"] | GPU_WORKER["environment"]
+    assert worker["environment"]["NST_PER_DEVICE"] == "${NST_PER_DEVICE:-1}"
+    assert worker["deploy"] == GPU_WORKER["deploy"]
+    assert not {"ports", "container_name"} & set(worker), "--scale needs neither"
 
 
 def seconds(text: str) -> float:
