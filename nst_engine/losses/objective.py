@@ -53,19 +53,19 @@ class Losses:
 
 
 class _WithGradients(torch.autograd.Function):
-    """The value of `loss`, with given gradients by the features that follow it.
+    """A number of no meaning, with given gradients by the features that follow them.
 
     The `grad_outputs` of `torch.autograd.grad` do the same, but make torch import sympy, which takes as long as torch.
     """
 
     @staticmethod
-    def forward(ctx: Any, loss: Tensor, gradients: Sequence[Tensor], *_: Tensor) -> Tensor:
+    def forward(ctx: Any, gradients: Sequence[Tensor], *features: Tensor) -> Tensor:
         ctx.gradients = gradients
-        return loss.clone()
+        return features[0].new_empty(())
 
     @staticmethod
-    def backward(ctx: Any, *by_loss: Tensor) -> tuple[Tensor | None, ...]:
-        return by_loss[0], None, *ctx.gradients
+    def backward(ctx: Any, *_: Tensor) -> tuple[Tensor | None, ...]:
+        return None, *ctx.gradients
 
 
 class Objective:
@@ -167,18 +167,19 @@ class Objective:
 
     def _evaluate(self, image: Tensor, first_pass: Iterable[Part], second_pass: Iterable[Part]) -> Evaluation:
         """Sum the style's statistics over all parts first, then add each part's share of the gradient."""
-        assembly, by_layer = Assembly(self._layers), dict[str, Tensor]()
+        assembly, by_layer, zero = Assembly(self._layers), dict[str, Tensor](), image.new_zeros(())
         with torch.no_grad():
             sums = self._style_sums(first_pass if self._sampled is None else assembly.add(first_pass))
-        style, by_sums = self._targets.style_loss(sums, image.new_zeros(()))
-        tv, outside, gradient = self._pixel_losses(image)
-        content = image.new_zeros(())
+        style, by_sums = self._targets.style_loss(sums, zero)
+        tv, outside, gradient = self._pixel_losses(image, zero)
+        contents = []
         if self._sampled is not None:
             content, sampled_style, by_layer = self._sampled.evaluate(assembly.layers(), image)
-            style += sampled_style
+            contents.append(content)
+            style = style + sampled_style
             gradient += by_layer.pop(RGB, 0)
-        for part in second_pass:
-            content += self._backward(part, by_sums, by_layer, gradient)
+        contents.extend(_total(self._backward(part, by_sums, by_layer, gradient), zero) for part in second_pass)
+        content = _total(contents, zero)
         return Evaluation(content + style + tv + outside, content, style, tv, gradient)
 
     def _style_sums(self, parts: Iterable[Part]) -> dict[str, list[Sums]]:
@@ -191,20 +192,22 @@ class Objective:
 
     def _backward(
         self, part: Part, by_sums: dict[str, list[SumsGradient]], by_layer: dict[str, Tensor], gradient: Tensor
-    ) -> Tensor:
-        """Add the gradient of content and style loss by a part's pixels to `gradient`; return its content loss."""
-        contents = [term.loss(part.features[name], part.places[name]) for name, term in self._targets.content.items()]
+    ) -> list[Tensor]:
+        """Add the gradient of content and style loss by a part's pixels to `gradient`; return its content losses."""
+        contents = []
         by_features = {name: self._style_vjp(part, name, by) for name, by in by_sums.items()}
         for name, whole in by_layer.items():
             own = whole[(..., *part.places[name])].to(part.features[name].dtype)
             by_features[name] = by_features[name] + own if name in by_features else own
-        content = sum(contents, start=gradient.new_zeros(()))
-        if by_features or contents:
-            features = [part.features[name] for name in by_features]
-            loss = _WithGradients.apply(content, list(by_features.values()), *features)
-            (by_pixels,) = torch.autograd.grad(loss, part.pixels)
+        for name, term in self._targets.content.items():
+            content, own = term.loss(part.features[name].detach(), part.places[name])
+            by_features[name] = by_features[name] + own if name in by_features else own
+            contents.append(content)
+        if by_features:
+            given = _WithGradients.apply(list(by_features.values()), *(part.features[name] for name in by_features))
+            (by_pixels,) = torch.autograd.grad(given, part.pixels)
             part.tile.crop(gradient).add_(by_pixels)
-        return content.detach()
+        return contents
 
     def _style_vjp(self, part: Part, name: str, by_sums: list[SumsGradient]) -> Tensor:
         """Return the gradient of a layer's style loss by a part's features, given that by the sums."""
@@ -212,17 +215,24 @@ class Objective:
         terms = zip(self._targets.style[name], by_sums, strict=True)
         return reduce(Tensor.add_, (term.vjp(f, place, by) for term, by in terms))
 
-    def _pixel_losses(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _pixel_losses(self, image: Tensor, zero: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the weighted total variation, the weighted other losses of pixels, and the gradient of all."""
-        config, x = self._config, image.detach().requires_grad_()
-        tv = outside = image.new_zeros(())
+        config, unit = self._config, self._pixel_scale
         if config.tv_weight:
-            scaled = x if self._pixel_scale == 1.0 else x * self._pixel_scale
-            tv = config.tv_weight * config.style_factor * total_variation(scaled, config.tv_loss)
+            weight = config.tv_weight * config.style_factor
+            tv, gradient = total_variation(image if unit == 1.0 else image * unit, config.tv_loss, weight)
+            gradient = gradient if unit == 1.0 else gradient.mul_(unit)
+        else:
+            tv, gradient = zero, torch.zeros_like(image)
+        x, others = image.detach().requires_grad_(), list[Tensor]()
         if config.range_weight:
-            outside = config.range_weight * range_loss(x)
+            others.append(config.range_weight * range_loss(x))
         if self._anchor is not None:
-            outside = outside + config.temporal_weight * temporal_loss(x, self._anchor)
-        losses = [loss for loss in (tv, outside) if loss.requires_grad]
-        gradient = torch.autograd.grad(losses, x)[0] if losses else torch.zeros_like(image)
-        return tv.detach(), outside.detach(), gradient
+            others.append(config.temporal_weight * temporal_loss(x, self._anchor))
+        if others:
+            gradient += torch.autograd.grad(others, x)[0]
+        return tv, _total(others, zero).detach(), gradient
+
+
+def _total(losses: Sequence[Tensor], zero: Tensor) -> Tensor:
+    return reduce(torch.add, losses) if losses else zero

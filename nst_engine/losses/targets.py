@@ -37,9 +37,12 @@ class ContentTerm:
     weight: float
     target: ContentTarget
 
-    def loss(self, features: Tensor, place: Place) -> Tensor:
-        """Return the weighted loss of the features (1, C, h, w) at `place`; those of all places add up."""
-        return self.weight * content_loss(features, self.target.crop(*place))
+    def loss(self, features: Tensor, place: Place) -> tuple[Tensor, Tensor]:
+        """Return the weighted loss of the features (1, C, h, w) at `place`, and its gradient by them.
+
+        The losses of all places add up.
+        """
+        return content_loss(features, self.target.crop(*place), self.weight)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,14 +88,14 @@ class Targets:
     batch: WassersteinBatch | None = None  # of all terms of the style, or None to compute them one by one
 
     def style_loss(
-        self, sums: Mapping[str, Sequence[Sums]], loss: Tensor
+        self, sums: Mapping[str, Sequence[Sums]], zero: Tensor
     ) -> tuple[Tensor, dict[str, list[SumsGradient]]]:
-        """Return the style loss of each layer's sums, one for each term, added to `loss`, and its gradient by them."""
+        """Return the style loss of each layer's sums, one for each term, and its gradient by them; or `zero`."""
         if self.batch is not None:
-            added, gradients = self.batch.losses([one for name in self.style for one in sums[name]])
+            loss, gradients = self.batch.losses([one for name in self.style for one in sums[name]])
             remaining = iter(gradients)
-            return loss + added, {name: [next(remaining) for _ in terms] for name, terms in self.style.items()}
-        by_sums: dict[str, list[SumsGradient]] = {}
+            return loss, {name: [next(remaining) for _ in terms] for name, terms in self.style.items()}
+        loss, by_sums = zero, dict[str, list[SumsGradient]]()
         for name, terms in self.style.items():
             found = [term.loss(total) for term, total in zip(terms, sums[name], strict=True)]
             loss = sum((value for value, _ in found), start=loss)
