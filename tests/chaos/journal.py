@@ -35,12 +35,13 @@ async def next_line(path: Path, what: str, pids: Callable[[], set[int]], *, seco
     deadline = time.monotonic() + seconds
     with path.open() as file:
         file.seek(0, 2)
+        text = ""
         while time.monotonic() < deadline:
-            text = file.readline()
-            if not text:
+            text += file.readline()  # at the end of the file it may return the beginning of a line
+            if not text.endswith("\n"):
                 await asyncio.sleep(0.003)
                 continue
-            line = Line(*json.loads(text))
+            line, text = Line(*json.loads(text)), ""
             if line.what == what and line.pid in pids():
                 return line
     return None

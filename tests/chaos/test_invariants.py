@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.chaos.films import FRAMES, RATE, is_whole
 from tests.chaos.invariants import Counts, count_end
-from tests.chaos.journal import Line, repeated_work
+from tests.chaos.journal import Line, next_line, repeated_work
 from tests.chaos.recorder import History
 from tests.chaos.system import Timing
 from tests.nst_engine.film import clips
@@ -66,3 +68,20 @@ def test_a_film_without_one_of_its_frames_is_not_whole() -> None:
     twice = [*frames[:3], frames[2], *frames[4:]]
     films = [clips.video(each, rate=RATE, sound="aac") for each in (frames, frames[:-1], twice)]
     assert [is_whole(film) for film in (*films, clips.video(frames, rate=RATE))] == [True, False, False, False]
+
+
+def test_a_line_of_the_journal_that_is_read_half_is_completed(tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    journal.touch()
+
+    async def write_in_parts() -> Line | None:
+        waiting = asyncio.create_task(next_line(journal, "step", lambda: {7}, seconds=60))
+        await asyncio.sleep(0)
+        with journal.open("a") as file:
+            for part in ("[1.5, 2, ", '3, "step", 7]', "\n"):
+                file.write(part)
+                file.flush()
+                await asyncio.sleep(0.01)  # longer than the pause between two reads
+        return await waiting
+
+    assert asyncio.run(write_in_parts()) == Line(1.5, 2, 3, "step", 7)
