@@ -15,11 +15,13 @@ from torch import Tensor
 
 from nst_engine import State, stylize
 from nst_engine.networks.features import Network, NetworkSpec, build_body, load_body
+from nst_engine.networks.lite import BUNDLED
 from nst_engine.spec.config import StyleConfig
 from tests.nst_engine.cuda.emulator import EmulatedCuda
 from tests.nst_engine.tiny import photo, picture, seeded
 
-SHORT = {"steps": 3, "max_size": 48, "scales": 1, "precision": "float32"}
+SMALL = "lite-small"  # another network needs nothing else of a device, and this one is the quickest
+SHORT = {"model": SMALL, "steps": 3, "max_size": 48, "scales": 1, "precision": "float32"}
 SHALLOW = {"style_layers": "style1:1,style2:1", "content_layers": "style2:1"}
 
 
@@ -80,4 +82,4 @@ def _body(spec: NetworkSpec, device: str) -> torch.nn.Module:
     """Return the body of a network, with random weights where the real ones would have to be downloaded."""
     if device != "cpu":
         return copy.deepcopy(_body(spec, "cpu")).eval().to(device)  # copies of a graph are in training mode
-    return load_body(spec, None) if spec.model == "lite" else seeded(build_body(spec).to_empty(device="cpu"))
+    return load_body(spec, None) if spec.model in BUNDLED else seeded(build_body(spec).to_empty(device="cpu"))

@@ -11,7 +11,7 @@ import torch
 from nst_engine.losses.objective import Objective
 from nst_engine.spec.presets import PRESETS, resolve
 from tests.nst_engine.cuda.emulator import DeviceMismatchError, EmulatedCuda
-from tests.nst_engine.cuda.runs import SHALLOW, run
+from tests.nst_engine.cuda.runs import SHALLOW, SMALL, run
 
 ADAM = {"optimizer": "adam", "learning_rate": 0.02}
 SCALED = {"steps": 6, "scales": 2, "min_size": 32}
@@ -107,7 +107,7 @@ def test_a_run_stays_on_its_device(kind: str) -> None:
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_preset_stays_on_its_device(preset: str) -> None:
-    values = resolve(preset, {"model": "lite", "steps": 2, "max_size": 48, "min_size": 32, "precision": "float32"})
+    values = resolve(preset, {"model": SMALL, "steps": 2, "max_size": 48, "min_size": 32, "precision": "float32"})
     agree(values.model_dump(mode="json"), {})
 
 

@@ -22,7 +22,7 @@ from nst_engine.spec.config import StyleConfig
 from nst_engine.spec.enums import Precision
 from tests.nst_engine.cuda.emulator import CaptureError, EmulatedCuda
 from tests.nst_engine.cuda.graphs import EmulatedRecorder
-from tests.nst_engine.cuda.runs import SHALLOW, run
+from tests.nst_engine.cuda.runs import SHALLOW, SMALL, run
 from tests.nst_engine.tiny import photo, same
 
 RECORDABLE: dict[str, dict[str, Any]] = {
@@ -43,7 +43,7 @@ def cuda() -> Iterator[EmulatedCuda]:
 
 def objective(**parameters: Any) -> Objective:
     """Return an objective of `default` on the device."""
-    config = StyleConfig.checked({"precision": "float32", **parameters})
+    config = StyleConfig.checked({"model": SMALL, "precision": "float32", **parameters})
     network = Network(load_body(NetworkSpec.of(config), None).to("cuda"), device="cuda")
     images = [photo(40, 48, seed)[None].to("cuda") for seed in (1, 2)]
     return Objective(network, config, content=images[0], styles=images[1:], precision=Precision(config.precision))
