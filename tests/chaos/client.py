@@ -29,6 +29,7 @@ class RetryingClient:
     accepted: set[str] = field(default_factory=set)
     refusals: Counter[int] = field(default_factory=Counter)
     next_seed: int = 1
+    steps: dict[int, int] = field(default_factory=dict)  # of a picture or of each frame, by the seed of the job
 
     def __post_init__(self) -> None:
         self._http = httpx.AsyncClient(base_url=self.system.url, trust_env=False, timeout=20)
@@ -37,6 +38,7 @@ class RetryingClient:
         """Create a job and return its id; the body of the first request takes `upload_seconds`."""
         seed, self.next_seed = self.next_seed, self.next_seed + 1
         steps = steps or self.random.randint(20, self.system.timing.longest_steps) // (FRAMES if self.films else 1)
+        self.steps[seed] = steps
         while (response := await self._post(seed, steps, upload_seconds)) is None or not response.is_success:
             if response is not None:
                 self.refusals[response.status_code] += 1

@@ -62,6 +62,9 @@ class Counts:
     longest_recovery_seconds: float = 0.0
     slowest_recoveries: list[Recovery] = field(default_factory=list)
     longest_repeated_work_seconds: float = 0.0
+    films_that_repeated_frames: int = 0
+    most_repeated_frames: int = 0
+    repeated_frames_beyond_segment: int = 0
     running_cancel_seconds: list[float] = field(default_factory=list)
     queued_cancel_seconds: list[float] = field(default_factory=list)
 
@@ -88,6 +91,7 @@ class Counts:
                 "no file without a record": self.files_without_record == 0,
                 "recovery in time": self.longest_recovery_seconds <= RECOVERY_LIMIT,
                 "little work repeated": self.longest_repeated_work_seconds <= work,
+                "a film repeats a frame and the segment in hand": self.repeated_frames_beyond_segment == 0,
                 "running jobs were canceled": bool(self.running_cancel_seconds),
                 "queued jobs were canceled": bool(self.queued_cancel_seconds),
                 "a running cancel takes effect": max(self.running_cancel_seconds, default=0) <= cancel,

@@ -49,6 +49,11 @@ async def next_line(path: Path, what: str, pids: Callable[[], set[int]], *, seco
 
 def repeated_work(lines: list[Line]) -> list[float]:
     """Return, for every attempt but the first of each job, the seconds of work that it repeated."""
+    return [_work_seconds(steps) for steps in lost_steps(lines)]
+
+
+def lost_steps(lines: list[Line]) -> list[list[Line]]:
+    """Return, for every attempt but the first of each job, the steps of the one before that it repeats."""
     attempts: dict[int, list[_Attempt]] = defaultdict(list)
     for line in sorted(lines, key=lambda line: line.at):
         if line.what == "begin":
@@ -56,7 +61,7 @@ def repeated_work(lines: list[Line]) -> list[float]:
         elif line.what == "step":
             next(tried for tried in reversed(attempts[line.seed]) if tried.pid == line.pid).steps.append(line)
     return [
-        _work_seconds([step for step in first.steps if step.iteration > second.begin and step.at < second.at])
+        [step for step in first.steps if step.iteration > second.begin and step.at < second.at]
         for tried in attempts.values()
         for first, second in itertools.pairwise(tried)
     ]

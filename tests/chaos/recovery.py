@@ -1,4 +1,4 @@
-"""How long it takes until a job whose worker was killed runs again."""
+"""How long it takes until a job whose worker was killed runs again, and which frames of a film it paints again."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from dataclasses import dataclass
 
 from jobs.model import Event
 from tests.chaos.faults import ALL_WORKERS, Fault
+from tests.chaos.journal import Line, lost_steps
 from tests.chaos.recorder import History, seconds
 
 NO_FAULT = "storage_full"  # such a job waits for room, not for a worker
 RUN_ENDING = frozenset({"kill child", "stop"})  # these end a run, but not its worker
+CUTTING_OFF = frozenset({"kill redis", "cut", "disk full", "stop"})  # while these last, no checkpoint can be stored
+REDIS_SYNC_SECONDS = 1.0  # Redis may lose what it was told so long before a kill
 FOREVER = float("inf")
 
 Span = tuple[float, float]
@@ -30,6 +33,38 @@ class Recovery:
     def seconds(self) -> float:
         """Return the time from the fault to the next claim, minus the time without an idle worker."""
         return self.until_requeued + self.until_claimed - self.no_idle_worker
+
+
+@dataclass(frozen=True, kw_only=True)
+class RepeatedFrames:
+    """How many frames were painted again, and how many of these had to be stored by then."""
+
+    frames: int
+    beyond_segment: int
+
+
+def repeated_frames(
+    lines: list[Line], steps: Mapping[int, int], faults: Sequence[Fault], checkpoint: float
+) -> list[RepeatedFrames]:
+    """Return what each attempt but the first of each film painted again.
+
+    That may be the frame in hand and the segment in hand: the frames that were finished after the last checkpoint.
+    steps: iterations of a frame, by the seed of the job. checkpoint: the seconds within which a finished frame must be
+    stored. If a fault prevents that, they count from its end.
+    """
+    cut_off = [
+        (fault.at - REDIS_SYNC_SECONDS, fault.until or FOREVER) for fault in faults if fault.what in CUTTING_OFF
+    ]
+    found = []
+    for lost in lost_steps(lines):
+        if not lost or lost[0].seed not in steps:
+            continue
+        total, end = steps[lost[0].seed], lost[-1].at
+        finished = [step.at for step in lost if step.iteration % total == 0]
+        due = [at for at in finished if any(b - a > checkpoint for a, b in _gaps((at, end), cut_off))]
+        frames = len({(step.iteration - 1) // total for step in lost})
+        found.append(RepeatedFrames(frames=frames, beyond_segment=len(due)))
+    return found
 
 
 def recoveries(

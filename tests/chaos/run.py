@@ -21,9 +21,10 @@ from jobs.store.job_store import JobStore
 from jobs.worker_registry import AsyncWorkerRegistry
 from tests.chaos.client import RetryingClient
 from tests.chaos.faults import FaultInjector, Injection
-from tests.chaos.invariants import Counts, count
+from tests.chaos.invariants import HARNESS_SECONDS, Counts, count
+from tests.chaos.journal import read
 from tests.chaos.recorder import Recorder, seconds
-from tests.chaos.recovery import recoveries
+from tests.chaos.recovery import recoveries, repeated_frames
 from tests.chaos.system import System, Timing
 
 RUNNING_SECONDS = 120.0  # longest wait for a job to run
@@ -101,6 +102,8 @@ async def run(
         say("counting")
         await count(counts, harness.system, harness.store, harness.client, harness.recorder)
         _measure_recoveries(harness, counts)
+        if films:
+            _measure_repeated_frames(harness, counts)
         _write_trace(folder, harness)
     return Report(
         seed=seed,
@@ -179,6 +182,15 @@ def _measure_recoveries(harness: Harness, counts: Counts) -> None:
     counts.recoveries = len(found)
     counts.longest_recovery_seconds = found[0].seconds if found else 0.0
     counts.slowest_recoveries = found[:3]
+
+
+def _measure_repeated_frames(harness: Harness, counts: Counts) -> None:
+    timing, lines = harness.system.timing, read(harness.system.journal)
+    due = timing.checkpoint + timing.step + HARNESS_SECONDS
+    found = repeated_frames(lines, harness.client.steps, harness.injector.faults, due)
+    counts.films_that_repeated_frames = len(found)
+    counts.most_repeated_frames = max((each.frames for each in found), default=0)
+    counts.repeated_frames_beyond_segment = sum(each.beyond_segment for each in found)
 
 
 def _write_trace(folder: Path, harness: Harness) -> None:

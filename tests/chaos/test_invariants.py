@@ -27,6 +27,7 @@ BROKEN: list[dict[str, Any]] = [
     {"failed_without_cause": 1},
     {"longest_recovery_seconds": 41.0},
     {"longest_repeated_work_seconds": 16.0},
+    {"repeated_frames_beyond_segment": 1},
     {"running_cancel_seconds": [0.5, 4.0]},
     {"queued_cancel_seconds": [1.5]},
     {"running_cancel_seconds": []},

@@ -8,8 +8,9 @@ import pytest
 
 from jobs.model import Event
 from tests.chaos.faults import Fault
+from tests.chaos.journal import Line
 from tests.chaos.recorder import History
-from tests.chaos.recovery import recoveries
+from tests.chaos.recovery import RepeatedFrames, recoveries, repeated_frames
 
 
 def event(second: float, **data: Any) -> Event:
@@ -82,3 +83,35 @@ def test_a_run_that_waited_for_room_is_no_recovery() -> None:
         [event(1, worker="host-1-x"), event(2, reason="storage_full"), event(30, worker="host-1-x")],
     )
     assert recoveries([history], [], {"host-1-x": 0.0}, lease=30) == []
+
+
+def film_lost_at(second: int, *, stored: int) -> list[Line]:
+    """Return the journal of a film whose frames take two steps of a second; it is lost, and resumed after a frame."""
+    steps = [Line(float(at), 7, at, "step", 1) for at in range(1, second + 1)]
+    return [Line(0.0, 7, 0, "begin", 1), *steps, Line(second + 9.0, 7, stored * 2, "begin", 2)]
+
+
+def test_the_frame_in_hand_and_those_since_the_last_checkpoint_may_be_painted_again() -> None:
+    found = repeated_frames(film_lost_at(9, stored=2), {7: 2}, [], checkpoint=4)
+    assert found == [RepeatedFrames(frames=3, beyond_segment=0)]  # frames 3 and 4 were finished at 6 and 8
+
+
+def test_a_frame_that_should_have_been_stored_must_not_be_painted_again() -> None:
+    found = repeated_frames(film_lost_at(9, stored=1), {7: 2}, [], checkpoint=4)
+    assert found == [RepeatedFrames(frames=4, beyond_segment=1)]  # frame 2 was finished at 4
+
+
+def test_a_frame_need_not_be_stored_while_redis_is_away() -> None:
+    away = Fault(7.5, "kill redis", 0, until=8)
+    found = repeated_frames(film_lost_at(9, stored=1), {7: 2}, [away], checkpoint=4)
+    assert found == [RepeatedFrames(frames=4, beyond_segment=0)]
+
+
+def test_a_film_that_goes_on_from_its_last_frame_repeats_none() -> None:
+    assert repeated_frames(film_lost_at(8, stored=4), {7: 2}, [], checkpoint=4) == []
+
+
+def test_frames_are_stored_once_redis_has_been_back_for_long_enough() -> None:
+    away = Fault(2.5, "kill redis", 0, until=4.5)
+    found = repeated_frames(film_lost_at(9, stored=1), {7: 2}, [away], checkpoint=4)
+    assert found == [RepeatedFrames(frames=4, beyond_segment=1)]
