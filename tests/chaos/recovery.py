@@ -52,9 +52,7 @@ def repeated_frames(
     steps: iterations of a frame, by the seed of the job. checkpoint: the seconds within which a finished frame must be
     stored. If a fault prevents that, they count from its end.
     """
-    cut_off = [
-        (fault.at - REDIS_SYNC_SECONDS, fault.until or FOREVER) for fault in faults if fault.what in CUTTING_OFF
-    ]
+    cut_off = [(fault.at - REDIS_SYNC_SECONDS, fault.until or FOREVER) for fault in faults if fault.what in CUTTING_OFF]
     found = []
     for lost in lost_steps(lines):
         if not lost or lost[0].seed not in steps:
