@@ -14,16 +14,21 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, conv_transpose2d
 
+from nst_engine.machine.precision import convolution_precision
+from nst_engine.spec.enums import Precision
+
 LEVELS = 5
 SMALLEST = 8  # pixels: shorter sides are not halved
 _BINOMIAL = (1 / 8, 3 / 8, 3 / 8, 1 / 8)
 
 
+@convolution_precision(Precision.FLOAT32)  # TF32 is for the network
 def strengthen_coarse(x: Tensor, weight: float) -> Tensor:
     """Return M x of an image (1, C, H, W)."""
     return _strengthened(x.contiguous(memory_format=torch.channels_last), weight, LEVELS).contiguous()
 
 
+@convolution_precision(Precision.FLOAT32)
 def energy(x: Tensor, weight: float) -> Tensor:
     """Return xᵀ M x of an image (1, C, H, W), with half the work of M x."""
     x = x.contiguous(memory_format=torch.channels_last)

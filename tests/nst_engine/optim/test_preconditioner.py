@@ -1,8 +1,14 @@
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.functional import conv2d
 
+from nst_engine.machine.precision import convolution_precision
+from nst_engine.optim import preconditioner
 from nst_engine.optim.preconditioner import energy, strengthen_coarse
+from nst_engine.spec.enums import Precision
 
 
 def noise(seed: int, height: int, width: int) -> Tensor:
@@ -29,3 +35,18 @@ def test_coarse_structure_becomes_stronger_than_fine() -> None:
     gains = [float(energy(x, 2.0) / x.square().sum()) for x in (flat, checkered)]
     assert gains[0] > 20
     assert gains[1] == pytest.approx(1, abs=0.2)
+
+
+def test_it_is_computed_in_float32_where_the_network_computes_in_tf32(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def halve(*args: Any, **options: Any) -> Tensor:
+        seen.append(torch.backends.cudnn.allow_tf32)
+        return conv2d(*args, **options)
+
+    monkeypatch.setattr(preconditioner, "conv2d", halve)
+    with convolution_precision(Precision.TF32):
+        strengthen_coarse(torch.ones(1, 3, 16, 16), 1.0)
+        energy(torch.ones(1, 3, 16, 16), 1.0)
+        assert torch.backends.cudnn.allow_tf32
+    assert seen and not any(seen)
