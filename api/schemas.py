@@ -98,8 +98,10 @@ class JobView(BaseModel):
     status: Status
     attempt: int = Field(description="How many times a worker has started the job.")
     priority: Priority
-    queue_position: int | None = Field(description="Position among your queued jobs of this priority, from 1.")
-    queue_eta_seconds: float | None = Field(description="Estimated time until the job runs.")
+    queue_position: int | None = Field(description="Position among your queued jobs of this priority, from 1; a draft comes after all your others.")
+    queue_eta_seconds: float | None = Field(
+        description="Estimated time until the job runs; null for a draft while other jobs wait."
+    )
     waiting_for: str | None = Field(description="What a queued job waits for besides its turn, in words.")
     progress: ProgressView | None = Field(description="Progress of the current or last run.")
     params: StyleConfig = Field(

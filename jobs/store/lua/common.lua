@@ -15,7 +15,6 @@ end
 
 local FIELDS = {'owner', 'status', 'v', 'version', 'model', 'priority', 'seq', 'attempt', 'token', 'claimed', 'cancel',
   'webhook', 'events', 'deliver', 'traceparent', 'idem', 'deadline', 'worker', 'created', 'run_ms', 'draft'}
-local LINES = {'interactive', 'batch', 'draft'}
 
 -- Return the fields of a record that the scripts need, or nil if there is no record.
 local function load(id)
@@ -79,9 +78,13 @@ local function move(job, to)
 end
 
 -- Return the key of the line in which a job waits: that of its network, owner and priority, or, for a draft, a line of
--- their own. `turns` holds the order of the owners.
+-- their own. `turns` holds the order of the owners, and `owners` those who have other jobs than drafts in it.
 local function waiting(job)
   return key('wait', job.model, job.owner, job.draft and 'draft' or job.priority)
+end
+
+local function length(job, line)
+  return redis.call('ZCARD', key('wait', job.model, job.owner, line))
 end
 
 local function enqueue(job)
@@ -90,15 +93,16 @@ local function enqueue(job)
   end
   -- A returning owner goes to the end of the line, so that sending one job at a time gains nothing.
   redis.call('ZADD', key('turns', job.model), 'NX', redis.call('INCR', key('turn')), job.owner)
+  if not job.draft then redis.call('SADD', key('owners', job.model), job.owner) end
 end
 
 local function dequeue(job)
   if redis.call('ZREM', waiting(job), job.id) == 1 then
     redis.call('HINCRBY', key('depth'), job.model .. '|' .. job.priority, -1)
   end
-  for _, line in ipairs(LINES) do
-    if redis.call('EXISTS', key('wait', job.model, job.owner, line)) == 1 then return end
-  end
+  if length(job, 'interactive') + length(job, 'batch') > 0 then return end
+  redis.call('SREM', key('owners', job.model), job.owner)
+  if length(job, 'draft') > 0 then return end
   redis.call('ZREM', key('turns', job.model), job.owner)
   redis.call('HDEL', key('picks', job.model), job.owner)
 end
@@ -194,16 +198,21 @@ local function requeue(job, reason)
 end
 
 -- Return the position of a waiting job (from 1), an estimate of its wait in seconds, and the number of workers that
--- have its network; false for each that is unknown.
+-- have its network; false for each that is unknown. The wait of a draft is unknown while other jobs wait.
 local function place(id, record)
   if record.status ~= 'queued' then return false, false, false end
   local rank = redis.call('ZRANK', waiting(record), id)
   if not rank then return false, false, false end
+  local owners = redis.call('SCARD', key('owners', record.model))
+  local behind_others = record.draft and owners > 0
+  if record.draft then
+    rank = rank + length(record, 'interactive') + length(record, 'batch')
+    owners = redis.call('ZCARD', key('turns', record.model))
+  end
   local pace = tonumber(redis.call('HGET', key('pace'), record.model))
   local workers = redis.call('ZCOUNT', key('serving', record.model), now, '+inf')
-  if not pace or workers == 0 then return rank + 1, false, workers end
-  local owners = math.max(1, redis.call('ZCARD', key('turns', record.model)))
-  return rank + 1, tostring((rank * owners + 0.5) * pace / workers), workers
+  if not pace or workers == 0 or behind_others then return rank + 1, false, workers end
+  return rank + 1, tostring((rank * math.max(1, owners) + 0.5) * pace / workers), workers
 end
 
 -- Return a record for serialization.py: {fields and values, position, wait, now, workers}.

@@ -1,10 +1,11 @@
 -- Return for each requested job: false if the owner has no such job, 0 if its stamp is the given one, -1 if its record
 -- is damaged, else its stamp and record. The stamp changes with everything except the time.
 local function get(request)
-  local owner, status, version, model, priority = unpack(
-    redis.call('HMGET', key('job', request.id), 'owner', 'status', 'version', 'model', 'priority'))
+  local owner, status, version, model, priority, draft = unpack(
+    redis.call('HMGET', key('job', request.id), 'owner', 'status', 'version', 'model', 'priority', 'draft'))
   if not owner or (request.owner and request.owner ~= owner) then return false end
-  local position, wait, workers = place(request.id, {owner = owner, status = status, model = model, priority = priority})
+  local record = {owner = owner, status = status, model = model, priority = priority, draft = draft}
+  local position, wait, workers = place(request.id, record)
   local stamp = table.concat(
     {status or '', version or '', tostring(position), tostring(wait), tostring(workers)}, ' ')
   if request.stamp == stamp then return 0 end

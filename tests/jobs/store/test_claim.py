@@ -203,6 +203,12 @@ async def test_the_guess_of_the_wait_comes_from_measured_run_times(store: Store)
     info = WorkerInfo(id="w1", host="here", device="cpu", models=("lite",), priorities=tuple(Priority))
     WorkerRegistry(connect(store.settings), store.settings).announce(info)
     assert (await store.client.get(second.id, "ann")).queue_eta_seconds == pytest.approx(15, abs=2)
+    draft = await store.create("bob", params={"preset": "draft"}, priority=Priority.BATCH)
+    assert draft.queue_eta_seconds is None  # two jobs go before it
+    assert (await store.client.get(second.id, "ann")).queue_eta_seconds == pytest.approx(15, abs=2)
+    for _ in range(2):
+        store.must_claim()
+    assert (await store.client.get(draft.id, "bob")).queue_eta_seconds == pytest.approx(5, abs=1)
 
 
 def test_a_store_that_is_down_raises_store_unavailable(job_settings: JobSettings) -> None:

@@ -10,7 +10,7 @@ import pytest
 from jobs.connections import connect_async
 from jobs.errors import JobNotFound, UnreadableRecord
 from jobs.model import Progress
-from jobs.status import Status
+from jobs.status import Priority, Status
 from jobs.store.job_reader import JobReader
 from jobs.store.job_store import JobStore
 from jobs.store.scripts import AsyncScripts
@@ -38,6 +38,17 @@ async def client(store: Store) -> AsyncIterator[JobStore]:
 async def test_a_job_that_has_not_changed_is_the_same_object(store: Store, client: JobStore) -> None:
     job = await store.create()
     assert await client.get(job.id, "ann") is await client.get(job.id, "ann")
+
+
+async def test_the_place_of_a_waiting_draft_changes_with_the_jobs_before_it(store: Store, client: JobStore) -> None:
+    draft = await store.create(model="lite-small", params={"preset": "draft"}, priority=Priority.BATCH)
+    for priority in (Priority.INTERACTIVE, Priority.BATCH):
+        assert (await client.get(draft.id, "ann")).queue_position == (1 if priority is Priority.INTERACTIVE else 2)
+        await store.create(model="lite-small", priority=priority)
+    assert (await client.get(draft.id, "ann")).queue_position == 3
+    for position in (2, 1):
+        store.must_claim("lite-small")
+        assert (await client.get(draft.id, "ann")).queue_position == position
 
 
 async def test_a_change_by_anyone_is_seen_at_once(store: Store, client: JobStore) -> None:
