@@ -98,7 +98,9 @@ class JobView(BaseModel):
     status: Status
     attempt: int = Field(description="How many times a worker has started the job.")
     priority: Priority
-    queue_position: int | None = Field(description="Position among your queued jobs of this priority, from 1; a draft comes after all your others.")
+    queue_position: int | None = Field(
+        description="Position among your queued jobs of this priority, from 1; a draft comes after all your others."
+    )
     queue_eta_seconds: float | None = Field(
         description="Estimated time until the job runs; null for a draft while other jobs wait."
     )

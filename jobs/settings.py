@@ -196,7 +196,7 @@ class JobSettings(BaseSettings):
     storage_min_free_bytes: int = Field(
         default=64 * 1024 * 1024,
         ge=0,
-        description="Uploads are refused while the disk has less free space than this, in bytes.",
+        description="Uploads are refused, and workers wait, while the disk has less free space than this, in bytes.",
     )
     storage_quota_bytes: int = Field(
         default=0,
@@ -235,6 +235,11 @@ class JobSettings(BaseSettings):
     )
     max_run_seconds: float = Field(
         default=3600.0, gt=0, description="Maximum time of a run, or of each frame of a film, in seconds."
+    )
+    max_film_run_seconds: float = Field(
+        default=24 * 3600.0,
+        gt=0,
+        description="Maximum time that a whole film is painted, all attempts together, in seconds.",
     )
     result_ttl_seconds: float = Field(
         default=24 * 3600.0, gt=0, description="How long pictures are kept after a job has ended, in seconds."

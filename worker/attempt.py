@@ -16,7 +16,7 @@ from jobs.store.lease import Finished, Instruction, Lease
 from worker.context import WorkerContext
 from worker.engine import BrokenDeviceError, OutOfMemoryRunError, RunError, RunStep
 from worker.films.errors import DiskFullError, RunStoppedError
-from worker.films.run import FilmRun
+from worker.films.run import FilmRun, check_disk
 from worker.heartbeat import Heartbeat
 from worker.pictures.previews import Previews
 from worker.pictures.results import delete_result
@@ -137,6 +137,9 @@ class Attempt:
     def _publish(self) -> Outcome:
         """Store the result and end the job with it; if the job ends otherwise, delete the result again."""
         result = self._run.store_result()
+        if self._job.options.film is not None:  # no browser shows a film as a picture: its preview stays
+            self._previews.publish()
+            self._heartbeat.beat()
         outcome = self._end(lambda: self._lease.complete(result, self._progress))
         if outcome is not Outcome.SUCCEEDED:
             delete_result(self._context.blobs, result)
@@ -163,8 +166,12 @@ class Attempt:
         return Outcome.RETIRE
 
     def _retry_with_more_room(self, error: DiskFullError) -> Outcome:
-        """Hand the job back, or fail it after its last attempt: it may need more room than this disk ever has."""
+        """Hand the job back; if it fills a disk that has room, count the attempt, and fail it after the last one."""
         log.warning("job %s: %s", self._job.id, error)
+        try:
+            check_disk(self._context.jobs)
+        except StorageFull:  # before the next claim, this worker waits for room
+            return self._hand_back("storage_full", notify=False)
         if self._job.attempt < self._context.jobs.max_attempts:
             return self._hand_back("storage_full", counted=True, notify=False)
         return self._fail("storage_rejected", "The disk of the worker has no room for the film.")

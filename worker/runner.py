@@ -12,6 +12,7 @@ from jobs.status import Priority
 from jobs.tracing import span
 from worker.attempt import Attempt, Outcome
 from worker.context import WorkerContext
+from worker.films.run import check_disk
 
 log = logging.getLogger(__name__)
 STORAGE_WAIT_SECONDS = 2.0  # between two checks of a full storage
@@ -43,7 +44,7 @@ class Runner:
         if lease.job.model != model:
             self._notify_again(model)
         registration.set_state("busy", job=lease.job.id)
-        job, attributes = lease.job, {"nst.job.id": lease.job.id, "nst.model": model}
+        job, attributes = lease.job, {"nst.job.id": lease.job.id, "nst.model": lease.job.model}
         with (
             bound_contextvars(job_id=job.id, request_id=job.request_id),
             span("run job", job.traceparent, kind="CONSUMER", **attributes),
@@ -63,11 +64,12 @@ class Runner:
             log.warning("no worker is told of a waiting draft: %s", error)
 
     def _wait_for_storage(self) -> bool:
-        """Wait until the storage accepts pictures; return False if the worker is draining."""
+        """Wait until the storage accepts pictures, and the disk films; return False if the worker is draining."""
         context, waited = self._context, False
         while not context.draining():
             try:
                 context.blobs.check()
+                check_disk(context.jobs)
             except (StorageFull, StorageUnavailable) as error:
                 if not waited:
                     log.warning("waiting for the storage: %s", error)

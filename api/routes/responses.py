@@ -79,7 +79,7 @@ ERROR_DESCRIPTIONS = {
     416: "The file does not have these bytes.",
     422: "A parameter is not valid.",
     429: "A quota or rate limit is exceeded.",
-    503: "The queue is full, or Redis or the picture storage is not available.",
+    503: "The queue is full, the decoders are busy, or Redis or the picture storage is not available.",
     507: "The disk is full.",
 }
 

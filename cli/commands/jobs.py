@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cli.errors import CommandError
+from cli.errors import CommandError, InputError
 from cli.parameters import (
     ALPHA,
     END,
@@ -116,6 +116,7 @@ def submit(
         )
         typer.echo(job.id)
         if output is not None:
+            cancel_unwritable(client, job, output)
             follow(client, job.id)
             download(client, job.id, output, overwrite=overwrite)
 
@@ -254,6 +255,21 @@ def stored_format(content: str, output: Path) -> str | None:
         return film_format(output)
     image_format(output)
     return None
+
+
+def cancel_unwritable(client: Client, job: Job, output: Path) -> None:
+    """Cancel the job of a film that the file cannot take, because films are not converted; raises InputError.
+
+    Only the service knows whether a URL leads to a film.
+    """
+    from cli.output.files import FILM_FORMATS, result_format
+
+    if job.raw.get("film") and job.raw.get("output_format") != result_format(output):
+        client.cancel(job.id)
+        formats = ", ".join(FILM_FORMATS)
+        raise InputError(
+            f"--output: {output.name} must end in one of {formats}, because this is a film; it is canceled"
+        )
 
 
 def download(client: Client, job_id: str, output: Path, *, overwrite: bool) -> None:

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from jobs.errors import StorageFull
+
 
 class TemporaryFiles:
     """Make folders under `path` and remove those that a killed process left behind.
@@ -28,6 +30,12 @@ class TemporaryFiles:
             with suppress(OSError):  # a file system without locks; the sweeper removes nothing there
                 fcntl.flock(folder, fcntl.LOCK_SH | fcntl.LOCK_NB)
             yield Path(name)
+
+    def check(self, min_free_bytes: int) -> None:
+        """Raise StorageFull if folders have been made on a disk that has less free space than this."""
+        with suppress(OSError):  # no folder has been made
+            if shutil.disk_usage(self.path).free < min_free_bytes:
+                raise StorageFull()
 
     def sweep(self) -> None:
         """Remove folders older than `max_age_seconds`, except for those that a process has in use."""

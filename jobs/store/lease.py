@@ -116,6 +116,7 @@ class Lease:
         self._scripts = scripts
         self._milliseconds = milliseconds(settings.lease_seconds)
         self._max_run = milliseconds(settings.max_run_seconds)
+        self._max_film = milliseconds(settings.max_film_run_seconds) if self.job.options.film else None
         self._frame = 0  # of a film, the last one that is finished
         self._preview: Preview | None = None
         self.deleted = False  # the job is deleted, as the last heartbeat has shown
@@ -123,7 +124,7 @@ class Lease:
     def heartbeat(self, progress: Progress | None = None) -> Instruction:
         """Renew the lease, publish the progress and the preview if there are any, and return what the run has to do.
 
-        The time of a run starts again with each finished frame of a film.
+        The time of a run starts again with each finished frame of a film; a whole film has a limit, too.
         """
         preview, self._preview = self._preview, None
         frame = (progress and progress.frame) or 0
@@ -131,6 +132,7 @@ class Lease:
             "progress": progress and encode(progress),
             "preview": preview and encode(preview),
             "max_run": self._max_run if frame > self._frame else None,
+            "max_film": self._max_film,
         }
         try:
             answer = self._run(

@@ -47,7 +47,7 @@ def make_job(owner: str = "ann", **values: Any) -> NewJob:
     style = BlobRef(name=f"{job_id}/style-0", sha256="1" * 64, bytes=3, media_type="image/png")
     inputs = values.pop("inputs", Inputs(content=content, styles=(style,)))
     names = ("webhook_url", "webhook_events", "result_url")
-    options = Options(**{name: values.pop(name) for name in names if name in values})
+    options = values.pop("options", None) or Options(**{name: values.pop(name) for name in names if name in values})
     defaults: dict[str, Any] = {"model": "lite", "params": {"steps": 5, "model": "lite"}, "request_id": "req-1"}
     return NewJob(id=job_id, owner=owner, inputs=inputs, options=options, **(defaults | values))
 

@@ -32,6 +32,11 @@ def film_folders(jobs: JobSettings) -> TemporaryFiles:
     return TemporaryFiles(jobs.data_dir / "films", max_age_seconds=jobs.upload_timeout_seconds)
 
 
+def check_disk(jobs: JobSettings) -> None:
+    """Raise StorageFull if the disk on which films are painted is full."""
+    film_folders(jobs).check(jobs.storage_min_free_bytes)
+
+
 class FilmRun:
     """Runs the engine for a film. Memory and the local disk hold a few frames, and the film so far.
 

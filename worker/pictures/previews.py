@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from threading import Lock
 
 from PIL import Image
 
@@ -32,13 +33,19 @@ class Previews:
         self._clock = clock
         self._next = clock()
         self._waiting: tuple[int, Callable[[], Image.Image]] | None = None
+        self._publishing = Lock()  # the heartbeat publishes, and so does the run at the end of a film
         self._sequence = 0
         self._name = blob_name(lease.job.id, f"preview-{lease.token}.webp")
 
     def offer(self, step: RunStep) -> None:
-        """Begin to take the picture of a step if a preview is due and the previous one is published."""
-        if self._waiting is None and self._clock() >= self._next:
-            self._waiting = (step.progress.iteration, step.begin_picture())
+        """Begin to take the picture of a step if a preview is due and the previous one is published.
+
+        The last frame of a film is always taken.
+        """
+        progress = step.progress
+        due = self._waiting is None and self._clock() >= self._next
+        if due or (progress.frame is not None and progress.frame == progress.frames):
+            self._waiting = (progress.iteration, step.begin_picture())
             self._next = self._clock() + self._seconds
 
     def publish(self) -> None:
@@ -47,14 +54,15 @@ class Previews:
         If the lease is lost, the file stays, because the record may list an earlier preview under the same name. If the
         job is deleted, nobody else deletes the file soon.
         """
-        waiting, self._waiting = self._waiting, None
-        try:
-            if self._lease.deleted:
-                self._blobs.delete(self._name)
-            elif waiting is not None:
-                self._store(*waiting)
-        except (BlobError, BrokenDeviceError) as error:  # the run, too, learns that the device is broken
-            log.info("a preview was not published: %s", error)
+        with self._publishing:
+            waiting, self._waiting = self._waiting, None
+            try:
+                if self._lease.deleted:
+                    self._blobs.delete(self._name)
+                elif waiting is not None:
+                    self._store(*waiting)
+            except (BlobError, BrokenDeviceError) as error:  # the run, too, learns that the device is broken
+                log.info("a preview was not published: %s", error)
 
     def _store(self, iteration: int, picture: Callable[[], Image.Image]) -> None:
         ref = self._blobs.put(self._name, encode_webp(shrink(picture(), SIDE), quality=QUALITY), "image/webp")

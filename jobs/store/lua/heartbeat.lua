@@ -13,6 +13,9 @@ if arg.max_run then
   redis.call('HSET', key('job', job.id), 'deadline', job.deadline)
 end
 local over = now - (tonumber(job.deadline) or now)
+if arg.max_film then
+  over = math.max(over, (tonumber(job.run_ms) or 0) + now - tonumber(job.claimed) - arg.max_film)
+end
 if over > arg.lease then
   -- The run did not stop after it was told that its time is up.
   fail(job, 'timeout', arg.timeout_message)

@@ -134,3 +134,14 @@ def test_a_film_is_not_written_as_a_picture_nor_the_other_way_round(
     assert main(["jobs", "submit", str(tmp_path / "content"), "waves", "-o", output]) == 2
     assert f"{output} must end in one of" in capsys.readouterr().err
     assert server.bodies == []
+
+
+def test_a_url_that_leads_to_a_film_is_canceled_if_the_output_is_a_picture(
+    server: Mirror, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = JOB | {"film": {"frames": 3}, "output_format": "mp4"}
+    server.files |= {"v1/jobs": json.dumps(job).encode(), "v1/jobs/j1/cancel": json.dumps(job).encode()}
+    output = str(tmp_path / "out.png")
+    assert main(["jobs", "submit", "https://example.com/clip", "waves", "-o", output]) == 2
+    assert "out.png must end in one of .mp4, .webm, .gif, .webp, because this is a film" in capsys.readouterr().err
+    assert [path for path, _ in server.requests] == ["/v1/jobs", "/v1/jobs/j1/cancel"]

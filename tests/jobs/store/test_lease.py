@@ -8,7 +8,7 @@ import pytest
 
 from jobs.connections import connect
 from jobs.errors import StoreUnavailable
-from jobs.model import Failure, OwnerLimits, Preview, Progress
+from jobs.model import Failure, Film, Options, OwnerLimits, Preview, Progress
 from jobs.status import Status
 from jobs.storage.disk import DiskBlobs
 from jobs.store.lease import Checkpoint, Instruction
@@ -219,3 +219,22 @@ async def test_an_ended_job_keeps_only_its_last_events_for_a_while(store: Store)
     assert len(kept) == ENDED_EVENTS
     assert kept[-1].type == "completed"
     assert store.redis.pttl(f"nst:events:{job.id}") > 0
+
+
+async def test_a_whole_film_has_a_limit_over_all_attempts(store: Store) -> None:
+    film = Film(frames=3, width=4, height=3)
+    job = await store.client.create(make_job(options=Options(film=film, output_format="mp4")))
+    for _ in range(2):
+        lease = store.must_claim()
+        for frame in (1, 2):
+            store.pass_time(job.id, store.settings.max_film_run_seconds / 5)
+            assert lease.heartbeat(Progress(iteration=frame, total=9, frame=frame, frames=3)) is Instruction.CONTINUE
+        lease.release("drained")
+    lease = store.must_claim()
+    store.pass_time(job.id, store.settings.max_film_run_seconds / 5 + 1)
+    assert lease.heartbeat(Progress(iteration=1, total=9, frame=1, frames=3)) is Instruction.TIMEOUT
+    store.pass_time(job.id, store.settings.lease_seconds)
+    assert lease.heartbeat() is Instruction.LOST
+    ended = await store.client.get(job.id, "ann")
+    assert ended.failure is not None
+    assert ended.failure.code == "timeout"

@@ -21,6 +21,7 @@ from worker.attempt import Outcome
 from worker.engine import FilmFrames, RunRequest, RunStep
 from worker.films import segments
 from worker.films.run import film_folders
+from worker.runner import STORAGE_WAIT_SECONDS
 
 pytestmark = pytest.mark.anyio
 FRAMES = 4
@@ -164,6 +165,39 @@ async def test_a_film_for_which_the_disk_has_no_room_fails_after_its_last_attemp
     outcomes = [await harness.run() for _ in range(harness.jobs.max_attempts)]
     assert outcomes == [Outcome.RETURNED] * (harness.jobs.max_attempts - 1) + [Outcome.FAILED]
     assert (await harness.failure(job)).code == "storage_rejected"
+
+
+async def test_a_film_that_finds_a_full_disk_waits_for_room_without_counting_the_attempt(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def drained_at_the_third_check() -> Iterator[None]:
+        yield from (None, None)
+        harness.draining = True
+        yield None
+
+    job, room = await create(harness), harness.jobs
+    harness.jobs = room.model_copy(update={"storage_min_free_bytes": 2**62})
+    with monkeypatch.context() as patch:
+        patch.setattr(FilmWriter, "add", fail)
+        assert await harness.run() is Outcome.RETURNED
+    assert (await harness.read(job)).attempt == 0
+    harness.blobs.check_answers = drained_at_the_third_check()
+    assert await harness.run() is Outcome.NOTHING
+    assert harness.waits == [STORAGE_WAIT_SECONDS] * 3
+    harness.jobs, harness.draining = room, False
+    assert await harness.run() is Outcome.SUCCEEDED
+
+
+async def test_the_preview_of_a_finished_film_is_its_last_frame(harness: Harness) -> None:
+    harness.settings = harness.settings.model_copy(update={"preview_seconds": 1000.0})
+    job = await create(harness)
+    assert await harness.run() is Outcome.SUCCEEDED
+    preview = (await harness.read(job)).preview
+    assert preview is not None
+    assert preview.iteration == FRAMES * STEPS
 
 
 async def test_an_attempt_after_the_last_frame_only_writes_the_film(harness: Harness) -> None:
