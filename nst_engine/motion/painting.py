@@ -38,7 +38,7 @@ FRAME_SHARE = 0.01  # of the steps of a picture, for a frame that starts from th
 LEAST_STEPS = 2
 # The root mean square by which the first step of L-BFGS changes such a frame, of pixels in [0, 1]: about as much as a
 # later one. A tiny step would measure the curvature at the kinks of rectified features and be a step without effect.
-FIRST_MOVE = 0.002
+FIRST_MOVE = 0.0025
 
 
 @dataclass(frozen=True, kw_only=True)

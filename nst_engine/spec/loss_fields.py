@@ -59,7 +59,7 @@ class LossFields(BasicFields):
         0.0, "losses", "Weight of the penalty on pixel values outside [0, 1].", ge=0, le=1e9
     )
     temporal_weight: float = parameter(
-        300.0,
+        500.0,
         "losses",
         "Weight of the temporal loss, which holds each frame of a film to the frames before it; more flickers less. "
         "Still pictures have none.",
