@@ -62,7 +62,7 @@ def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     collects = gc.isenabled()
-    gc.disable()  # collecting garbage takes a tenth of the time in which torch is imported, and finds hardly any
+    gc.disable()  # collecting garbage takes a tenth of the time in which torch is imported
     try:
         return getattr(import_module(_MODULES[name]), name)
     finally:
