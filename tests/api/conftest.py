@@ -215,7 +215,7 @@ def service() -> Iterator[Stack]:
     settings = {
         "NST_BAD_KEYS_PER_MINUTE": "1000000",
         "NST_FAKE_STEP_SECONDS": "0.0005",
-        "NST_UPLOAD_IDLE_SECONDS": "2",
+        "NST_UPLOAD_IDLE_SECONDS": "8",  # a client of a busy machine may pause for seconds
         "NST_WEBHOOK_HOSTS": "127.0.0.1",
         "NST_WEBHOOK_DELAYS": "0.1,0.1,0.1",
         "NST_MODELS": "lite,vgg19,vgg16,squeezenet1_1,resnet50",
