@@ -13,6 +13,8 @@ from typing import Any
 from celery import Celery, signals
 from celery.exceptions import SecurityWarning
 from celery.worker.consumer.consumer import Consumer
+from kombu.transport import redis as redis_transport
+from kombu.transport import virtual
 
 from jobs.errors import StoreUnavailable
 from jobs.queue import RUN_TASK
@@ -85,11 +87,28 @@ class FastReconnectConsumer(Consumer):
         return super().ensure_connected(conn)
 
 
+class ForgettingQoS(redis_transport.QoS):
+    """Forgets a message whose acknowledgment fails, such as while Redis loads its data.
+
+    kombu's own keeps it, and a worker that may hold one message at a time would never take another. A message that
+    Redis keeps does no harm: it names no job.
+    """
+
+    def ack(self, delivery_tag: str) -> None:
+        """Acknowledge a message; raise what Redis raises."""
+        try:
+            super().ack(delivery_tag)
+        except Exception:
+            virtual.QoS.ack(self, delivery_tag)
+            raise
+
+
 def serve(app: Celery, process: WorkerProcess, flag: DrainFlag, *, name: str, queues: Sequence[str]) -> int:
     """Run a Celery worker with one child process until it is told to stop, and return its exit code."""
     warnings.simplefilter("ignore", SecurityWarning)  # about root and pickle: messages here are JSON
     app.conf.worker_consumer = FastReconnectConsumer
     app.conf.worker_lost_wait = LOST_CHILD_SECONDS
+    redis_transport.Channel.QoS = ForgettingQoS
 
     @app.task(name=RUN_TASK, ignore_result=True)
     def run(model: str) -> None:

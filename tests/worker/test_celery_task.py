@@ -1,11 +1,15 @@
-"""How soon a worker tries again to reach a broker that was away."""
+"""How a worker gets back to a broker that was away."""
 
 from __future__ import annotations
 
 from types import SimpleNamespace
 from typing import Any
 
-from worker.celery_task import MAX_RECONNECT_SECONDS, FastReconnectConsumer
+import pytest
+from kombu.transport import virtual
+from redis.exceptions import BusyLoadingError
+
+from worker.celery_task import MAX_RECONNECT_SECONDS, FastReconnectConsumer, ForgettingQoS
 
 
 class RecordingConnection:
@@ -26,3 +30,21 @@ def test_tries_are_never_far_apart() -> None:
     connection = RecordingConnection()
     assert consumer.ensure_connected(connection) is connection
     assert connection.intervals["interval_max"] == MAX_RECONNECT_SECONDS <= 5
+
+
+class LoadingChannel:
+    """A channel to a Redis that loads its data."""
+
+    do_restore = False
+
+    def conn_or_acquire(self, client: object) -> Any:
+        raise BusyLoadingError("Redis is loading the dataset in memory")
+
+
+def test_a_worker_takes_messages_again_after_an_acknowledgment_that_failed() -> None:
+    qos = ForgettingQoS(LoadingChannel(), prefetch_count=1)
+    virtual.QoS.append(qos, object(), "tag")  # which records it here alone
+    assert not qos.can_consume()
+    with pytest.raises(BusyLoadingError):
+        qos.ack("tag")
+    assert qos.can_consume()
