@@ -7,11 +7,9 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, pairwise
-from typing import Self
+from typing import Any, Self
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load
 from torch import Tensor
 
 from nst_engine.machine.host_copy import HostCopy
@@ -20,6 +18,7 @@ from nst_engine.spec.errors import CheckpointError
 VERSION = "3"
 ALIGNMENT = 8  # bytes; the safetensors format lets the data begin on a multiple of it
 DTYPES = {torch.float32: "F32", torch.float64: "F64", torch.int64: "I64"}
+KINDS = {name: dtype for dtype, name in DTYPES.items()}
 DIGEST = hashlib.sha256().digest_size
 
 
@@ -67,18 +66,24 @@ class State:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
-        """Read a state; raises CheckpointError if it is damaged or of another version."""
-        data, digest = data[:-DIGEST], data[-DIGEST:]
-        if hashlib.sha256(data).digest() != digest:
+        """Read a state; raises CheckpointError if it is damaged or of another version.
+
+        The tensors are copies, and nothing else of `data` is copied.
+        """
+        view = memoryview(data)
+        whole, digest = view[:-DIGEST], view[-DIGEST:]
+        if hashlib.sha256(whole).digest() != digest:
             raise CheckpointError("the checkpoint is damaged")
         try:
-            head = json.loads(_metadata(data)["nst"])
+            entries, values = _parts(whole)
+            head = json.loads(entries.pop("__metadata__")["nst"])
             if head["version"] != VERSION:
                 raise CheckpointError(f"the checkpoint has version {head['version']}, this engine reads {VERSION}")
+            tensors = {name: _tensor(entry, values) for name, entry in entries.items()}
             return cls(
-                fingerprint=head["fingerprint"], scale=int(head["scale"]), done=int(head["done"]), tensors=load(data)
+                fingerprint=head["fingerprint"], scale=int(head["scale"]), done=int(head["done"]), tensors=tensors
             )
-        except (SafetensorError, KeyError, TypeError, ValueError, IndexError) as error:
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeError) as error:
             raise CheckpointError(f"the checkpoint is damaged ({type(error).__name__})") from error
 
 
@@ -89,8 +94,15 @@ def _on_host(tensors: Iterable[Tensor]) -> Iterator[Tensor]:
         yield copy.wait() if isinstance(copy, HostCopy) else copy
 
 
-def _metadata(data: bytes) -> dict[str, str]:
-    """Return the metadata of a safetensors file, which begins with the length of its header in 8 bytes, then JSON."""
-    length = int.from_bytes(data[:8], "little")
-    found = json.loads(data[8 : 8 + length])["__metadata__"]
-    return dict(found)
+def _parts(data: memoryview) -> tuple[dict[str, Any], memoryview]:
+    """Return the header of a safetensors file, which is JSON after its length in 8 bytes, and the values after it."""
+    end = 8 + int.from_bytes(data[:8], "little")
+    return json.loads(bytes(data[8:end])), data[end:]
+
+
+def _tensor(entry: Mapping[str, Any], values: memoryview) -> Tensor:
+    """Return a copy of one tensor; raises ValueError or RuntimeError if its shape does not fit its values."""
+    begin, end = entry["data_offsets"]
+    copy, dtype = bytearray(values[begin:end]), KINDS[entry["dtype"]]
+    found = torch.frombuffer(copy, dtype=dtype) if copy else torch.empty(0, dtype=dtype)  # none of an empty buffer
+    return found.reshape(entry["shape"])

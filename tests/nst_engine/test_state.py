@@ -1,3 +1,5 @@
+import tracemalloc
+
 import pytest
 import torch
 from safetensors.torch import load
@@ -6,7 +8,8 @@ from nst_engine import state
 from nst_engine.spec.errors import CheckpointError
 from nst_engine.state import State
 
-STATE = State(fingerprint="abc", scale=1, done=7, tensors={"x": torch.rand(1, 3, 4, 4), "rate": torch.tensor(0.5)})
+TENSORS = {"x": torch.rand(1, 3, 4, 4), "rate": torch.tensor(0.5), "none": torch.empty(0, 3), "n": torch.tensor([7])}
+STATE = State(fingerprint="abc", scale=1, done=7, tensors=TENSORS)
 DATA = STATE.to_bytes()
 
 
@@ -21,6 +24,19 @@ def test_a_state_is_written_one_tensor_at_a_time() -> None:
     pieces = list(STATE.pieces())
     assert b"".join(pieces) == DATA
     assert max(len(piece) for piece in pieces[1:]) == STATE.tensors["x"].numel() * 4
+
+
+def test_a_state_is_read_with_no_copy_but_its_tensors() -> None:
+    data = State(
+        fingerprint="abc", scale=0, done=1, tensors={name: torch.rand(3, 256, 256) for name in "xyz"}
+    ).to_bytes()
+    tracemalloc.start()
+    try:
+        State.from_bytes(data)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert 0.9 * len(data) < peak < 1.1 * len(data)
 
 
 def test_the_file_is_one_that_safetensors_reads() -> None:
