@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -44,23 +45,31 @@ class Timelapse:
         self._stride = 1
         self._seen = 0
         self._frames: list[Frame] = []
+        self._begun: Callable[[], Image.Image] | None = None  # the picture that the latest offer began to copy
 
     def offer(self, step: RunStep) -> None:
-        """Take the picture of the step if it is due: of every first, then every second, every fourth step and so on."""
+        """Begin to take the picture of the step if it is due.
+
+        At first every step is due, then every second, every fourth and so on. The next offer finishes the picture, so
+        that the device is not waited for.
+        """
+        self._finish()
         if self._seen % self._stride == 0:
             if len(self._frames) >= self._limit:
                 self._frames = self._frames[::2]
                 self._stride *= 2
             if self._seen % self._stride == 0:
-                self._frames.append(Frame(shrink(step.picture(), self._side)))
+                self._begun = step.begin_picture()
         self._seen += 1
 
     def frames(self, last: RunStep) -> list[Image.Image]:
         """Return the frames and, as the last one, the finished picture."""
+        self._finish()
         return [*(frame.picture for frame in self._frames), shrink(last.picture(), self._side)]
 
     def state(self) -> bytes:
         """Return the state from which another attempt continues to collect."""
+        self._finish()
         file = io.BytesIO()
         with zipfile.ZipFile(file, "w") as archive:
             archive.writestr(STATE, json.dumps({"stride": self._stride, "seen": self._seen}))
@@ -78,4 +87,10 @@ class Timelapse:
             self._stride, self._seen = int(counts["stride"]), int(counts["seen"])
         except (zipfile.BadZipFile, OSError, KeyError, TypeError) as error:
             raise ValueError("the frames are damaged") from error
-        self._frames = frames
+        self._frames, self._begun = frames, None
+
+    def _finish(self) -> None:
+        """Keep the picture that the latest offer began to copy."""
+        begun, self._begun = self._begun, None
+        if begun is not None:
+            self._frames.append(Frame(shrink(begun(), self._side)))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -46,6 +48,20 @@ def test_an_interrupted_run_has_the_same_frames(cut: int) -> None:
     last = step(100)
     for a, b in zip(whole.frames(last), second.frames(last), strict=True):
         assert abs(np.asarray(a, dtype=int) - np.asarray(b, dtype=int)).max() <= 8
+
+
+def test_a_frame_is_waited_for_only_when_the_next_step_is_offered() -> None:
+    waited: list[int] = []
+
+    def begin_picture(iteration: int) -> Callable[[], Image.Image]:
+        return lambda: waited.append(iteration) or Image.new("RGB", (64, 48))  # type: ignore[func-returns-value]
+
+    timelapse = Timelapse(frames=8, side=32)
+    for iteration in (1, 2):
+        timelapse.offer(SimpleNamespace(begin_picture=partial(begin_picture, iteration)))  # type: ignore[arg-type]
+        assert waited == list(range(1, iteration))
+    assert len(timelapse.frames(step(2))) == 3
+    assert waited == [1, 2]
 
 
 async def frame_count(harness: Harness, job: Job) -> int:
