@@ -11,7 +11,7 @@ CHATTY = ("celery", "kombu")
 
 
 def configure_logging(level: str) -> None:
-    """Write all logs of this process to standard error as JSON, with the id of the request or job."""
+    """Write all logs and warnings of this process to standard error as JSON, with the id of the request or job."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -35,5 +35,6 @@ def configure_logging(level: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
+    logging.captureWarnings(True)
     for name in CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
