@@ -6,7 +6,8 @@ import logging
 import os
 import signal
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -88,7 +89,7 @@ class FastReconnectConsumer(Consumer):
 
 
 class ForgettingQoS(redis_transport.QoS):
-    """Forgets a message whose acknowledgment fails, such as while Redis loads its data.
+    """Forgets a message whose acknowledgment or rejection fails, such as while Redis loads its data.
 
     kombu's own keeps it, and a worker that may hold one message at a time would never take another. A message that
     Redis keeps does no harm: it names no job.
@@ -96,8 +97,18 @@ class ForgettingQoS(redis_transport.QoS):
 
     def ack(self, delivery_tag: str) -> None:
         """Acknowledge a message; raise what Redis raises."""
-        try:
+        with self._forgetting(delivery_tag):
             super().ack(delivery_tag)
+
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:
+        """Reject a message; raise what Redis raises."""
+        with self._forgetting(delivery_tag):
+            super().reject(delivery_tag, requeue=requeue)
+
+    @contextmanager
+    def _forgetting(self, delivery_tag: str) -> Iterator[None]:
+        try:
+            yield
         except Exception:
             virtual.QoS.ack(self, delivery_tag)
             raise

@@ -112,17 +112,25 @@ class DiskBlobs:
 
     def list(self) -> Iterator[BlobInfo]:
         """Yield every file, temporary ones too; at the end, correct the number of bytes that is counted."""
-        counted, found = self._usage.read(), 0
+        if self._usage.read() is None:
+            yield from self._files()
+            return
+        with self._usage.comparing() as may_correct:
+            counted, found = self._usage.read(), 0
+            for info in self._files():
+                found += info.bytes
+                yield info
+            if may_correct and counted is not None:
+                self._usage.add(found - counted)
+
+    def _files(self) -> Iterator[BlobInfo]:
         for folder in _entries(self._root):
             for entry in _entries(Path(folder.path)) if folder.is_dir() else ():
                 try:
                     status = entry.stat()
                 except FileNotFoundError:
                     continue
-                found += status.st_size
                 yield BlobInfo(name=f"{folder.name}/{entry.name}", bytes=status.st_size, modified=status.st_mtime)
-        if counted is not None:
-            self._usage.add(found - counted)
 
     def check(self) -> None:
         """Raise StorageFull or StorageUnavailable if a blob could not be stored now."""
@@ -143,9 +151,9 @@ class DiskBlobs:
             return False
         if time.monotonic() - self._compared < RECOUNT_SECONDS:
             return True
-        self._compared = time.monotonic()
         for _ in self.list():
             pass
+        self._compared = time.monotonic()
         return self._used_bytes() >= self._quota
 
     def _used_bytes(self) -> int:

@@ -37,6 +37,19 @@ class Usage:
         if count:
             self._update(lambda before: None if before is None else max(0, before + count))
 
+    @contextmanager
+    def comparing(self) -> Iterator[bool]:
+        """Yield whether the caller may `add` a difference that it finds: one at a time, or each would add it."""
+        file = os.open(self._path.with_name(f"{self._path.name}-comparing"), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+        finally:
+            os.close(file)
+
     def _update(self, change: Callable[[int | None], int | None], *, create: bool = False) -> None:
         try:
             with self._locked(create) as file:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -41,10 +42,11 @@ class LoadingChannel:
         raise BusyLoadingError("Redis is loading the dataset in memory")
 
 
-def test_a_worker_takes_messages_again_after_an_acknowledgment_that_failed() -> None:
+@pytest.mark.parametrize("settle", [ForgettingQoS.ack, ForgettingQoS.reject])
+def test_a_worker_takes_messages_again_after_an_answer_that_failed(settle: Callable[..., None]) -> None:
     qos = ForgettingQoS(LoadingChannel(), prefetch_count=1)
     virtual.QoS.append(qos, object(), "tag")  # which records it here alone
     assert not qos.can_consume()
     with pytest.raises(BusyLoadingError):
-        qos.ack("tag")
+        settle(qos, "tag")
     assert qos.can_consume()

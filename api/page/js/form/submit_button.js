@@ -11,6 +11,11 @@ export function mountSubmitButton(store) {
   const form = byId("job-form");
   const button = byId("submit");
 
+  function clearErrors() {
+    showFormError("");
+    for (const row of form.querySelectorAll(".refused")) row.classList.remove("refused");
+  }
+
   async function submit() {
     button.disabled = true;
     button.textContent = "Sending…";
@@ -29,7 +34,7 @@ export function mountSubmitButton(store) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     if (button.disabled) return undefined;
-    showFormError("");
+    clearErrors();
     const problem = findProblem(store, form);
     if (!problem) return submit();
     showFormError(problem.message);
@@ -37,10 +42,10 @@ export function mountSubmitButton(store) {
   });
   form.addEventListener("input", ({ target }) => {
     target.removeAttribute("aria-invalid");
-    showFormError("");
+    clearErrors();
   });
-  store.photo.watch(() => showFormError(""));
-  store.chosenStyles.watch(() => showFormError(""));
+  store.photo.watch(() => clearErrors());
+  store.chosenStyles.watch(() => clearErrors());
   watchWorkers(store);
 }
 
