@@ -20,7 +20,7 @@ from jobs.settings import JobSettings
 from jobs.storage.blobs import owner_of
 from jobs.storage.factory import open_blobs
 from jobs.store.job_store import JobStore
-from jobs.store.reaper import SWEEP_ROUNDS
+from jobs.store.reaper import SWEEP_AT_MOST, SWEEP_ROUNDS
 from jobs.store.scripts import key
 from jobs.store.serialization import blob_names
 from tests.chaos.client import RetryingClient
@@ -173,7 +173,8 @@ async def _readable(client: RetryingClient, job: Job) -> bool:
 async def _count_files(counts: Counts, system: System) -> None:
     """Count the files that no record lists, after the reaper has had time to remove them."""
     settings = system.settings
-    reaping = (SWEEP_ROUNDS + 1) * system.timing.reaper + FOLDER_SECONDS + 3
+    sweeping = SWEEP_AT_MOST * SWEEP_ROUNDS  # rounds until another worker sweeps if the one that sweeps was killed
+    reaping = (sweeping + 1) * system.timing.reaper + FOLDER_SECONDS + 3
     deadline = time.monotonic() + settings.upload_timeout_seconds + reaping
     while (found := list(_unlisted(settings))) and time.monotonic() < deadline:
         await asyncio.sleep(POLL_SECONDS)
