@@ -29,7 +29,7 @@ WHOLE_BUDGET_CPU = 1.0 * GIB  # above it `auto` computes in tiles on the CPU, wh
 BACKWARD = 1.6  # peak of forward and backward pass over the activations kept, measured by bench/memory.py
 PROBE_SIDE = 128
 SMALLEST = 16  # the least value of max_size
-HOST_PIXEL = 12 * 6  # bytes on the host for a pixel computed on a GPU: inputs, result, encoding, a vector being saved
+HOST_PIXEL = 12 * 6  # bytes on the host for a pixel computed on a GPU: inputs, result, encoding, a vector of a state
 STYLE_PIXEL = 24  # bytes for a pixel of a style image while it is resized for the scale
 
 Size = tuple[int, int]  # height, width

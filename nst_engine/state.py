@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain, pairwise
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 import torch
 from torch import Tensor
@@ -20,6 +23,26 @@ ALIGNMENT = 8  # bytes; the safetensors format lets the data begin on a multiple
 DTYPES = {torch.float32: "F32", torch.float64: "F64", torch.int64: "I64"}
 KINDS = {name: dtype for dtype, name in DTYPES.items()}
 DIGEST = hashlib.sha256().digest_size
+PIECE = 1 << 18  # bytes of a file that are hashed at a time
+
+
+class LazyTensors(Mapping[str, Tensor]):
+    """Tensors by their names, each of which is made when it is asked for."""
+
+    def __init__(self, makers: Mapping[str, Callable[[], Tensor]]) -> None:
+        self._makers = makers
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self._makers[name]()
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._makers
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        return len(self._makers)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,21 +93,28 @@ class State:
 
         The tensors are copies, and nothing else of `data` is copied.
         """
-        view = memoryview(data)
-        whole, digest = view[:-DIGEST], view[-DIGEST:]
-        if hashlib.sha256(whole).digest() != digest:
+        state = cls.from_file(io.BytesIO(data))
+        return replace(state, tensors=dict(state.tensors))
+
+    @classmethod
+    def from_file(cls, file: BinaryIO) -> Self:
+        """Read a state from a file; raises CheckpointError if it is damaged or of another version.
+
+        Each tensor is read whenever it is asked for, so that only those in use take memory; keep the file open.
+        """
+        size = file.seek(0, io.SEEK_END) - DIGEST
+        file.seek(0)
+        if _sha256(file, size) != file.read(DIGEST):
             raise CheckpointError("the checkpoint is damaged")
-        try:
-            entries, values = _parts(whole)
+        with _refusing_damage():
+            entries, start = _header(file, size)
             head = json.loads(entries.pop("__metadata__")["nst"])
             if head["version"] != VERSION:
                 raise CheckpointError(f"the checkpoint has version {head['version']}, this engine reads {VERSION}")
-            tensors = {name: _tensor(entry, values) for name, entry in entries.items()}
+            tensors = LazyTensors({name: partial(_tensor, file, entry, start) for name, entry in entries.items()})
             return cls(
                 fingerprint=head["fingerprint"], scale=int(head["scale"]), done=int(head["done"]), tensors=tensors
             )
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeError) as error:
-            raise CheckpointError(f"the checkpoint is damaged ({type(error).__name__})") from error
 
 
 def _on_host(tensors: Iterable[Tensor]) -> Iterator[Tensor]:
@@ -94,15 +124,40 @@ def _on_host(tensors: Iterable[Tensor]) -> Iterator[Tensor]:
         yield copy.wait() if isinstance(copy, HostCopy) else copy
 
 
-def _parts(data: memoryview) -> tuple[dict[str, Any], memoryview]:
-    """Return the header of a safetensors file, which is JSON after its length in 8 bytes, and the values after it."""
-    end = 8 + int.from_bytes(data[:8], "little")
-    return json.loads(bytes(data[8:end])), data[end:]
+@contextmanager
+def _refusing_damage() -> Iterator[None]:
+    """Convert what reading a damaged file raises."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeError) as error:
+        raise CheckpointError(f"the checkpoint is damaged ({type(error).__name__})") from error
 
 
-def _tensor(entry: Mapping[str, Any], values: memoryview) -> Tensor:
-    """Return a copy of one tensor; raises ValueError or RuntimeError if its shape does not fit its values."""
-    begin, end = entry["data_offsets"]
-    copy, dtype = bytearray(values[begin:end]), KINDS[entry["dtype"]]
-    found = torch.frombuffer(copy, dtype=dtype) if copy else torch.empty(0, dtype=dtype)  # none of an empty buffer
-    return found.reshape(entry["shape"])
+def _sha256(file: BinaryIO, length: int) -> bytes:
+    """Return the hash of the next `length` bytes."""
+    digest = hashlib.sha256()
+    while length > 0 and (piece := file.read(min(length, PIECE))):
+        digest.update(piece)
+        length -= len(piece)
+    return digest.digest()
+
+
+def _header(file: BinaryIO, size: int) -> tuple[dict[str, Any], int]:
+    """Return the header of a safetensors file, JSON after its length in 8 bytes, and where the values start."""
+    file.seek(0)
+    length = int.from_bytes(file.read(8), "little")
+    return json.loads(file.read(min(length, size))), 8 + length
+
+
+def _tensor(file: BinaryIO, entry: Mapping[str, Any], start: int) -> Tensor:
+    """Read one tensor; raises CheckpointError if its shape does not fit its values."""
+    with _refusing_damage():
+        begin, end = entry["data_offsets"]
+        values, dtype = bytearray(end - begin), KINDS[entry["dtype"]]
+        file.seek(start + begin)
+        if file.readinto(values) != len(values):  # type: ignore[attr-defined]
+            raise ValueError("the file is too short")
+        found = (
+            torch.frombuffer(values, dtype=dtype) if values else torch.empty(0, dtype=dtype)
+        )  # none of an empty buffer
+        return found.reshape(entry["shape"])

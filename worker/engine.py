@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from PIL import Image
 
@@ -55,8 +55,8 @@ class FilmFrames:
 class RunRequest:
     """Everything a run depends on.
 
-    `resume` is the `state()` of an earlier run. `alpha` belongs on the result. `workers` counts the workers that share
-    this machine's CPU, including this one.
+    `resume` is a file with the `state()` of an earlier run, which is open until the first step. `alpha` belongs on the
+    result. `workers` counts the workers that share this machine's CPU, including this one.
     """
 
     params: Mapping[str, Any]
@@ -66,7 +66,7 @@ class RunRequest:
     style_masks: tuple[Image.Image, ...] = ()
     init_image: Image.Image | None = None
     alpha: Image.Image | None = None
-    resume: bytes | None = None
+    resume: BinaryIO | None = None
     memory_saving: bool = False
     workers: int = 1
 

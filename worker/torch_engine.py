@@ -150,7 +150,7 @@ class TorchEngine:
             to_tensor(shrinker.content(request.content)),
             config=config,
             **inputs,
-            resume=None if request.resume is None else State.from_bytes(request.resume),
+            resume=None if request.resume is None else State.from_file(request.resume),
             cuda_graphs=self._cuda_graphs,
         ):
             yield TorchStep(step, request.alpha)

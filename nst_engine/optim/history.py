@@ -67,12 +67,12 @@ class CurvaturePairs:
     @classmethod
     def restored(cls, size: int, state: Mapping[str, Tensor]) -> Self | None:
         """Return the history that `state` was taken from, or None if it had nothing that counts."""
-        rows = {name: row for name, row in state.items() if name.startswith("pair")}
+        rows = [name for name in state if name.startswith("pair")]
         if not rows:
             return None
-        made = cls.empty(size, next(iter(rows.values())))
-        for name, row in rows.items():
-            (made._s if name.endswith(".s") else made._y)[int(name[4:7])] = row
+        made = cls.empty(size, state[rows[0]])
+        for name in rows:
+            (made._s if name.endswith(".s") else made._y)[int(name[4:7])] = state[name]
         for kept, name in ((made._slot, "slot"), (made._inverse, "inverse"), (made._curvatures, "curvatures")):
             kept.copy_(state[name])
         return made

@@ -29,7 +29,7 @@ from nst_engine.spec.config import StyleConfig
 from nst_engine.spec.enums import Clamp, ColorMatch, Init, LineSearch, PreserveColor
 from nst_engine.spec.errors import CheckpointError
 from nst_engine.spec.schedule import Scale, schedule
-from nst_engine.state import State
+from nst_engine.state import LazyTensors, State
 from nst_engine.tensors import resize
 
 PLATEAU_WINDOW = 20  # iterations
@@ -275,15 +275,19 @@ class Run:
     def _restore(self, state: State) -> None:
         if state.fingerprint != self._fingerprint:
             raise CheckpointError("the checkpoint belongs to other pictures or parameters")
-        # Numbers of the optimizer in float64 stay on the host; MPS could not hold them.
-        tensors = {
-            name: tensor.to(self._network.device) if tensor.dtype is torch.float32 else tensor
-            for name, tensor in state.tensors.items()
-        }
+        # One at a time: together they are many times as large as the picture.
+        tensors = LazyTensors({name: partial(self._restored, state, name) for name in state.tensors})
         self._index, self._done, self._recent = state.scale, state.done, tensors["recent"].tolist()
         self._x, self._matched = tensors["x"].clone(), tensors.get("matched")
         average = tensors.get("average")
         self._average = None if average is None else IterateAverage(self._config.average_decay, average.clone())
+        names = [name for name in tensors if name.startswith(OPTIMIZER)]
         self._optimizer.restore(
-            {name.removeprefix(OPTIMIZER): t for name, t in tensors.items() if name.startswith(OPTIMIZER)}
+            LazyTensors({name.removeprefix(OPTIMIZER): partial(tensors.__getitem__, name) for name in names})
         )
+
+    def _restored(self, state: State, name: str) -> Tensor:
+        """Return a tensor of a state on the device."""
+        tensor = state.tensors[name]
+        # Numbers of the optimizer in float64 stay on the host; MPS could not hold them.
+        return tensor.to(self._network.device) if tensor.dtype is torch.float32 else tensor

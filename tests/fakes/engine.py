@@ -127,7 +127,7 @@ class FakeEngine:
 
     def run(self, request: RunRequest) -> Iterator[PictureStep]:
         seed, total = int(request.params.get("seed", 0)), int(request.params["steps"])
-        begin = 0 if request.resume is None else _iteration(request.resume)
+        begin = 0 if request.resume is None else _iteration(request.resume.read())
         self.journal.note(seed, begin, "begin")
         for iteration in range(begin + 1, total + 1):
             self.sleep(self.step_seconds)

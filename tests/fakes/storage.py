@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, BinaryIO
 
 from jobs.model import BlobRef
 from jobs.storage.blobs import Blobs
@@ -30,10 +30,10 @@ class FaultyBlobs:
         if part in self.faults:
             raise self.faults[part]
 
-    def read(self, name: str) -> bytes:
+    def open(self, name: str) -> BinaryIO:
         if "read" in self.faults:
             raise self.faults["read"]
-        return self.inner.read(name)
+        return self.inner.open(name)
 
     def check(self) -> None:
         if error := next(self.check_answers, None):

@@ -1,4 +1,5 @@
 import tracemalloc
+from pathlib import Path
 
 import pytest
 import torch
@@ -37,6 +38,20 @@ def test_a_state_is_read_with_no_copy_but_its_tensors() -> None:
     finally:
         tracemalloc.stop()
     assert 0.9 * len(data) < peak < 1.1 * len(data)
+
+
+def test_of_a_state_in_a_file_only_the_tensor_in_use_takes_memory(tmp_path: Path) -> None:
+    path, tensors = tmp_path / "state", {name: torch.rand(3, 512, 512) for name in "abcd"}
+    path.write_bytes(State(fingerprint="abc", scale=0, done=1, tensors=tensors).to_bytes())
+    tracemalloc.start()
+    try:
+        with path.open("rb") as file:
+            found = State.from_file(file).tensors
+            assert all(torch.equal(found[name], tensor) for name, tensor in tensors.items())
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.2 * path.stat().st_size / len(tensors)
 
 
 def test_the_file_is_one_that_safetensors_reads() -> None:

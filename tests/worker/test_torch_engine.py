@@ -74,7 +74,7 @@ def test_a_run_yields_progress_and_pictures(engine: TorchEngine, request_: RunRe
 def test_a_resumed_run_ends_with_the_same_picture(engine: TorchEngine, request_: RunRequest) -> None:
     whole = [np.asarray(step.picture()) for step in engine.run(request_)]
     state = b"".join(next(islice(engine.run(request_), 2, None)).state())
-    rest = [np.asarray(step.picture()) for step in engine.run(replace(request_, resume=state))]
+    rest = [np.asarray(step.picture()) for step in engine.run(replace(request_, resume=io.BytesIO(state)))]
     assert len(rest) == len(whole) - 3
     assert np.array_equal(rest[-1], whole[-1])
 
@@ -141,12 +141,12 @@ def test_an_engine_that_is_warmed_up_has_its_network_loaded(request_: RunRequest
 @pytest.mark.parametrize("damage", [b"", b"no state at all", b"\x08\0\0\0\0\0\0\0notjson!"])
 def test_a_damaged_state_is_a_bad_checkpoint(engine: TorchEngine, request_: RunRequest, damage: bytes) -> None:
     with pytest.raises(BadCheckpointError):
-        next(iter(engine.run(replace(request_, resume=damage))))
+        next(iter(engine.run(replace(request_, resume=io.BytesIO(damage)))))
 
 
 def test_the_state_of_another_run_is_a_bad_checkpoint(engine: TorchEngine, request_: RunRequest) -> None:
     state = b"".join(next(iter(engine.run(request_))).state())
-    other = replace(request_, params={**PARAMS, "seed": 4}, resume=state)
+    other = replace(request_, params={**PARAMS, "seed": 4}, resume=io.BytesIO(state))
     with pytest.raises(BadCheckpointError):
         next(iter(engine.run(other)))
 

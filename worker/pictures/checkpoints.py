@@ -6,9 +6,11 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
+from typing import BinaryIO
 
 from jobs.errors import BlobError, BlobNotFound, StoreUnavailable
-from jobs.storage.blobs import Blobs, blob_name
+from jobs.storage.blobs import Blobs, blob_name, chunks
 from jobs.store.lease import Checkpoint, Lease
 from worker.engine import PictureStep
 from worker.pictures.timelapse import Timelapse
@@ -42,25 +44,29 @@ class Checkpoints:
         self._due = clock() + seconds
         self._stored = _blobs_of(lease.resume) if lease.resume else ()
 
-    def load(self) -> bytes | None:
-        """Return the state that an earlier attempt saved, and restore its time-lapse; None without a usable state.
+    def load(self) -> BinaryIO | None:
+        """Open the state that an earlier attempt saved, and restore its time-lapse; None without a usable state.
 
-        Raise StorageUnavailable if the storage cannot be read now: that is worth waiting for.
+        The caller closes the file. Raise StorageUnavailable if the storage cannot be read now: that is worth waiting
+        for.
         """
         saved, job_id = self._lease.resume, self._lease.job.id
         if saved is None:
             return None
-        try:
-            state = self._blobs.read(saved.blob)
-        except BlobNotFound as error:
-            log.warning("the checkpoint of job %s is missing, it starts from the beginning: %s", job_id, error)
-            return None
-        if hashlib.sha256(state).hexdigest() != saved.sha256:
-            log.warning("the checkpoint of job %s is damaged, it starts from the beginning", job_id)
-            return None
-        self._restore_timelapse(saved)
-        log.info("job %s continues after iteration %d", job_id, saved.iteration)
-        return state
+        with ExitStack() as stack:
+            try:
+                file = stack.enter_context(self._blobs.open(saved.blob))
+                digest = _sha256(file)
+            except BlobNotFound as error:
+                log.warning("the checkpoint of job %s is missing, it starts from the beginning: %s", job_id, error)
+                return None
+            if digest != saved.sha256:
+                log.warning("the checkpoint of job %s is damaged, it starts from the beginning", job_id)
+                return None
+            self._restore_timelapse(saved)
+            log.info("job %s continues after iteration %d", job_id, saved.iteration)
+            stack.pop_all()
+            return file
 
     def save_if_due(self, step: PictureStep) -> None:
         """Save the state of a step if a checkpoint is due."""
@@ -104,6 +110,15 @@ class Checkpoints:
             self._timelapse.restore(self._blobs.read(saved.frames))
         except (BlobError, ValueError) as error:
             log.warning("the time-lapse of job %s misses its beginning: %s", self._lease.job.id, error)
+
+
+def _sha256(file: BinaryIO) -> str:
+    """Hash a file, and return to its beginning."""
+    digest = hashlib.sha256()
+    for chunk in chunks(file):
+        digest.update(chunk)
+    file.seek(0)
+    return digest.hexdigest()
 
 
 def _blobs_of(saved: Checkpoint) -> tuple[str, ...]:

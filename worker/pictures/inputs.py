@@ -18,7 +18,7 @@ from nst_engine.spec.errors import PictureError
 from worker.engine import RunError, RunRequest
 
 
-def load_request(job: Job, blobs: Blobs, *, resume: bytes | None, workers: int) -> RunRequest:
+def load_request(job: Job, blobs: Blobs, *, resume: BinaryIO | None, workers: int) -> RunRequest:
     """Read everything that a run needs; raise RunError if a picture is missing or cannot be read."""
     if job.options.output_format not in WRITABLE:
         raise RunError("invalid_input", f"This worker cannot write {job.options.output_format}.")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Generator, Iterator
+from typing import BinaryIO
 
+from jobs.errors import BlobNotFound
 from jobs.model import ResultInfo
 from jobs.store.lease import Lease
 from worker.context import WorkerContext
@@ -68,9 +70,10 @@ class PictureRun:
         saved = self._checkpoints.load()
         if saved is not None:
             try:
-                steps = self._context.engine.run(self._request(saved))
-                first = next(steps, None)
-            except BadCheckpointError as error:
+                with saved:
+                    steps = self._context.engine.run(self._request(saved))
+                    first = next(steps, None)
+            except (BadCheckpointError, BlobNotFound) as error:
                 log.warning("job %s starts from the beginning: %s", self._lease.job.id, error)
             else:
                 if first is not None:
@@ -81,6 +84,6 @@ class PictureRun:
                 self._timelapse.clear()
         yield from self._context.engine.run(self._request(None))
 
-    def _request(self, saved: bytes | None) -> RunRequest:
+    def _request(self, saved: BinaryIO | None) -> RunRequest:
         workers = self._context.registration.count_workers_here()
         return load_request(self._lease.job, self._context.blobs, resume=saved, workers=workers)

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
-from itertools import pairwise
+import weakref
+from dataclasses import replace
+from functools import partial
+from itertools import islice, pairwise
 from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 from nst_engine.run.inputs import Inputs
 from nst_engine.spec.config import StyleConfig
 from nst_engine.spec.errors import CheckpointError
-from nst_engine.state import State
+from nst_engine.state import LazyTensors, State
 from tests.nst_engine.run.runs import KINDS, STYLE, last, run
 from tests.nst_engine.tiny import config, photo
 
@@ -45,6 +49,23 @@ def test_a_state_can_be_resumed_more_than_once(kind: str) -> None:
     state = next(run(KINDS[kind])).state()
     (_, first), (_, second) = (last(run(KINDS[kind], resume=state)) for _ in range(2))
     assert torch.equal(first, second)
+
+
+@pytest.mark.parametrize("kind", ["adam", "lbfgs", "rmsprop on bands"])
+def test_a_run_is_resumed_without_holding_the_state_beside_its_own_tensors(kind: str) -> None:
+    *_, step = islice(run(KINDS[kind]), 3)
+    state, most = step.state(), 0
+    made: list[weakref.ref[Tensor]] = []
+
+    def read(name: str) -> Tensor:
+        nonlocal most
+        tensor = state.tensors[name].clone()
+        made.append(weakref.ref(tensor))
+        most = max(most, sum(reference() is not None for reference in made))
+        return tensor
+
+    next(run(KINDS[kind], resume=replace(state, tensors=LazyTensors({n: partial(read, n) for n in state.tensors}))))
+    assert most <= 3 < len(state.tensors)
 
 
 def test_a_run_resumed_at_a_plateau_leaves_the_scale_as_the_uninterrupted_run_does() -> None:

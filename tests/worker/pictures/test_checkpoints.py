@@ -96,6 +96,22 @@ async def test_another_attempt_continues_from_the_checkpoint(harness: Harness) -
 
 
 @pytest.mark.anyio
+async def test_the_file_of_a_checkpoint_is_closed_after_the_first_step(harness: Harness) -> None:
+    await harness.create(steps=6)
+    await harness.run_until_drained(3)
+    closed: list[bool] = []
+
+    def after_step(_: int) -> None:
+        (request,) = engine.requests
+        assert request.resume is not None
+        closed.append(request.resume.closed)
+
+    harness.engine = engine = HookedEngine(after_step)
+    assert await harness.run() is Outcome.SUCCEEDED
+    assert closed == [False, True, True]
+
+
+@pytest.mark.anyio
 async def test_a_checkpoint_that_cannot_be_read_now_is_waited_for(harness: Harness) -> None:
     job = await harness.create(steps=40)
     await harness.run_until_drained(3)
