@@ -62,7 +62,7 @@ def test_a_tool_that_the_machine_lacks_is_a_reason_to_skip_in_ci(folder: Path, t
 @pytest.mark.parametrize("options", [(), ("-p", "xdist.plugin", "-n", "1")])
 def test_one_line_says_how_to_get_the_programs_that_are_missing(folder: Path, options: tuple[str, ...]) -> None:
     _, told = run(folder, FOR_A_BROWSER, *options)
-    assert told.count("Skipped tests: 1 need Chromium (on Debian: apt-get install chromium).") == 1
+    assert told.count("Skipped tests: 1 need Chromium (on Debian: apt-get install chromium-headless-shell).") == 1
 
 
 def test_no_program_is_named_if_none_is_missing(folder: Path) -> None:

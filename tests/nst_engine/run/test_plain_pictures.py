@@ -26,11 +26,18 @@ def average(photo: Color, painting: Color, config: StyleConfig, network: Network
 
 
 @pytest.mark.parametrize(
-    ("photo", "painting", "steps"),
-    [(MEAN, STEEL, 36), (RED, MEAN, 20), (BLACK, GRAY, 25), (GRAY, GRAY, 10)],
+    ("model", "photo", "painting", "steps"),
+    [
+        ("lite", RED, MEAN, 20),
+        ("lite-small", MEAN, STEEL, 36),
+        ("lite-small", BLACK, GRAY, 25),
+        ("lite-small", GRAY, GRAY, 10),
+    ],
 )
-def test_a_plain_photo_takes_the_color_of_a_plain_painting(photo: Color, painting: Color, steps: int) -> None:
-    config = resolve("default", {"steps": steps, "max_size": 32})
+def test_a_plain_photo_takes_the_color_of_a_plain_painting(
+    model: str, photo: Color, painting: Color, steps: int
+) -> None:
+    config = resolve("default", {"model": model, "steps": steps, "max_size": 32})
     assert average(photo, painting, config, load_network(config)) == pytest.approx(painting, abs=35)
 
 
