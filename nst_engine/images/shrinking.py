@@ -9,7 +9,7 @@ from nst_engine.spec.schedule import schedule, style_size
 
 HEADROOM = 2  # times the size of the last scale: resizing from there differs by less than one level from the original
 WORTHWHILE = 1.5  # times that size from which on shrinking saves time
-REDUCING_GAP = 3.0  # Pillow first averages whole blocks of pixels, down to this multiple of the new size
+REDUCING_GAP = 2.0  # Pillow first averages whole blocks of pixels, down to this multiple of the new size
 
 
 class Shrinker:
