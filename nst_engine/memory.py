@@ -27,6 +27,8 @@ TILE_SIDES = (2048, 1536, 1024, 768, 512, 256)
 TILE_BUDGET = 0.3 * GIB  # activations of one tile, on CUDA at least; larger tiles waste less on their overlap
 WHOLE_BUDGET_CPU = 1.0 * GIB  # above it `auto` computes in tiles on the CPU, where several workers share the memory
 BACKWARD = 1.6  # peak of forward and backward pass over the activations kept, measured by bench/memory.py
+FIT_SHARE = 0.9  # of the free memory that a run may take
+BUDGET_SHARE = 0.6  # of the free memory that may go into computing the whole at once
 PROBE_SIDE = 128
 SMALLEST = 16  # the least value of max_size
 HOST_PIXEL = 12 * 6  # bytes on the host for a pixel computed on a GPU: inputs, result, encoding, a vector of a state
@@ -63,12 +65,14 @@ def plan_tiles(
 
     Raises MemoryLimitError, before work starts, if the last scale does not fit even in tiles.
     """
-    needed, free = measure_bytes_per_pixel(config, network), available_memory(network.device)
+    needed = measure_bytes_per_pixel(config, network)
     on_gpu = network.device.type == "cuda"
+    peak = _peak_bytes(config, needed, scales[-1], styles)
+    free = available_memory(network.device, enough=max(peak / FIT_SHARE, WHOLE_BUDGET_CPU / BUDGET_SHARE))
     _check_fits(config, needed, scales[-1], styles, free)
     if on_gpu:
-        _check_host(scales[-1], available_memory(torch.device("cpu")))
-    budget = 0.6 * free if on_gpu else min(0.6 * free, WHOLE_BUDGET_CPU)
+        _check_host(scales[-1])
+    budget = BUDGET_SHARE * free if on_gpu else min(BUDGET_SHARE * free, WHOLE_BUDGET_CPU)
 
     def tile(sizes: Sequence[Size], per_pixel: float, scale: Scale) -> int | None:
         left = budget - needed.vectors * scale.height * scale.width
@@ -113,19 +117,29 @@ def _sampled_bytes_per_pixel(config: StyleConfig, network: Network) -> float:
     return 4 * (whole * (3 + views) + matched * (4 + views))
 
 
-def available_memory(device: torch.device) -> int:
-    """Return the bytes free on `device`, within the limit of the control group."""
+def available_memory(device: torch.device, *, enough: float = math.inf) -> int:
+    """Return the bytes free on `device`, within the limit of the control group.
+
+    Memory that the process keeps from an earlier run counts as free. On the host it is given back for that, unless
+    `enough` bytes are free without it: the run would take the same pages again, one page fault each.
+    """
     if device.type == "cuda":
         kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-        return torch.cuda.mem_get_info(device)[0] + kept  # what this process keeps without using it is free for it
-    trim_heap()  # what the process keeps from an earlier run is free for this one
+        return torch.cuda.mem_get_info(device)[0] + kept
+    if (free := _free_on_host()) < enough:
+        trim_heap()
+        free = _free_on_host()
+    return free
+
+
+def _free_on_host() -> int:
     free: int = psutil.virtual_memory().available
     limit = _control_group_memory()
     return free if limit is None else min(free, limit)
 
 
 def _check_fits(config: StyleConfig, needed: BytesPerPixel, scale: Scale, styles: Sequence[Size], free: int) -> None:
-    peak, limit = _peak_bytes(config, needed, scale, styles), 0.9 * free
+    peak, limit = _peak_bytes(config, needed, scale, styles), FIT_SHARE * free
     if peak <= limit:
         return
 
@@ -141,12 +155,13 @@ def _check_fits(config: StyleConfig, needed: BytesPerPixel, scale: Scale, styles
     raise MemoryLimitError(f"{message}: {advice}", would_fit=fitting)
 
 
-def _check_host(scale: Scale, free: int) -> None:
+def _check_host(scale: Scale) -> None:
     """Raise MemoryLimitError if the host cannot hold what a run on a GPU needs there."""
     pixels = scale.height * scale.width
-    if HOST_PIXEL * pixels <= 0.9 * free:
+    free = available_memory(torch.device("cpu"), enough=HOST_PIXEL * pixels / FIT_SHARE)
+    if HOST_PIXEL * pixels <= FIT_SHARE * free:
         return
-    side = int(max(scale.height, scale.width) * (0.9 * free / (HOST_PIXEL * pixels)) ** 0.5)
+    side = int(max(scale.height, scale.width) * (FIT_SHARE * free / (HOST_PIXEL * pixels)) ** 0.5)
     message = (
         f"{scale.width} x {scale.height} px needs about {HOST_PIXEL * pixels / GIB:.1f} GiB of the host's memory, "
         f"{free / GIB:.1f} GiB are free: max_size={side} would fit"

@@ -29,7 +29,7 @@ class OneLayer(nn.Module):
 
 def machine(monkeypatch: pytest.MonkeyPatch, free: float) -> None:
     """Let the machine have so many bytes free."""
-    monkeypatch.setattr(memory, "available_memory", lambda _device: int(free))
+    monkeypatch.setattr(memory, "available_memory", lambda _device, enough: int(free))
 
 
 def plan(values: StyleConfig, *sides: int) -> tuple[int | None, ...]:
@@ -182,7 +182,7 @@ def test_what_a_warm_process_keeps_on_a_gpu_without_using_it_is_free_for_it(monk
 
 def plan_on_gpu(monkeypatch: pytest.MonkeyPatch, how: str, side: int, *, gpu_gib: float, host_gib: float) -> int | None:
     free = {"cuda": gpu_gib * GIB, "cpu": host_gib * GIB}
-    monkeypatch.setattr(memory, "available_memory", lambda device: int(free[device.type]))
+    monkeypatch.setattr(memory, "available_memory", lambda device, enough: int(free[device.type]))
     monkeypatch.setattr(memory, "_activations_per_pixel", lambda _network: 3000.0)  # VGG-19 to relu5_1
     network = Network(seeded(OneLayer()))
     network.device = torch.device("cuda:0")
@@ -211,6 +211,16 @@ def test_a_run_on_a_gpu_whose_host_has_too_little_memory_is_refused(monkeypatch:
 
 def test_what_is_free_on_this_machine_is_known() -> None:
     assert 0 < available_memory(torch.device("cpu")) < 2**50
+
+
+@pytest.mark.parametrize(("enough", "found"), [(2 * GIB, 2 * GIB), (2 * GIB + 1, 3 * GIB)])
+def test_kept_memory_is_given_back_only_if_too_little_is_free(
+    monkeypatch: pytest.MonkeyPatch, enough: float, found: int
+) -> None:
+    free = [2 * GIB]
+    monkeypatch.setattr(memory, "_free_on_host", lambda: free[-1])
+    monkeypatch.setattr(memory, "trim_heap", lambda: free.append(3 * GIB))
+    assert available_memory(torch.device("cpu"), enough=enough) == found
 
 
 def test_a_run_in_tiles_gives_the_picture_of_a_run_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

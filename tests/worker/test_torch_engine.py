@@ -17,12 +17,13 @@ import torch
 from PIL import Image, ImageOps
 
 from jobs.cores import cores_per_worker
+from nst_engine.memory import GIB
 from nst_engine.paintings import paint
 from nst_engine.spec.errors import DivergedError, MemoryLimitError
 from nst_engine.spec.presets import resolve
 from worker.engine import BadCheckpointError, BrokenDeviceError, OutOfMemoryRunError, RunError, RunRequest
 from worker.pictures.painting import TorchStep
-from worker.torch_engine import TorchEngine
+from worker.torch_engine import KEPT_BYTES, TorchEngine
 
 PARAMS = resolve("default", {"model": "lite", "steps": 4, "max_size": 32, "seed": 3}).model_dump(mode="json")
 
@@ -236,3 +237,16 @@ def test_an_attempt_that_saves_memory_says_so_to_the_engine(request_: RunRequest
     for memory_saving in (False, True):
         list(engine.run(replace(request_, memory_saving=memory_saving)))
     assert [call["config"].memory for call in stylize.calls] == ["auto", "low"]
+
+
+def test_a_worker_keeps_memory_for_its_next_run_unless_it_is_much(
+    monkeypatch: pytest.MonkeyPatch, request_: RunRequest
+) -> None:
+    resident, given_back = GIB, []
+    monkeypatch.setattr("worker.torch_engine._resident_bytes", lambda: resident)
+    monkeypatch.setattr("worker.torch_engine.trim_heap", lambda: given_back.append(resident))
+    engine = TorchEngine("cpu", weights_dir=None, threads=1, stylize=FakeStylize())
+    for after_run in (GIB, GIB + KEPT_BYTES, GIB + KEPT_BYTES + 1):
+        resident = after_run
+        list(engine.run(request_))
+    assert given_back == [GIB, GIB + KEPT_BYTES + 1]
