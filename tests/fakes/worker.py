@@ -1,4 +1,7 @@
-"""A worker process with the fake engine: `python -m tests.fakes.worker`; everything else is real."""
+"""A worker process with the fake engine: `python -m tests.fakes.worker`; everything else is real.
+
+With NST_FAKE_GPU the engine is real, too, and only the GPU is not: see tests/fakes/gpu.py.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from pathlib import Path
 from jobs.settings import JobSettings
 from nst_engine.machine.devices import Device
 from tests.fakes.engine import FakeEngine, Journal
+from tests.fakes.gpu import engines_on
 from worker.engine import EngineFactory
 from worker.main import run
 from worker.settings import WorkerSettings
@@ -37,4 +41,5 @@ def fake_engines(settings: WorkerSettings) -> EngineFactory:
 
 
 if __name__ == "__main__":
-    run(JobSettings(), WorkerSettings(), fake_engines)
+    gpu = os.environ.get("NST_FAKE_GPU")
+    run(JobSettings(), WorkerSettings(), engines_on(gpu) if gpu else fake_engines)
