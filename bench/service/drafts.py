@@ -52,11 +52,12 @@ def drafts(stack: Stack, count: int) -> dict[str, float]:
 
 
 @contextmanager
-def timed_stack() -> Iterator[tuple[Stack, Path]]:
-    """Run a service whose only worker computes on one thread and writes down the CPU seconds of its engine."""
+def timed_stack(threads: int) -> Iterator[tuple[Stack, Path]]:
+    """Run a service whose only worker computes on so many threads and writes down the CPU seconds of its engine."""
     with tempfile.TemporaryDirectory(prefix="nst-") as name:
         file = Path(name) / "engine"
-        environment = {"NST_LOG_LEVEL": "error", FILE: str(file), **ONE_THREAD}
+        environment = {**ONE_THREAD, "OMP_NUM_THREADS": str(threads), "NST_WORKER_THREADS": str(threads)}
+        environment |= {"NST_LOG_LEVEL": "error", FILE: str(file)}
         with closing(Stack(Path(name), workers=1, **environment)) as stack:
             stack.workers[0].command = (sys.executable, "-m", "bench.service.timed_worker")
             stack.start()
@@ -75,15 +76,17 @@ def _cpu_seconds(stack: Stack) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Measure on a service with one worker on one thread, and print."""
+    """Measure on a service with one worker, and print."""
     parser = argparse.ArgumentParser(prog="python -m bench.service.drafts", description=__doc__)
     parser.add_argument("--count", type=int, default=20, help="drafts that are measured")
+    parser.add_argument("--threads", type=int, default=1, help="of the worker; with one, its engine is timed")
     options = parser.parse_args()
-    with timed_stack() as (stack, file):
+    with timed_stack(options.threads) as (stack, file):
         found = drafts(stack, options.count)
         engine = statistics.median(float(line) for line in file.read_text().split()[-options.count :])
     worker = found["worker_cpu_seconds"]
-    found |= {"engine_cpu_seconds": engine, "host_cpu_seconds": worker - engine, "engine_share": engine / worker}
+    if options.threads == 1:
+        found |= {"engine_cpu_seconds": engine, "host_cpu_seconds": worker - engine, "engine_share": engine / worker}
     print(json.dumps({"machine": machine()} | found, indent=2))
 
 

@@ -1,6 +1,6 @@
 """A worker that writes down the CPU seconds of its engine, a line a run: `python -m bench.service.timed_worker`.
 
-They are those of the thread that computes, so the engine must not have more than one. Everything else is real.
+They are those of the thread that computes, and are incomplete if the engine has more than one. Everything else is real.
 """
 
 from __future__ import annotations
@@ -42,13 +42,14 @@ def timed(stylize: Callable[..., Iterator[Any]], file: Path) -> Callable[..., It
 
 
 def timed_engines(settings: WorkerSettings) -> EngineFactory:
-    """Return what makes an engine on one thread of the CPU."""
+    """Return what makes an engine on the CPU."""
     configure_cpu_runtime()
     from nst_engine import stylize
     from worker.torch_engine import TorchEngine
 
     def make(device: str) -> Engine:
-        engine = TorchEngine(device, weights_dir=None, threads=1, stylize=timed(stylize, Path(os.environ[FILE])))
+        in_file = timed(stylize, Path(os.environ[FILE]))
+        engine = TorchEngine(device, weights_dir=None, threads=settings.worker_threads, stylize=in_file)
         engine.warm_up(settings.models[0])
         return engine
 
