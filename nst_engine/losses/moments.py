@@ -71,14 +71,16 @@ def _bfloat16_sums(features: Tensor, reference: Tensor) -> Sums:
     return Sums(outer, outer.new_zeros(len(outer)), float(len(flat)))
 
 
-def moments_vjp(features: Tensor, weight: Tensor | None, by_outer: Tensor, by_total: Tensor | None) -> Tensor:
+def moments_vjp(features: Tensor, weight: Tensor | None, matrix: Tensor, by_total: Tensor | None) -> Tensor:
     """Return the gradient by features (1, C, H, W) of a loss, given its gradient by their `moment_sums`.
 
     d(Σ w f fᵀ) gives w (A + Aᵀ) f and d(Σ w f) gives w b, where A (C, C) and b (C,) are the gradients by the sums.
+    matrix: A + Aᵀ.
+
     Autograd would take two products of the size of the features, one for each factor of f fᵀ. The result has the dtype
     of the features.
     """
-    matrix = (by_outer + by_outer.T).to(features.dtype)
+    matrix = matrix.to(features.dtype)
     if by_total is None:
         gradient = mix_channels(features, matrix)
     elif features.dtype is torch.bfloat16:  # rounding b to it would shift all positions alike

@@ -25,7 +25,7 @@ from nst_engine.spec.layers import NETWORKS, resolve_layers
 
 Size = tuple[int, int]  # height and width of a layer of the whole image
 PLAIN_POWER = 0.1  # of a layer's typical power; twelve photos and paintings have from 2.6 times as much on
-SumsGradient = tuple[Tensor, Tensor | None]  # of a loss, by Σ f fᵀ and by Σ f
+SumsGradient = tuple[Tensor, Tensor | None]  # A + Aᵀ and b, where A and b are the gradients by Σ f fᵀ and by Σ f
 # Parameters that the style terms do not depend on, and that differ between jobs with the same styles.
 NOT_OF_STYLES = {"preset", "steps", "seed", "content_weight", "content_loss", "tv_weight", "init", "max_size"}
 
@@ -69,7 +69,7 @@ class StyleTerm:
             else:
                 loss = self.weight * wasserstein_loss(moments, self.target)
         by_outer, by_total = torch.autograd.grad(loss, (outer, total), allow_unused=True)
-        return loss.detach(), (by_outer, by_total)
+        return loss.detach(), (by_outer + by_outer.T, by_total)
 
     def vjp(self, features: Tensor, place: Place, by_sums: SumsGradient) -> Tensor:
         """Return the gradient by the features (1, C, h, w) at `place`, given that by the sums."""

@@ -13,6 +13,8 @@ from nst_engine.losses.moments import Sums
 from nst_engine.losses.sqrtm import newton_schulz
 from nst_engine.losses.wasserstein import EPSILON, GaussianTarget
 
+ROUNDING = 8  # machine epsilons of E[f²]: how far below 0 the rounded sums can bring an eigenvalue of a covariance
+
 
 class WassersteinBatch:
     """The weighted losses of Gaussians, and their gradients in closed form, without eigenvalues.
@@ -32,7 +34,7 @@ class WassersteinBatch:
         self._scale = _vector(tuple(w * t.scale for w, t in zip(weights, targets, strict=True)), device)  # (B,)
 
     def losses(self, sums: Sequence[Sums]) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
-        """Return the sum of the losses, in float32, and the gradient of each by Σ f fᵀ and by Σ f, in their dtype."""
+        """Return the sum of the losses, in float32, and the SumsGradient of each, in the dtype of the sums."""
         second, first = torch.zeros_like(self._eye), torch.zeros_like(self._mean)
         for i, (channels, one) in enumerate(zip(self._channels, sums, strict=True)):
             second[i, :channels, :channels] = one.outer
@@ -40,7 +42,11 @@ class WassersteinBatch:
         count = _counts(sums)
         second.div_(count[:, None, None])
         first.div_(count[:, None])
-        covariance = torch.baddbmm(second, first[:, :, None], first[:, None], alpha=-1).add_(self._eye, alpha=EPSILON)
+        covariance = torch.baddbmm(second, first[:, :, None], first[:, None], alpha=-1)
+        # Of a plain picture nothing is left but rounding, and Newton-Schulz diverges where an eigenvalue is negative.
+        noise = _trace(second).mul_(ROUNDING * torch.finfo(sums[0].outer.dtype).eps)
+        diagonal = (noise.square() / _trace(covariance).clamp_(min=EPSILON).add_(noise)).add_(EPSILON)
+        covariance.addcmul_(self._eye, diagonal[:, None, None])
         root, inverse = newton_schulz(self._root.mT @ covariance @ self._root)
         difference = first - self._mean
         spread = _trace(covariance) + self._variance - 2 * _trace(root)
@@ -48,8 +54,8 @@ class WassersteinBatch:
         # The gradient of tr((Rᵀ Σ R)^½) by Σ is ½ R (Rᵀ Σ R)^-½ Rᵀ.
         by_covariance = torch.baddbmm(self._eye, self._root @ inverse, self._root.mT, alpha=-1)
         by_mean = torch.baddbmm(difference[:, :, None], by_covariance, first[:, :, None], alpha=-1)[:, :, 0]
-        scale = self._scale / count
-        by_second, by_first = by_covariance.mul_(scale[:, None, None]), by_mean.mul_(2 * scale[:, None])
+        twice = 2 * self._scale / count
+        by_second, by_first = by_covariance.mul_(twice[:, None, None]), by_mean.mul_(twice[:, None])
         by_second, by_first = (by.to(sums[0].outer.dtype) for by in (by_second, by_first))
         gradients = [(by_second[i, :c, :c], by_first[i, :c]) for i, c in enumerate(self._channels)]
         return loss.float(), gradients

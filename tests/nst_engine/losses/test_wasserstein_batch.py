@@ -51,6 +51,19 @@ def test_the_loss_and_the_gradient_of_flat_features_are_those_found_by_eigenvalu
     assert torch.allclose(by_second, second, rtol=1e-6)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_a_plain_picture_has_the_loss_found_by_eigenvalues_although_its_sums_are_rounded(seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    plain = (20 * torch.rand(1, 32, 1, 1, generator=generator)).expand(-1, -1, 40, 48)
+    style = 20 * torch.rand(1, 32, 40, 48, generator=generator)
+    targets = [gaussian_target(moment_sums(style).mean(), StyleLoss.NORMALIZED, least_power=1e-12)]
+    given = [moment_sums(plain)]
+    ((value, _),) = one_by_one(targets, given)
+    loss, ((by_second, by_first),) = WassersteinBatch(targets, WEIGHTS[:1]).losses(given)
+    assert float(loss) == pytest.approx(float(value), rel=2e-2)
+    assert bool(by_second.isfinite().all() and by_first.isfinite().all())
+
+
 def test_a_cuda_device_is_not_waited_for() -> None:
     targets, given = [target(channels, StyleLoss.NORMALIZED) for channels in CHANNELS], sums()
     on_cpu = WassersteinBatch(targets, WEIGHTS)

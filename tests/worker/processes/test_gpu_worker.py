@@ -41,7 +41,7 @@ class Client:
         return worker_process(self.settings, self.log, **environment)
 
     async def create(self, size: tuple[int, int] = (48, 40)) -> Job:
-        params = {"model": MODEL, "steps": 2, "max_size": max(size), "scales": 1, "style_statistic": "gram"}
+        params = {"model": MODEL, "steps": 2, "max_size": max(size), "scales": 1}
         return await self.store.create(new_job(open_blobs(self.settings), size=size, model=MODEL, params=params))
 
     async def end_of(self, job: Job) -> Job:
