@@ -60,5 +60,6 @@ class McpEndpoint:
 def mount_mcp(app: FastAPI, *, max_body_bytes: int) -> McpEndpoint:
     """Add the endpoint to the app; it answers while `run` is active."""
     endpoint = McpEndpoint(app, max_body_bytes=max_body_bytes)
-    app.router.routes.append(Route(PATH, endpoint, methods=["GET", "POST", "DELETE"], include_in_schema=False))
+    # Without sessions, the stream of a GET would never carry a message, and there is nothing to DELETE.
+    app.router.routes.append(Route(PATH, endpoint, methods=["POST"], include_in_schema=False))
     return endpoint

@@ -31,7 +31,8 @@ PICTURE = "https:// URL, data: URI, asset (sha256:...) or picture of an earlier 
 
 def make_server(connect: Connect, *, files: bool) -> MCPServer:
     """Make a server of the tools; with `files`, a picture may also be the path of a file on this machine."""
-    server = MCPServer("nst", instructions=INSTRUCTIONS, version=__version__, log_level="WARNING")
+    # The tools never change, and the stream of a subscription to changes would have no end.
+    server = MCPServer("nst", instructions=INSTRUCTIONS, version=__version__, log_level="WARNING", subscriptions=False)
     for tool in (_list_styles, _list_presets, _get_job, _get_result):
         server.add_tool(tool(connect), structured_output=False)
     server.add_tool(_stylize(connect, files=files), structured_output=False)

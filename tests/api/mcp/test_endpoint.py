@@ -16,6 +16,8 @@ import httpx2
 import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
+from mcp_types import CLIENT_CAPABILITIES_META_KEY, PROTOCOL_VERSION_META_KEY
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from PIL import Image
 
 from api.mcp.tools import PICTURES, make_server
@@ -165,6 +167,23 @@ async def test_a_key_is_needed_and_another_keys_job_is_unknown(api: Api) -> None
     async with agent(api, bob) as client:
         answer = await client.call_tool("get_job", {"job_id": job["id"]})
     assert "There is no such job" in answer.content[0].text  # type: ignore[union-attr]
+
+
+async def test_a_stream_of_messages_from_the_server_is_refused_because_there_are_none(api: Api) -> None:
+    """The protocol lets a server refuse it so; the stream would stay open without an end."""
+    for method in ("GET", "HEAD", "DELETE"):
+        answer = await api.http.request(method, "/mcp", headers={"Accept": "text/event-stream"})
+        assert (answer.status_code, answer.headers["allow"]) == (405, "POST"), method
+
+
+async def test_a_subscription_whose_stream_would_have_no_end_is_refused(api: Api) -> None:
+    method, version = "subscriptions/listen", MODERN_PROTOCOL_VERSIONS[-1]
+    meta = {PROTOCOL_VERSION_META_KEY: version, CLIENT_CAPABILITIES_META_KEY: {}}
+    params = {"notifications": {"toolsListChanged": True}, "_meta": meta}
+    headers = {"Accept": "application/json, text/event-stream", "MCP-Protocol-Version": version, "Mcp-Method": method}
+    body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+    answer = await asyncio.wait_for(api.http.post("/mcp", json=body, headers=headers), timeout=60)
+    assert answer.json()["error"]["message"] == "Method not found", answer.text
 
 
 async def test_a_page_of_another_site_is_refused(api: Api) -> None:
