@@ -48,8 +48,9 @@ from nst_engine.version import __version__
 FRESH_SECONDS = 1.0  # maximum age of `queue_seconds` and `run_seconds` in an answer
 CORS_METHODS = ["GET", "HEAD", "POST", "DELETE"]
 CORS_REQUEST_HEADERS = [
-    *("Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "If-Range"),
-    *("Last-Event-ID", "Prefer", "Range", "Traceparent", "X-Request-ID"),
+    *("Authorization", "Cache-Control", "Content-Type", "Idempotency-Key", "If-None-Match", "If-Range"),
+    *("Last-Event-ID", "Prefer", "Range", "X-Request-ID"),
+    *("Traceparent", "Tracestate", "Baggage"),  # browsers' tracing sends all three
 ]
 CORS_RESPONSE_HEADERS = ["ETag", "Location", "Retry-After", "X-Request-ID", "Content-Range", "Content-Disposition"]
 

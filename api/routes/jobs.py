@@ -14,7 +14,7 @@ from api.schemas import JobPageView, JobView, job_view, json_bytes
 from api.security.auth import CallerDep
 from api.security.caller import Caller
 from api.services import Services, ServicesDep
-from api.submission.idempotency import check_key, earlier_job, reserved_key, retry_fingerprint
+from api.submission.idempotency import check_keys, earlier_job, reserved_key, retry_fingerprint
 from jobs.model import Job
 from jobs.status import Status
 from jobs.store.idempotency import Idempotency
@@ -30,7 +30,7 @@ IdempotencyKey = Annotated[
     Header(
         description="For 24 hours, the same key and request return the same job.",
         max_length=255,
-        json_schema_extra={"pattern": "^[!-~]{1,255}$"},  # `check_key` refuses others with its own code
+        json_schema_extra={"pattern": "^[!-~]{1,255}$"},  # `check_keys` refuses others with its own code
     ),
 ]
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -62,7 +62,7 @@ async def create_job(
 ) -> Response:
     """Queue a photo for stylizing, with one or more style pictures or a built-in style."""
     await services.rate_limits.count_create(caller.owner)
-    check_key(idempotency_key)
+    check_keys(request.headers.getlist("idempotency-key"))
     with services.uploads.hold(caller.owner):
         job = await _create(request, services, caller, idempotency_key)
     seconds = preferred_wait(prefer)
@@ -164,7 +164,7 @@ async def retry_job(
 ) -> Response:
     """Create a new job with the inputs and parameters of one that has ended, unless its pictures have been removed."""
     await services.rate_limits.count_create(caller.owner)
-    check_key(idempotency_key)
+    check_keys(request.headers.getlist("idempotency-key"))
     fingerprint = retry_fingerprint(job_id)
     async with reserved_key(services.store, caller.owner, idempotency_key) as earlier:
         if earlier is not None:

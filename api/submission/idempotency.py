@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from anyio import CancelScope
@@ -16,9 +16,11 @@ from jobs.store.job_store import JobStore
 KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
-def check_key(key: str | None) -> None:
-    """Refuse a key that is not printable ASCII."""
-    if key is not None and not KEY.fullmatch(key):
+def check_keys(keys: Sequence[str]) -> None:
+    """Refuse several keys, and a key that is not printable ASCII."""
+    if len(keys) > 1:
+        raise ProblemError(422, "idempotency_key_invalid", "send one Idempotency-Key header, not several")
+    if not all(map(KEY.fullmatch, keys)):
         detail = "an Idempotency-Key must have 1 to 255 printable ASCII characters without spaces"
         raise ProblemError(422, "idempotency_key_invalid", detail)
 

@@ -64,10 +64,11 @@ async def test_pages_of_an_allowed_origin_may_send_every_method_and_header_of_th
     document = str(api.app.openapi()).lower()
     names = {"range", "if-range", "if-none-match", "idempotency-key", "prefer", "last-event-id"}
     assert all(f"'{name}'" in document for name in names)
+    others = {"authorization", "content-type", "x-request-id", "traceparent", "tracestate", "baggage", "cache-control"}
     headers = {
         "Origin": "https://app.example",
         "Access-Control-Request-Method": method,
-        "Access-Control-Request-Headers": ", ".join(sorted({*names, "authorization", "content-type", "x-request-id"})),
+        "Access-Control-Request-Headers": ", ".join(sorted({*names, *others})),
     }
     answer = await api.http.options("/v1/jobs/x/result", headers=headers)
     assert answer.status_code == 200, answer.text

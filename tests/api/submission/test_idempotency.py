@@ -74,6 +74,15 @@ async def test_a_malformed_key_is_a_422(api: Api, key: str) -> None:
     assert answer.status_code == 422
 
 
+async def test_two_keys_in_one_request_are_a_422(api: Api) -> None:
+    keys = [("Idempotency-Key", "a"), ("Idempotency-Key", "b")]
+    job = await api.create()
+    api.worker.finish(api.worker.claim())
+    for path in ("/v1/jobs", job["urls"]["retry"]):
+        answer = await api.http.post(path, files=form(), headers=keys)
+        assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_key_invalid")
+
+
 async def test_a_retry_sent_twice_with_one_key_is_one_job(api: Api) -> None:
     job = await api.create()
     api.worker.finish(api.worker.claim())
