@@ -1,6 +1,7 @@
 """Limits on what a connection sends and on how long it takes, in every phase of a request. uvicorn has none."""
 
 import asyncio
+import re
 from functools import partial
 from typing import Any, ClassVar
 
@@ -14,6 +15,7 @@ PIECE_BYTES = 16 * 1024  # the parser gets no more at a time, so that little is 
 BODY_PATIENCE = 3  # times what the application waits for a part of a body, so that it can answer with a 408 first
 LINGER_SECONDS = 10.0  # how long the rest of a refused body is read, so that its client can read the response
 LINGER_BYTES = 64 * 1024 * 1024
+WHOLE_URL = re.compile(rb"[a-z][a-z0-9+.-]*://([^/?#]*)", re.IGNORECASE)
 TOO_MANY_CONNECTIONS = (
     b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain; charset=utf-8\r\n"
     b"retry-after: 5\r\ncontent-length: 20\r\nconnection: close\r\n\r\nToo many connections"
@@ -22,6 +24,10 @@ TOO_MANY_CONNECTIONS = (
 
 class TooLongError(Exception):
     """The head or the trailers are too long, or too many requests wait."""
+
+
+class TwoHostsError(Exception):
+    """The target of the request is the URL of another host than the Host header names."""
 
 
 class GuardedProtocol(HttpToolsProtocol):
@@ -116,6 +122,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self._stop_timer()
         if len(self.pipeline) >= MAX_PIPELINED:
             raise TooLongError
+        if (url := WHOLE_URL.match(self.url)) and [url[1].lower()] != self._hosts():
+            raise TwoHostsError
         super().on_headers_complete()
         self._in_head, self._in_body = False, True
         self._field_bytes = 0
@@ -184,6 +192,9 @@ class GuardedProtocol(HttpToolsProtocol):
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self._start_timer(LINGER_SECONDS)
+
+    def _hosts(self) -> list[bytes]:
+        return [value.lower() for name, value in self.headers if name == b"host"]
 
     def _count(self, length: int) -> None:
         self._field_bytes += length

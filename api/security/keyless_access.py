@@ -21,7 +21,11 @@ log = logging.getLogger(__name__)
 
 NO_KEYS_SECONDS = 1.0  # how long the answer "no key exists" is reused, so that polls need not ask Redis
 KEYS_REQUIRED = "keys-required"  # file in the data folder: a key existed, so the service never opens again
-FORWARDING_HEADERS = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
+# What proxies and networks of proxies add: X-Forwarded-…, X-Real-IP, CF-Connecting-IP, True-Client-IP and the like.
+FORWARDING_HEADER = re.compile(
+    r"via|cdn-loop|cf-ray|x-original-host|.*forwarded.*|.*(client|connecting|peer|real|remote|socket|source|user)-?ip.*"
+    r"|.*(client|external|peer|remote|source)-?addr.*"
+)
 LABEL = r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?"
 HOST = re.compile(rf"(?:\[(?P<ipv6>[0-9a-f:.]+)\]|(?P<name>{LABEL}(?:\.{LABEL})*)\.?)(?::[0-9]{{1,5}})?", re.IGNORECASE)
 
@@ -97,7 +101,7 @@ class KeylessAccess:
     def _check_peer(self, request: Request) -> None:
         """Refuse other machines, also those whose requests a proxy on this machine forwards."""
         peer = request.client.host if request.client else ""
-        if not is_loopback(peer) or any(name in request.headers for name in FORWARDING_HEADERS):
+        if not is_loopback(peer) or any(map(_is_of_a_proxy, request.headers.keys())):
             raise ProblemError(403, "peer_refused", "without API keys only requests from this machine are allowed")
 
     def _check_host(self, request: Request) -> None:
@@ -118,10 +122,25 @@ class KeylessAccess:
             cross_site = request.headers.get("sec-fetch-site") == "cross-site"
             allowed = not cross_site or request.headers.get("sec-fetch-mode") == "navigate"
         else:
-            same = origin.partition("://")[2] == request.headers.get("host")
-            allowed = same or origin in self._settings.cors_origins
+            allowed = _is_own_origin(origin, request) or origin in self._settings.cors_origins
         if not allowed:
             raise ProblemError(403, "origin_refused", "without API keys the pages of other sites are not allowed")
+
+
+def _is_own_origin(origin: str, request: Request) -> bool:
+    """Tell whether a page has the scheme, host name and port of the request.
+
+    If a program on this machine ends TLS, the page has another scheme than the request, but its browser says that the
+    page asks its own origin.
+    """
+    scheme, _, authority = origin.partition("://")
+    same_scheme = scheme == request.url.scheme or request.headers.get("sec-fetch-site") == "same-origin"
+    return same_scheme and authority == request.headers.get("host")
+
+
+@lru_cache(maxsize=256)
+def _is_of_a_proxy(header: str) -> bool:
+    return FORWARDING_HEADER.fullmatch(header.replace("_", "-")) is not None
 
 
 @lru_cache(maxsize=256)

@@ -247,6 +247,25 @@ def test_a_read_body_keeps_the_connection() -> None:
             assert answer.startswith(b"HTTP/1.1 200") and b"connection: close" not in answer
 
 
+def test_a_target_that_names_another_host_than_the_host_header_is_refused() -> None:
+    """Only the Host header reaches the application, which checks it."""
+    heads = {
+        b"GET http://evil.example/ HTTP/1.1\r\nhost: localhost": b"400",
+        b"GET http://localhost@evil.example/ HTTP/1.1\r\nhost: localhost": b"400",
+        b"GET http://localhost:81?/ HTTP/1.1\r\nhost: localhost": b"400",
+        b"GET http://localhost/ HTTP/1.1\r\nhost: localhost\r\nhost: localhost": b"400",
+        b"GET http://localhost/ HTTP/1.1": b"400",
+        b"GET http://LocalHost:8000/ HTTP/1.1\r\nhost: localhost:8000": b"200",
+        b"GET /?u=http://evil.example/ HTTP/1.1\r\nhost: localhost": b"200",
+    }
+    with serve() as server:
+        for head, status in heads.items():
+            with server.connect() as client:
+                client.sendall(head + b"\r\nconnection: close\r\n\r\n")
+                assert until_closed(client).split()[1] == status, head
+    assert len(server.app.scopes) == 2
+
+
 def test_connections_beyond_the_bound_are_refused() -> None:
     with serve(max_connections=1) as server, server.connect() as first:
         first.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")

@@ -65,10 +65,24 @@ async def test_other_machines_are_refused_whatever_host_they_name(api: Api, path
     assert (await get_from(api, "127.0.0.1", path)).status_code == 200
 
 
-@pytest.mark.parametrize("name", ["Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP"])
-async def test_what_a_proxy_on_this_machine_forwards_is_refused(api: Api, name: str) -> None:
-    answer = await get_from(api, "127.0.0.1", **{name: "127.0.0.1"})
-    assert (answer.status_code, answer.json()["code"]) == (403, "peer_refused")
+PROXY_HEADERS = """
+Forwarded Forwarded-For Via X-Forwarded X-Forwarded-By X-Forwarded-For X-Forwarded-Host X-Forwarded-Port
+X-Forwarded-Server X_Forwarded_For X-Original-Forwarded-For X-Original-Host X-Real-IP X-Client-IP Client-IP
+True-Client-IP Fly-Client-IP Fastly-Client-IP X-Cluster-Client-IP X-Azure-ClientIP X-Azure-SocketIP
+X-AppEngine-User-IP X-ProxyUser-Ip X-Remote-Addr CF-Connecting-IP CF-Connecting-IPv6 CF-Ray Cdn-Loop
+X-Envoy-External-Address
+"""
+
+
+async def test_what_a_proxy_on_this_machine_forwards_is_refused(api: Api) -> None:
+    for name in PROXY_HEADERS.split():
+        answer = await get_from(api, "127.0.0.1", **{name: "127.0.0.1"})
+        assert (answer.status_code, answer.json()["code"]) == (403, "peer_refused"), name
+
+
+async def test_headers_that_only_look_like_those_of_a_proxy_are_allowed(api: Api) -> None:
+    for name in ("User-Agent", "X-Request-ID", "Traceparent", "Last-Event-ID", "Viable", "Sec-CH-UA", "X-Ship-To"):
+        assert (await get_from(api, "127.0.0.1", **{name: "x"})).status_code == 200, name
 
 
 async def test_a_service_started_for_other_machines_asks_for_a_key(make_api: MakeApi) -> None:
@@ -116,6 +130,15 @@ async def test_pages_of_other_origins_are_refused(api: Api, origin: str) -> None
 async def test_the_services_own_page_is_allowed(api: Api) -> None:
     headers = {"Origin": "http://127.0.0.1:8000", "Host": "127.0.0.1:8000"}
     assert (await api.http.get("/v1/jobs", headers=headers)).status_code == 200
+
+
+async def test_a_page_at_the_same_address_with_tls_is_allowed_if_it_asks_its_own_origin(api: Api) -> None:
+    """A program on this machine may end TLS; without one, the page is another's."""
+    page = {"Origin": "https://localhost", "Host": "localhost"}
+    for site, status in (("same-origin", 200), ("same-site", 403), ("cross-site", 403)):
+        answer = await api.http.get("/v1/jobs", headers={**page, "Sec-Fetch-Site": site})
+        assert answer.status_code == status, site
+    assert (await api.http.get("/v1/jobs", headers=page)).status_code == 403
 
 
 async def test_images_in_pages_of_other_sites_are_refused(api: Api) -> None:
