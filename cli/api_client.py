@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from cli.errors import CommandError, InputError
+from cli.errors import CommandError
 from cli.settings import ConnectionSettings, load_settings
 from nst_client import Client, ClientError, Retries, ServiceError
 
@@ -24,7 +24,3 @@ def api_client(server: str | None, key: str | None) -> Iterator[Client]:
         raise CommandError(str(error), exit_code=2 if error.status in REJECTED else 1) from None
     except ClientError as error:
         raise CommandError(str(error)) from None
-    except OSError as error:
-        if error.filename is None:  # not an image that is missing, but stdout
-            raise
-        raise InputError(f"{error.filename}: {error.strerror}") from None

@@ -1,5 +1,12 @@
 """Errors that end a command with one line on stderr and an exit code."""
 
+import errno
+
+PATH_ADVICE = {
+    errno.EACCES: "; change its permissions, or choose another path",
+    errno.ENAMETOOLONG: "; choose a shorter name",
+}
+
 
 class CommandError(Exception):
     """A message for the user; the exit code is 1 for a failure, 2 for invalid input."""
@@ -14,6 +21,11 @@ class InputError(CommandError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, exit_code=2)
+
+
+def path_problem(path: object, error: OSError) -> str:
+    """Say why the system refuses a path, and what to do."""
+    return f"{path}: {error.strerror}{PATH_ADVICE.get(error.errno or 0, '')}"
 
 
 def one_line(error: Exception) -> str:

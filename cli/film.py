@@ -6,7 +6,7 @@ import errno
 import os
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,9 +61,10 @@ def film_path(output: Path | None, film: Path, styles: list[str]) -> Path:
 
 @dataclass(frozen=True, kw_only=True)
 class FilmJob:
-    """One film, and where its result goes."""
+    """One film, and where its result goes; the result replaces none of the `inputs`."""
 
     source: Path
+    inputs: Sequence[Path]
     output: Path
     options: FilmOptions
     quality: int | None
@@ -72,9 +73,7 @@ class FilmJob:
 
     def check(self) -> None:
         """Check before the work that the result can be written; raises InputError."""
-        check_output(self.output, overwrite=self.overwrite)
-        if self.output.exists() and self.output.samefile(self.source):
-            raise InputError(f"--overwrite: {self.output} is the film itself; name another file with --output")
+        check_output(self.output, overwrite=self.overwrite, inputs=self.inputs)
 
     def run(self, stylizer: Stylizer, *, quiet: bool) -> dict[str, Any]:
         """Paint the film, write it, and return the report; raises CommandError."""

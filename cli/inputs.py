@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cli.errors import InputError
+from cli.errors import InputError, path_problem
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -74,14 +74,14 @@ def read_mask_image(path: Path) -> Image:
 def _read(path: Path, read: Callable[[Path], Image]) -> Image:
     from nst_engine.spec.errors import PictureError
 
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
     try:
+        if not path.is_file():
+            raise InputError(f"{path}: no such file")
         return read(path)
     except PictureError as error:
         raise InputError(f"{path}: {error.message}") from None
     except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from None
+        raise InputError(path_problem(path, error)) from None
 
 
 def read_style(style: str, size: int) -> Image:

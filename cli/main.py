@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from typer.exceptions import TyperException
 
     from cli.application import application
-    from cli.errors import CommandError, one_line
+    from cli.errors import CommandError, InputError, one_line, path_problem
     from nst_engine import EngineError
 
     try:
@@ -41,13 +41,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         return report_unwritable(ended.__context__)
     except OSError as error:
-        return report_unwritable(error)
+        if error.filename is None:
+            return report_unwritable(error)
+        typer.echo(f"nst: {one_line(InputError(path_problem(error.filename, error)))}", err=True)
+        return INVALID_INPUT
     return code if isinstance(code, int) else 0
 
 
 def report_unwritable(error: OSError) -> int:
     """Say that stdout takes no more output and return the exit code; raise any other error."""
-    if error.errno not in UNWRITABLE or error.filename is not None:
+    if error.errno not in UNWRITABLE:
         raise error
     sys.stderr.write(f"nst: cannot write the output: {error.strerror}\n")
     return 1

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from cli import completion
-from cli.errors import CommandError, InputError
+from cli.errors import CommandError, InputError, path_problem
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -44,7 +44,7 @@ def demo(
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"--output: {output}: {error.strerror}") from None
+        raise InputError(f"--output: {path_problem(output, error)}") from None
     for file in (output / RESULT, output / COMPARISON):
         if file.exists():
             typer.echo(f"{file} already exists and will be replaced", err=True)

@@ -120,9 +120,12 @@ def check_redis() -> Finding:
 def check_data_folder() -> Finding:
     """Check that the data folder is writable, and report its free space."""
     folder = Path(os.environ.get("NST_DATA_DIR") or ".nst").absolute()
-    place = next(path for path in (folder, *folder.parents) if path.exists())
+    advice = "set NST_DATA_DIR to a writable folder"
+    try:
+        place = next(path for path in (folder, *folder.parents) if path.exists())
+    except OSError as error:
+        return _broken("data folder", f"{error.filename}: {error.strerror}", advice)
     if not place.is_dir() or not os.access(place, os.W_OK):
-        advice = "set NST_DATA_DIR to a writable folder"
         return _broken("data folder", f"{place} is not writable", advice)
     free = shutil.disk_usage(place).free
     advice = "free some space, or set NST_DATA_DIR to another disk" if free < LOW_BYTES else ""

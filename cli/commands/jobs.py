@@ -95,7 +95,8 @@ def submit(
 
     film_format = None if output is None else stored_format(content, output)
     if output is not None:
-        check_output(output, overwrite=overwrite)
+        inputs = [content, *styles, *mask, *style_mask, *([init_image] if init_image else [])]
+        check_output(output, overwrite=overwrite, inputs=[Path(name) for name in inputs])
     pictures, masks = styles_to_submit(styles), [picture_to_submit(item) for item in mask]
     with connect(server, key) as client:
         job = client.submit(

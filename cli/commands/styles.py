@@ -5,7 +5,7 @@ from pathlib import Path
 import typer
 
 from cli import completion
-from cli.errors import InputError
+from cli.errors import InputError, path_problem
 from cli.parameters import OVERWRITE
 
 
@@ -47,7 +47,7 @@ def export(folder: Path, names: list[str], *, size: int, seed: int, overwrite: b
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"{folder}: {error.strerror}") from None
+        raise InputError(path_problem(folder, error)) from None
     paths = {name: folder / f"{name}.png" for name in names}
     for path in paths.values():
         check_output(path, overwrite=overwrite)

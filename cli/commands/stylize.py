@@ -97,6 +97,7 @@ def stylize(
             device=device,
         )
 
+    inputs = [*photos, *map(Path, styles), *mask, *style_mask, *([init_image] if init_image else [])]
     part = {"fps": fps, "from": start, "to": end}
     if not many and is_film_file(photos[0]):
         if preview_every or timelapse:
@@ -105,6 +106,7 @@ def stylize(
             raise InputError("--alpha is for photos: a film has no transparency, its frames are put on white")
         job = FilmJob(
             source=photos[0],
+            inputs=inputs,
             output=film_path(output, photos[0], styles),
             options=film_options(part),
             quality=quality,
@@ -125,9 +127,10 @@ def stylize(
             preview_every=preview_every,
             timelapse=timelapse,
             overwrite=overwrite,
+            inputs=inputs,
             alpha_mode=check_alpha(alpha),
         )
-        for path in output_paths(output, photos, styles, many=many, overwrite=overwrite)
+        for path in output_paths(output, photos, styles, many=many)
     ]
     pending = [pair for pair in zip(photos, writers, strict=True) if overwrite or not (many and pair[1].path.exists())]
     if len(pending) < len(photos):

@@ -56,7 +56,7 @@ def sweep(
 
     rows, columns = axes(over)
     name = image_format(output)
-    check_output(output, overwrite=overwrite)
+    check_output(output, overwrite=overwrite, inputs=[content, *map(Path, styles), *mask, *style_mask])
     given = context.meta[PARAMETERS]
     configs = [[build_config(given | row | column) for column in columns] for row in rows]
     size = max(config.max_size for line in configs for config in line)

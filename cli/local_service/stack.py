@@ -15,7 +15,7 @@ from pathlib import Path
 
 import httpx
 
-from cli.errors import CommandError, InputError
+from cli.errors import CommandError, InputError, path_problem
 from cli.local_service.redis_server import NoRedisError, find_redis, is_ready, prepare_folder, redis_command
 from cli.local_service.supervisor import Backoff, Child, Log, ProcessSpec
 
@@ -157,7 +157,7 @@ def locked(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / "up.lock").open("a")
     except OSError as error:
-        raise InputError(f"--data-dir: {folder}: {error.strerror}") from None
+        raise InputError(f"--data-dir: {path_problem(folder, error)}") from None
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

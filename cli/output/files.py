@@ -8,10 +8,11 @@ import stat
 import tempfile
 import uuid
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from cli.errors import CommandError, InputError
+from cli.errors import CommandError, InputError, path_problem
 
 # Listed again here, so that `nst jobs` can write results where Pillow is not installed.
 FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp", ".tif": "tiff", ".tiff": "tiff"}
@@ -19,9 +20,7 @@ FILM_FORMATS = {".mp4": "mp4", ".webm": "webm", ".gif": "gif", ".webp": "webp"}
 PROBE_BYTES = 64 * 1024
 
 
-def output_paths(
-    output: Path | None, photos: Sequence[Path], styles: Sequence[str], *, many: bool, overwrite: bool = False
-) -> list[Path]:
+def output_paths(output: Path | None, photos: Sequence[Path], styles: Sequence[str], *, many: bool) -> list[Path]:
     """Return the path of each result, named PHOTO-STYLE.png unless a file was named; raises InputError.
 
     `many` is true for a folder or a pattern, even of a single photo; the output folder is then created.
@@ -37,13 +36,9 @@ def output_paths(
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"--output: {folder}: {error.strerror}") from None
+        raise InputError(f"--output: {path_problem(folder, error)}") from None
     suffix = "-".join(Path(style).stem for style in styles)
-    paths = [folder / f"{name}-{suffix}.png" for name in distinct_names(photos)]
-    inputs = {photo.absolute() for photo in photos}
-    if replaced := next((path for path in paths if overwrite and path.absolute() in inputs), None):
-        raise InputError(f"--overwrite: {replaced} is one of the photos; name another folder with --output")
-    return paths
+    return [folder / f"{name}-{suffix}.png" for name in distinct_names(photos)]
 
 
 def distinct_names(photos: Sequence[Path]) -> list[str]:
@@ -93,26 +88,42 @@ def _format(output: Path, formats: Mapping[str, str], reason: str = "") -> str:
     return name
 
 
-def check_output(output: Path, *, overwrite: bool) -> None:
-    """Check before the work that a file can be written and replaces no other; raises InputError."""
-    try:
-        existing = output.stat()
-    except FileNotFoundError:
-        pass
-    except OSError as error:
-        raise InputError(f"cannot write {output}: {error.strerror}") from None
-    else:
-        if stat.S_ISDIR(existing.st_mode):
-            raise InputError(f"cannot write {output}: it is a folder")
-        if not overwrite:
-            raise InputError(f"{output} already exists; --overwrite replaces it")
+def check_output(output: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) -> None:
+    """Check before the work that a file can be written and replaces no other; raises InputError.
+
+    A file of the `inputs` is not replaced even with `overwrite`.
+    """
+    check_replaceable(output, overwrite=overwrite, inputs=inputs)
     probe = _partial(output)
     try:
         probe.write_bytes(bytes(PROBE_BYTES))
         probe.unlink()
     except OSError as error:
         probe.unlink(missing_ok=True)
-        raise InputError(f"cannot write to the folder {output.parent}: {error.strerror}") from None
+        raise InputError(f"cannot write to the folder {path_problem(output.parent, error)}") from None
+
+
+def check_replaceable(output: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) -> None:
+    """Check that a path is free, or a file that may be replaced; raises InputError."""
+    try:
+        existing = output.stat()
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise InputError(f"cannot write {path_problem(output, error)}") from None
+    else:
+        if stat.S_ISDIR(existing.st_mode):
+            raise InputError(f"cannot write {output}: it is a folder")
+        if any(_is_same_file(path, existing) for path in inputs):
+            raise InputError(f"{output} is an input of this command; name another file or folder with --output")
+        if not overwrite:
+            raise InputError(f"{output} already exists; --overwrite replaces it")
+
+
+def _is_same_file(path: Path, existing: os.stat_result) -> bool:
+    with suppress(OSError):  # a built-in style, a URL, or a file that reading reports as missing
+        return os.path.samestat(path.stat(), existing)
+    return False
 
 
 def write_file(output: Path, data: bytes, *, overwrite: bool = True) -> None:

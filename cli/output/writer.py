@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from cli.output.files import check_output, image_format, replace_file, write_file
+from cli.inputs import is_result
+from cli.output.files import check_output, check_replaceable, image_format, replace_file, write_file
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -29,6 +32,7 @@ class OutputWriter:
     preview_every: int | None = None
     timelapse: bool = False
     overwrite: bool = False
+    inputs: Sequence[Path] = ()
     alpha_mode: str = "keep"
     alpha: Image | None = None
     frames: list[Image] = field(default_factory=list)
@@ -47,11 +51,13 @@ class OutputWriter:
 
     def check(self) -> None:
         """Check before the run that its files can be written; raises InputError."""
-        check_output(self.path, overwrite=self.overwrite)
+        check_output(self.path, overwrite=self.overwrite, inputs=self.inputs)
         if self.timelapse:
-            check_output(self.timelapse_path, overwrite=self.overwrite)
-        if self.preview_every:  # previews of an interrupted run are replaced
-            check_output(self._preview_path(0), overwrite=True)
+            check_output(self.timelapse_path, overwrite=self.overwrite, inputs=self.inputs)
+        if self.preview_every:
+            check_output(self._preview_path(0), overwrite=True, inputs=self.inputs)
+            for path in self._existing_previews(self.preview_every):  # those of an interrupted run are replaced
+                check_replaceable(path, overwrite=self.overwrite or is_result(path), inputs=self.inputs)
 
     def on_step(self, step: Step) -> None:
         """Write a preview, or keep a frame for the time-lapse, if one is due at this step."""
@@ -79,6 +85,13 @@ class OutputWriter:
 
     def _preview_path(self, iteration: int) -> Path:
         return self.path.with_stem(f"{self.path.stem}.{iteration:05d}")
+
+    def _existing_previews(self, every: int) -> Iterator[Path]:
+        name = re.compile(rf"{re.escape(self.path.stem)}\.([0-9]{{5,}}){re.escape(self.path.suffix)}")
+        for path in self.path.parent.iterdir():
+            found = name.fullmatch(path.name)
+            if found and int(found[1]) % every == 0 and path.is_file():
+                yield path
 
     def _write_preview(self, step: Step) -> None:
         """Write a preview; if that fails, say so and write no more, because the run matters more."""

@@ -1,3 +1,4 @@
+import errno
 import importlib.machinery
 import os
 import shlex
@@ -6,6 +7,7 @@ import subprocess
 import sys
 import types
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ import typer
 
 from cli.application import application
 from cli.main import interrupt, main
+from nst_engine.paintings import paint
 
 
 def commands(group: Any = None, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -74,6 +77,47 @@ def test_wrong_usage_is_one_line(arguments: list[str], message: str, capsys: pyt
     assert main(arguments) == 2
     shown = capsys.readouterr()
     assert (shown.out, shown.err) == ("", f"nst: {message}\n")
+
+
+LONG = "n" * 300
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["stylize", LONG, "waves"],
+        ["stylize", "photo.jpg", f"{LONG}.png"],
+        ["stylize", "photo.jpg", "waves", "-o", f"{LONG}.png"],
+        ["stylize", "photo.jpg", "waves", "-o", f"{LONG}/a.png"],
+        ["stylize", "photo.jpg", "waves", "--mask", LONG],
+        ["stylize", "photo.jpg", "waves", "--init-image", LONG],
+        ["jobs", "submit", "photo.jpg", LONG],
+        ["jobs", "submit", LONG, "waves"],
+        ["assets", "put", LONG],
+        ["styles", LONG],
+    ],
+)
+def test_a_path_that_the_system_refuses_is_one_line_that_says_what_to_do(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    paint("waves", 64).save("photo.jpg")
+    assert main(words) == 2
+    error = capsys.readouterr().err
+    assert error.endswith(": File name too long; choose a shorter name\n")
+    assert error.count("\n") == 1
+
+
+def test_a_folder_that_cannot_be_entered_is_one_line_that_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(content: str) -> list[Path]:
+        raise PermissionError(errno.EACCES, "Permission denied", content)
+
+    monkeypatch.setattr("cli.inputs.find_photos", refuse)
+    assert main(["stylize", "closed/a.jpg", "waves"]) == 2
+    advice = "change its permissions, or choose another path"
+    assert capsys.readouterr().err == f"nst: closed/a.jpg: Permission denied; {advice}\n"
 
 
 def test_a_missing_part_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

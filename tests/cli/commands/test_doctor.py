@@ -61,9 +61,12 @@ def test_a_redis_that_responds_is_good(redis_url: str, monkeypatch: pytest.Monke
     assert redis_url in check_redis().found
 
 
-def test_a_data_folder_that_cannot_be_created_is_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("folder", ["file/in", "n" * 300])
+def test_a_data_folder_that_cannot_be_created_is_broken(
+    folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "file").write_text("")
-    monkeypatch.setenv("NST_DATA_DIR", str(tmp_path / "file" / "in"))
+    monkeypatch.setenv("NST_DATA_DIR", str(tmp_path / folder))
     assert check_data_folder().verdict is Verdict.BROKEN
 
 

@@ -53,8 +53,7 @@ def test_a_part_is_painted_at_another_rate_in_another_format(clip: Path, tmp_pat
         (["--timelapse"], "for photos"),
         (["--alpha", "#ffffff"], "--alpha is for photos"),
         (["--alpha", "red"], "--alpha: red is not"),
-        (["-o", "clip.mp4"], "already exists"),
-        (["-o", "clip.mp4", "--overwrite"], "the film itself"),
+        (["-o", "clip.mp4", "--overwrite"], "clip.mp4 is an input of this command"),
     ],
 )
 def test_what_cannot_be_done_is_said_before_the_work(

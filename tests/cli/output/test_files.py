@@ -1,6 +1,7 @@
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,10 @@ import pytest
 from cli.errors import CommandError, InputError
 from cli.main import main
 from cli.output.files import FILM_FORMATS, FORMATS, check_output, output_paths, write_file
+from cli.output.writer import OutputWriter
 from nst_engine.film.formats import WRITABLE as FILMS
-from nst_engine.images.writing import WRITABLE
+from nst_engine.images.writing import WRITABLE, encode
+from nst_engine.paintings import paint
 
 WITHOUT_PILLOW = """
 import sys
@@ -56,10 +59,48 @@ def test_photos_of_one_name_have_results_of_their_own(photos: list[str], names: 
     assert [path.name for path in paths] == [f"{name}-waves.png" for name in names]
 
 
-def test_a_result_never_replaces_one_of_the_photos(tmp_path: Path) -> None:
-    photos = [tmp_path / "a.png", tmp_path / "a-waves.png"]
-    with pytest.raises(InputError, match="is one of the photos"):
-        output_paths(tmp_path, photos, ["waves"], many=True, overwrite=True)
+INPUT = "in.png"
+SERVER = ["--server", "http://127.0.0.1:1"]  # connecting would fail with another error
+REPLACING = {
+    "photo": ["stylize", INPUT, "waves", "-o", INPUT],
+    "photo, by another path": ["stylize", INPUT, "waves", "-o", f"photos/../{INPUT}"],
+    "photo of a folder": ["stylize", "photos", "waves", "-o", "photos"],
+    "style": ["stylize", "photo.png", INPUT, "-o", INPUT],
+    "mask": ["stylize", "photo.png", "waves", "--mask", INPUT, "-o", INPUT],
+    "style mask": ["stylize", "photo.png", "waves", "--style-mask", INPUT, "-o", INPUT],
+    "initial image": ["stylize", "photo.png", "waves", "--init-image", INPUT, "-o", INPUT],
+    "preview": ["stylize", "photo.png", "result.00002.png", "-o", "result.png", "--preview-every", "2"],
+    "sweep": ["sweep", INPUT, "waves", "--over", "seed=1,2", "-o", INPUT],
+    "submitted photo": ["jobs", "submit", INPUT, "waves", "-o", INPUT, *SERVER],
+    "submitted mask": ["jobs", "submit", "photo.png", "waves", "--mask", INPUT, "-o", INPUT, *SERVER],
+}
+
+
+@pytest.mark.parametrize("what", REPLACING)
+def test_a_result_never_replaces_an_input(
+    what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").mkdir()
+    for name in ("photo.png", INPUT, "result.00002.png", "photos/a.png", "photos/a-waves.png"):
+        Path(name).write_text("no image: reading it would fail with another error")
+    assert main([*REPLACING[what], "--overwrite"]) == 2
+    error = capsys.readouterr().err
+    assert "is an input of this command; name another file" in error
+    assert error.count("\n") == 1
+
+
+def test_previews_replace_those_of_an_interrupted_run_but_no_other_file(tmp_path: Path) -> None:
+    preview, other = tmp_path / "a.00010.png", tmp_path / "a.00020.png"
+    preview.write_bytes(encode(paint("waves", 16), "png", metadata={"steps": 30}))
+    writer = OutputWriter(path=tmp_path / "a.png", parameters={}, preview_every=10)
+    writer.check()
+    other.write_text("notes")
+    with pytest.raises(InputError, match=r"20\.png already exists"):
+        writer.check()
+    replace(writer, overwrite=True).check()
+    replace(writer, preview_every=15).check()
+    assert other.read_text() == "notes"
 
 
 EXISTING = {
