@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms
+from PIL import Image, ImageChops, ImageCms
 
 from nst_engine.images.writing import srgb_profile
 
@@ -68,13 +68,15 @@ def _hlg_to_linear(encoded: Floats) -> Floats:
 
 
 SRGB = Primaries(red=(0.64, 0.33), green=(0.30, 0.60), blue=(0.15, 0.06))
+SRGB_SPACE = ColorSpace(primaries=SRGB, to_linear=srgb_to_linear)
 ADOBE_RGB = ColorSpace(
     primaries=Primaries(red=(0.64, 0.33), green=(0.21, 0.71), blue=(0.15, 0.06)), to_linear=gamma(563 / 256)
 )
 
-# ITU-T H.273, tables 2 and 3. What is not listed is left as it is.
+# ITU-T H.273, tables 2 and 3; 2 is "unspecified".
+UNSPECIFIED = 2
 CICP_PRIMARIES = {
-    1: SRGB,
+    **dict.fromkeys((1, UNSPECIFIED), SRGB),
     4: Primaries(red=(0.67, 0.33), green=(0.21, 0.71), blue=(0.14, 0.08), white=(0.310, 0.316)),
     5: Primaries(red=(0.64, 0.33), green=(0.29, 0.60), blue=(0.15, 0.06)),
     6: Primaries(red=(0.630, 0.340), green=(0.310, 0.595), blue=(0.155, 0.070)),
@@ -86,7 +88,7 @@ CICP_PRIMARIES = {
 }
 # The curves of video (1, 6, 14, 15) are shown with the display's, which is sRGB's, as viewers do.
 CICP_TRANSFERS: dict[int, Transfer] = {
-    **dict.fromkeys((1, 2, 6, 13, 14, 15), srgb_to_linear),
+    **dict.fromkeys((1, UNSPECIFIED, 6, 13, 14, 15), srgb_to_linear),
     4: gamma(2.2),
     5: gamma(2.8),
     8: gamma(1.0),
@@ -96,36 +98,46 @@ CICP_TRANSFERS: dict[int, Transfer] = {
 
 
 def cicp(primaries: int, transfer: int) -> ColorSpace | None:
-    """Return the color space of a pair of H.273 code points; None for sRGB and for what is unknown."""
-    curve = CICP_TRANSFERS.get(transfer)
-    known = CICP_PRIMARIES.get(primaries, SRGB)
-    if curve is None or (known is SRGB and curve is srgb_to_linear):
+    """Return the color space of a pair of H.273 code points; None for a pair that is unknown or says nothing."""
+    known, curve = CICP_PRIMARIES.get(primaries), CICP_TRANSFERS.get(transfer)
+    if known is None or curve is None or primaries == transfer == UNSPECIFIED:
         return None
     return ColorSpace(primaries=known, to_linear=curve)
 
 
 def to_srgb(image: Image.Image, *, profile: bytes | None, space: ColorSpace | None) -> Image.Image:
-    """Return an 8-bit picture as sRGB; the profile counts, and where there is none, the space that metadata names."""
-    if not profile and image.mode == "LAB":
+    """Return an 8-bit picture as sRGB: by its profile, or if there is no usable one, by the space metadata names."""
+    if image.mode == "LAB":
         profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
-    if profile and profile != srgb_profile():
-        converted = _by_profile(image, profile)
-        if converted is not None:
-            return converted
+    if profile == srgb_profile():
+        return image.convert("RGB")
+    converted = _by_profile(image, profile) if profile else None
+    if converted is not None:
+        return converted
     rgb = image.convert("RGB")
-    return rgb if profile or space is None else _by_space(rgb, space)
+    return rgb if space in (None, SRGB_SPACE) or image.mode == "CMYK" else _by_space(rgb, space)
 
 
 def _by_profile(image: Image.Image, profile: bytes) -> Image.Image | None:
     """Convert by an ICC profile; None if it is broken or for other channels, which is no reason to refuse a picture."""
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if image.mode in ("RGB", "RGBX") and source.profile.xcolor_space.strip() == "GRAY":
-            image = image.convert("L")
         target = ImageCms.ImageCmsProfile(io.BytesIO(srgb_profile()))
-        return ImageCms.profileToProfile(image, source, target, outputMode="RGB")
+        fitted = _fitted(image, source.profile.xcolor_space.strip())
+        return ImageCms.profileToProfile(fitted, source, target, outputMode="RGB")
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return None
+
+
+def _fitted(image: Image.Image, channels: str) -> Image.Image:
+    """Return grays in the channels of a profile; a picture with colors stays as it is."""
+    if image.mode == "L" and channels == "RGB":
+        return image.convert("RGB")
+    if image.mode == "RGB" and channels == "GRAY":
+        red, green, blue = image.split()
+        is_gray = all(ImageChops.difference(red, other).getbbox() is None for other in (green, blue))
+        return red if is_gray else image
+    return image
 
 
 def _by_space(image: Image.Image, space: ColorSpace) -> Image.Image:

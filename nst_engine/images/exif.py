@@ -1,5 +1,6 @@
 """The two facts that EXIF tells about pixels, orientation and color space; everything else in it is ignored."""
 
+import io
 import struct
 
 from PIL import ExifTags, Image
@@ -13,24 +14,52 @@ UNCALIBRATED = 0xFFFF  # then the interoperability index says which: R03 is Adob
 _DAMAGED = (struct.error, SyntaxError, ValueError, TypeError, LookupError, OSError, ArithmeticError)
 
 
-def orientation(image: Image.Image) -> int:
+def of_image(image: Image.Image) -> Image.Exif:
+    """Return the EXIF of an opened picture; an empty one if it is damaged."""
+    try:
+        return image.getexif()
+    except _DAMAGED:
+        return Image.Exif()
+
+
+def of_bytes(data: bytes) -> Image.Exif:
+    """Parse EXIF; empty if it is damaged."""
+    exif = Image.Exif()
+    try:
+        exif.load(data)
+    except _DAMAGED:
+        return Image.Exif()
+    return exif
+
+
+def of_tiff(data: bytes, *, offset: int, endian: str, is_big: bool) -> Image.Exif:
+    """Parse the tags of a TIFF file's page, which begin at `offset`; empty if they are damaged."""
+    exif = Image.Exif()
+    exif.endian, exif.bigtiff = endian, is_big
+    try:
+        exif.load_from_fp(io.BytesIO(data), offset)
+    except _DAMAGED:
+        return Image.Exif()
+    return exif
+
+
+def orientation(exif: Image.Exif) -> int:
     """Return the EXIF orientation, 1 to 8; 1 if there is none."""
     try:
-        value = image.getexif().get(ExifTags.Base.Orientation, 1)
+        value = exif.get(ExifTags.Base.Orientation, 1)
     except _DAMAGED:
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def color_space(image: Image.Image) -> ColorSpace | None:
+def color_space(exif: Image.Exif) -> ColorSpace | None:
     """Return the color space that EXIF names; None for sRGB and where it names none."""
     try:
-        tags = image.getexif().get_ifd(ExifTags.IFD.Exif)
-        code = tags.get(ExifTags.Base.ColorSpace)
+        code = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.ColorSpace)
         if code == ADOBE_RGB_CODE:
             return ADOBE_RGB
         if code == UNCALIBRATED:
-            index = image.getexif().get_ifd(ExifTags.IFD.Interop).get(1, "")
+            index = exif.get_ifd(ExifTags.IFD.Interop).get(1, "")
             text = index.decode("ascii", "replace") if isinstance(index, bytes) else str(index)
             return ADOBE_RGB if text.startswith("R03") else None
     except _DAMAGED:

@@ -1,30 +1,129 @@
-"""The color space that an AVIF or HEIC file names (`nclx`): decoders convert to RGB, but not to sRGB."""
+"""AVIF and HEIC: the color space of the picture, and the file without the metadata that decoders trip over.
+
+Decoders convert to RGB, but not to sRGB. The boxes are those of ISO/IEC 14496-12 and 23008-12.
+"""
 
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 
+from nst_engine.images import av1
 from nst_engine.images.color import ColorSpace, cicp
 
-# Boxes that lead to the item properties; `meta` has four bytes of version and flags before its children.
-PATH = ((b"meta", 4), (b"iprp", 0), (b"ipco", 0))
+METADATA = (b"Exif", b"mime")  # types of items: EXIF, XMP
+IGNORED = b"skip"
+HEADERS = 4096  # bytes, more than the headers of a stream need
+TILES = b"dimg"  # a reference from a picture to the items that it is put together from
+
+Box = tuple[bytes, memoryview]  # its type, its body
 
 
 def color_space(data: bytes) -> ColorSpace | None:
-    """Return the first color space that a file's items name; None for sRGB, and where a profile or nothing is there."""
-    inside = memoryview(data)
-    for kind, skipped in PATH:
-        found = next((body for name, body in _boxes(inside) if name == kind), None)
-        if found is None:
-            return None
-        inside = found[skipped:]
-    for name, body in _boxes(inside):
-        if name == b"colr" and bytes(body[:4]) == b"nclx" and len(body) >= 8:
-            primaries, transfer = struct.unpack(">HH", body[4:8])
-            return cicp(primaries, transfer)
+    """Return the color space that the picture names, in its properties or in its AV1 stream; None if it names none."""
+    try:
+        return _color_space(data)
+    except (struct.error, LookupError):
+        return None
+
+
+def without_metadata(data: bytes) -> bytes:
+    """Return a file of equal length with no EXIF and XMP. The orientation is a property of the picture."""
+    cleaned = bytearray(data)
+    items = _inside(_inside(memoryview(cleaned), b"meta")[4:], b"iinf")
+    head = 8 if bytes(items[:1]) == b"\1" else 6  # version and flags, the number of items
+    for kind, item in _boxes(items[head:]):
+        # Version and flags, the item's id of 2 or 4 bytes, its protection, its type.
+        at = {2: 8, 3: 10}.get(item[0]) if kind == b"infe" and len(item) > 0 else None
+        if at is not None and bytes(item[at : at + 4]) in METADATA:
+            item[at : at + 4] = IGNORED
+    return bytes(cleaned)
+
+
+@dataclass
+class _Fields:
+    """Reads a box's fields, one after another; raises struct.error at its end."""
+
+    data: memoryview
+    at: int = 0
+
+    def take(self, size: int) -> int:
+        if self.at + size > len(self.data):
+            raise struct.error
+        self.at += size
+        return int.from_bytes(self.data[self.at - size : self.at])
+
+    def version_and_flags(self) -> tuple[int, int]:
+        return self.take(1), self.take(3)
+
+
+def _color_space(data: bytes) -> ColorSpace | None:
+    meta = dict(_boxes(_inside(memoryview(data), b"meta")[4:]))
+    items, properties = _pictures(meta), _properties(meta[b"iprp"])
+    for item in items:
+        for kind, body in properties.get(item, []):
+            if kind == b"colr" and bytes(body[:4]) == b"nclx":
+                return cicp(*struct.unpack(">HH", body[4:8]))
+    for item in items:
+        if any(kind == b"av1C" for kind, _ in properties.get(item, [])):
+            codes = av1.color_codes(_start_of(item, data, meta))
+            return cicp(*codes) if codes else None
     return None
 
 
-def _boxes(data: memoryview) -> Iterator[tuple[bytes, memoryview]]:
+def _pictures(meta: dict[bytes, memoryview]) -> list[int]:
+    """Return the ids of the picture and of the tiles that it is put together from."""
+    fields = _Fields(meta[b"pitm"])
+    primary = fields.take(4 if fields.version_and_flags()[0] else 2)
+    items = [primary]
+    references = meta.get(b"iref", memoryview(bytes(4)))
+    size = 4 if references[0] else 2
+    for kind, body in _boxes(references[4:]):
+        fields = _Fields(body)
+        if kind == TILES and fields.take(size) == primary:
+            items += [fields.take(size) for _ in range(fields.take(2))]
+    return items
+
+
+def _properties(iprp: memoryview) -> dict[int, list[Box]]:
+    """Return the properties of each item."""
+    known, found = list(_boxes(_inside(iprp, b"ipco"))), {}
+    fields = _Fields(_inside(iprp, b"ipma"))
+    version, flags = fields.version_and_flags()
+    size = 2 if flags & 1 else 1
+    mask = 2 ** (8 * size - 1) - 1  # the upper bit says whether a reader must understand the property
+    for _ in range(fields.take(4)):
+        item = fields.take(4 if version else 2)
+        indices = [fields.take(size) & mask for _ in range(fields.take(1))]
+        found[item] = [known[index - 1] for index in indices if 0 < index <= len(known)]
+    return found
+
+
+def _start_of(wanted: int, data: bytes, meta: dict[bytes, memoryview]) -> bytes:
+    """Return the first bytes of an item's data, where its headers are."""
+    fields = _Fields(meta[b"iloc"])
+    version, _ = fields.version_and_flags()
+    sizes = fields.take(2)
+    offset_size, length_size, base_size, index_size = (sizes >> shift & 15 for shift in (12, 8, 4, 0))
+    for _ in range(fields.take(4 if version == 2 else 2)):
+        item = fields.take(4 if version == 2 else 2)
+        source = meta[b"idat"] if version and fields.take(2) & 15 == 1 else memoryview(data)
+        fields.take(2)  # which file: this one
+        base = fields.take(base_size)
+        for extent in range(fields.take(2)):
+            fields.take(index_size if version else 0)
+            start = base + fields.take(offset_size)
+            fields.take(length_size)
+            if item == wanted and extent == 0:
+                return bytes(source[start : start + HEADERS])
+    raise LookupError
+
+
+def _inside(data: memoryview, wanted: bytes) -> memoryview:
+    """Return the body of the first box of a type; empty if there is none."""
+    return next((body for kind, body in _boxes(data) if kind == wanted), memoryview(b""))
+
+
+def _boxes(data: memoryview) -> Iterator[Box]:
     """Yield type and body of each box (ISO/IEC 14496-12, 4.2), up to the first damaged one."""
     at = 0
     while at + 8 <= len(data):

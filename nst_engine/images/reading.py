@@ -92,26 +92,38 @@ def _decoded(data: bytes, limits: PictureLimits) -> Decoded:
         return tiff.read(data, lambda width, height: _check_size(width, height, limits))
     if data.startswith(png.SIGNATURE):
         return _decoded_png(data, limits)
+    if data[4:8] == ISOBMFF:
+        return _decoded_isobmff(data, limits)
     with _opened(data, limits) as image:
-        turn, profile = exif.orientation(image), image.info.get("icc_profile")
-        space = isobmff.color_space(data) if image.format in ("AVIF", "HEIF") else exif.color_space(image)
+        facts, profile = exif.of_image(image), image.info.get("icc_profile")
+        turn, space = exif.orientation(facts), exif.color_space(facts)
         pixels, alpha = _split(_loaded_jpeg(image, data) if _is_jpeg(image) else _loaded(image))
+        return Decoded(image=pixels, alpha=alpha, profile=profile, space=space, orientation=turn)
+
+
+def _decoded_isobmff(data: bytes, limits: PictureLimits) -> Decoded:
+    register_heif()
+    space = isobmff.color_space(data)
+    with _opened(isobmff.without_metadata(data), limits) as image:
+        turn, profile = exif.orientation(exif.of_image(image)), image.info.get("icc_profile")
+        pixels, alpha = _split(_loaded(image))
         return Decoded(image=pixels, alpha=alpha, profile=profile, space=space, orientation=turn)
 
 
 def _decoded_png(data: bytes, limits: PictureLimits) -> Decoded:
     found = png.parse(data)
     with _opened(found.data, limits) as image:
-        turn, space = exif.orientation(image), found.space or exif.color_space(image)
+        if found.is_animated:
+            raise _animated()
+        turn, space = exif.orientation(found.exif), found.space or exif.color_space(found.exif)
         pixels, alpha = _split(_loaded(image))
         alpha = png.key_alpha(found, pixels) or alpha
+        pixels = png.full_range(pixels) if found.is_narrow else pixels
         return Decoded(image=pixels, alpha=alpha, profile=found.profile, space=space, orientation=turn)
 
 
 @contextmanager
 def _opened(data: bytes, limits: PictureLimits) -> Iterator[Image.Image]:
-    if data[4:8] == ISOBMFF:
-        register_heif()
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
@@ -122,8 +134,9 @@ def _opened(data: bytes, limits: PictureLimits) -> Iterator[Image.Image]:
             raise _not_a_picture(data) from None
         with image:
             _check_size(image.width, image.height, limits)
-            if image.format != "MPO" and getattr(image, "is_animated", False):
-                raise PictureError("picture_animated", "the file holds more than one picture; send a still one")
+            # MPO and HEIC files say which of their pictures is the photograph.
+            if image.format not in ("MPO", "HEIF") and getattr(image, "is_animated", False):
+                raise _animated()
             yield image
 
 
@@ -180,6 +193,10 @@ def _check_size(width: int, height: int, limits: PictureLimits) -> None:
 def _too_many_pixels(limits: PictureLimits) -> PictureError:
     most = limits.max_pixels / 1_000_000
     return PictureError("picture_too_large", f"the picture has more than {most:g} million pixels")
+
+
+def _animated() -> PictureError:
+    return PictureError("picture_animated", "the file holds more than one picture; send a still one")
 
 
 def _not_a_picture(data: bytes) -> PictureError:

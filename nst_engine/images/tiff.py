@@ -15,7 +15,7 @@ from PIL import Image
 from tifffile import COMPRESSION, PHOTOMETRIC, TiffFile, TiffFileError, TiffPage
 
 from nst_engine.images import exif
-from nst_engine.images.color import ADOBE_RGB, ColorSpace
+from nst_engine.images.color import ColorSpace
 from nst_engine.images.decoded import Decoded
 from nst_engine.spec.errors import PictureError
 
@@ -36,7 +36,6 @@ NAMES = {
     PHOTOMETRIC.ICCLAB: "ICCLab pictures",
     PHOTOMETRIC.ITULAB: "ITULab pictures",
 }
-ADOBE_RGB_CODE = exif.ADOBE_RGB_CODE
 
 # What tifffile and the decoders behind it raise on bad data.
 DAMAGED = (TiffFileError, ValueError, TypeError, LookupError, OSError, ArithmeticError, RuntimeError, AssertionError)
@@ -55,7 +54,8 @@ def read(data: bytes, check: Check) -> Decoded:
             if _is_for_pillow(page):
                 return _by_pillow(data, index)
             _refuse_truncated(page, len(data))
-            return _by_tifffile(page)
+            tags = exif.of_tiff(data, offset=page.offset, endian=file.byteorder, is_big=file.is_bigtiff)
+            return _by_tifffile(page, exif.color_space(tags))
     except PictureError:
         raise
     except DAMAGED:
@@ -101,7 +101,8 @@ def _is_for_pillow(page: TiffPage) -> bool:
 def _by_pillow(data: bytes, index: int) -> Decoded:
     with Image.open(io.BytesIO(data), formats=("TIFF",)) as image:
         image.seek(index)
-        turn, space = exif.orientation(image), exif.color_space(image)
+        tags = exif.of_image(image)
+        turn, space = exif.orientation(tags), exif.color_space(tags)
         profile = image.info.get("icc_profile")
         image.load()  # turns the picture by itself
         tag = image.getexif().get(0x0112, 1) if turn != 1 else 1
@@ -116,7 +117,7 @@ def _refuse_truncated(page: TiffPage, size: int) -> None:
         raise PictureError("picture_truncated", "the picture file is cut short")
 
 
-def _by_tifffile(page: TiffPage) -> Decoded:
+def _by_tifffile(page: TiffPage, space: ColorSpace | None) -> Decoded:
     samples = _samples(page)  # (H, W, S)
     count = SAMPLES[PHOTOMETRIC(page.photometric)]
     if samples.shape[-1] < count:
@@ -137,7 +138,7 @@ def _by_tifffile(page: TiffPage) -> Decoded:
         ),
         alpha=None if alpha is None else Image.fromarray(_eight_bit(alpha, most)),
         profile=page.tags.valueof(ICC_PROFILE),
-        space=_space(page),
+        space=space,
         orientation=_orientation(page),
     )
 
@@ -172,9 +173,3 @@ def _eight_bit(values: Samples, most: int) -> NDArray[np.uint8]:
 def _orientation(page: TiffPage) -> int:
     value = page.tags.valueof("Orientation", default=1)
     return int(value) if isinstance(value, int) else 1
-
-
-def _space(page: TiffPage) -> ColorSpace | None:
-    tags = page.tags.valueof("ExifTag")
-    is_adobe = isinstance(tags, dict) and tags.get("ColorSpace") == ADOBE_RGB_CODE
-    return ADOBE_RGB if is_adobe else None

@@ -6,18 +6,19 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from PIL import ImageCms
+from PIL import Image, ImageCms
 
 from nst_engine.images.reading import read_picture
 from nst_engine.spec.errors import PictureError
-from tests.nst_engine.images.profiles import gray_profile
+from tests.nst_engine.images.profiles import gray_profile, rgb_profile
 
 SIDE = 16
 WHITE = (255, 255, 255)
 
 
-def chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+def chunk(kind: bytes, data: bytes, checksum: int | None = None) -> bytes:
+    checksum = zlib.crc32(kind + data) if checksum is None else checksum
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", checksum)
 
 
 def png(depth: int, color_type: int, row: bytes, *chunks: tuple[bytes, bytes]) -> bytes:
@@ -157,3 +158,88 @@ def test_a_named_color_space_is_converted(
 def test_cicp_comes_before_a_profile() -> None:
     linear = profile_chunk(gray_profile(gamma=1.0))
     assert rgb((128, 128, 128), linear, cicp(1, SRGB_TRANSFER)) == (128, 128, 128)
+
+
+LINEAR_RED = (229, 96, 96)  # (200, 30, 30) in linear light, as sRGB
+
+
+@pytest.mark.parametrize("unusable", [(2, 2, 0, 1), (1, 17, 0, 1), (3, 3, 0, 1), (1, 13, 5, 1), (1, 13, 0)])
+@pytest.mark.parametrize("told", [profile_chunk(rgb_profile(gamma=1.0)), gama(1.0)], ids=["iCCP", "gAMA"])
+def test_a_cicp_that_says_nothing_leaves_the_word_to_the_next_chunk(
+    unusable: tuple[int, ...], told: tuple[bytes, bytes]
+) -> None:
+    found = rgb((200, 30, 30), (b"cICP", bytes(unusable)), told)
+    assert np.abs(np.array(found) - LINEAR_RED).max() <= 2
+
+
+@pytest.mark.parametrize("profile", [b"name\0\0not deflated", profile_chunk(b"no profile" * 20)[1]])
+def test_a_damaged_profile_leaves_the_word_to_the_next_chunk(profile: bytes) -> None:
+    assert np.abs(np.array(rgb((200, 30, 30), (b"iCCP", profile), gama(1.0))) - LINEAR_RED).max() <= 2
+
+
+def test_the_levels_of_video_are_stretched() -> None:
+    narrow = b"cICP", bytes((1, SRGB_TRANSFER, 0, 0))
+    assert [rgb((level,) * 3, narrow)[0] for level in (0, 16, 126, 235, 255)] == [0, 0, 128, 255, 255]
+
+
+def adobe_exif(*, orientation: int = 1) -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    exif.get_ifd(0x8769)[0xA001] = 2
+    return exif.tobytes()
+
+
+@pytest.mark.parametrize(
+    "told", [(b"sRGB", b"\0"), gama(0.45455), cicp(1, SRGB_TRANSFER)], ids=["sRGB", "gAMA", "cICP"]
+)
+def test_chunks_that_say_srgb_come_before_exif(told: tuple[bytes, bytes]) -> None:
+    exif = b"eXIf", adobe_exif()[6:]
+    assert rgb((180, 60, 60), exif, told) == (180, 60, 60)
+    assert np.abs(np.array(rgb((180, 60, 60), exif)) - (208, 57, 59)).max() <= 2
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        (b"gAMA", b"\0\1"),
+        (b"gAMA", struct.pack(">I", 100_000), 5),
+        (b"cHRM", b"abc"),
+        (b"sRGB", b""),
+        (b"pHYs", b"abc"),
+        (b"tIME", b"\7\xe0\1\1\1\1\1", 5),
+        (b"acTL", b"\0"),
+        (b"acTL", struct.pack(">II", 1, 0)),
+        (b"fcTL", bytes(26)),
+        (b"eXIf", b"junk"),
+        (b"eXIf", adobe_exif()[6:], 5),
+        (b"tRNS", struct.pack(">3H", 200, 30, 30), 5),
+    ],
+)
+@pytest.mark.parametrize("is_before", [True, False])
+def test_a_damaged_chunk_that_is_not_needed_is_passed_over(damaged: tuple[bytes, ...], is_before: bool) -> None:
+    whole = png(8, 2, bytes((200, 30, 30)) * SIDE)
+    at = whole.index(b"IDAT" if is_before else b"IEND") - 4
+    data = whole[:at] + chunk(*damaged) + whole[at:]  # type: ignore[arg-type]
+    assert ends(data) == [(200, 30, 30)] * 2
+
+
+def test_a_chunk_of_color_behind_the_pixels_is_passed_over() -> None:
+    whole = png(8, 2, bytes((200, 30, 30)) * SIDE)
+    assert ends(whole[:-12] + chunk(*gama(1.0)) + whole[-12:])[0] == (200, 30, 30)
+
+
+def raw_profile(name: str, data: bytes) -> tuple[bytes, bytes]:
+    text = f"\n{name}\n{len(data):8}\n{data.hex()}\n".encode()
+    return b"zTXt", f"Raw profile type {name}".encode() + b"\0\0" + zlib.compress(text)
+
+
+@pytest.mark.parametrize("name", ["exif", "APP1"])
+def test_exif_that_is_written_as_text_is_heeded(name: str) -> None:
+    row = bytes((200, 30, 30)) * (SIDE // 2) + bytes((30, 30, 200)) * (SIDE // 2)
+    picture = read_picture(png(8, 2, row, raw_profile(name, adobe_exif(orientation=3)), gama(0.45455)))
+    assert picture.getpixel((0, 0)) == (30, 30, 200)
+
+
+def test_a_profile_that_is_written_as_text_is_used() -> None:
+    found = rgb((200, 30, 30), raw_profile("icc", rgb_profile(gamma=1.0)))
+    assert np.abs(np.array(found) - LINEAR_RED).max() <= 2

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import struct
 from typing import Any
 
 import numpy as np
@@ -188,3 +189,25 @@ def test_orientation_and_profile_of_sixteen_bits_are_heeded() -> None:
     picture = read_picture(data)
     assert picture.size == (32, 64)
     assert_close([picture.getpixel((16, 8)), picture.getpixel((16, 56))], LEFT, RIGHT)  # type: ignore[list-item]
+
+
+def tag(code: int, kind: int, value: bytes) -> bytes:
+    """Return an entry of a directory with one value, or its place."""
+    return struct.pack("<HHI", code, kind, 4 if kind == ASCII else 1) + value.ljust(4, b"\0")
+
+
+SHORT, LONG, ASCII = 3, 4, 2
+
+
+@pytest.mark.parametrize(("dtype", "scale"), [("uint8", 1), ("uint16", 257)])
+@pytest.mark.parametrize("code", [2, 0xFFFF])
+def test_adobe_rgb_that_exif_names_is_converted(code: int, dtype: str, scale: int) -> None:
+    """0xFFFF leaves it to the interoperability index, R03."""
+    pixels, free = halves((180, 60, 60), dtype=dtype, scale=scale), 34664  # tifffile itself writes no EXIF
+    data = saved(pixels, photometric="rgb", extratags=[(free, LONG, 1, 0, True)])
+    exif_at = struct.pack("<I", len(data))
+    index_at = struct.pack("<I", len(data) + 2 + 2 * 12 + 4)
+    data = data.replace(tag(free, LONG, bytes(4)), tag(34665, LONG, exif_at))
+    data += b"\2\0" + tag(0xA001, SHORT, struct.pack("<H", code)) + tag(0xA005, LONG, index_at) + bytes(4)
+    data += b"\1\0" + tag(1, ASCII, b"R03") + bytes(4)
+    assert_close(colors(data)[:1], (208, 57, 59))
