@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from cli.errors import CommandError
+from cli.errors import CommandError, InputError
 from cli.settings import ConnectionSettings, load_settings
-from nst_client import Client, ClientError, Retries, ServiceError
+from nst_client import ArgumentError, Client, ClientError, Retries, ServiceError
 
 REJECTED = (400, 404, 413, 415, 422)  # the request was wrong: exit code 2
 
@@ -20,6 +20,8 @@ def api_client(server: str | None, key: str | None) -> Iterator[Client]:
     try:
         with Client(settings.server, key=secret, retries=Retries(attempts=3)) as client:
             yield client
+    except ArgumentError as error:
+        raise InputError(str(error)) from None
     except ServiceError as error:
         raise CommandError(str(error), exit_code=2 if error.status in REJECTED else 1) from None
     except ClientError as error:

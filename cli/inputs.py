@@ -112,7 +112,9 @@ def styles_to_submit(styles: Sequence[str]) -> list[str | Path]:
 
 def is_url(picture: str) -> bool:
     """Tell whether this is an address that the service fetches, or a picture that it has."""
-    return picture.startswith(("https://", "http://", "data:", "sha256:", "job:"))
+    from nst_client.calls import reference_kind
+
+    return reference_kind(picture) is not None
 
 
 def is_builtin_style(style: str) -> bool:

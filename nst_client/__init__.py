@@ -3,6 +3,7 @@
 from nst_client.asynchronous import AsyncClient
 from nst_client.calls import StyleName
 from nst_client.errors import (
+    ArgumentError,
     ClientError,
     JobEndedError,
     NotReachableError,
@@ -18,6 +19,7 @@ from nst_client.usage import Usage
 from nst_client.webhooks import verify_webhook
 
 __all__ = [
+    "ArgumentError",
     "AsyncClient",
     "Client",
     "ClientError",

@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar
 import httpx
 
 from nst_client import calls
-from nst_client.calls import Call, Picture
+from nst_client.calls import Call, Picture, Pictures
 from nst_client.errors import JobEndedError, ServiceError, WaitedTooLongError
 from nst_client.events import Event, EventParser
 from nst_client.job import Job, Painted
@@ -53,7 +53,7 @@ class AsyncClient:
     async def stylize(
         self,
         content: Picture,
-        style: Picture | Sequence[Picture] = (),
+        style: Pictures = (),
         *,
         style_name: str | Sequence[str] | None = None,
         timeout: float | None = None,
@@ -72,11 +72,11 @@ class AsyncClient:
     async def submit(
         self,
         content: Picture,
-        style: Picture | Sequence[Picture] = (),
+        style: Pictures = (),
         *,
         style_name: str | Sequence[str] | None = None,
-        masks: Picture | Sequence[Picture] = (),
-        style_masks: Picture | Sequence[Picture] = (),
+        masks: Pictures = (),
+        style_masks: Pictures = (),
         init_image: Picture | None = None,
         output_format: str | None = None,
         fps: float | None = None,

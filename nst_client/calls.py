@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import IO, Any, Generic, TypeVar, cast
 
 import httpx
 
-from nst_client.errors import ServiceError
+from nst_client.errors import ArgumentError, ServiceError
 from nst_client.job import Job, Page
 from nst_client.usage import Usage
 
-# The bytes of an image file, its path, its https: or data: URL, an asset (sha256:…), a picture of a job
-# (job:ID/result), or the name of a built-in style.
-Picture = bytes | bytearray | str | os.PathLike[str]
+# The bytes of an image file, a file that is open in binary mode, its path, its https: or data: URL, an asset
+# (sha256:…), a picture of a job (job:ID/result), or the name of a built-in style.
+Picture = bytes | bytearray | memoryview | IO[bytes] | str | os.PathLike[str]
+Pictures = Picture | Iterable[Picture] | None
 T = TypeVar("T")
+VISIBLE = re.compile("[!-~]+")  # what a header can carry of a key
 URLS = ("http://", "https://", "data:")
 ASSETS = ("sha256:", "job:")
 
@@ -44,7 +47,12 @@ class Call(Generic[T]):
 
 
 def client_options(server: str, key: str | None, timeout: float) -> dict[str, Any]:
-    """Return the options of an httpx client; proxies from the environment do not apply to this machine."""
+    """Return the options of an httpx client; proxies from the environment do not apply to this machine.
+
+    Raises ArgumentError if no request can carry the key.
+    """
+    if key and not VISIBLE.fullmatch(key):
+        raise ArgumentError("the API key contains a space, a line break or another character that no key has")
     return {
         "base_url": server,
         "headers": {"Authorization": f"Bearer {key}"} if key else {},
@@ -56,17 +64,17 @@ def client_options(server: str, key: str | None, timeout: float) -> dict[str, An
 
 def submit(
     content: Picture,
-    style: Picture | Sequence[Picture],
+    style: Pictures,
     *,
     style_name: str | Sequence[str] | None,
-    masks: Picture | Sequence[Picture],
-    style_masks: Picture | Sequence[Picture],
+    masks: Pictures,
+    style_masks: Pictures,
     init_image: Picture | None,
     film: Mapping[str, Any],
     parameters: Mapping[str, Any],
 ) -> Call[Job]:
     """Create a job; thanks to the idempotency key, a repeated request does not create another one."""
-    form = {name: _format(value) for name, value in {**film, **parameters}.items() if value is not None}
+    form = {name: _format(name, value) for name, value in {**film, **parameters}.items() if value is not None}
     names = [style_name] if isinstance(style_name, str) else style_name or ()
     pictures = [
         ("content", content),
@@ -74,7 +82,7 @@ def submit(
         *(("style", StyleName(name)) for name in names),
         *(("mask", item) for item in _several(masks)),
         *(("style_mask", item) for item in _several(style_masks)),
-        *(("init", item) for item in _several(init_image or ())),
+        *(("init", item) for item in _several(init_image)),
     ]
     files = [_part(part, picture) for part, picture in pictures]
     options = {"headers": _idempotency_key(), "data": form, "files": files}
@@ -85,11 +93,19 @@ def _part(part: str, picture: Picture) -> tuple[str, tuple[str | None, bytes | s
     """Return a part of the form: a file, or a field with its URL or its name."""
     if isinstance(picture, StyleName):
         return f"{part}_name", (None, picture)
-    if isinstance(picture, str) and picture.startswith(URLS):
-        return f"{part}_url", (None, picture)
-    if isinstance(picture, str) and picture.startswith(ASSETS):
-        return f"{part}_asset", (None, picture)
-    return part, (part, _read_bytes(picture))
+    if isinstance(picture, str) and (kind := reference_kind(picture)):
+        return f"{part}_{kind}", (None, picture)
+    data = _read_bytes(picture)
+    if not data:  # the service takes an empty file for one that was left out
+        raise ArgumentError(f"{part}: the picture is empty")
+    return part, (part, data)
+
+
+def reference_kind(picture: str) -> str | None:
+    """Return `url` or `asset` if the service has or fetches the picture; None for the path of a file."""
+    if picture[:8].lower().startswith(URLS):
+        return "url"
+    return "asset" if picture.startswith(ASSETS) else None
 
 
 def keep(picture: Picture) -> Call[str]:
@@ -176,20 +192,31 @@ def _idempotency_key() -> dict[str, str]:
     return {"Idempotency-Key": uuid.uuid4().hex}
 
 
-def _several(pictures: Picture | Sequence[Picture]) -> Sequence[Picture]:
-    """Return a sequence of pictures; a single one counts as a sequence of one, because a str is a sequence too."""
-    return [pictures] if isinstance(pictures, bytes | bytearray | str | os.PathLike) else pictures
+def _several(pictures: Pictures) -> Iterable[Picture]:
+    """Return several pictures; a single one is not taken apart, although bytes, text and files can be iterated over."""
+    if pictures is None:
+        return ()
+    single = isinstance(pictures, bytes | bytearray | memoryview | str | os.PathLike) or hasattr(pictures, "read")
+    return (cast(Picture, pictures),) if single else cast(Iterable[Picture], pictures)
 
 
 def _read_bytes(picture: Picture) -> bytes:
-    return bytes(picture) if isinstance(picture, bytes | bytearray) else Path(picture).read_bytes()
+    if isinstance(picture, bytes | bytearray | memoryview):
+        return bytes(picture)
+    if isinstance(picture, str | os.PathLike):
+        return Path(picture).read_bytes() if picture != "" else b""
+    data: Any = picture.read()
+    if isinstance(data, str):
+        raise ArgumentError("the file is open as text; open it in binary mode, such as open(path, 'rb')")
+    return bytes(data)
 
 
-def _format(value: object) -> str:
+def _format(name: str, value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Mapping):
         return ",".join(f"{name}:{weight}" for name, weight in value.items())
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return (";" if any(isinstance(item, Mapping) for item in value) else ",").join(_format(item) for item in value)
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        separator = ";" if name == "layers_per_style" else ","
+        return separator.join(_format("", item) for item in value)
     return value if isinstance(value, str) else json.dumps(value)

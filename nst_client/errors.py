@@ -1,6 +1,7 @@
 """Errors of the client.
 
 ClientError
+    ArgumentError        an argument cannot be sent to the service
     NotReachableError    the service did not respond, after all retries
     ServiceError         the service refused the request; `.status`, `.code`, `.errors`, `.request_id`
     JobEndedError        the job failed or was canceled; `.job`
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 class ClientError(Exception):
     """Base class of all errors; its text is a message for people."""
+
+
+class ArgumentError(ClientError, ValueError):
+    """An argument cannot be sent to the service."""
 
 
 class NotReachableError(ClientError):

@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar
 import httpx
 
 from nst_client import calls
-from nst_client.calls import Call, Picture
+from nst_client.calls import Call, Picture, Pictures
 from nst_client.errors import JobEndedError, ServiceError, WaitedTooLongError
 from nst_client.events import Event, EventParser
 from nst_client.job import Job, Painted
@@ -26,8 +26,9 @@ T = TypeVar("T")
 class Client:
     """A connection to a service.
 
-    Images are given as bytes, by path or as a URL, which the service fetches. Every method raises ServiceError if the
-    service refuses the request, and NotReachableError if it does not respond.
+    Images are given as bytes, as a file open in binary mode, by path or as a URL, which the service fetches. Every
+    method raises ServiceError if the service refuses the request, NotReachableError if it does not respond, and
+    ArgumentError if an image is empty.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class Client:
     def stylize(
         self,
         content: Picture,
-        style: Picture | Sequence[Picture] = (),
+        style: Pictures = (),
         *,
         style_name: str | Sequence[str] | None = None,
         timeout: float | None = None,
@@ -77,11 +78,11 @@ class Client:
     def submit(
         self,
         content: Picture,
-        style: Picture | Sequence[Picture] = (),
+        style: Pictures = (),
         *,
         style_name: str | Sequence[str] | None = None,
-        masks: Picture | Sequence[Picture] = (),
-        style_masks: Picture | Sequence[Picture] = (),
+        masks: Pictures = (),
+        style_masks: Pictures = (),
         init_image: Picture | None = None,
         output_format: str | None = None,
         fps: float | None = None,

@@ -104,7 +104,7 @@ def submit(
             pictures,
             masks=masks,
             style_masks=[picture_to_submit(item) for item in style_mask],
-            init_image=picture_to_submit(init_image) if init_image else None,
+            init_image=None if init_image is None else picture_to_submit(init_image),
             init_job=init_job,
             alpha=alpha,
             result_url=result_url,

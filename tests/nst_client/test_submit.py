@@ -3,24 +3,84 @@
 from __future__ import annotations
 
 import re
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from nst_client import StyleName
+from nst_client import ArgumentError, StyleName
 from tests.nst_client.conftest import JOB, FakeService, parts, reply
 
+LINES = b"picture\nof two lines"
 
-@pytest.mark.parametrize("kind", [str, Path, bytes, bytearray])
+
+@pytest.mark.parametrize("kind", [str, Path, bytes, bytearray, memoryview, BytesIO, Path.open])
 def test_a_single_style_or_mask_needs_no_list(service: FakeService, tmp_path: Path, kind: Any) -> None:
     path = tmp_path / "p.png"
-    path.write_bytes(b"picture")
-    picture = kind(path) if kind in (str, Path) else kind(b"picture")
-    service.responds(reply(202, JOB)).call("submit", picture, picture, masks=picture)
+    path.write_bytes(LINES)
+
+    def picture() -> Any:
+        if kind is Path.open:
+            return path.open("rb")
+        return kind(path) if kind in (str, Path) else kind(LINES)
+
+    service.responds(reply(202, JOB)).call("submit", picture(), picture(), masks=picture(), init_image=picture())
     (sent,) = service.requests
-    assert [parts(sent, name) for name in ("content", "style", "mask")] == [[b"picture"]] * 3
+    assert [parts(sent, name) for name in ("content", "style", "mask", "init")] == [[LINES]] * 4
+
+
+def test_pictures_that_are_none_are_left_out(service: FakeService) -> None:
+    left_out: dict[str, Any] = dict.fromkeys(("masks", "style_masks", "init_image", "style_name"))
+    service.responds(reply(202, JOB)).call("submit", b"c", None, **left_out)
+    (sent,) = service.requests
+    assert [parts(sent, name) for name in ("content", "style", "mask", "style_mask", "init")] == [
+        [b"c"],
+        [],
+        [],
+        [],
+        [],
+    ]
+
+
+@pytest.mark.parametrize("picture", ["", b"", BytesIO(), Path("empty.png")], ids=repr)
+def test_an_empty_picture_is_refused_instead_of_left_out(
+    service: FakeService, picture: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("empty.png").touch()
+    with pytest.raises(ArgumentError, match="init: the picture is empty"):
+        service.call("submit", b"c", b"s", init_image=picture)
+    assert service.requests == []
+
+
+def test_a_file_that_is_open_as_text_is_refused(service: FakeService) -> None:
+    with pytest.raises(ArgumentError, match="open it in binary mode"):
+        service.call("submit", StringIO("picture"), b"s")
+
+
+@pytest.mark.parametrize("per_style", [["style1:1,style2:0.5", "style5:1"], [{"style1": 1, "style2": 0.5}, "style5:1"]])
+def test_the_layers_of_each_style_may_be_text(service: FakeService, per_style: Any) -> None:
+    service.responds(reply(202, JOB)).call("submit", b"c", [b"s1", b"s2"], layers_per_style=per_style)
+    assert parts(service.requests[0], "layers_per_style") == [b"style1:1,style2:0.5;style5:1"]
+
+
+def test_layers_may_be_given_as_a_set(service: FakeService) -> None:
+    service.responds(reply(202, JOB)).call("submit", b"c", b"s", style_layers={"style1"})
+    assert parts(service.requests[0], "style_layers") == [b"style1"]
+
+
+@pytest.mark.parametrize("url", ["HTTPS://example.com/A.png", "Http://example.com/a", "DATA:image/png;base64,QQ=="])
+def test_the_scheme_of_a_url_may_be_in_capitals(service: FakeService, url: str) -> None:
+    service.responds(reply(202, JOB)).call("submit", url, b"s")
+    assert parts(service.requests[0], "content_url") == [url.encode()]
+
+
+@pytest.mark.parametrize("key", ["nst_\u00e9", "nst_a\n", " nst_a", "nst_a b"])
+def test_a_key_that_no_request_can_carry_is_refused(service: FakeService, key: str) -> None:
+    with pytest.raises(ArgumentError, match="character that no key has"):
+        service.call("get", "j1", key=key)
 
 
 def test_parameters_are_sent_in_the_format_of_the_http_api(service: FakeService) -> None:
