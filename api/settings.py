@@ -5,19 +5,31 @@ from __future__ import annotations
 import ipaddress
 import re
 from typing import Annotated, Self
+from urllib.parse import unquote
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from jobs.cores import cores
-from jobs.settings import HostsAndPorts, LogLevel, ServiceSecret, WebhookHosts, host_name, split_names, split_url
+from jobs.settings import (
+    LONGEST,
+    HostsAndPorts,
+    LogLevel,
+    Seconds,
+    ServiceSecret,
+    WebhookHosts,
+    host_name,
+    split_names,
+    split_url,
+)
 
 MIB = 1024 * 1024
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def _root_path(value: str) -> str:
-    if not re.fullmatch(r"(/[\w.~%!$&'()*+,;=:@-]+)*/?", value, re.ASCII):
+    path = re.fullmatch(r"(/([\w.~!$&'()*+,;=:@-]|%[0-9a-f]{2})+)*/?", value, re.ASCII | re.IGNORECASE)
+    if path is None or {".", ".."} & set(unquote(value).split("/")):
         raise ValueError("write a path that begins with a slash, such as /nst")
     return value
 
@@ -102,18 +114,17 @@ class ApiSettings(BaseSettings):
     )
     max_file_bytes: int = Field(20 * MIB, description="Maximum size of an uploaded or fetched file, in bytes.", ge=1024)
     max_pixels: int = Field(50_000_000, description="Maximum number of pixels of an uploaded picture.", ge=256)
-    max_film_seconds: float = Field(60, description="Maximum length of the painted part of a film, in seconds.", gt=0)
+    max_film_seconds: Seconds = Field(60, description="Maximum length of the painted part of a film, in seconds.")
     max_film_frames: int = Field(1800, description="Maximum number of painted frames of a film.", ge=1)
     max_film_pixels: int = Field(
         3840 * 2160, description="Maximum number of pixels of a frame of an uploaded film.", ge=256
     )
-    upload_idle_seconds: float = Field(
+    upload_idle_seconds: Seconds = Field(
         20,
         description="Maximum time for the headers of a request and maximum pause within its body, in seconds.",
-        gt=0,
     )
-    response_idle_seconds: float = Field(
-        60, description="Maximum time for which a client may read nothing of a response, in seconds.", gt=0
+    response_idle_seconds: Seconds = Field(
+        60, description="Maximum time for which a client may read nothing of a response, in seconds."
     )
     picture_processes: int = Field(
         0,
@@ -122,13 +133,13 @@ class ApiSettings(BaseSettings):
         ge=0,
         le=64,
     )
-    picture_seconds: int = Field(20, description="Maximum time to decode a picture, in seconds.", ge=1)
+    picture_seconds: int = Field(20, description="Maximum time to decode a picture, in seconds.", ge=1, le=86400)
     picture_memory_bytes: int = Field(
-        2048 * MIB, description="Maximum memory of a decoding process, in bytes.", ge=256 * MIB
+        2048 * MIB, description="Maximum memory of a decoding process, in bytes.", ge=256 * MIB, le=2**53
     )
 
-    picture_fetch_seconds: float = Field(
-        30, description="Maximum time to fetch a picture that a request names by its address, in seconds.", gt=0
+    picture_fetch_seconds: Seconds = Field(
+        30, description="Maximum time to fetch a picture that a request names by its address, in seconds."
     )
     picture_hosts: HostsAndPorts = Field(
         (),
@@ -136,9 +147,11 @@ class ApiSettings(BaseSettings):
         "addresses.",
     )
 
-    creates_per_minute: int = Field(120, description="Maximum number of jobs that a key creates per minute.", ge=1)
+    creates_per_minute: int = Field(
+        120, description="Maximum number of jobs that a key creates per minute.", ge=1, le=2**53
+    )
     bad_keys_per_minute: int = Field(
-        30, description="Maximum number of wrong keys that an address tries per minute.", ge=1
+        30, description="Maximum number of wrong keys that an address tries per minute.", ge=1, le=2**53
     )
     max_connections: int = Field(
         4096, description="Maximum number of open connections; further ones get a 503 and are closed.", ge=1
@@ -147,7 +160,7 @@ class ApiSettings(BaseSettings):
         2000, description="Maximum number of open event streams; one key may open half of them.", ge=1
     )
     picture_url_seconds: int = Field(
-        900, description="Minimum time for which a signed picture URL is valid, in seconds.", ge=30
+        900, description="Minimum time for which a signed picture URL is valid, in seconds.", ge=30, le=LONGEST
     )
     webhook_hosts: WebhookHosts = ()
 

@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cli.errors import InputError
-from jobs.settings import PREFIX, settings_problem
+from jobs.settings import PREFIX, Seconds, settings_problem
 
 URL = r"^https?://[^/?#\s]+"
 SECRETS = re.compile(r"(?<=://)[^/]*(?=@)|(?<=password=)[^&]*")  # in URLs; other secrets are a SecretStr
@@ -54,8 +54,8 @@ class WeightsSettings(CommandSettings):
         description="URL from which `nst weights pull` downloads the weights; a mirror must use PyTorch's file names.",
         pattern=URL,
     )
-    weights_timeout_seconds: float = Field(
-        30, description="`nst weights pull` gives up when the server sends nothing for this many seconds.", gt=0
+    weights_timeout_seconds: Seconds = Field(
+        30, description="`nst weights pull` gives up when the server sends nothing for this many seconds."
     )
 
 

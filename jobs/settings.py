@@ -16,6 +16,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from nst_engine.spec.enums import Model
 
 PREFIX = "NST_"
+LONGEST = 1e9  # seconds, 31 years; timers and timeouts of sockets take at most 9e9
+LONGEST_TTL = 1e10  # seconds, 317 years; times of Redis and dates take more
+SHORTEST_SECRET = 16  # characters
 SENTINEL_PORT = 26379
 SENTINEL_URL = re.compile(
     r"redis(?P<tls>s?)\+sentinel://((?P<username>[^:@/]*):(?P<password>[^:@/]*)@)?(?P<hosts>[^@/?#\s]+)/(?P<service>[^/?#\s]+)"
@@ -133,6 +136,15 @@ def _network_name(value: str) -> str:
     return value
 
 
+def _long_secret(value: SecretStr) -> SecretStr:
+    if len(value.get_secret_value().strip()) < SHORTEST_SECRET:
+        raise ValueError(
+            f"this secret is too short; write at least {SHORTEST_SECRET} characters (`openssl rand -hex 32` makes a "
+            "good one), or leave it empty"
+        )
+    return value
+
+
 def settings_problem(error: ValidationError, options: Container[str] = ()) -> str:
     """Name the settings that are wrong, in one line; `options` are those that were given on the command line."""
     return "; ".join(_problem(item["loc"], item["msg"], options) for item in error.errors())
@@ -147,10 +159,14 @@ def _problem(location: Sequence[int | str], message: str, options: Container[str
     return f"--{name.replace('_', '-')}: {text}" if name in options else f"{PREFIX}{name.upper()}: {text}"
 
 
+Seconds = Annotated[float, Field(gt=0, le=LONGEST)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_names)]
 ServiceSecret = Annotated[
-    SecretStr | None,
-    Field(description="Secret that signs picture URLs and webhooks; if empty, one is created and kept in Redis."),
+    Annotated[SecretStr, AfterValidator(_long_secret)] | None,
+    Field(
+        description="Secret that signs picture URLs and webhooks, of at least "
+        f"{SHORTEST_SECRET} characters; if empty, one is created and kept in Redis."
+    ),
 ]
 HostsAndPorts = Annotated[
     tuple[Annotated[str, AfterValidator(_host_and_port)], ...], NoDecode, BeforeValidator(split_names)
@@ -178,10 +194,11 @@ class JobSettings(BaseSettings):
     redis_wait_replicas: int = Field(
         default=0,
         ge=0,
+        le=1000,
         description="Number of replicas of Redis that must have a new job before the API accepts it; 0 does not wait.",
     )
-    redis_timeout_seconds: float = Field(
-        default=5.0, gt=0, description="Maximum time to wait for an answer from Redis, in seconds."
+    redis_timeout_seconds: Seconds = Field(
+        default=5.0, description="Maximum time to wait for an answer from Redis, in seconds."
     )
     redis_appendfsync: Literal["everysec", "always"] = Field(
         default="everysec",
@@ -213,45 +230,45 @@ class JobSettings(BaseSettings):
         description="Access key id for `s3://`; if empty, the `AWS_` variables or the machine's role apply.",
     )
     s3_secret_key: SecretStr | None = Field(default=None, description="Secret key that belongs to `NST_S3_ACCESS_KEY`.")
-    s3_timeout_seconds: float = Field(default=30.0, gt=0, description="Maximum time for one request to S3, in seconds.")
-    lease_seconds: float = Field(
+    s3_timeout_seconds: Seconds = Field(default=30.0, description="Maximum time for one request to S3, in seconds.")
+    lease_seconds: Seconds = Field(
         default=30.0,
-        gt=0,
         description="A worker that has not renewed its lease for this many seconds loses its job and its device.",
     )
-    heartbeat_seconds: float = Field(
-        default=1.0, gt=0, description="Interval at which a worker renews the lease of its job, in seconds."
+    heartbeat_seconds: Seconds = Field(
+        default=1.0, description="Interval at which a worker renews the lease of its job, in seconds."
     )
-    reaper_seconds: float = Field(
+    reaper_seconds: Seconds = Field(
         default=5.0,
-        gt=0,
         description="Interval at which lost jobs are requeued and expired data is removed, in seconds.",
     )
-    checkpoint_seconds: float = Field(
-        default=10.0, gt=0, description="Interval at which a run saves its state, in seconds."
+    checkpoint_seconds: Seconds = Field(
+        default=10.0, description="Interval at which a run saves its state, in seconds."
     )
     max_attempts: int = Field(
         default=3, ge=1, description="A job fails after its worker has been lost this many times."
     )
-    max_run_seconds: float = Field(
-        default=3600.0, gt=0, description="Maximum time of a run, or of each frame of a film, in seconds."
+    max_run_seconds: Seconds = Field(
+        default=3600.0, description="Maximum time of a run, or of each frame of a film, in seconds."
     )
-    max_film_run_seconds: float = Field(
+    max_film_run_seconds: Seconds = Field(
         default=24 * 3600.0,
-        gt=0,
         description="Maximum time that a whole film is painted, all attempts together, in seconds.",
     )
     result_ttl_seconds: float = Field(
-        default=24 * 3600.0, gt=0, description="How long pictures are kept after a job has ended, in seconds."
+        default=24 * 3600.0,
+        gt=0,
+        le=LONGEST_TTL,
+        description="How long pictures are kept after a job has ended, in seconds.",
     )
     tombstone_ttl_seconds: float = Field(
         default=7 * 24 * 3600.0,
         ge=0,
+        le=LONGEST_TTL,
         description="How long a job's record is kept after its pictures were removed, in seconds.",
     )
-    upload_timeout_seconds: float = Field(
+    upload_timeout_seconds: Seconds = Field(
         default=300.0,
-        gt=0,
         description="Maximum time of an upload, in seconds. Older files that belong to no job are removed.",
     )
     mark_results: bool = Field(

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from jobs.settings import LogLevel, Names, split_names
+from jobs.settings import LONGEST, LogLevel, Names, Seconds, split_names
 from jobs.status import Priority
 
 
@@ -24,10 +24,11 @@ class WorkerSettings(BaseSettings):
         description="Device to compute on: `cpu`, `mps`, `cuda:N`, `cuda` (any CUDA device) or `auto` (CUDA if "
         "present, else MPS, else the CPU).",
     )
-    per_device: int = Field(1, ge=1, description="Maximum number of workers that share a CUDA device.")
+    per_device: int = Field(1, ge=1, le=1000, description="Maximum number of workers that share a CUDA device.")
     device_wait_seconds: float | None = Field(
         None,
         ge=0,
+        le=LONGEST,
         description="A worker that gets no device within this many seconds exits; if empty, it keeps waiting.",
     )
     models: Names = Field(
@@ -43,16 +44,16 @@ class WorkerSettings(BaseSettings):
     worker_threads: int = Field(
         0,
         ge=0,
+        le=4096,
         description="Number of threads of a run on the CPU; 0 divides the cores among the workers of the machine.",
     )
     cuda_graphs: bool = Field(
         False,
         description="Launch the kernels of an iteration together, as a CUDA graph; no GPU has tried this yet.",
     )
-    preview_seconds: float = Field(1.0, gt=0, description="Minimum time between two previews of a run, in seconds.")
-    stop_grace_seconds: float = Field(
+    preview_seconds: Seconds = Field(1.0, description="Minimum time between two previews of a run, in seconds.")
+    stop_grace_seconds: Seconds = Field(
         60.0,
-        gt=0,
         description="If a run does not stop within this many seconds after it was told to, its process is killed.",
     )
     log_level: LogLevel = Field("info", description="Lowest level of messages that are logged.")

@@ -68,6 +68,7 @@ class JobOptions(FilmOptions):
         return value
 
 
+BLANK = "\ufeff \t\r\n"
 OPTIONS = frozenset(field.alias or name for name, field in JobOptions.model_fields.items())
 
 
@@ -81,7 +82,9 @@ def read_pairs(entries: Sequence[Entry]) -> list[Pair]:
     for name, value in entries:
         if isinstance(value, SavedFile):
             pairs.append((name, value))
-        elif name == JSON_PART and value:
+        elif name == JSON_PART:
+            if not value.strip(BLANK):
+                continue
             if has_json_part:
                 raise _invalid("#/params", "given more than once")
             has_json_part = True

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Protocol
 
 import httpx
-from pydantic import BeforeValidator, Field, NonNegativeFloat
+from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from redis import Redis
 from standardwebhooks.webhooks import Webhook
@@ -24,7 +24,7 @@ from jobs.model import ResultDelivery
 from jobs.outbound.exchange import exchange
 from jobs.outbound.url_guard import AddressRefusedError, AddressUnknownError, Destination, Resolve, destination, resolve
 from jobs.service_secret import service_secret_now, webhook_secret
-from jobs.settings import ServiceSecret, WebhookHosts, split_names
+from jobs.settings import LONGEST, Seconds, ServiceSecret, WebhookHosts, split_names
 from jobs.storage.blobs import Blobs
 from jobs.store.scripts import key
 from jobs.timestamps import format_rfc3339
@@ -50,10 +50,12 @@ class WebhookSettings(BaseSettings):
 
     secret: ServiceSecret = None
     webhook_hosts: WebhookHosts = ()
-    result_seconds: float = Field(
-        300, description="Maximum time for one attempt to deliver a result to its `result_url`, in seconds.", gt=0
+    result_seconds: Seconds = Field(
+        300, description="Maximum time for one attempt to deliver a result to its `result_url`, in seconds."
     )
-    webhook_delays: Annotated[tuple[NonNegativeFloat, ...], NoDecode, BeforeValidator(split_names)] = Field(
+    webhook_delays: Annotated[
+        tuple[Annotated[float, Field(ge=0, le=LONGEST)], ...], NoDecode, BeforeValidator(split_names)
+    ] = Field(
         (5, 60, 300, 1800, 7200, 18000, 36000),
         description="Delays before the second and each further attempt at a webhook or a delivery, in seconds.",
     )

@@ -59,6 +59,19 @@ def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) ->
 REFUSED = [
     (ApiSettings, "NST_ROOT_PATH", "nst", "write a path that begins with a slash, such as /nst"),
     (ApiSettings, "NST_ROOT_PATH", "https://app.example/nst", "write a path that begins with a slash"),
+    (ApiSettings, "NST_ROOT_PATH", "/../nst", "write a path that begins with a slash"),
+    (ApiSettings, "NST_ROOT_PATH", "/nst/%2e%2E", "write a path that begins with a slash"),
+    (ApiSettings, "NST_ROOT_PATH", "/%zz", "write a path that begins with a slash"),
+    (ApiSettings, "NST_SECRET", "x", "write at least 16 characters .`openssl rand -hex 32` makes a good one"),
+    (ApiSettings, "NST_SECRET", " " * 20, "write at least 16 characters"),
+    (WebhookSettings, "NST_SECRET", "fifteen letters", "write at least 16 characters"),
+    (ApiSettings, "NST_PICTURE_MEMORY_BYTES", "999999999999999999999", "less than or equal to"),
+    (ApiSettings, "NST_PICTURE_SECONDS", "99999999999", "less than or equal to 86400"),
+    (ApiSettings, "NST_CREATES_PER_MINUTE", "99999999999999999999999", "less than or equal to"),
+    (ApiSettings, "NST_BAD_KEYS_PER_MINUTE", "99999999999999999999999", "less than or equal to"),
+    (ApiSettings, "NST_PICTURE_URL_SECONDS", "1e300", "valid integer|less than or equal to"),
+    (WorkerSettings, "NST_PER_DEVICE", "9999999999", "less than or equal to"),
+    (WorkerSettings, "NST_WORKER_THREADS", "9999999999", "less than or equal to"),
     (ApiSettings, "NST_CORS_ORIGINS", "https://app.example/", "such as https://app.example$"),
     (ApiSettings, "NST_CORS_ORIGINS", "https://App.example:443", "such as https://app.example$"),
     (ApiSettings, "NST_CORS_ORIGINS", "app.example", "such as https://app.example$"),
@@ -88,6 +101,7 @@ REFUSED = [
     (JobSettings, "NST_S3_ENDPOINT", "minio:9000", "begins with http:// or https://"),
     (JobSettings, "NST_LEASE_SECONDS", "nan", "finite number"),
     (WebhookSettings, "NST_WEBHOOK_DELAYS", "5,-1", "greater than or equal to 0"),
+    (WebhookSettings, "NST_WEBHOOK_DELAYS", "5,1e300", "less than or equal to"),
     (ConnectionSettings, "NST_SERVER", "http://", "match pattern"),
 ]
 
@@ -100,6 +114,20 @@ def test_a_setting_that_cannot_work_is_refused_and_the_message_says_what_to_writ
     with pytest.raises(InputError, match=f"^{variable}: .*{advice}") as caught:
         load_settings(kind)
     assert "\n" not in str(caught.value)
+
+
+ALL_KINDS = (ApiSettings, ConnectionSettings, JobSettings, WebhookSettings, WeightsSettings, WorkerSettings)
+DURATIONS = [(kind, name) for kind in ALL_KINDS for name in kind.model_fields if name.endswith("_seconds")]
+
+
+@pytest.mark.parametrize(("kind", "name"), DURATIONS)
+def test_a_time_that_no_timer_can_measure_is_refused(
+    kind: type[BaseSettings], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Timeouts above 292 years overflow in Python, longer ones in Redis."""
+    monkeypatch.setenv(f"NST_{name.upper()}", "99999999999")
+    with pytest.raises(InputError, match=f"^NST_{name.upper()}: .*less than or equal to"):
+        load_settings(kind)
 
 
 @pytest.mark.parametrize(
@@ -120,6 +148,8 @@ def test_settings_that_contradict_each_other_are_refused(
 
 ACCEPTED = [
     (ApiSettings, "root_path", "/nst/", "/nst/"),
+    (ApiSettings, "root_path", "/a%20b/.well-known", "/a%20b/.well-known"),
+    (JobSettings, "result_ttl_seconds", "9999999999", 9999999999.0),
     (
         ApiSettings,
         "cors_origins",

@@ -99,7 +99,7 @@ def test_refuses(fields: list[tuple[str, str]]) -> None:
     assert refusal(*fields).status == 422
 
 
-@pytest.mark.parametrize("text", ["{", "[" * 20_000, '{"a": 1, "a": 2}', '{"seed": NaN}', "{'seed': 1}", " "])
+@pytest.mark.parametrize("text", ["{", "[" * 20_000, '{"a": 1, "a": 2}', '{"seed": NaN}', "{'seed': 1}"])
 def test_malformed_json_is_a_400(text: str) -> None:
     error = refusal(("params", text))
     assert (error.status, error.code) == (400, "params_malformed")
@@ -134,6 +134,11 @@ def test_empty_fields_of_a_form_are_as_if_left_out() -> None:
 
 def test_a_byte_order_mark_before_the_parameters_is_ignored() -> None:
     assert parsed(params='\ufeff{"seed": 5}').seed == 5
+
+
+@pytest.mark.parametrize("blank", ["", "\ufeff", " \r\n", "\ufeff\n"])
+def test_blank_parameters_are_as_if_left_out(blank: str) -> None:
+    assert parse(("params", blank), ("params", '{"seed": 5}'))[0].seed == 5
 
 
 def test_a_webhook_host_must_be_public_or_listed() -> None:
