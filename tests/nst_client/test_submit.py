@@ -44,7 +44,7 @@ def test_pictures_that_are_none_are_left_out(service: FakeService) -> None:
     ]
 
 
-@pytest.mark.parametrize("picture", ["", b"", BytesIO(), Path("empty.png")], ids=repr)
+@pytest.mark.parametrize("picture", ["", b"", BytesIO(), Path("empty.png")], ids=["name", "bytes", "open file", "path"])
 def test_an_empty_picture_is_refused_instead_of_left_out(
     service: FakeService, picture: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
