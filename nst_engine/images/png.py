@@ -64,6 +64,11 @@ def full_range(image: Image.Image) -> Image.Image:
     return image.point(list(NARROW) * len(image.getbands()))
 
 
+def has_end(data: bytes) -> bool:
+    """Tell whether the last chunk is there."""
+    return any(kind == b"IEND" for kind, _, _ in _places(data))
+
+
 def key_alpha(png: Png, image: Image.Image) -> Image.Image | None:
     """Return the alpha channel of a color key: 0 where a pixel has exactly that color."""
     count = 1 if png.color_type == GRAY else 3

@@ -15,16 +15,16 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageChops
 
-from nst_engine.images import exif, isobmff, png
+from nst_engine.images import exif, isobmff, png, unreadable
 from nst_engine.images.alpha import mask_of
 from nst_engine.images.decoded import Decoded
 from nst_engine.spec.errors import PictureError
 
 READABLE: tuple[str, ...] = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF")
-NAMES = "JPEG, PNG, WebP, TIFF, AVIF or HEIC"
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 ISOBMFF = b"ftyp"  # from the fifth byte
 END_OF_JPEG = b"\xff\xd9"
+FILLERS = (b"", b"\x55" * 64, b"\xaa" * 64)  # a decoder takes a missing bit for 0; these begin with 0 and with 1
 Source = bytes | Path | BinaryIO
 
 
@@ -68,7 +68,7 @@ def _read(source: Source, limits: PictureLimits | None, convert: Callable[[Decod
     except MemoryError:
         raise PictureError("picture_too_large", "the picture needs too much memory to decode") from None
     except _DECODER_ERRORS as error:
-        if "truncated" in str(error).lower():
+        if "truncated" in str(error).lower() or unreadable.is_cut_short(data):
             raise PictureError("picture_truncated", "the picture file is cut short") from None
         raise PictureError("picture_damaged", "the picture file is damaged and cannot be decoded") from None
     picture.info.clear()
@@ -131,7 +131,7 @@ def _opened(data: bytes, limits: PictureLimits) -> Iterator[Image.Image]:
         except (Image.DecompressionBombError, Image.DecompressionBombWarning):
             raise _too_many_pixels(limits) from None
         except (*_DECODER_ERRORS, MemoryError):
-            raise _not_a_picture(data) from None
+            raise unreadable.refusal(data) from None
         with image:
             _check_size(image.width, image.height, limits)
             # MPO and HEIC files say which of their pictures is the photograph.
@@ -166,11 +166,12 @@ def _loaded_jpeg(image: Image.Image, data: bytes) -> Image.Image:
     try:
         return _loaded(image)
     except OSError:
-        filler = bytes(range(1, 255)) * 64
-        ends = [_jpeg(data + filler[:count] + END_OF_JPEG) for count in (0, len(filler))]
-        if ImageChops.difference(*ends).getbbox() is not None:
+        whole = data.rstrip(END_OF_JPEG[:1])
+        first = _jpeg(whole + FILLERS[0] + END_OF_JPEG)
+        others = (_jpeg(whole + filler + END_OF_JPEG) for filler in FILLERS[1:])
+        if any(ImageChops.difference(first, other).getbbox() is not None for other in others):
             raise
-        return ends[0]
+        return first
 
 
 def _jpeg(data: bytes) -> Image.Image:
@@ -197,12 +198,6 @@ def _too_many_pixels(limits: PictureLimits) -> PictureError:
 
 def _animated() -> PictureError:
     return PictureError("picture_animated", "the file holds more than one picture; send a still one")
-
-
-def _not_a_picture(data: bytes) -> PictureError:
-    if not data:
-        return PictureError("picture_empty", "the file is empty")
-    return PictureError("not_a_picture", f"the file is not a picture that can be read here; send {NAMES}")
 
 
 def _split(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:

@@ -134,3 +134,25 @@ def test_a_jpeg_whose_rows_are_missing_is_cut_short(share: float, progressive: b
     with pytest.raises(PictureError) as caught:
         read_picture(data[: int(len(data) * share)])
     assert caught.value.code == "picture_truncated"
+
+
+def noise(name: str = "JPEG", **options: object) -> bytes:
+    file = io.BytesIO()
+    pixels = np.random.default_rng(0).integers(0, 255, (48, 64, 3)).astype(np.uint8)
+    Image.fromarray(pixels).save(file, name, **options)  # type: ignore[arg-type]
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("subsampling", [0, 2])
+@pytest.mark.parametrize("quality", [50, 95])
+@pytest.mark.parametrize("missing", [3, 4, 6, 10, 14, 20, 40])
+def test_a_jpeg_that_lacks_a_byte_of_its_last_block_is_cut_short(missing: int, quality: int, subsampling: int) -> None:
+    with pytest.raises(PictureError) as caught:
+        read_picture(noise(quality=quality, subsampling=subsampling)[:-missing])
+    assert caught.value.code == "picture_truncated"
+
+
+@pytest.mark.parametrize("end", [b"", b"\xff", b"\xff" * 5, bytes(20), b"text behind it"])
+def test_a_jpeg_with_something_else_in_place_of_its_end_marker_is_read(end: bytes) -> None:
+    data = noise(quality=90)
+    assert np.array_equal(np.array(read_picture(data[:-2] + end)), np.array(read_picture(data)))

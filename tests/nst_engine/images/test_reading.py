@@ -177,3 +177,18 @@ def test_limits_are_those_that_are_given() -> None:
 
 def test_floating_point_pictures_are_refused() -> None:
     assert refusal(saved(Image.new("F", (32, 32), 0.5), "TIFF")) == "picture_unsupported"
+
+
+@pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP", "AVIF", "HEIF"])
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.95])
+def test_a_file_that_is_cut_short_is_said_to_be_so(name: str, share: float) -> None:
+    data = saved(Image.effect_noise((64, 64), 90).convert("RGB"), name)
+    assert refusal(data[: int(share * len(data))]) == "picture_truncated"
+
+
+def test_a_jpeg_of_twelve_bits_is_named() -> None:
+    import imagecodecs
+
+    data = imagecodecs.jpeg_encode(np.zeros((32, 32, 3), np.uint16), bitspersample=12)
+    with pytest.raises(PictureError, match="12-bit JPEG pictures cannot be read; send JPEG of 8 bits"):
+        read_picture(data)

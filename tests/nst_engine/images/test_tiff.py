@@ -128,10 +128,13 @@ def test_cmyk_is_read_with_and_without_alpha(dtype: str, most: int) -> None:
         {"data": np.zeros((16, 16, 3), "uint8"), "photometric": "rgb", "subfiletype": 1},
         {"data": np.zeros((64, 64), bool), "photometric": "mask", "subfiletype": 4},
         {"data": np.zeros((16, 16), bool), "photometric": "mask", "subfiletype": 5},
+        {"data": np.zeros((64, 64), bool), "photometric": "mask"},
+        {"data": np.zeros((64, 64), "uint8"), "photometric": "minisblack", "subfiletype": 8},
+        {"data": np.zeros((64, 64, 3), "uint8"), "photometric": "rgb", "subfiletype": 16},
     ],
-    ids=["thumbnail", "mask", "mask of the thumbnail"],
+    ids=["thumbnail", "mask", "mask of the thumbnail", "mask by its colors alone", "depth map", "enhanced picture"],
 )
-def test_thumbnails_and_masks_do_not_count_as_pictures(page: dict[str, Any], first: bool) -> None:
+def test_pages_that_belong_to_another_do_not_count_as_pictures(page: dict[str, Any], first: bool) -> None:
     file = io.BytesIO()
     pages = [{"data": halves(), "photometric": "rgb"}, page]
     with tifffile.TiffWriter(file) as tiff:

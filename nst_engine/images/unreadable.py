@@ -1,0 +1,57 @@
+"""Why a file cannot be opened: it is cut short, of a kind that is not read, or not a picture."""
+
+import io
+import struct
+from collections.abc import Iterator
+
+from nst_engine.film import formats
+from nst_engine.images import png
+from nst_engine.spec.errors import PictureError
+
+NAMES = "JPEG, PNG, WebP, TIFF, AVIF or HEIC"
+START_OF_JPEG = b"\xff\xd8"
+START_OF_SCAN = 0xDA
+FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # markers of frames; the three are tables
+BARE = {0x01, *range(0xD0, 0xD9)}  # markers without a segment
+
+
+def refusal(data: bytes) -> PictureError:
+    """Return what to say of a file that no decoder opens."""
+    if not data:
+        return PictureError("picture_empty", "the file is empty")
+    bits = next((body[0] for marker, body in _segments(data) if marker in FRAMES and body), 8)
+    if bits != 8:
+        message = f"{bits}-bit JPEG pictures cannot be read; send JPEG of 8 bits, or PNG or TIFF of 16"
+        return PictureError("picture_unsupported", message)
+    if is_cut_short(data):
+        return PictureError("picture_truncated", "the picture file is cut short")
+    return PictureError("not_a_picture", f"the file is not a picture that can be read here; send {NAMES}")
+
+
+def is_cut_short(data: bytes) -> bool:
+    """Tell whether the headers of a file promise more than there is."""
+    if data.startswith(START_OF_JPEG):
+        return START_OF_SCAN not in (marker for marker, _ in _segments(data))
+    if data.startswith(png.SIGNATURE):
+        return not png.has_end(data)
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return 8 + int.from_bytes(data[4:8], "little") > len(data)
+    is_still = data[4:8] == b"ftyp" and data[8:12] in formats.STILL_BRANDS
+    return is_still and formats.is_cut_short(io.BytesIO(data))
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield the markers of a JPEG and the data behind each, up to that of the pixels or to damage."""
+    at = len(START_OF_JPEG) if data.startswith(START_OF_JPEG) else len(data)
+    while at + 4 <= len(data) and data[at] == 0xFF:
+        marker = data[at + 1]
+        if marker == 0xFF or marker in BARE:
+            at += 1 if marker == 0xFF else 2
+            continue
+        (length,) = struct.unpack(">H", data[at + 2 : at + 4])
+        if at + 2 + length > len(data):
+            return
+        yield marker, data[at + 4 : at + 2 + length]
+        if marker == START_OF_SCAN:
+            return
+        at += 2 + length
