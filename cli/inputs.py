@@ -23,6 +23,8 @@ def find_photos(content: str) -> list[Path]:
 
     Results of earlier runs in the folder are left out. A result that is named alone is a photo like any other.
     """
+    if not content:
+        raise InputError("CONTENT is empty; name a photo, a folder, a pattern or a film")
     path = Path(content)
     if path.is_dir():
         found = sorted(file for file in path.iterdir() if file.suffix.lower() in EXTENSIONS and file.is_file())

@@ -6,6 +6,7 @@ Exit codes: 0 success, 1 failure, 2 invalid input or settings, 130 Ctrl-C.
 """
 
 import errno
+import io
 import os
 import signal
 import sys
@@ -68,6 +69,7 @@ def exit_code(error: Exception) -> int:
 def run() -> None:
     """Run as the installed command."""
     open_missing_streams()
+    accept_any_text()
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else the shell has had it ignored
         signal.signal(signal.SIGINT, interrupt)
     try:
@@ -93,6 +95,13 @@ def open_missing_streams() -> None:
                 os.dup2(opened, number)
                 os.close(opened)
             setattr(sys, name, os.fdopen(number, mode, closefd=False))
+
+
+def accept_any_text() -> None:
+    """Let stdout take file names that are not text, and replace characters that its encoding lacks."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        errors = "surrogateescape" if sys.stdout.encoding.lower() == "utf-8" else "replace"
+        sys.stdout.reconfigure(errors=errors)
 
 
 def interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -49,8 +49,12 @@ class Call(Generic[T]):
 def client_options(server: str, key: str | None, timeout: float) -> dict[str, Any]:
     """Return the options of an httpx client; proxies from the environment do not apply to this machine.
 
-    Raises ArgumentError if no request can carry the key.
+    Raises ArgumentError if no request can carry the key, or if the server is not a URL.
     """
+    try:
+        host = httpx.URL(server).host
+    except (httpx.InvalidURL, UnicodeError):
+        raise ArgumentError(f"{server} is not the URL of a service; write one such as http://127.0.0.1:8000") from None
     if key and not VISIBLE.fullmatch(key):
         raise ArgumentError("the API key contains a space, a line break or another character that no key has")
     return {
@@ -58,7 +62,7 @@ def client_options(server: str, key: str | None, timeout: float) -> dict[str, An
         "headers": {"Authorization": f"Bearer {key}"} if key else {},
         "timeout": timeout,
         "follow_redirects": False,
-        "trust_env": httpx.URL(server).host not in ("127.0.0.1", "::1", "localhost"),
+        "trust_env": host not in ("127.0.0.1", "::1", "localhost"),
     }
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from cli.errors import InputError
-from cli.inputs import picture_to_submit, read_style, styles_to_submit
+from cli.inputs import find_photos, picture_to_submit, read_style, styles_to_submit
 from nst_client import StyleName
 from nst_engine.paintings import paint
 
@@ -12,6 +12,12 @@ from nst_engine.paintings import paint
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def test_an_empty_name_does_not_mean_every_photo_of_the_current_folder(folder: Path) -> None:
+    paint("mosaic", 48).save(folder / "a.png")
+    with pytest.raises(InputError, match="CONTENT is empty"):
+        find_photos("")
 
 
 def test_a_folder_does_not_hide_the_built_in_style_of_its_name(folder: Path) -> None:

@@ -1,5 +1,6 @@
 import errno
 import importlib.machinery
+import io
 import os
 import shlex
 import signal
@@ -14,7 +15,7 @@ import pytest
 import typer
 
 from cli.application import application
-from cli.main import interrupt, main
+from cli.main import accept_any_text, interrupt, main
 from nst_engine.paintings import paint
 
 
@@ -133,6 +134,20 @@ def test_help_imports_nothing_slow() -> None:
     code = "import sys; from cli.main import main; main(['--help']); sys.exit(str(set(sys.argv) & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code, *heavy], capture_output=True, text=True, timeout=60, check=False)
     assert done.stderr.strip() == "set()"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text", "written"), [("latin-1", "a…", b"a?"), ("utf-8", "\udcff…", b"\xff\xe2\x80\xa6")]
+)
+def test_text_that_the_output_has_no_character_for_is_no_error(
+    encoding: str, text: str, written: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(output, encoding=encoding, errors="strict"))
+    accept_any_text()
+    sys.stdout.write(text)
+    sys.stdout.flush()
+    assert output.getvalue() == written
 
 
 def run(words: str, stdout: int | None) -> subprocess.CompletedProcess[str]:

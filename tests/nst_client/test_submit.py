@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from nst_client import ArgumentError, StyleName
+from nst_client import ArgumentError, Client, StyleName
 from tests.nst_client.conftest import JOB, FakeService, parts, reply
 
 LINES = b"picture\nof two lines"
@@ -75,6 +75,12 @@ def test_layers_may_be_given_as_a_set(service: FakeService) -> None:
 def test_the_scheme_of_a_url_may_be_in_capitals(service: FakeService, url: str) -> None:
     service.responds(reply(202, JOB)).call("submit", url, b"s")
     assert parts(service.requests[0], "content_url") == [url.encode()]
+
+
+@pytest.mark.parametrize("server", ["http://[::1", "http://nst:port", "http://xn--a", "http://nst\n"])
+def test_a_server_that_is_no_url_is_refused(server: str) -> None:
+    with pytest.raises(ArgumentError, match="is not the URL of a service"):
+        Client(server)
 
 
 @pytest.mark.parametrize("key", ["nst_\u00e9", "nst_a\n", " nst_a", "nst_a b"])
