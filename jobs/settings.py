@@ -18,7 +18,7 @@ from nst_engine.spec.enums import Model
 PREFIX = "NST_"
 LONGEST = 1e9  # seconds, 31 years; timers and timeouts of sockets take at most 9e9
 LONGEST_TTL = 1e10  # seconds, 317 years; times of Redis and dates take more
-SHORTEST_SECRET = 16  # characters
+SHORTEST_SECRET = 8  # characters
 SENTINEL_PORT = 26379
 SENTINEL_URL = re.compile(
     r"redis(?P<tls>s?)\+sentinel://((?P<username>[^:@/]*):(?P<password>[^:@/]*)@)?(?P<hosts>[^@/?#\s]+)/(?P<service>[^/?#\s]+)"
