@@ -13,13 +13,15 @@ MAX_HEAD_BYTES = 32 * 1024  # also of the trailers of a chunked body, and of eve
 MAX_PIPELINED = 16  # requests that wait while an earlier one of the same connection is answered
 PIECE_BYTES = 16 * 1024  # the parser gets no more at a time, so that little is parsed beyond a limit
 BODY_PATIENCE = 3  # times what the application waits for a part of a body, so that it can answer with a 408 first
-LINGER_SECONDS = 10.0  # how long the rest of a refused body is read, so that its client can read the response
+LINGER_SECONDS = 10.0  # how long the rest of a refused request is read, so that its client can read the response
 LINGER_BYTES = 64 * 1024 * 1024
 WHOLE_URL = re.compile(rb"[a-z][a-z0-9+.-]*://([^/?#]*)", re.IGNORECASE)
-TOO_MANY_CONNECTIONS = (
-    b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain; charset=utf-8\r\n"
-    b"retry-after: 5\r\ncontent-length: 20\r\nconnection: close\r\n\r\nToo many connections"
-)
+
+
+def plain_response(status: str, text: str, *headers: str) -> bytes:
+    """Return a response that closes the connection."""
+    plain = ("content-type: text/plain; charset=utf-8", f"content-length: {len(text)}", "connection: close")
+    return "\r\n".join((f"HTTP/1.1 {status}", *plain, *headers, "", text)).encode("ascii")
 
 
 class TooLongError(Exception):
@@ -51,7 +53,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         if len(self.connections) > self.max_connections:
-            transport.write(TOO_MANY_CONNECTIONS)
+            transport.write(plain_response("503 Service Unavailable", "Too many connections", "retry-after: 5"))
             transport.close()
             return
         self._start_timer(self.head_seconds)
@@ -70,9 +72,14 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._broken:
             return
         for start in range(0, len(data), PIECE_BYTES):
-            if self._broken or self.transport.is_closing():
+            if self._broken or self._lingering or self.transport.is_closing():
                 return
             self._parse(data[start : start + PIECE_BYTES])
+        self._time_the_rest()
+
+    def _time_the_rest(self) -> None:
+        if self._lingering:
+            return
         if self._in_body:
             self._start_timer(BODY_PATIENCE * self.head_seconds)
         elif (
@@ -85,7 +92,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def _parse(self, piece: bytes) -> None:
         self._overhead_bytes += len(piece)
         super().data_received(piece)
-        if self._overhead_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
+        if self._overhead_bytes > MAX_HEAD_BYTES and not (self._lingering or self.transport.is_closing()):
             self.send_400_response("The headers are too long.")
 
     def send_400_response(self, msg: str) -> None:
@@ -96,7 +103,7 @@ class GuardedProtocol(HttpToolsProtocol):
         else:
             earlier = self._in_head or bool(self.pipeline) or self.cycle.response_started
         if not earlier:
-            super().send_400_response("The headers are too long." if self._field_bytes > MAX_HEAD_BYTES else msg)
+            self._refuse("The headers are too long." if self._field_bytes > MAX_HEAD_BYTES else msg)
         elif self._in_body:
             self.transport.close()
         else:
@@ -141,8 +148,11 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_response_complete()
         if self.transport.is_closing():
             self._start_write_timer()
-        elif self._is_unread:
+        elif self._is_unread and self._in_body:
             self._linger()
+        elif self._is_unread:
+            self._unset_keepalive_if_required()
+            self._close()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -182,12 +192,18 @@ class GuardedProtocol(HttpToolsProtocol):
 
         await app(scope, receive, send_and_close if cycle.more_body else send)
 
+    def _refuse(self, message: str) -> None:
+        """Send a 400; what the application still sends is dropped."""
+        if self.cycle is not None:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        self.transport.write(plain_response("400 Bad Request", message))
+        self.flow.resume_reading()
+        self._linger()
+
     def _linger(self) -> None:
         """Close when the client does, but not much later: what it still sends is read and dropped."""
         self._unset_keepalive_if_required()
-        if not self._in_body:
-            self._close()
-            return
         self._lingering = True
         if self.transport.can_write_eof():
             self.transport.write_eof()
