@@ -15,6 +15,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from api.problems import InvalidField, ProblemError
 from api.settings import ApiSettings
 from api.submission.body import receive_body, too_large
+from api.submission.boundaries import BoundaryFilter
 from api.submission.sources import INIT, PARTS, SavedFile, too_many_pictures
 
 MAX_FIELDS = 128  # parts of a form that are not files
@@ -64,25 +65,16 @@ class _FormParser:
         self._text = bytearray()
         self._file: BinaryIO | None = None
         self._hash = hashlib.sha256()
-        self._delimiter, self._preamble = b"\r\n--" + boundary, b"\r\n"
-        self._begun = self._ended = False
+        self._boundaries = BoundaryFilter(boundary)
+        self._ended = False
         callbacks = {name[1:]: getattr(self, name) for name in dir(self) if name.startswith("_on_")}
         self._parser = MultipartParser(boundary, callbacks)  # type: ignore[arg-type]
 
     def write(self, chunk: bytes) -> None:
-        if not self._begun:
-            chunk = self._without_preamble(chunk)
-        self._parser.write(chunk)
-
-    def _without_preamble(self, chunk: bytes) -> bytes:
-        """Leave out the lines that MIME allows before the first boundary, which python-multipart refuses."""
-        text = self._preamble + chunk
-        found = text.find(self._delimiter)
-        self._begun = found >= 0
-        self._preamble = text[-len(self._delimiter) :]
-        return text[found + len(b"\r\n") :] if self._begun else b""
+        self._parser.write(self._boundaries.feed(chunk))
 
     def finish(self) -> list[Entry]:
+        self._parser.write(self._boundaries.rest())
         self._parser.finalize()
         if not self._ended:
             raise ProblemError(400, "upload_incomplete", "the multipart body ends before its last boundary")

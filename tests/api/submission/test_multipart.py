@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from api.submission.boundaries import BoundaryFilter
 from tests.api.conftest import Api, picture
 
 pytestmark = pytest.mark.anyio
@@ -53,6 +54,22 @@ async def test_lines_before_the_first_boundary_are_ignored(api: Api, preamble: b
     text = body(preamble=preamble)
     assert (await send(api, text)).status_code == 202
     assert (await send(api, *(text[i : i + 1] for i in range(len(text))))).status_code == 202
+
+
+@pytest.mark.parametrize("padding", [b" ", b"\t", b" \t  "])
+async def test_spaces_after_a_boundary_are_ignored(api: Api, padding: bytes) -> None:
+    text = body().replace(b"--b\r\n", b"--b" + padding + b"\r\n").replace(b"--b--", b"--b--" + padding)
+    assert (await send(api, text)).status_code == 202
+    assert (await send(api, *(text[i : i + 1] for i in range(len(text))))).status_code == 202
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 1000])
+def test_nothing_but_preamble_and_padding_is_left_out(size: int) -> None:
+    data = b"\r\n--a \r\n--b x\r\n --b \r\n\r--b\r\n--b" + b" " * 2000 + b"\r\n\r\n-"
+    text = b"preamble\r\n--b \t\r\n" + data + b"\r\n--b--\t\r\n"
+    boundaries = BoundaryFilter(b"b")
+    pieces = [boundaries.feed(text[start : start + size]) for start in range(0, len(text), size)]
+    assert b"".join([*pieces, boundaries.rest()]) == b"--b\r\n" + data + b"\r\n--b--\t\r\n"
 
 
 @pytest.mark.parametrize("encoding", ["binary", "8BIT", "7bit"])
