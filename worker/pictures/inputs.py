@@ -11,11 +11,13 @@ from jobs.errors import BlobNotFound
 from jobs.model import BlobRef, Job
 from jobs.storage.blobs import Blobs
 from nst_engine.images.alpha import KEEP, WHITE, split_alpha
-from nst_engine.images.reading import read_mask, read_picture, read_with_alpha
+from nst_engine.images.reading import PictureLimits, read_mask, read_picture, read_with_alpha
 from nst_engine.images.writing import WRITABLE
 from nst_engine.paintings import paint
 from nst_engine.spec.errors import PictureError
 from worker.engine import RunError, RunRequest
+
+STORED = PictureLimits(max_pixels=PictureLimits.max_side**2)  # the API has applied NST_MAX_PIXELS
 
 
 def load_request(job: Job, blobs: Blobs, *, resume: BinaryIO | None, workers: int) -> RunRequest:
@@ -54,11 +56,11 @@ def _styles(job: Job, blobs: Blobs) -> tuple[Image.Image, ...]:
 
 
 def _picture(
-    ref: BlobRef, what: str, blobs: Blobs, read: Callable[[BinaryIO], Image.Image] = read_picture
+    ref: BlobRef, what: str, blobs: Blobs, read: Callable[[BinaryIO, PictureLimits], Image.Image] = read_picture
 ) -> Image.Image:
     try:
         with blobs.open(ref.name) as file:
-            return read(file)
+            return read(file, STORED)
     except BlobNotFound:
         raise RunError("input_missing", f"The {what} of the job is no longer in the storage.") from None
     except PictureError as error:

@@ -7,6 +7,7 @@ import io
 import pytest
 from PIL import Image
 
+from nst_engine.images.reading import PictureLimits
 from tests.fakes.engine import picture_bytes
 from tests.worker.conftest import Harness, HookedEngine
 from worker.attempt import Outcome
@@ -62,6 +63,15 @@ async def test_an_unreadable_picture_fails_the_job(harness: Harness, part: str) 
     harness.blobs.put(f"{job.id}/{part}", b"not a picture")
     assert await harness.run() is Outcome.FAILED
     assert (await harness.failure(job)).code == "invalid_input"
+
+
+async def test_a_picture_that_the_api_has_accepted_is_not_too_large(harness: Harness) -> None:
+    """NST_MAX_PIXELS may be higher than the engine's own limit."""
+    job = await harness.create(masks=1)
+    file = io.BytesIO()
+    Image.new("L", (PictureLimits.max_pixels // 4000 + 1, 4000), 255).save(file, "PNG", compress_level=1)
+    harness.blobs.put(f"{job.id}/mask-0", file.getvalue())
+    assert await harness.run() is Outcome.SUCCEEDED
 
 
 async def test_a_torn_picture_fails_the_job(harness: Harness) -> None:
