@@ -4,6 +4,7 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from anyio import to_thread
 
@@ -15,6 +16,13 @@ from jobs.storage.temporary_files import TemporaryFiles
 
 MEDIA_TYPE = "image/png"  # of what a decoder makes of an upload
 MAX_CONVERSIONS, MAX_CONVERSIONS_PER_KEY = 256, 32  # running and waiting
+
+
+class StoredPicture(NamedTuple):
+    """A picture of a job in the storage."""
+
+    ref: BlobRef
+    is_black_mask: bool = False
 
 
 class Conversions:
@@ -36,15 +44,15 @@ class Conversions:
             await self._decoder.convert(source, target, format_name)
             return await to_thread.run_sync(target.read_bytes)
 
-    async def decode(self, blob: str, name: str, *, owner: str, part: str) -> BlobRef:
+    async def decode(self, blob: str, name: str, *, owner: str, part: str) -> StoredPicture:
         """Store the PNG that an upload of the picture as `part` of a job would become as the blob `name`.
 
         Raises PictureError, and a 429 or a 503 if too many conversions wait.
         """
         async with self._local_copy(blob, owner) as source:
             target = source.with_name("target")
-            await self._decoder.decode(source, target, part=part)
-            return await to_thread.run_sync(self._blobs.take, name, target, MEDIA_TYPE)
+            is_black = await self._decoder.decode(source, target, part=part)
+            return StoredPicture(await to_thread.run_sync(self._blobs.take, name, target, MEDIA_TYPE), is_black)
 
     @asynccontextmanager
     async def _local_copy(self, blob: str, owner: str) -> AsyncIterator[Path]:

@@ -34,8 +34,11 @@ class Decoder(Protocol):
     def turn(self, owner: str) -> AbstractAsyncContextManager[None]:
         """Wait until fewer than this owner's share of the processes work for the owner."""
 
-    async def decode(self, source: Path, target: Path, *, part: str) -> None:
-        """Write the upload at `source`, a part of a job, as a plain PNG to `target`; raises PictureError or OSError."""
+    async def decode(self, source: Path, target: Path, *, part: str) -> bool:
+        """Write the upload at `source`, a part of a job, as a plain PNG to `target`.
+
+        Return whether it is a mask that is black everywhere; raises PictureError or OSError.
+        """
 
     async def probe_film(self, source: Path, film: FilmTask) -> FilmFacts:
         """Return what is in the uploaded film at `source`; raises PictureError or OSError."""
@@ -69,8 +72,8 @@ class DecoderPool:
         async with share:
             yield
 
-    async def decode(self, source: Path, target: Path, *, part: str) -> None:
-        await self._perform(self._task(source, target, part=part))
+    async def decode(self, source: Path, target: Path, *, part: str) -> bool:
+        return (await self._perform(self._task(source, target, part=part))).is_black_mask
 
     async def probe_film(self, source: Path, film: FilmTask) -> FilmFacts:
         result = await self._perform(self._task(source, source)._replace(film=film))

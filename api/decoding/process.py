@@ -33,15 +33,16 @@ FILM_MEDIA_TYPES = {
 }
 
 
-def decode(source: Path, target: Path, limits: PictureLimits, *, part: str = "") -> None:
+def decode(source: Path, target: Path, limits: PictureLimits, *, part: str = "") -> bool:
     """Write an upload as a PNG of its pixels: upright 8-bit sRGB without metadata or trailing data.
 
     The photo keeps its alpha channel, because it may be used as a mask later. A mask becomes gray, and other pictures
-    are put on white.
+    are put on white. Return whether it is a mask that is black everywhere.
     """
     picture = READERS.get(part, read_picture)(source, limits)
     with target.open("wb") as file:
         write_png(picture, file)
+    return picture.mode == "L" and picture.getbbox() is None
 
 
 def convert(source: Path, target: Path, format_name: str) -> None:
@@ -67,9 +68,9 @@ def perform(task: DecodeTask) -> DecodeResult:
         if task.film is not None:
             return DecodeResult(film=probe_film(source, FilmTask(*task.film)))
         if task.format is None:
-            decode(source, target, PictureLimits(max_pixels=task.max_pixels), part=task.part)
-        else:
-            convert(source, target, task.format)
+            is_black = decode(source, target, PictureLimits(max_pixels=task.max_pixels), part=task.part)
+            return DecodeResult(is_black_mask=is_black)
+        convert(source, target, task.format)
     except PictureError as error:
         return DecodeResult(code=error.code, message=error.message)
     except MemoryError:

@@ -47,3 +47,4 @@ class DecodeResult(NamedTuple):
     message: str = ""
     errno: int | None = None
     film: FilmFacts | None = None
+    is_black_mask: bool = False

@@ -1,10 +1,10 @@
 """Assets of a request: keeping an uploaded picture, and finding the stored picture that a job names."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from anyio import to_thread
 
-from api.decoding.conversions import MEDIA_TYPE, Conversions
+from api.decoding.conversions import MEDIA_TYPE, Conversions, StoredPicture
 from api.decoding.pool import Decoder
 from api.decoding.task import FilmFacts, FilmTask
 from api.problems import InvalidField, ProblemError, as_problem
@@ -33,8 +33,8 @@ class Assets:
         if known is not None:
             return known, False
         await self.assets.check_room(owner)
-        ref = await self.store_upload(upload, new_asset_blob(owner, upload.sha256), owner)
-        return await self.assets.keep(owner, upload.sha256, ref.name), True
+        stored = await self.store_upload(upload, new_asset_blob(owner, upload.sha256), owner)
+        return await self.assets.keep(owner, upload.sha256, stored.ref.name), True
 
     async def delete(self, owner: str, sha256: str) -> bool:
         """Remove an asset; return False if there is none."""
@@ -43,18 +43,18 @@ class Assets:
             await to_thread.run_sync(self.blobs.delete, blob)
         return blob is not None
 
-    async def store_upload(self, upload: Upload, name: str, owner: str) -> BlobRef:
+    async def store_upload(self, upload: Upload, name: str, owner: str) -> StoredPicture:
         """Decode an upload and store it; raises ProblemError, which says which file it was."""
         png = upload.path.with_suffix(".png")
         try:
             async with self.decoder.turn(owner):
-                await self.decoder.decode(upload.path, png, part=upload.part)
+                is_black = await self.decoder.decode(upload.path, png, part=upload.part)
         except PictureError as error:
             raise _refusal(error, upload) from None
         finally:
             upload.path.unlink(missing_ok=True)
         try:
-            return await to_thread.run_sync(self.blobs.take, name, png, MEDIA_TYPE)
+            return StoredPicture(await to_thread.run_sync(self.blobs.take, name, png, MEDIA_TYPE), is_black)
         finally:
             png.unlink(missing_ok=True)
 
@@ -69,7 +69,7 @@ class Assets:
         finally:
             upload.path.unlink(missing_ok=True)
 
-    async def copy(self, reference: AssetReference, name: str, owner: str) -> BlobRef:
+    async def copy(self, reference: AssetReference, name: str, owner: str) -> StoredPicture:
         """Copy the stored picture that a request names to the blob `name`; raises ProblemError."""
         source = await self._find(reference, owner)
         if source is None:
@@ -79,13 +79,13 @@ class Assets:
                 return await self.conversions.decode(source.name, name, owner=owner, part=reference.part)
             if source.media_type != MEDIA_TYPE:  # a result, which may have any format; the inputs of a job are PNGs
                 data = await self.conversions.convert(source.name, "png", owner=owner)
-                return await to_thread.run_sync(self.blobs.put, name, data, MEDIA_TYPE)
+                return StoredPicture(await to_thread.run_sync(self.blobs.put, name, data, MEDIA_TYPE))
             await to_thread.run_sync(self.blobs.copy, source.name, name)
         except BlobNotFound:
             raise _unknown(reference) from None
         except PictureError as error:
             raise _refusal(error, reference) from None
-        return BlobRef(name=name, sha256=source.sha256, bytes=source.bytes, media_type=source.media_type)
+        return StoredPicture(replace(source, name=name))
 
     async def _find(self, reference: AssetReference, owner: str) -> BlobRef | None:
         if match := CONTENT_ADDRESS.fullmatch(reference.asset):

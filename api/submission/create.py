@@ -10,13 +10,14 @@ from typing import TypeVar, cast
 from anyio import CancelScope, to_thread
 
 from api.builtin_styles import BuiltinStyles
-from api.decoding.conversions import MEDIA_TYPE
+from api.decoding.conversions import MEDIA_TYPE, StoredPicture
 from api.problems import InvalidField, ProblemError, invalid_parameters
 from api.security.caller import Caller
 from api.settings import ApiSettings
 from api.submission.assets import Assets
 from api.submission.films import film_of, film_task
 from api.submission.job_request import JobRequest
+from api.submission.masks import check_masks
 from api.submission.sources import INIT, MASKS, AssetReference, BuiltinStyle, ResultOfJob, Source, Upload
 from jobs.errors import StoreUnavailable
 from jobs.model import BlobRef, Film, Inputs, Job, NewJob, Options, new_job_id
@@ -26,6 +27,7 @@ from jobs.store.idempotency import Idempotency
 from jobs.store.job_store import JobStore
 from jobs.worker_registry import AsyncWorkerRegistry
 from nst_engine.spec.config import StyleConfig
+from nst_engine.spec.enums import Precision
 from nst_engine.spec.schedule import schedule
 
 T = TypeVar("T")
@@ -54,6 +56,7 @@ class JobCreator:
         """Create the job of a request, or return the one that an equal request with the same key has created."""
         config, options = job_request.config, job_request.options
         await self._check_network(config.model)
+        await self._check_precision(config)
         async with self._new_job_id() as job_id:
             inputs, film = await self._store_inputs(job_request, job_id, caller.owner)
             new = NewJob(
@@ -115,6 +118,15 @@ class JobCreator:
             detail = f"no worker serves {model}; {pull}, or add it to the worker's NST_MODELS"
             raise invalid_parameters(InvalidField(pointer="#/model", detail=detail))
 
+    async def _check_precision(self, config: StyleConfig) -> None:
+        """Refuse TF32 if workers are alive for the network and none of them has a CUDA device."""
+        if config.precision is not Precision.TF32:
+            return
+        devices = [worker.device for worker in await self.workers.live() if config.model in worker.models]
+        if devices and not any(device.startswith("cuda") for device in devices):
+            detail = "tf32 needs a CUDA device, and no worker has one; choose auto"
+            raise invalid_parameters(InvalidField(pointer="#/precision", detail=detail))
+
     @asynccontextmanager
     async def _new_job_id(self) -> AsyncIterator[str]:
         """Make an id, and remove the blobs of the job if the block fails.
@@ -140,10 +152,11 @@ class JobCreator:
             (picture for picture in job_request.pictures if picture is not job_request.film),
             key=lambda picture: picture.index,
         )
-        refs = await self._store_pictures(pictures, job_id, owner)
+        pairs = list(zip(pictures, await self._store_pictures(pictures, job_id, owner), strict=True))
+        check_masks(pairs)
 
         def part(name: str) -> tuple[BlobRef, ...]:
-            return tuple(ref for picture, ref in zip(pictures, refs, strict=True) if picture.part == name)
+            return tuple(stored.ref for picture, stored in pairs if picture.part == name)
 
         if stored is None:
             (content,), film = part("content"), None
@@ -174,16 +187,20 @@ class JobCreator:
         width, height = await to_thread.run_sync(_png_size, self.blobs, content.name)
         schedule(config, height, width)
 
-    async def _store_pictures(self, pictures: Sequence[Source], job_id: str, owner: str) -> list[BlobRef]:
+    async def _store_pictures(self, pictures: Sequence[Source], job_id: str, owner: str) -> list[StoredPicture]:
         """Store pictures concurrently, and one that the request names several times only once."""
         different: dict[tuple[str, bool], Source] = {}
         for picture in pictures:
             different.setdefault(_content_of(picture), picture)
         stored = await _gather([self._store(picture, job_id, owner) for picture in different.values()])
-        refs = dict(zip(different, stored, strict=True))
-        return [await self._copy(refs[_content_of(picture)], blob_name(job_id, picture.name)) for picture in pictures]
+        by_content = dict(zip(different, stored, strict=True))
+        return [
+            found._replace(ref=await self._copy(found.ref, blob_name(job_id, picture.name)))
+            for picture in pictures
+            for found in [by_content[_content_of(picture)]]
+        ]
 
-    async def _store(self, picture: Source, job_id: str, owner: str) -> BlobRef:
+    async def _store(self, picture: Source, job_id: str, owner: str) -> StoredPicture:
         name = blob_name(job_id, picture.name)
         match picture:
             case Upload():
@@ -193,7 +210,7 @@ class JobCreator:
             case BuiltinStyle():
                 path = await self.builtin_styles.path(picture.style)
                 data = await to_thread.run_sync(path.read_bytes)
-                return await to_thread.run_sync(self.blobs.put, name, data, MEDIA_TYPE)
+                return StoredPicture(await to_thread.run_sync(self.blobs.put, name, data, MEDIA_TYPE))
             case ResultOfJob():
                 await self._check_has_result(picture.job, owner)
                 reference = AssetReference(

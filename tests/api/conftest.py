@@ -135,9 +135,8 @@ class Api:
 
     def announce_worker(self, *models: str, **values: Any) -> None:
         """Register a live worker that has these networks."""
-        info = WorkerInfo(
-            id="w1", host="h", device="cpu", models=models, priorities=tuple(Priority), started_at=1.0, **values
-        )
+        given = {"id": "w1", "host": "h", "device": "cpu", "priorities": tuple(Priority), "started_at": 1.0} | values
+        info = WorkerInfo(models=models, **given)
         WorkerRegistry(self.redis, self.settings).announce(info)
 
     def stored(self) -> list[str]:
@@ -149,8 +148,8 @@ class Api:
 class InProcessDecoder:
     """A Decoder without processes, for tests in which no picture is hostile."""
 
-    async def decode(self, source: Path, target: Path, *, part: str) -> None:
-        await to_thread.run_sync(partial(process.decode, source, target, PictureLimits(), part=part))
+    async def decode(self, source: Path, target: Path, *, part: str) -> bool:
+        return await to_thread.run_sync(partial(process.decode, source, target, PictureLimits(), part=part))
 
     async def probe_film(self, source: Path, film: FilmTask) -> FilmFacts:
         return await to_thread.run_sync(process.probe_film, source, film)

@@ -30,8 +30,9 @@ class OneTurn:
         async with self._turns.setdefault(owner, asyncio.Lock()):
             yield
 
-    async def decode(self, source: Path, target: Path, *, part: str) -> None:
+    async def decode(self, source: Path, target: Path, *, part: str) -> bool:
         await self.convert(source, target, part)
+        return False
 
     async def convert(self, source: Path, target: Path, format_name: str) -> None:
         self.started += 1
@@ -51,8 +52,8 @@ async def test_conversions_are_bounded_and_wait_without_a_copy(task: str, tmp_pa
     async def convert(owner: str) -> bytes:
         if task == "convert":
             return await conversions.convert("job/result.png", "webp", owner=owner)
-        ref = await conversions.decode("job/result.png", "new/mask-0", owner=owner, part="webp")
-        return blobs.read(ref.name)
+        stored = await conversions.decode("job/result.png", "new/mask-0", owner=owner, part="webp")
+        return blobs.read(stored.ref.name)
 
     running = [asyncio.create_task(convert("ann")) for _ in range(MAX_CONVERSIONS_PER_KEY)]
     await until(lambda: decoder.started == 1)

@@ -113,6 +113,17 @@ async def test_a_network_is_accepted_while_its_only_worker_restarts(api: Api) ->
     assert (await api.http.post("/v1/jobs", files=form(model="vgg19"))).status_code == 202
 
 
+async def test_tf32_is_refused_if_no_worker_has_a_device_for_it(api: Api) -> None:
+    assert (await api.http.post("/v1/jobs", files=form(precision="tf32"))).status_code == 202  # no worker yet
+    api.announce_worker("lite")
+    before = api.stored()
+    answer = await api.http.post("/v1/jobs", files=form(precision="tf32"))
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "#/precision")
+    assert api.stored() == before
+    api.announce_worker("lite", id="w2", device="cuda:0")
+    assert (await api.http.post("/v1/jobs", files=form(precision="tf32"))).status_code == 202
+
+
 async def test_a_full_queue_is_a_503_that_leaves_nothing(make_api: MakeApi) -> None:
     api = await make_api(jobs={"queue_limit": 1})
     await api.create()

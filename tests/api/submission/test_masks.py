@@ -61,13 +61,40 @@ async def test_a_mask_without_an_alpha_channel_may_be_of_one_color(api: Api) -> 
     await api.create(mask_asset=asset)
 
 
+async def test_a_black_mask_is_refused_wherever_it_comes_from(api: Api) -> None:
+    """The engine would refuse it after the job has waited."""
+    black = picture(color=(0, 0, 0))
+    asset = (await api.http.post("/v1/assets", files={"content": black})).json()["asset"]
+    job = await api.create(content=black)
+    api.worker.finish(api.worker.claim(), black)
+    for part in PARTS:
+        await refused(api, f"#/{part}/0", files={part: black})
+        uri = f"data:image/png;base64,{base64.b64encode(black).decode()}"
+        await refused(api, f"#/{part}_url/0", **{f"{part}_url": uri})
+        for reference in (asset, f"job:{job['id']}/content", f"job:{job['id']}/result"):
+            await refused(api, f"#/{part}_asset/0", **{f"{part}_asset": reference})
+
+
+async def test_a_style_may_apply_nowhere_if_another_applies_somewhere(api: Api) -> None:
+    black, gray = picture(color=(0, 0, 0)), picture(color=(1, 1, 1))
+    styles = [("content", picture()), ("style", picture()), ("style", picture())]
+    for masks, part, pointer in (
+        ((black, gray), "mask", None),
+        ((black, black), "mask", "#/mask/0"),
+        ((gray, black), "style_mask", "#/style_mask/1"),
+    ):
+        answer = await api.http.post("/v1/jobs", files=[*styles, *((part, mask) for mask in masks)])
+        assert answer.status_code == (422 if pointer else 202), answer.text
+        assert pointer is None or answer.json()["errors"][0]["pointer"] == pointer
+
+
 async def test_an_asset_that_is_every_mask_is_decoded_once(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     asset = (await api.http.post("/v1/assets", files={"content": picture()})).json()["asset"]
     decoded, decode = [], process.decode
 
-    def counted(*arguments: Any, **named: Any) -> None:
+    def counted(*arguments: Any, **named: Any) -> bool:
         decoded.append(named["part"])
-        decode(*arguments, **named)
+        return decode(*arguments, **named)
 
     monkeypatch.setattr(process, "decode", counted)
     masks = {f"{part}_asset": [asset] * 3 for part in PARTS}
