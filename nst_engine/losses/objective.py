@@ -95,6 +95,7 @@ class Objective:
         self._config, self._pixel_scale, self._tile = config, network.pixel_scale, tile
         self._typical_power = network.typical_power
         self._anchor: Anchor | None = None
+        self._zero = content.new_zeros(())
         read = partial(read_parts, network, margin=NETWORKS[config.model].receptive_field, precision=precision)
         self._read = partial(read, tile_size=tile)
         size = (content.shape[-2], content.shape[-1])
@@ -167,7 +168,7 @@ class Objective:
 
     def _evaluate(self, image: Tensor, first_pass: Iterable[Part], second_pass: Iterable[Part]) -> Evaluation:
         """Sum the style's statistics over all parts first, then add each part's share of the gradient."""
-        assembly, by_layer, zero = Assembly(self._layers), dict[str, Tensor](), image.new_zeros(())
+        assembly, by_layer, zero = Assembly(self._layers), dict[str, Tensor](), self._zero
         with torch.no_grad():
             sums = self._style_sums(first_pass if self._sampled is None else assembly.add(first_pass))
         style, by_sums = self._targets.style_loss(sums, zero)
@@ -180,7 +181,7 @@ class Objective:
             gradient += by_layer.pop(RGB, 0)
         contents.extend(_total(self._backward(part, by_sums, by_layer, gradient), zero) for part in second_pass)
         content = _total(contents, zero)
-        return Evaluation(content + style + tv + outside, content, style, tv, gradient)
+        return Evaluation(_total([content, style, tv, *outside], zero), content, style, tv, gradient)
 
     def _style_sums(self, parts: Iterable[Part]) -> dict[str, list[Sums]]:
         totals: dict[str, list[Sums]] = {}
@@ -215,8 +216,8 @@ class Objective:
         terms = zip(self._targets.style[name], by_sums, strict=True)
         return reduce(Tensor.add_, (term.vjp(f, place, by) for term, by in terms))
 
-    def _pixel_losses(self, image: Tensor, zero: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the weighted total variation, the weighted other losses of pixels, and the gradient of all."""
+    def _pixel_losses(self, image: Tensor, zero: Tensor) -> tuple[Tensor, list[Tensor], Tensor]:
+        """Return the weighted total variation, the weighted sum of other losses if any, and the gradient of all."""
         config, unit = self._config, self._pixel_scale
         if config.tv_weight:
             weight = config.tv_weight * config.style_factor
@@ -231,7 +232,8 @@ class Objective:
             others.append(config.temporal_weight * temporal_loss(x, self._anchor))
         if others:
             gradient += torch.autograd.grad(others, x)[0]
-        return tv, _total(others, zero).detach(), gradient
+            others = [_total(others, zero).detach()]
+        return tv, others, gradient
 
 
 def _total(losses: Sequence[Tensor], zero: Tensor) -> Tensor:

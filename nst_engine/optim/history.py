@@ -24,6 +24,7 @@ class CurvaturePairs:
         self._s, self._y = s, y  # (m, N)
         self._inverse, self._curvatures = s.new_zeros(len(s), len(s)), s.new_zeros(len(s))  # A⁻¹ and D
         self._slot = torch.zeros(1, dtype=torch.int64, device=s.device)  # the row of the oldest pair, used next
+        self._zero = s.new_zeros(1)
 
     @classmethod
     def empty(cls, size: int, x: Tensor) -> Self:
@@ -38,13 +39,12 @@ class CurvaturePairs:
         products = torch.mv(self._s, y.view(-1))
         sy = products.index_select(0, slot)
         good = sy > 1e-10 * yy
-        zero = torch.zeros_like(sy)
-        rho = torch.where(good, 1 / sy, zero)
+        rho = torch.where(good, sy.reciprocal(), self._zero)
         # A loses its first row and column and gains a last one, and A⁻¹ with it.
         inverse.index_fill_(0, slot, 0).index_fill_(1, slot, 0)
-        column = torch.mv(inverse, products).mul_(-rho).index_copy_(0, slot, rho)
+        column = torch.addmv(products, inverse, products, beta=0, alpha=-1).mul_(rho).index_copy_(0, slot, rho)
         inverse.index_copy_(1, slot, column.view(-1, 1))
-        self._curvatures.index_copy_(0, slot, torch.where(good, sy, zero))
+        self._curvatures.index_copy_(0, slot, torch.where(good, sy, self._zero))
         slot.add_(1).remainder_(len(self._s))
         return sy[0], good[0]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -53,9 +53,14 @@ class Adam:
         g = now.gradient
         if self._first is None or self._second is None or self._steps is None:
             self._first, self._second = torch.zeros_like(x), torch.zeros_like(x)
-            self._steps = torch.zeros((), dtype=_widest(x.device), device=x.device)
+            self._steps = torch.zeros((), dtype=_count_dtype(x.device), device=x.device)
         beta1, beta2 = self._betas
         self._steps.add_(1)
+        if x.is_cuda:  # the same in one kernel, as torch.optim.Adam(fused=True) takes it
+            state: Any = [self._first], [self._second], [], [self._steps]
+            off: Any = {"weight_decay": 0.0, "amsgrad": False, "maximize": False}
+            torch._fused_adam_([x], [g], *state, lr=self._rate, beta1=beta1, beta2=beta2, eps=self._epsilon, **off)
+            return now
         self._first.lerp_(g, 1 - beta1)
         self._second.mul_(beta2).addcmul_(g, g, value=1 - beta2)
         root = (self._second / (1 - beta2**self._steps)).sqrt_().add_(self._epsilon)
@@ -81,7 +86,7 @@ class Adam:
         self._steps = None
         if self._first is not None:
             device = self._first.device
-            self._steps = state["steps"].to(device, dtype=_widest(device), copy=True)
+            self._steps = state["steps"].to(device, dtype=_count_dtype(device), copy=True)
 
     def resize(self, resize: Resize) -> None:
         """Resize the moments: the first bicubic, the second bilinear and at least 0 (Crowson 2021)."""
@@ -199,9 +204,9 @@ def _kept(buffer: Tensor | None, value: Tensor) -> Tensor:
     return value.clone() if buffer is None else buffer.copy_(value)
 
 
-def _widest(device: torch.device) -> torch.dtype:
-    """Return the widest dtype of the device's numbers."""
-    return torch.float32 if device.type == "mps" else torch.float64
+def _count_dtype(device: torch.device) -> torch.dtype:
+    """Return the dtype to count steps in. MPS has no float64, and fused kernels of CUDA count in float32."""
+    return torch.float64 if device.type == "cpu" else torch.float32
 
 
 def _copy(value: Tensor | None) -> Tensor | None:

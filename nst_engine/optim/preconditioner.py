@@ -8,6 +8,8 @@ blurs and halves.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from functools import lru_cache
 
 import torch
@@ -25,18 +27,32 @@ _BINOMIAL = (1 / 8, 3 / 8, 3 / 8, 1 / 8)
 @convolution_precision(Precision.FLOAT32)  # TF32 is for the network
 def strengthen_coarse(x: Tensor, weight: float) -> Tensor:
     """Return M x of an image (1, C, H, W)."""
-    return _strengthened(x.contiguous(memory_format=torch.channels_last), weight, LEVELS).contiguous()
+    return _strengthened(_formatted(x), weight, LEVELS).contiguous()
 
 
 @convolution_precision(Precision.FLOAT32)
 def energy(x: Tensor, weight: float) -> Tensor:
     """Return xᵀ M x of an image (1, C, H, W), with half the work of M x."""
-    x = x.contiguous(memory_format=torch.channels_last)
-    squares = [_square(x)]
-    while not _is_last(x, LEVELS + 1 - len(squares)):
-        x = _halved(x)
-        squares.append(_square(x))
+    x = _formatted(x)
+    if x.is_cuda:  # one dot product of all levels in place of one for each
+        flat = torch.cat([level.flatten() for level in _levels(x, 2 * math.sqrt(weight))])
+        return torch.dot(flat, flat)
+    squares = [_square(level) for level in _levels(x)]
     return torch.dot(torch.stack(squares), _weights(len(squares), weight, x.dtype, x.device))
+
+
+def _formatted(x: Tensor) -> Tensor:
+    """Return x in the memory format in which convolutions of single channels are fastest."""
+    return x.contiguous(memory_format=torch.contiguous_format if x.is_cuda else torch.channels_last)
+
+
+def _levels(x: Tensor, factor: float = 1.0) -> Iterator[Tensor]:
+    """Yield x, then each level as the one before, halved and multiplied by `factor`."""
+    left = LEVELS
+    yield x
+    while not _is_last(x, left):
+        x, left = _halved(x, factor), left - 1
+        yield x
 
 
 def _square(x: Tensor) -> Tensor:
@@ -64,12 +80,15 @@ def _is_last(x: Tensor, levels: int) -> bool:
     return levels == 0 or min(x.shape[-2:]) < SMALLEST
 
 
-def _halved(x: Tensor) -> Tensor:
-    return conv2d(x, _kernel(x.shape[1], x.dtype, x.device), stride=2, padding=1, groups=x.shape[1])
+def _halved(x: Tensor, factor: float = 1.0) -> Tensor:
+    return conv2d(x, _kernel(x.shape[1], x.dtype, x.device, factor), stride=2, padding=1, groups=x.shape[1])
 
 
 @lru_cache(maxsize=8)
-def _kernel(channels: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Return the blur, (C, 1, 4, 4). It is made once: copying it to a GPU in each iteration would wait for the GPU."""
+def _kernel(channels: int, dtype: torch.dtype, device: torch.device, factor: float = 1.0) -> Tensor:
+    """Return the blur times `factor`, (C, 1, 4, 4).
+
+    It is made once: copying it to a GPU in each iteration would wait for the GPU.
+    """
     line = torch.tensor(_BINOMIAL, dtype=dtype)
-    return torch.outer(line, line).to(device).expand(channels, 1, 4, 4)
+    return torch.outer(factor * line, line).to(device).expand(channels, 1, 4, 4)

@@ -21,12 +21,11 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from tests.nst_engine.cuda.graphs import VIEWS, EmulatedGraph
+from tests.nst_engine.cuda.graphs import EmulatedGraph
+from tests.nst_engine.cuda.operations import ALLOCATIONS, CHECKED, VIEWS, refuse_other_layouts
 
 ENGINE = str(Path(__file__).parents[3] / "nst_engine")
 FREE = 80 * 2**30
-# cuSOLVER reports whether it converged, and PyTorch looks at the answer.
-CHECKED = frozenset(["_linalg_eigh", "linalg_inv_ex"])
 
 
 class DeviceMismatchError(RuntimeError):
@@ -134,7 +133,11 @@ class EmulatedCuda(TorchFunctionMode):
             graph.undo()
 
     def run(self, name: str, operation: partial[Any]) -> Any:
-        """Run an operation on values of the device."""
+        """Run an operation on values of the device, and count it."""
+        if name in VIEWS:
+            self.views += 1
+        elif name not in ALLOCATIONS:
+            self.kernels[name] += 1
         return operation() if self._graph is None else self._graph.run(operation, is_view=name in VIEWS)
 
     def tensor(self, values: Tensor) -> EmulatedTensor:
@@ -152,20 +155,17 @@ class EmulatedCuda(TorchFunctionMode):
             kwargs["device"] = torch.device("cpu")
         if not self._is_copy(name, args, to_host=to_host):
             self._refuse_others(func, [*args, *kwargs.values()])
+        refuse_other_layouts(name, args)
         if name in CHECKED or name == "equal":
             self._wait(name)
         call = partial(func, *_each(_values, args), **{name: _values(value) for name, value in kwargs.items()})
         found = self.run(name, call)
-        if name in VIEWS:
-            self.views += 1
-        else:
-            self.kernels[name] += 1
         if to_host:
             return found
         schema = func._schema
         first = schema.arguments[0].alias_info if schema.arguments else None
         if schema.is_mutable and first is not None and first.is_write:
-            return args[0]
+            return args[0] if schema.returns else None
         return _each(self._own, found)
 
     def _is_copy(self, name: str, args: Sequence[Any], *, to_host: bool) -> bool:
@@ -223,7 +223,6 @@ class EmulatedCuda(TorchFunctionMode):
             return func(*args, **{name: value for name, value in kwargs.items() if name != "device"})
         if func in (torch.tensor, torch.as_tensor):
             self._copy("torch.tensor")
-        self.kernels[func.__name__] += 1
         return self.tensor(self.run(func.__name__, partial(func, *args, **(kwargs | {"device": "cpu"}))))
 
     def _own(self, value: Any) -> Any:
@@ -265,9 +264,8 @@ class _Factories(TorchDispatchMode):
         kwargs = dict(kwargs or {})
         made = not any(isinstance(a, Tensor) for a in _leaves(args))
         if made and _kind(kwargs.get("device")) in ("meta", "cuda"):
-            self._cuda.kernels[func.__name__.partition(".")[0]] += 1
             call = partial(func, *args, **(kwargs | {"device": torch.device("cpu")}))
-            return self._cuda.tensor(self._cuda.run(func.__name__, call))
+            return self._cuda.tensor(self._cuda.run(func.__name__.partition(".")[0], call))
         return func(*args, **kwargs)
 
 

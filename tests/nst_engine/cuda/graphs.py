@@ -15,30 +15,6 @@ from nst_engine.run.graphed import Compute, Outputs
 if TYPE_CHECKING:
     from tests.nst_engine.cuda.emulator import EmulatedCuda
 
-VIEWS = frozenset(
-    [
-        "detach",
-        "view",
-        "permute",
-        "slice",
-        "select",
-        "expand",
-        "t",
-        "transpose",
-        "as_strided",
-        "alias",
-        "_unsafe_view",
-        "unsqueeze",
-        "squeeze",
-        "lift_fresh",
-        "unbind",
-        "split",
-        "split_with_sizes",
-        "_reshape_alias",
-        "diagonal",
-    ]
-)
-
 
 class EmulatedGraph:
     """The operations of a recording, with the tensors that they write."""
@@ -78,7 +54,7 @@ def _written(operation: partial[Any]) -> list[Tensor]:
     arguments = [] if schema is None else schema.arguments
     given = dict(zip((a.name for a in arguments), operation.args, strict=False)) | operation.keywords
     changed = [given.get(a.name) for a in arguments if a.alias_info is not None and a.alias_info.is_write]
-    return [tensor for tensor in changed if isinstance(tensor, Tensor)]
+    return [tensor for tensor in tree_leaves(changed) if isinstance(tensor, Tensor)]
 
 
 class EmulatedRecorder:

@@ -57,7 +57,7 @@ def after(optimizer: PixelOptimizer, x: Tensor, steps: int) -> Tensor:
 def test_adam_counts_in_numbers_that_the_device_has(monkeypatch: pytest.MonkeyPatch) -> None:
     """MPS has no float64, in which a checkpoint of another device counts."""
     state, resumed = _state_of(adam()), adam()
-    monkeypatch.setattr(optimizers, "_widest", lambda device: torch.float32)
+    monkeypatch.setattr(optimizers, "_count_dtype", lambda device: torch.float32)
     resumed.restore(state)
     after(resumed, start(), 1)
     assert resumed.state()["steps"].dtype is torch.float32 and float(resumed.state()["steps"]) == 3

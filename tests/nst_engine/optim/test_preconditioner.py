@@ -9,6 +9,7 @@ from nst_engine.machine.precision import convolution_precision
 from nst_engine.optim import preconditioner
 from nst_engine.optim.preconditioner import energy, strengthen_coarse
 from nst_engine.spec.enums import Precision
+from tests.nst_engine.cuda.emulator import EmulatedCuda
 
 
 def noise(seed: int, height: int, width: int) -> Tensor:
@@ -21,6 +22,12 @@ def test_it_is_symmetric_and_its_energy_is_that_of_its_product(height: int, widt
     one, other = (strengthen_coarse(a, 2.0) * b).sum(), (a * strengthen_coarse(b, 2.0)).sum()
     assert torch.allclose(one, other)
     assert torch.allclose((strengthen_coarse(a, 2.0) * a).sum(), energy(a, 2.0))
+
+
+def test_the_energy_on_a_cuda_device_is_that_on_the_cpu() -> None:
+    x = noise(0, 33, 18)
+    with EmulatedCuda():
+        assert float(energy(x.to("cuda"), 0.7)) == pytest.approx(float(energy(x, 0.7)), rel=1e-12)
 
 
 def test_it_makes_nothing_weaker() -> None:
