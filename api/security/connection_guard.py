@@ -15,6 +15,7 @@ PIECE_BYTES = 16 * 1024  # the parser gets no more at a time, so that little is 
 BODY_PATIENCE = 3  # times what the application waits for a part of a body, so that it can answer with a 408 first
 LINGER_SECONDS = 10.0  # how long the rest of a refused request is read, so that its client can read the response
 LINGER_BYTES = 64 * 1024 * 1024
+LINGER_HEAD_BYTES = 16 * 1024 * 1024  # of what should have been a head, trailers or the size of a chunk
 WHOLE_URL = re.compile(rb"[a-z][a-z0-9+.-]*://([^/?#]*)", re.IGNORECASE)
 
 
@@ -45,6 +46,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._field_bytes = 0  # of the names and values of this head, or of these trailers
         self._overhead_bytes = 0  # since the last part of a body, or the last request
         self._is_unread, self._lingering, self._lingered_bytes = False, False, 0
+        self._linger_bytes = LINGER_BYTES
         self._broken = False  # nothing more is parsed; the connection closes after the last response
         self._timer: asyncio.TimerHandle | None = None
         self._unsent_bytes = 0  # when the write timer was started
@@ -66,7 +68,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._lingering:
             self._lingered_bytes += len(data)
-            if self._lingered_bytes > LINGER_BYTES:
+            if self._lingered_bytes > self._linger_bytes:
                 self.transport.abort()
             return
         if self._broken:
@@ -197,6 +199,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if self.cycle is not None:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
+        self._linger_bytes = LINGER_HEAD_BYTES
         self.transport.write(plain_response("400 Bad Request", message))
         self.flow.resume_reading()
         self._linger()
