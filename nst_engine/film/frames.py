@@ -55,7 +55,7 @@ class FilmInfo:
     """What a film file holds.
 
     width, height: of the upright frames. rate: the frames a second of the result unless `fps` says otherwise.
-    frames: those in the file, of which each may last for a different time. seconds: from the first to the last one.
+    frames: those in the file, of which each may last for a different time. seconds: until the last one ends.
     sound: the codec of the sound, or None without sound.
     """
 

@@ -48,14 +48,15 @@ def probe_video(file: BinaryIO, demuxer: str, limits: FilmLimits) -> FilmInfo:
 
 def _probe(file: BinaryIO, demuxer: str, limits: FilmLimits) -> FilmInfo:
     with opened(file, demuxer, limits) as (container, stream):
-        times = _packet_times(container, stream, limits)
-        if not times:
+        spans = _frame_spans(container, stream, limits)
+        if not spans:
             raise FilmError("film_empty", "the film has no frames")
         declared, average = stream.frames, stream.guessed_rate or stream.average_rate
         sound = next((audio.codec_context.name for audio in container.streams.audio if audio.codec_context), None)
-        if declared > len(times):
+        if declared > len(spans):
             raise _truncated()
-        rate = frame_rate(times, average)
+        rate = frame_rate([start for start, _ in spans], average)
+        seconds = _seconds(spans, rate, (stream.duration or 0) * time_base(stream))
         container.seek(0, stream=stream)
         first = next(_decoded(container, stream, limits), None)
         if first is None:
@@ -67,8 +68,8 @@ def _probe(file: BinaryIO, demuxer: str, limits: FilmLimits) -> FilmInfo:
         width=width,
         height=height,
         rate=rate,
-        frames=len(times),
-        seconds=times[-1] - times[0] + 1 / rate,
+        frames=len(spans),
+        seconds=seconds,
         sound=sound,
     )
 
@@ -173,24 +174,36 @@ def _buffer_pixels(stream: VideoStream) -> int:
     return math.prod(-(-side // ALIGNMENT) * ALIGNMENT for side in sides)
 
 
-def _packet_times(container: InputContainer, stream: VideoStream, limits: FilmLimits) -> list[Fraction]:
-    """Return the times of all packets of the stream, in order."""
-    times: list[Fraction] = []
-    last = Fraction(0)  # of any stream
+def _frame_spans(container: InputContainer, stream: VideoStream, limits: FilmLimits) -> list[tuple[Fraction, Fraction]]:
+    """Return when each frame of the stream starts and ends, in order."""
+    spans: list[tuple[Fraction, Fraction]] = []
+    last = Fraction(0)  # end of any stream
     for packet in container.demux(stream, *container.streams.audio):
         if packet.is_corrupt:
             raise _truncated()
         tick = packet.dts if packet.pts is None else packet.pts
         if not packet.size or tick is None:
             continue
-        time = tick * (packet.time_base or time_base(stream))
-        last = max(last, time)
+        unit = packet.time_base or time_base(stream)
+        start, end = tick * unit, (tick + max(0, packet.duration or 0)) * unit
+        last = max(last, end)
         if packet.stream_index == stream.index and not packet.is_discard:
-            times.append(time)
-            limits.check_decoded(len(times))
-    if times and container.duration and last + MISSING < Fraction(container.duration, 1_000_000):
+            spans.append((start, end))
+            limits.check_decoded(len(spans))
+    if spans and container.duration and last + MISSING < Fraction(container.duration, 1_000_000):
         raise _truncated()
-    return sorted(times)
+    return sorted(spans)
+
+
+def _seconds(spans: list[tuple[Fraction, Fraction]], rate: Fraction, declared: Fraction) -> Fraction:
+    """Return how long a film lasts. declared: what the stream says, or 0.
+
+    The last frame stays on as long as its packet says, but for one frame at least: some files give it no duration. An
+    MP4 stores durations in the order of decoding, so that of another frame may be the last one's: `declared` bounds it.
+    """
+    first, (last, end) = spans[0][0], spans[-1]
+    until_end = min(end - first, declared) if declared else end - first
+    return max(until_end, last - first + 1 / rate)
 
 
 def _decoded(container: InputContainer, stream: VideoStream, limits: FilmLimits) -> Iterator[VideoFrame]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.codec.context import Flags
 from PIL import Image
 
 SIZE = (64, 48)
@@ -61,7 +62,10 @@ def video(
     container: dict[str, str] | None = None,
     **context: Any,
 ) -> bytes:
-    """Return a film. times: of the frames, in ms. sound: the codec of a second that gets louder each tenth."""
+    """Return a film. sound: the codec of a second that gets louder each tenth.
+
+    times: of the frames, in ms; one more says when the last of them ends.
+    """
     frames = pictures() if frames is None else frames
     file = io.BytesIO()
     with av.open(file, "w", format=name, container_options=container or {}) as target:
@@ -71,12 +75,15 @@ def video(
             stream.width, stream.height = frames[0].size if frames else SIZE
             stream.pix_fmt = pixels
             stream.codec_context.time_base = Fraction(1, 1000) if times else Fraction(1, rate)
+            stream.codec_context.flags |= Flags.frame_duration
             for key, value in context.items():
                 setattr(stream.codec_context, key, value)
         heard = target.add_stream(sound, rate=48000) if sound else None
         for number, picture in enumerate(frames if stream else ()):
             frame = av.VideoFrame.from_image(picture)
             frame.pts, frame.time_base = (times[number], Fraction(1, 1000)) if times else (number, Fraction(1, rate))
+            if times and number + 1 < len(times):
+                frame.duration = times[number + 1] - times[number]
             target.mux(stream.encode(frame))
         if stream and frames:
             target.mux(stream.encode())

@@ -91,6 +91,33 @@ def test_a_variable_frame_rate_becomes_constant() -> None:
     assert numbers(data) == [0, 1, 2, 2, 2, 2, 3, 4, 5]
 
 
+@pytest.mark.parametrize(
+    ("times", "options"),
+    [
+        ([0, 3000, 6000, 9000], {"options": {"bf": "0"}}),
+        ([0, 100, 200, 2500], {"options": {"bf": "0"}}),
+        ([0, 100, 200, 2500], {"name": "mov", "options": {"bf": "0"}}),
+        ([0, 100, 200, 2500], {"name": "webm", "codec": "libvpx-vp9"}),
+    ],
+    ids=["slides", "MP4", "MOV", "WebM"],
+)
+def test_the_last_frame_stays_on_for_as_long_as_the_file_says(times: list[int], options: dict[str, Any]) -> None:
+    data = video(pictures(3), times=times, **options)
+    gap, end = times[1], times[-1]
+    assert probe(io.BytesIO(data)).seconds == Fraction(end, 1000)
+    assert numbers(data) == [0, 1] + [2] * ((end - 2 * gap) // gap)
+
+
+def test_a_last_frame_without_a_duration_stays_on_for_one_frame() -> None:
+    assert numbers(video(pictures(4), times=[0, 3000, 6000, 9000, 9001], options={"bf": "0"})) == [0, 1, 2, 3]
+
+
+def test_a_duration_that_belongs_to_another_frame_does_not_prolong_the_film() -> None:
+    times = [0, 100, 200, 300, 5300, 5400, 5500, 5600]
+    data = video(pictures(7), times=times, options={"bf": "3", "b_strategy": "0"})
+    assert probe(io.BytesIO(data)).seconds == Fraction(56, 10)
+
+
 def test_a_film_whose_frames_last_for_hours_has_a_rate() -> None:
     assert frame_rate([Fraction(0), Fraction(90_000)]) == Fraction(1, 10_000)
 

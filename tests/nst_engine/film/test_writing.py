@@ -82,6 +82,13 @@ def test_the_sound_of_a_part_is_copied_in_step(name: str, codec: str, sound: str
     assert heard[6:] == pytest.approx([0.0] * 4, abs=0.02)
 
 
+def test_the_sound_lasts_as_long_as_the_last_frame(tmp_path: Path) -> None:
+    source = io.BytesIO(video(times=[0, 100, 200, 300, 400, 500, 1000], sound="aac", options={"bf": "0"}))
+    chosen = plan(probe(source))
+    write(tmp_path / "out", "mp4", list(read_frames(source, probe(source), chosen)), chosen, sound=source)
+    assert loudness((tmp_path / "out").read_bytes())[9] == pytest.approx(0.5, abs=0.04)
+
+
 def test_sound_that_the_format_does_not_take_is_left_out(tmp_path: Path) -> None:
     source = io.BytesIO(video(sound="aac"))
     for name in ("webm", "gif"):
