@@ -59,7 +59,10 @@ def read_image(path: Path) -> Image:
 
 
 def read_photo(path: Path, alpha: str, *, keep: bool) -> tuple[Image, Image | None]:
-    """Return the photo to paint, and the alpha of the result if it is to `keep` one; raises InputError."""
+    """Return the picture to paint or to start from, and the alpha of the result if it is to `keep` one.
+
+    Raises InputError naming the file.
+    """
     from nst_engine.images.alpha import KEEP, WHITE, split_alpha
     from nst_engine.images.reading import read_with_alpha
 

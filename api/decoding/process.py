@@ -18,12 +18,24 @@ from PIL import Image
 from api.decoding.png import write_png
 from api.decoding.task import DecodeResult, DecodeTask, FilmFacts, FilmTask
 from nst_engine.film.reading import FilmLimits, plan, probe
-from nst_engine.images.reading import PictureLimits, read_mask, read_picture, read_with_alpha_channel, register_heif
+from nst_engine.images.reading import (
+    PictureLimits,
+    read_mask,
+    read_picture,
+    read_with_alpha,
+    read_with_alpha_channel,
+    register_heif,
+)
 from nst_engine.images.writing import WRITABLE, encode, is_marked, read_metadata
 from nst_engine.spec.errors import PictureError
 from nst_engine.spec.film import FilmOptions
 
-READERS = {"content": read_with_alpha_channel, "mask": read_mask, "style_mask": read_mask}
+READERS = {
+    "content": read_with_alpha_channel,
+    "mask": read_mask,
+    "style_mask": read_mask,
+    "init": read_with_alpha,
+}
 FILM_MEDIA_TYPES = {
     "mp4": "video/mp4",
     "webm": "video/webm",
@@ -36,8 +48,9 @@ FILM_MEDIA_TYPES = {
 def decode(source: Path, target: Path, limits: PictureLimits, *, part: str = "") -> bool:
     """Write an upload as a PNG of its pixels: upright 8-bit sRGB without metadata or trailing data.
 
-    The photo keeps its alpha channel, because it may be used as a mask later. A mask becomes gray, and other pictures
-    are put on white. Return whether it is a mask that is black everywhere.
+    The photo keeps its alpha channel, because it may be used as a mask later. The picture to start from keeps it if a
+    part is transparent. A mask becomes gray, and a style is put on white. Return whether it is a mask that is black
+    everywhere.
     """
     picture = READERS.get(part, read_picture)(source, limits)
     with target.open("wb") as file:

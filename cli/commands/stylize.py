@@ -71,7 +71,7 @@ def stylize(
     $ nst stylize clip.mp4 waves --max-size 384 --fps 12 --from 2 --to 7
     """
     from cli.film import FilmJob, film_options, film_path, is_film_file
-    from cli.inputs import find_photos, read_image, read_mask_image, read_style
+    from cli.inputs import find_photos, read_mask_image, read_photo, read_style
     from cli.output.files import output_paths
     from cli.output.writer import OutputWriter
     from cli.settings import load_settings
@@ -87,13 +87,13 @@ def stylize(
     many = photos != [Path(content)]
     mark = load_settings(JobSettings).mark_results
 
-    def stylizer_of_options() -> Stylizer:
+    def stylizer_of_options(*, keeps_alpha: bool = False) -> Stylizer:
         return Stylizer(
             config=config,
             styles=[read_style(style, config.max_size) for style in styles],
             masks=[read_mask_image(path) for path in mask],
             style_masks=[read_mask_image(path) for path in style_mask],
-            init_image=read_image(init_image) if init_image else None,
+            init_image=read_photo(init_image, alpha, keep=keeps_alpha)[0] if init_image else None,
             device=device,
         )
 
@@ -138,7 +138,7 @@ def stylize(
         typer.echo(f"skipped {skipped} of {len(photos)} photos, which have a result; --overwrite replaces it", err=True)
     for _, writer in pending:
         writer.check()
-    stylizer = stylizer_of_options()
+    stylizer = stylizer_of_options(keeps_alpha=writers[0].keeps_alpha)  # the photos of a folder get one format
     failed = 0
     for photo, writer in pending:
         try:

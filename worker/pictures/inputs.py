@@ -24,20 +24,24 @@ def load_request(job: Job, blobs: Blobs, *, resume: BinaryIO | None, workers: in
     """Read everything that a run needs; raise RunError if a picture is missing or cannot be read."""
     if job.options.output_format not in WRITABLE:
         raise RunError("invalid_input", f"This worker cannot write {job.options.output_format}.")
+    mode = _alpha_mode(job)
     content = _picture(job.inputs.content, "content picture", blobs, read_with_alpha)
-    content, alpha = split_alpha(content, _alpha_mode(job))
-    return request_for(job, blobs, content=content, alpha=alpha, resume=resume, workers=workers)
+    content, alpha = split_alpha(content, mode)
+    return request_for(job, blobs, alpha_mode=mode, content=content, alpha=alpha, resume=resume, workers=workers)
 
 
-def request_for(job: Job, blobs: Blobs, **values: Any) -> RunRequest:
-    """Read the other pictures of a job, whose content is among `values`; raise RunError like load_request."""
+def request_for(job: Job, blobs: Blobs, *, alpha_mode: str = WHITE, **values: Any) -> RunRequest:
+    """Read the other pictures of a job, whose content is among `values`; raise RunError like load_request.
+
+    `alpha_mode` is what became of transparent parts of the content, and becomes of those of the init picture.
+    """
     inputs = job.inputs
     return RunRequest(
         params=job.params,
         styles=_styles(job, blobs),
         masks=tuple(_picture(ref, "mask", blobs, read_mask) for ref in inputs.masks),
         style_masks=tuple(_picture(ref, "style mask", blobs, read_mask) for ref in inputs.style_masks),
-        init_image=None if inputs.init_image is None else _picture(inputs.init_image, "init picture", blobs),
+        init_image=_init_picture(inputs.init_image, blobs, alpha_mode) if inputs.init_image else None,
         memory_saving=job.memory_saving,
         **values,
     )
@@ -53,6 +57,10 @@ def _styles(job: Job, blobs: Blobs) -> tuple[Image.Image, ...]:
     if job.inputs.styles:
         return tuple(_picture(ref, "style picture", blobs) for ref in job.inputs.styles)
     return tuple(paint(name) for name in job.inputs.style_names)
+
+
+def _init_picture(ref: BlobRef, blobs: Blobs, alpha_mode: str) -> Image.Image:
+    return split_alpha(_picture(ref, "init picture", blobs, read_with_alpha), alpha_mode)[0]
 
 
 def _picture(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from jobs.model import BlobRef, Failure
 from jobs.queue import CeleryQueue, make_celery
@@ -45,6 +47,14 @@ async def test_a_file_is_what_the_job_starts_from(api: Api) -> None:
     stored = await init_picture(api, job)
     assert stored.name == f"{job['id']}/init"
     assert api.services.blobs.read(stored.name).startswith(b"\x89PNG")
+
+
+async def test_a_file_keeps_its_transparent_parts(api: Api) -> None:
+    file = io.BytesIO()
+    Image.new("RGBA", (40, 20), (200, 30, 30, 64)).save(file, "PNG")
+    job = (await api.http.post("/v1/jobs", files=[*form(), ("init", ("x.png", file.getvalue()))])).json()
+    with Image.open(io.BytesIO(api.services.blobs.read((await init_picture(api, job)).name))) as stored:
+        assert stored.getpixel((0, 0)) == (200, 30, 30, 64)
 
 
 async def test_without_a_file_the_field_is_the_parameter(api: Api) -> None:

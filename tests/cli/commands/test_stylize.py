@@ -48,6 +48,20 @@ def test_the_extension_decides_the_format(photo: Path, tmp_path: Path, name: str
         assert picture.format == kind
 
 
+def test_a_run_starts_from_the_colors_of_a_transparent_image(photo: Path, tmp_path: Path) -> None:
+    opaque, transparent = tmp_path / "opaque.png", tmp_path / "transparent.png"
+    Image.new("RGB", (48, 36), (200, 30, 30)).save(opaque)
+    Image.new("RGBA", (48, 36), (200, 30, 30, 64)).save(transparent)
+
+    def result(begin: Path) -> bytes:
+        output = tmp_path / f"from-{begin.name}"
+        assert main(["stylize", str(photo), "waves", "--init-image", str(begin), "-o", str(output), *QUICK]) == 0
+        with Image.open(output) as picture:
+            return picture.tobytes()
+
+    assert result(transparent) == result(opaque)
+
+
 def test_each_style_has_its_weight_and_its_mask(photo: Path, tmp_path: Path) -> None:
     for name, box in (("left", (0, 0, 32, 48)), ("right", (32, 0, 64, 48))):
         mask = Image.new("L", (64, 48))

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 from PIL import Image
 
+from jobs.model import Options
+from jobs.store.job_store import NO_LIMITS
 from nst_engine.images.reading import PictureLimits
 from tests.fakes.engine import picture_bytes
+from tests.fakes.jobs import new_job
 from tests.worker.conftest import Harness, HookedEngine
 from worker.attempt import Outcome
 
@@ -37,6 +41,22 @@ async def test_the_transparency_of_the_photo_is_kept_if_the_result_can_have_it(
     (request,) = engine.requests
     assert (request.alpha is not None, request.content.mode) == (kept, "RGB")
     assert kept or request.content.getpixel((0, 0)) == (255, 255, 255)
+
+
+@pytest.mark.parametrize(("format_", "start"), [("png", (200, 30, 30)), ("jpeg", (241, 199, 199))])
+async def test_a_run_starts_from_the_colors_of_a_transparent_result_unless_the_photo_is_put_on_white(
+    harness: Harness, format_: str, start: tuple[int, int, int]
+) -> None:
+    harness.engine = engine = HookedEngine()
+    new = new_job(harness.blobs, params={"steps": 5, "init": "image"}, options=Options(output_format=format_))
+    file = io.BytesIO()
+    Image.new("RGBA", (32, 24), (200, 30, 30, 64)).save(file, "PNG")
+    begin = harness.blobs.put(f"{new.id}/init", file.getvalue(), "image/png")
+    await harness.client.create(replace(new, inputs=replace(new.inputs, init_image=begin)), limits=NO_LIMITS)
+    await harness.run()
+    (request,) = engine.requests
+    assert request.init_image is not None
+    assert request.init_image.getpixel((0, 0)) == start
 
 
 async def test_the_engine_learns_how_many_workers_share_the_machine(harness: Harness) -> None:
