@@ -163,11 +163,12 @@ class AsyncClient:
 
     async def events(self, job_id: str) -> AsyncIterator[Event]:
         """Yield the events of a job until it has completed; resumes the stream if the connection is lost."""
-        parser, attempts = EventParser(), Attempts(self._retries, self._http.base_url)
+        path, parser = calls.events_path(job_id), EventParser()
+        attempts = Attempts(self._retries, self._http.base_url)
         while True:
             lost: httpx.TransportError | None = None
             try:
-                async with self._http.stream("GET", f"/v1/jobs/{job_id}/events", headers=parser.headers) as response:
+                async with self._http.stream("GET", path, headers=parser.headers) as response:
                     if response.is_error:
                         await response.aread()
                         raise ServiceError.from_response(response)

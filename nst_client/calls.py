@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import IO, Any, Generic, TypeVar, cast
+from urllib.parse import quote
 
 import httpx
 
@@ -120,12 +121,12 @@ def keep(picture: Picture) -> Call[str]:
 
 def discard(asset: str) -> Call[None]:
     """Delete a kept picture."""
-    return Call(method="DELETE", path=f"/v1/assets/{asset}", read=lambda _: None)
+    return Call(method="DELETE", path=_path("assets", asset), read=lambda _: None)
 
 
 def get(job_id: str) -> Call[Job]:
     """Get a job."""
-    return Call(method="GET", path=f"/v1/jobs/{job_id}", read=_read_job)
+    return Call(method="GET", path=_path("jobs", job_id), read=_read_job)
 
 
 def jobs(*, status: str | None, cursor: str | None, limit: int) -> Call[Page]:
@@ -139,24 +140,29 @@ def jobs(*, status: str | None, cursor: str | None, limit: int) -> Call[Page]:
 
 def cancel(job_id: str) -> Call[Job]:
     """Cancel a job."""
-    return Call(method="POST", path=f"/v1/jobs/{job_id}/cancel", read=_read_job)
+    return Call(method="POST", path=_path("jobs", job_id, "cancel"), read=_read_job)
 
 
 def retry(job_id: str) -> Call[Job]:
     """Create a job with the images and parameters of another one."""
     options = {"headers": _idempotency_key()}
-    return Call(method="POST", path=f"/v1/jobs/{job_id}/retry", read=_read_job, options=options)
+    return Call(method="POST", path=_path("jobs", job_id, "retry"), read=_read_job, options=options)
 
 
 def delete(job_id: str) -> Call[None]:
     """Delete a job and its images."""
-    return Call(method="DELETE", path=f"/v1/jobs/{job_id}", read=lambda _: None)
+    return Call(method="DELETE", path=_path("jobs", job_id), read=lambda _: None)
 
 
 def image(job_id: str, name: str, form: str | None = None) -> Call[bytes]:
     """Download `result`, `preview` or `timelapse`, in the format `form`."""
     options = {"params": {"format": form}} if form else {}
-    return Call(method="GET", path=f"/v1/jobs/{job_id}/{name}", read=lambda response: response.content, options=options)
+    return Call(method="GET", path=_path("jobs", job_id, name), read=lambda response: response.content, options=options)
+
+
+def events_path(job_id: str) -> str:
+    """Return the path of a job's stream of events."""
+    return _path("jobs", job_id, "events")
 
 
 def catalogue(name: str) -> Call[tuple[Mapping[str, Any], ...]]:
@@ -174,6 +180,13 @@ def usage(*, days: int, until: date | None, all_keys: bool) -> Call[tuple[Usage,
         read=lambda response: tuple(Usage.from_json(item) for item in _read_json(response)["usage"]),
         options=options,
     )
+
+
+def _path(collection: str, item: str, *rest: str) -> str:
+    """Return a path that names one item of a collection, whatever is in its id; raises ArgumentError."""
+    if item in ("", ".", ".."):  # such a path would be that of the collection, or of what contains it
+        raise ArgumentError(f"{item!r} is not an id")
+    return "/".join(("/v1", collection, quote(item, safe="", errors="replace"), *rest))
 
 
 def _read_asset(response: httpx.Response) -> str:

@@ -10,7 +10,15 @@ from typing import Any
 import httpx
 import pytest
 
-from nst_client import AsyncClient, Client, JobEndedError, NotReachableError, ServiceError, WaitedTooLongError
+from nst_client import (
+    ArgumentError,
+    AsyncClient,
+    Client,
+    JobEndedError,
+    NotReachableError,
+    ServiceError,
+    WaitedTooLongError,
+)
 from tests.nst_client.conftest import DONE, FAILED, JOB, FakeService, parts, reply, stream
 
 
@@ -164,6 +172,26 @@ def test_each_method_sends_one_request_and_returns_what_it_reads(service: FakeSe
     assert f"{request.method} {request.url.raw_path.decode()}" == asked
     assert getattr(value, "id", value) == wanted
     assert ("Idempotency-Key" in request.headers) == (method == "retry")
+
+
+@pytest.mark.parametrize("method", CALLS)
+def test_an_id_with_slashes_does_not_lead_to_another_path(service: FakeService, method: str) -> None:
+    arguments, response, asked, _ = CALLS[method]
+    service.responds(response).call(method, "../assets/a?b", *arguments)
+    (request,) = service.requests
+    assert f"{request.method} {request.url.raw_path.decode()}" == asked.replace("j1", "..%2Fassets%2Fa%3Fb")
+
+
+def test_the_events_of_an_id_with_slashes_are_not_those_of_another_path(service: FakeService) -> None:
+    service.responds(httpx.Response(204)).call("events", "../usage")
+    assert service.requests[0].url.raw_path == b"/v1/jobs/..%2Fusage/events"
+
+
+@pytest.mark.parametrize("name", ["", ".", ".."])
+@pytest.mark.parametrize("method", ["get", "delete", "discard"])
+def test_what_cannot_be_an_id_is_not_sent(service: FakeService, method: str, name: str) -> None:
+    with pytest.raises(ArgumentError, match="is not an id"):
+        service.call(method, name)
 
 
 def test_both_clients_have_the_same_methods_with_the_same_parameters() -> None:
