@@ -96,9 +96,13 @@ def check_weights() -> Finding:
     from nst_engine.networks.lite import BUNDLED
 
     folder = weights_folder()
-    found = [name for name in NETWORKS if next(find_files(name, folder), None) is not None]
+    found = {name: file for name in NETWORKS if (file := next(find_files(name, folder), None))}
     if missing := [name for name in BUNDLED if name not in found]:
         return _broken("weights", f"{' and '.join(missing)} missing", "reinstall nst")
+    for name, file in found.items():
+        if file.problem or not file.reaches:
+            advice = "reinstall nst" if name in BUNDLED else f"remove it, then: nst weights pull {name}"
+            return _broken("weights", file.problem or f"{file.path} holds no layer of {name}", advice)
     advice = "" if "vgg19" in found else "for presets that use VGG-19: nst weights pull vgg19"
     return _good("weights", " ".join(found), advice)
 

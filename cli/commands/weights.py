@@ -54,7 +54,12 @@ def list_weights(as_json: bool = typer.Option(False, "--json", help="Print JSON.
     first = {name: next(find_files(name, folder), None) for name in NETWORKS}
     if as_json:
         rows = [
-            {"model": name, "file": str(f.path) if f else None, "reaches": f.reaches if f else None}
+            {
+                "model": name,
+                "file": str(f.path) if f else None,
+                "reaches": f.reaches if f else None,
+                "problem": f.problem or None if f else None,
+            }
             for name, f in first.items()
         ]
         typer.echo(json.dumps(rows, indent=2))

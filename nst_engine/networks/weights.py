@@ -35,7 +35,8 @@ HUB_FILES = {
     "resnet50": "resnet50-0676ba61.pth",
     "inception_v3": "inception_v3_google-0cc3c7bd.pth",
 }
-HASH, CONVENTION = "sha256", "convention"  # keys in the header
+METADATA = "__metadata__"  # in the header of a safetensors file
+HASH, CONVENTION = "sha256", "convention"  # keys in its metadata
 # Errors that damaged or foreign files raise when read; UnpicklingError is PyTorch's refusal of a pickle with code.
 UNREADABLE = (
     AttributeError,
@@ -163,8 +164,7 @@ def actual_hash(path: Path) -> str:
 
 def about(path: Path) -> dict[str, str]:
     """Return the metadata of a safetensors file; raises ValueError if its header is damaged."""
-    found = _header(path).get("__metadata__", {})
-    return {str(key): str(value) for key, value in found.items()}
+    return {str(key): str(value) for key, value in _header(path).get(METADATA, {}).items()}
 
 
 def convention(path: Path, model: str) -> InputConvention:
@@ -183,16 +183,20 @@ def names(path: Path, model: str) -> list[str]:
     if path.suffix != ".safetensors":
         return list(_loaded(path, model))
     try:
-        return [name for name in _header(path) if name != "__metadata__"]
+        return [name for name in _header(path) if name != METADATA]
     except (OSError, ValueError) as error:
         raise damaged(path, model, f"cannot be read ({type(error).__name__})") from error
 
 
 def _header(path: Path) -> dict[str, dict[str, str]]:
     with path.open("rb") as file:
-        header = json.loads(file.read(_header_length(file.read(8))))
-    if not isinstance(header, dict):
-        raise ValueError("the header is not a JSON object")
+        text = file.read(_header_length(file.read(8)))
+    try:
+        header = json.loads(text)
+    except RecursionError:
+        raise ValueError("the header is nested too deeply") from None
+    if not isinstance(header, dict) or not isinstance(header.get(METADATA, {}), dict):
+        raise ValueError("the header or its metadata is not a JSON object")
     return header
 
 

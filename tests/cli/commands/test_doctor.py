@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.commands.doctor import Verdict, check_data_folder, check_engine, check_port, check_redis
+from cli.commands.doctor import Verdict, check_data_folder, check_engine, check_port, check_redis, check_weights
 from cli.main import main
 
 
@@ -42,6 +42,20 @@ def test_on_a_plain_installation_the_missing_parts_are_absent_not_broken(
     assert "nst[embedded]" in check_redis().advice
     assert main(["doctor"]) == 0
     assert "nst[engine]" in capsys.readouterr().out  # rich does not take the brackets for markup
+
+
+@pytest.mark.parametrize(("header", "found"), [(b"{}", "holds no layer of vgg19"), (b"[]", "cannot be read")])
+def test_a_damaged_weights_file_is_broken(
+    header: bytes, found: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "vgg19.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+    monkeypatch.setenv("NST_WEIGHTS_DIR", str(tmp_path))
+    finding = check_weights()
+    assert (finding.verdict, finding.advice) == (Verdict.BROKEN, "remove it, then: nst weights pull vgg19")
+    assert found in finding.found
+    main(["weights", "list", "--json"])
+    row = next(row for row in json.loads(capsys.readouterr().out) if row["model"] == "vgg19")
+    assert (row["reaches"], bool(row["problem"])) == (None, header == b"[]")
 
 
 def test_a_redis_that_does_not_respond_is_broken_and_its_password_is_hidden(

@@ -200,7 +200,7 @@ def test_the_list_shows_each_file_or_how_to_download_it(mirror: Mirror, folder: 
     assert main(["weights", "list", "--json"]) == 0
     rows = {row["model"]: row for row in json.loads(capsys.readouterr().out)}
     (path,) = folder.iterdir()
-    assert rows[MODEL] == {"model": MODEL, "file": str(path), "reaches": "fire7"}
+    assert rows[MODEL] == {"model": MODEL, "file": str(path), "reaches": "fire7", "problem": None}
     assert rows["vgg19"]["file"] is None
     assert rows["lite"]["file"].endswith("lite.safetensors")
     main(["weights", "list"])

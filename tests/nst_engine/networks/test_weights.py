@@ -92,6 +92,21 @@ def test_a_foreign_file_is_named_with_the_hash_that_is_expected(tmp_path: Path, 
     assert "vgg19-dcbb9e9d.pth, SHA-256 dcbb9e9d…" in caught.value.message
 
 
+@pytest.mark.parametrize(
+    "header",
+    [b'{"__metadata__": null}', b'{"__metadata__": []}', b'{"__metadata__": "x"}', b"[" * 200_000],
+    ids=["null", "list", "text", "nested"],
+)
+@pytest.mark.parametrize("read", [weights.read, weights.names])
+def test_a_header_that_is_no_object_of_objects_is_a_damaged_file(
+    tmp_path: Path, header: bytes, read: Callable[[Path, str], object]
+) -> None:
+    path = tmp_path / "vgg19.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header)
+    with pytest.raises(WeightsError, match=r"cannot be read \(ValueError\)"):
+        read(path, "vgg19")
+
+
 def test_a_file_of_torch_whose_name_promises_another_hash_is_not_read(hub: Path) -> None:
     path = hub / "vgg19-dcbb9e9d.pth"
     torch.save(TENSORS, path)
