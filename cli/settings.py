@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cli.errors import InputError
@@ -17,6 +17,16 @@ SECRETS = re.compile(r"(?<=://)[^/]*(?=@)|(?<=password=)[^&]*")  # in URLs; othe
 STABLE_SECONDS = 30.0  # a process that has run this long has started well
 
 Settings = TypeVar("Settings", bound=BaseSettings)
+
+
+def _readable(url: str) -> str:
+    import httpx
+
+    try:
+        httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise ValueError(f"not a URL: {error}") from None
+    return url
 
 
 class CommandSettings(BaseSettings):
@@ -30,7 +40,9 @@ class CommandSettings(BaseSettings):
 class ConnectionSettings(CommandSettings):
     """Which service `nst jobs` talks to, and with which key."""
 
-    server: str = Field("http://127.0.0.1:8000", description="URL of the service for `nst jobs`.", pattern=URL)
+    server: Annotated[str, AfterValidator(_readable)] = Field(
+        "http://127.0.0.1:8000", description="URL of the service for `nst jobs`.", pattern=URL
+    )
     api_key: SecretStr | None = Field(None, description="API key for `nst jobs`, if the service requires one.")
 
 
@@ -49,7 +61,7 @@ class WeightsSettings(CommandSettings):
     """Where weights are kept and downloaded from."""
 
     weights_dir: Path | None = Field(None, description="Folder of the network weights. Empty: torch hub's cache.")
-    weights_mirror: str = Field(
+    weights_mirror: Annotated[str, AfterValidator(_readable)] = Field(
         "https://download.pytorch.org/models",
         description="URL from which `nst weights pull` downloads the weights; a mirror must use PyTorch's file names.",
         pattern=URL,

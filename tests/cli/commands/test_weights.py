@@ -143,10 +143,11 @@ def test_a_network_without_a_download_is_refused(folder: Path, model: str, messa
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("url", ["ftp.example", "http://[::1", "http://mirror:port"])
 def test_a_mirror_that_is_not_a_url_is_invalid_input(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+    folder: Path, url: str, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
-    monkeypatch.setenv("NST_WEIGHTS_MIRROR", "ftp.example")
+    monkeypatch.setenv("NST_WEIGHTS_MIRROR", url)
     assert main(["weights", "pull", MODEL]) == 2
     assert "NST_WEIGHTS_MIRROR" in capsys.readouterr().err
 
