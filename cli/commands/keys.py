@@ -1,10 +1,17 @@
 """`nst keys`: manage API keys."""
 
+from __future__ import annotations
+
 import json
+from typing import TYPE_CHECKING
 
 import typer
 
+from cli.errors import InputError
 from cli.redis_client import with_redis
+
+if TYPE_CHECKING:
+    from jobs.model import OwnerLimits
 
 
 def commands() -> typer.Typer:
@@ -38,6 +45,8 @@ def create(
     from jobs.model import OwnerLimits
     from jobs.status import Priority
 
+    if not name.strip():
+        raise InputError("NAME: say what the key is for")
     given = {"queued": queued, "running": running, "per_day": per_day}
     limits = OwnerLimits(**{field: value for field, value in given.items() if value is not None})
     priority = Priority.BATCH if batch else Priority.INTERACTIVE
@@ -49,7 +58,7 @@ def create(
 
 
 def list_keys() -> None:
-    """List the API keys, without their secrets."""
+    """List the API keys and their limits, without their secrets."""
     from cli.terminal import console, table
     from jobs.api_keys import ApiKeys
 
@@ -59,12 +68,18 @@ def list_keys() -> None:
             key.name,
             "operator" if key.operator else "user",
             str(key.priority),
+            _limits(key.limits),
             key.created_at,
             key.revoked_at or "",
         )
         for key in with_redis(lambda redis: ApiKeys(redis).list())
     ]
-    console().print(table(("ID", "NAME", "ROLE", "PRIORITY", "CREATED", "REVOKED"), rows))
+    console().print(table(("ID", "NAME", "ROLE", "PRIORITY", "LIMITS", "CREATED", "REVOKED"), rows))
+
+
+def _limits(limits: OwnerLimits) -> str:
+    named = {"queued": limits.queued, "running": limits.running, "a day": limits.per_day}
+    return ", ".join(f"{most} {what}" for what, most in named.items() if most is not None)
 
 
 def revoke(key_id: str = typer.Argument(..., metavar="ID", help="Id of the key, from `nst keys list`.")) -> None:

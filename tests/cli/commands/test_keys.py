@@ -23,6 +23,18 @@ def test_the_secret_of_a_key_is_printed_once(capsys: pytest.CaptureFixture[str])
     assert secret not in shown
 
 
+@pytest.mark.parametrize("name", ["", " "])
+def test_a_key_without_a_name_is_refused(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["keys", "create", name]) == 2
+    assert capsys.readouterr() == ("", "nst: NAME: say what the key is for\n")
+
+
+def test_the_limits_of_each_key_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["keys", "create", "phone", "--queued", "0", "--per-day", "500"])
+    main(["keys", "list"])
+    assert "0 queued, 500 a day" in capsys.readouterr().out
+
+
 def test_a_revoked_key_is_listed_as_revoked(capsys: pytest.CaptureFixture[str]) -> None:
     main(["keys", "create", "phone"])
     key_id = capsys.readouterr().err.split()[0]
