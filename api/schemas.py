@@ -99,8 +99,8 @@ class JobView(BaseModel):
     attempt: int = Field(description="How many times a worker has started the job.")
     priority: Priority
     queue_position: int | None = Field(
-        description="Position among your queued jobs of this priority, from 1; a draft comes after all your others for "
-        "its network."
+        description="Position among your queued jobs of this priority, from 1; a draft (preset `draft` with priority "
+        "`batch`) comes after all your others for its network."
     )
     queue_eta_seconds: float | None = Field(
         description="Estimated time until the job runs; null for a draft while other jobs for its network wait."

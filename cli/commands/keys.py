@@ -94,7 +94,7 @@ def usage(
     days: int = typer.Option(30, min=1, max=400, help="Show this many days, the last of which is today (UTC)."),
     as_json: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:
-    """Show what each key used on each day: jobs, pixels of finished pictures, and seconds on a device."""
+    """Show what each key used on each day: jobs, pixels of finished pictures and frames, and device seconds."""
     from dataclasses import asdict
     from datetime import UTC, datetime, timedelta
 
