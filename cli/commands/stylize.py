@@ -142,6 +142,8 @@ def stylize(
     failed = 0
     for photo, writer in pending:
         try:
+            if many and is_film_file(photo):
+                raise InputError(f"{photo}: films are painted one at a time; name this one alone")
             report = stylize_photo(stylizer, photo, writer, quiet=quiet)
         except CommandError as error:
             if not many:

@@ -37,7 +37,7 @@ def probe_animation(file: BinaryIO, name: str, limits: FilmLimits) -> FilmInfo:
         format=name,
         width=size[0],
         height=size[1],
-        rate=frame_rate(times, len(times) / seconds),
+        rate=frame_rate([*times, seconds], len(times) / seconds),
         frames=len(times),
         seconds=seconds,
     )

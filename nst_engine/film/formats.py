@@ -12,6 +12,7 @@ Format = Literal["mov", "matroska", "gif", "webp", "png"]
 HEAD = 64 * 1024  # bytes that `format_of` wants to see: an APNG may have a color profile before it says what it is
 PNG = b"\x89PNG\r\n\x1a\n"
 MATROSKA = b"\x1a\x45\xdf\xa3"
+SEGMENT = b"\x18\x53\x80\x67"  # the element of a Matroska file that holds all frames
 GIFS = (b"GIF87a", b"GIF89a")
 STILL_BRANDS = {b"avif", b"avis", b"mif1", b"msf1", b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"miaf"}
 QUICKTIME_BOXES = {b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"}  # of files older than `ftyp`
@@ -64,7 +65,7 @@ def format_of(head: bytes) -> Format | None:
     return "mov" if kind in QUICKTIME_BOXES else None
 
 
-def is_cut_short(mp4: BinaryIO) -> bool:
+def is_mp4_cut_short(mp4: BinaryIO) -> bool:
     """Tell whether the last box of an MP4 or MOV is longer than the file."""
     end, place = mp4.seek(0, os.SEEK_END), 0
     while place < end:
@@ -77,6 +78,28 @@ def is_cut_short(mp4: BinaryIO) -> bool:
             return False
         place += size
     return place > end
+
+
+def is_webm_cut_short(webm: BinaryIO) -> bool:
+    """Tell whether the segment of a WebM or MKV is longer than the file. That of a live stream has no length."""
+    end = webm.seek(0, os.SEEK_END)
+    segment = _element_end(webm, 0, MATROSKA)
+    if segment is None or segment > end:
+        return False
+    segment_end = _element_end(webm, segment, SEGMENT)
+    return segment_end is not None and segment_end > end
+
+
+def _element_end(webm: BinaryIO, place: int, kind: bytes) -> int | None:
+    """Return where the EBML element at `place` ends; None if it has no length or is of another kind."""
+    webm.seek(place)
+    head = webm.read(12)  # the kind, and a length of up to 8 bytes
+    width = 9 - int.from_bytes(head[4:5]).bit_length()  # bytes of the length: the zeros before its first bit, plus 1
+    unknown = (1 << 7 * width) - 1
+    length = int.from_bytes(head[4 : 4 + width]) & unknown
+    if head[:4] != kind or width > 8 or length == unknown:
+        return None
+    return place + 4 + width + length
 
 
 def _has_animation(png: bytes) -> bool:

@@ -89,12 +89,13 @@ class TimedFrame:
 def frame_rate(times: list[Fraction], average: Fraction | None = None) -> Fraction:
     """Return the frame rate of frames that appear at `times`: what the file says unless most frames say otherwise.
 
-    Some files have frames that last for different times. There the frame that lasts for the median time decides.
+    Some files have frames that last for different times. There the frame that lasts for the median time decides, the
+    shorter of the two in the middle: at its rate, fewer frames are lost. The last time may be the end of the film.
     """
     gaps = sorted(after - before for before, after in pairwise(times) if after > before)
     if not gaps:
         return average or Fraction(1)
-    median = 1 / gaps[len(gaps) // 2]
+    median = 1 / gaps[(len(gaps) - 1) // 2]
     if average and Fraction(9, 10) < average / median < Fraction(11, 10):
         return average
     return median.limit_denominator(100) if median >= 1 else max(SLOWEST, median.limit_denominator(10_000))

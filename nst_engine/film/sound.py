@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from nst_engine.film.formats import format_of
 from nst_engine.film.frames import FilmLimits, FilmPlan
-from nst_engine.film.video import first_time, opened, time_base
+from nst_engine.film.video import codec_name, first_time, opened, time_base
 
 if TYPE_CHECKING:
     from av import Packet
@@ -35,7 +35,7 @@ class Sound:
         limits = FilmLimits(max_pixels=2**31 - 1, min_side=1)  # no frame is decoded here
         container, video = self._stack.enter_context(opened(source, demuxer, limits))
         stream = next(iter(container.streams.audio), None)
-        if stream is None or stream.codec_context is None or stream.codec_context.name not in codecs:
+        if stream is None or codec_name(stream) not in codecs:
             return
         self._stream = target.add_stream_from_template(stream)
         self._packets = self._shifted(container, stream, first_time(video))

@@ -15,16 +15,17 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 from PIL import Image
 
-from nst_engine.film.formats import is_cut_short
+from nst_engine.film.formats import is_mp4_cut_short, is_webm_cut_short
 from nst_engine.film.frames import FilmInfo, FilmLimits, TimedFrame, frame_rate
 from nst_engine.spec.errors import FilmError
 
 if TYPE_CHECKING:
     from av import VideoFrame
     from av.container import InputContainer
+    from av.stream import Stream
     from av.video.stream import VideoStream
 
-CODECS = {"h264", "hevc", "vp8", "vp9", "av1", "libdav1d", "mpeg4", "mjpeg", "prores"}
+CODECS = {"h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "mjpeg", "prores"}
 FORMATS = {"mov": "mp4", "matroska": "webm"}
 PROBED_PIXELS = 100_000_000  # decoders refuse larger frames before they allocate them
 SEEK_MARGIN = 2  # seconds: a shorter way is decoded rather than sought
@@ -38,10 +39,12 @@ ALIGNMENT = 64  # pixels: at most, in FFmpeg
 
 def probe_video(file: BinaryIO, demuxer: str, limits: FilmLimits) -> FilmInfo:
     """Read all packets, without decoding more than one frame; raises FilmError."""
+    if demuxer == "matroska" and is_webm_cut_short(file):
+        raise _truncated()
     try:
         return _probe(file, demuxer, limits)
     except FilmError as error:
-        if error.code in SIGNS_OF_A_CUT and demuxer == "mov" and is_cut_short(file):
+        if error.code in SIGNS_OF_A_CUT and demuxer == "mov" and is_mp4_cut_short(file):
             raise _truncated() from None
         raise
 
@@ -52,7 +55,7 @@ def _probe(file: BinaryIO, demuxer: str, limits: FilmLimits) -> FilmInfo:
         if not spans:
             raise FilmError("film_empty", "the film has no frames")
         declared, average = stream.frames, stream.guessed_rate or stream.average_rate
-        sound = next((audio.codec_context.name for audio in container.streams.audio if audio.codec_context), None)
+        sound = next(filter(None, map(codec_name, container.streams.audio)), None)
         if declared > len(spans):
             raise _truncated()
         rate = frame_rate([start for start, _ in spans], average)
@@ -140,6 +143,11 @@ def time_base(stream: VideoStream) -> Fraction:
     return stream.time_base or Fraction(1, 1000)
 
 
+def codec_name(stream: Stream) -> str | None:
+    """Return the name of a stream's codec, which may not be that of its decoder, or None for an unknown codec."""
+    return stream.codec_context.codec.canonical_name if stream.codec_context else None
+
+
 def first_time(stream: VideoStream) -> Fraction:
     """Return the second at which a stream starts, by the clock of the file."""
     return (stream.start_time or 0) * time_base(stream)
@@ -161,9 +169,9 @@ def _video_stream(container: InputContainer) -> VideoStream:
     if not streams:
         raise FilmError("film_without_video", "the file has sound, but no moving picture")
     stream = streams[0]
-    if stream.codec_context is None or stream.codec_context.name not in CODECS:
-        name = "unknown" if stream.codec_context is None else stream.codec_context.name
-        message = f"films in the codec {name} cannot be read; send H.264, H.265, VP9 or AV1"
+    name = codec_name(stream)
+    if name not in CODECS:
+        message = f"films in the codec {name or 'unknown'} cannot be read; send H.264, H.265, VP9 or AV1"
         raise FilmError("film_unsupported", message)
     return stream
 

@@ -37,7 +37,7 @@ def is_cut_short(data: bytes) -> bool:
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return 8 + int.from_bytes(data[4:8], "little") > len(data)
     is_still = data[4:8] == b"ftyp" and data[8:12] in formats.STILL_BRANDS
-    return is_still and formats.is_cut_short(io.BytesIO(data))
+    return is_still and formats.is_mp4_cut_short(io.BytesIO(data))
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:

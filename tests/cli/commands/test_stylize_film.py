@@ -70,6 +70,11 @@ def test_what_cannot_be_done_is_said_before_the_work(
     assert {path.name for path in tmp_path.iterdir()} == {"clip.mp4"}
 
 
+def test_films_of_a_pattern_are_to_be_painted_one_at_a_time(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["stylize", str(clip.with_name("*.mp4")), "waves", "-o", str(clip.parent), *QUICK]) == 2
+    assert f"{clip}: films are painted one at a time" in " ".join(capsys.readouterr().err.split())
+
+
 def test_a_photo_has_no_part(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     photo = tmp_path / "photo.png"
     paint("waves", 64).save(photo)

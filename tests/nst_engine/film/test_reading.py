@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from nst_engine.film.formats import SEGMENT
 from nst_engine.film.frames import frame_rate
 from nst_engine.film.reading import FilmInfo, FilmLimits, is_film, plan, probe, read_frames
 from nst_engine.spec.errors import ConfigError, FilmError
@@ -118,6 +119,18 @@ def test_a_duration_that_belongs_to_another_frame_does_not_prolong_the_film() ->
     assert probe(io.BytesIO(data)).seconds == Fraction(56, 10)
 
 
+@pytest.mark.parametrize(
+    ("durations", "shown"),
+    [
+        ([2000, 100], [0] * 20 + [1]),
+        ([2000, 100, 100], [0] * 20 + [1, 2]),
+        ([500, 100, 500, 100], [0] * 5 + [1] + [2] * 5 + [3]),
+    ],
+)
+def test_a_short_animation_with_long_frames_keeps_its_motion(durations: list[int], shown: list[int]) -> None:
+    assert numbers(animation("GIF", pictures(len(durations)), duration=durations)) == shown
+
+
 def test_a_film_whose_frames_last_for_hours_has_a_rate() -> None:
     assert frame_rate([Fraction(0), Fraction(90_000)]) == Fraction(1, 10_000)
 
@@ -212,6 +225,17 @@ def _without_frames() -> bytes:
     return still[:place] + chunk + still[place:] + padding + still[-12:]
 
 
+def _of_unknown_length(webm: bytes) -> bytes:
+    """Return a WebM as a live stream writes it."""
+    place = webm.index(SEGMENT) + len(SEGMENT)
+    return webm[:place] + b"\x01" + b"\xff" * 7 + webm[place + 8 :]
+
+
+def test_a_webm_of_unknown_length_is_whole() -> None:
+    assert numbers(_of_unknown_length(FILMS["VP9 in WebM"])) == [0, 1, 2, 3, 4, 5]
+
+
+SLOW_WEBM = video(name="webm", codec="libvpx-vp9", rate=2)
 FRAGMENTED = {"movflags": "frag_keyframe+empty_moov"}
 DAMAGED = {
     "nothing": (b"", "not_a_film"),
@@ -222,7 +246,8 @@ DAMAGED = {
     "no index": (FILMS["H.264 in MP4"][:900], "film_truncated"),
     "an MP4 cut short in its index": (FILMS["H.264 in MP4"][:1100], "film_truncated"),
     "an MP4 cut short": (video(container=FRAGMENTED)[:-150], "film_truncated"),
-    "a WebM cut short": (video(name="webm", codec="libvpx-vp9", rate=2)[:-200], "film_truncated"),
+    "a WebM cut short": (FILMS["VP9 in WebM"][:-1], "film_truncated"),
+    "a WebM of unknown length cut short": (_of_unknown_length(SLOW_WEBM)[:-200], "film_truncated"),
     "noise": (FILMS["VP9 in WebM"][:40] + bytes(range(256)) * 8, "film_damaged"),
     "a codec that few have": (video(name="matroska", codec="ffv1"), "film_unsupported"),
     "a still GIF": (animation("GIF", pictures(1)), "film_still"),

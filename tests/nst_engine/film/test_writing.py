@@ -89,6 +89,12 @@ def test_the_sound_lasts_as_long_as_the_last_frame(tmp_path: Path) -> None:
     assert loudness((tmp_path / "out").read_bytes())[9] == pytest.approx(0.5, abs=0.04)
 
 
+def test_mp3_is_copied_into_mp4(tmp_path: Path) -> None:
+    source = io.BytesIO(video(sound="mp3"))
+    assert probe(source).sound == "mp3"
+    assert write(tmp_path / "out.mp4", "mp4", pictures(), sound=source).has_sound
+
+
 def test_sound_that_the_format_does_not_take_is_left_out(tmp_path: Path) -> None:
     source = io.BytesIO(video(sound="aac"))
     for name in ("webm", "gif"):
