@@ -186,7 +186,7 @@ def _path(collection: str, item: str, *rest: str) -> str:
     """Return a path that names one item of a collection, whatever is in its id; raises ArgumentError."""
     if item in ("", ".", ".."):  # such a path would be that of the collection, or of what contains it
         raise ArgumentError(f"{item!r} is not an id")
-    return "/".join(("/v1", collection, quote(item, safe="", errors="replace"), *rest))
+    return "/".join(("/v1", collection, quote(item, safe=":", errors="replace"), *rest))
 
 
 def _read_asset(response: httpx.Response) -> str:
