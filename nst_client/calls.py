@@ -52,10 +52,9 @@ def client_options(server: str, key: str | None, timeout: float) -> dict[str, An
 
     Raises ArgumentError if no request can carry the key, or if the server is not a URL.
     """
-    try:
-        host = httpx.URL(server).host
-    except (httpx.InvalidURL, UnicodeError):
-        raise ArgumentError(f"{server} is not the URL of a service; write one such as http://127.0.0.1:8000") from None
+    host = _host_of_service(server)
+    if not host:
+        raise ArgumentError(f"{server!r} is not the URL of a service; write one such as http://127.0.0.1:8000")
     if key and not VISIBLE.fullmatch(key):
         raise ArgumentError("the API key contains a space, a line break or another character that no key has")
     return {
@@ -65,6 +64,14 @@ def client_options(server: str, key: str | None, timeout: float) -> dict[str, An
         "follow_redirects": False,
         "trust_env": host not in ("127.0.0.1", "::1", "localhost"),
     }
+
+
+def _host_of_service(server: str) -> str:
+    try:
+        url = httpx.URL(server)
+        return url.host if url.scheme in ("http", "https") else ""
+    except (httpx.InvalidURL, UnicodeError):
+        return ""
 
 
 def submit(

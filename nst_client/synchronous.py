@@ -28,7 +28,7 @@ class Client:
 
     Images are given as bytes, as a file open in binary mode, by path or as a URL, which the service fetches. Every
     method raises ServiceError if the service refuses the request, NotReachableError if it does not respond, and
-    ArgumentError if an image is empty.
+    ArgumentError if an argument cannot be sent, such as an empty image.
     """
 
     def __init__(

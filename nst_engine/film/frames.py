@@ -12,6 +12,7 @@ from PIL import Image
 from nst_engine.spec.errors import FilmError
 
 SLOWEST = Fraction(1, 10_000)  # frames a second
+ROUNDING = Fraction(1, 1000)  # seconds: a WebM rounds its times to milliseconds
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,10 +21,10 @@ from PIL import Image
 from nst_engine.film.animation import animation_frames, probe_animation
 from nst_engine.film.formats import HEAD, NAMES, format_of
 from nst_engine.film.formats import is_film as is_film
+from nst_engine.film.frames import ROUNDING, TimedFrame
 from nst_engine.film.frames import FilmInfo as FilmInfo
 from nst_engine.film.frames import FilmLimits as FilmLimits
 from nst_engine.film.frames import FilmPlan as FilmPlan
-from nst_engine.film.frames import TimedFrame
 from nst_engine.film.video import import_av, probe_video, video_frames
 from nst_engine.spec.errors import FilmError
 from nst_engine.spec.film import MAX_RATE, FilmOptions
@@ -51,8 +51,8 @@ def plan(info: FilmInfo, options: FilmOptions | None = None, limits: FilmLimits 
         raise FilmError("film_empty", message)
     rate = min(info.rate, Fraction(MAX_RATE)) if options.fps is None else _seconds(options.fps)
     frames = max(1, math.ceil((end - start) * rate - Fraction(1, 10)))
-    if end - start > limits.max_seconds:
-        message = f"the film has {float(end - start):.1f} seconds to paint, at most {limits.max_seconds:g} are possible"
+    if end - start > limits.max_seconds + ROUNDING:
+        message = f"the film has {float(end - start):.2f} seconds to paint, at most {limits.max_seconds:g} are possible"
         raise FilmError("film_too_long", f"{message}; choose a part with from and to")
     if frames > limits.max_frames:
         message = f"the film has {frames} frames to paint, at most {limits.max_frames} are possible"

@@ -77,7 +77,20 @@ def test_the_scheme_of_a_url_may_be_in_capitals(service: FakeService, url: str) 
     assert parts(service.requests[0], "content_url") == [url.encode()]
 
 
-@pytest.mark.parametrize("server", ["http://[::1", "http://nst:port", "http://xn--a", "http://nst\n"])
+@pytest.mark.parametrize(
+    "server",
+    [
+        "",
+        "nst",
+        "localhost:8000",
+        "ftp://nst",
+        "http://",
+        "http://[::1",
+        "http://nst:port",
+        "http://xn--a",
+        "http://nst\n",
+    ],
+)
 def test_a_server_that_is_no_url_is_refused(server: str) -> None:
     with pytest.raises(ArgumentError, match="is not the URL of a service"):
         Client(server)

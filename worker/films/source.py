@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
@@ -33,16 +35,18 @@ class FilmSource:
                     target.write(chunk)
         except BlobNotFound:
             raise RunError("input_missing", "The film of the job is no longer in the storage.") from None
-        # The API has applied the limits of the service. These hold what it has found.
+        # The API has applied the limits of the service. These hold what it has found, but for the number of frames.
         pixels = (film.width + 1) * (film.height + 1) * MOST_ANAMORPHIC  # the shown size is rounded
-        self._limits = FilmLimits(max_seconds=math.inf, max_frames=film.frames, max_pixels=pixels, interrupt=interrupt)
+        self._limits = FilmLimits(max_seconds=math.inf, max_frames=sys.maxsize, max_pixels=pixels, interrupt=interrupt)
         self.info, self.plan = self._planned(film)
 
     def _planned(self, film: Film) -> tuple[FilmInfo, FilmPlan]:
+        """Plan as the API has, and no more frames than it accepted: the API may have another version."""
         options = FilmOptions(fps=film.fps, start=film.start, end=film.end)
         with film_errors(), self.path.open("rb") as file:
             info = probe(file, self._limits)
-            return info, plan(info, options, self._limits)
+            chosen = plan(info, options, self._limits)
+        return info, replace(chosen, frames=min(chosen.frames, film.frames))
 
     def read(self, first: int) -> Iterator[Image.Image]:
         """Yield the frames from number `first` on; raise RunError."""

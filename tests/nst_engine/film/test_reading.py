@@ -180,6 +180,12 @@ def test_limits_have_codes(name: str, code: str) -> None:
     assert raised.value.code == code
 
 
+def test_a_film_may_be_exactly_as_long_as_the_limit_although_webm_rounds_its_times() -> None:
+    info = probe(io.BytesIO(video(pictures(3), name="webm", codec="libvpx-vp9", rate=30)))
+    assert info.seconds > Fraction(3, 30)
+    assert plan(info, limits=FilmLimits(max_seconds=3 / 30)).frames == 3
+
+
 def test_the_frames_of_the_file_and_those_to_paint_are_bounded() -> None:
     for limits in (FilmLimits(max_decoded=5), FilmLimits(max_frames=5)):
         with pytest.raises(FilmError) as raised:

@@ -231,6 +231,13 @@ async def test_only_the_wanted_part_is_painted(harness: Harness) -> None:
     assert b'"film":{"fps":10' in harness.blobs.read(blob)
 
 
+async def test_no_more_frames_are_painted_than_an_api_of_another_version_has_counted(harness: Harness) -> None:
+    film = Film(frames=FRAMES - 1, width=clips.SIZE[0], height=clips.SIZE[1])
+    job = await harness.create(content=CLIP, film=film, output_format="mp4", steps=STEPS)
+    assert await harness.run() is Outcome.SUCCEEDED
+    assert len(frames_of(harness, (await harness.result(job)).blob)) == FRAMES - 1
+
+
 @pytest.mark.parametrize(("content", "code"), [(CLIP[:200], "invalid_input"), (b"no film", "invalid_input")])
 async def test_a_film_that_cannot_be_read_fails_the_job(harness: Harness, content: bytes, code: str) -> None:
     job = await create(harness, content)
