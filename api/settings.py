@@ -113,7 +113,11 @@ class ApiSettings(BaseSettings):
         48 * MIB, description="Maximum size of a request body, fetched pictures included, in bytes.", ge=1024
     )
     max_file_bytes: int = Field(20 * MIB, description="Maximum size of an uploaded or fetched file, in bytes.", ge=1024)
-    max_pixels: int = Field(50_000_000, description="Maximum number of pixels of an uploaded picture.", ge=256)
+    max_pixels: int = Field(
+        50_000_000,
+        description="Maximum number of pixels of an uploaded picture; never more than 178956970.",
+        ge=256,
+    )
     max_film_seconds: Seconds = Field(60, description="Maximum length of the painted part of a film, in seconds.")
     max_film_frames: int = Field(1800, description="Maximum number of painted frames of a film.", ge=1)
     max_film_pixels: int = Field(

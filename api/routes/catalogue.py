@@ -25,7 +25,7 @@ from api.services import ServicesDep
 from api.submission.multipart import MAX_PARAMS_BYTES
 from api.submission.sources import MAX_STYLES
 from nst_engine.film.formats import WRITABLE as WRITABLE_FILMS
-from nst_engine.images.reading import PictureLimits
+from nst_engine.images.reading import MOST_PIXELS, PictureLimits
 from nst_engine.images.writing import WRITABLE
 from nst_engine.paintings import STYLES
 from nst_engine.spec.config import StyleConfig
@@ -153,7 +153,7 @@ async def list_presets(request: Request, services: ServicesDep) -> Response:
         max_file_bytes=settings.max_file_bytes,
         max_params_bytes=MAX_PARAMS_BYTES,
         max_styles=MAX_STYLES,
-        max_pixels=settings.max_pixels,
+        max_pixels=min(settings.max_pixels, MOST_PIXELS),
         min_side=sides.min_side,
         max_side=sides.max_side,
         max_wait_seconds=MAX_WAIT_SECONDS,

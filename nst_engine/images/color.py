@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageCms
 
 from nst_engine.images.writing import srgb_profile
+from nst_engine.spec.errors import PictureError
 
 Floats = NDArray[np.float64]
 Transfer = Callable[[Floats], Floats]
@@ -32,10 +33,14 @@ class Primaries:
 
 @dataclass(frozen=True, kw_only=True)
 class ColorSpace:
-    """An RGB color space: its primaries, and the function from encoded to linear values in [0, 1]."""
+    """An RGB color space: its primaries, and the function from encoded to linear values in [0, 1].
+
+    `unknown` names a color space that cannot be converted.
+    """
 
     primaries: Primaries
     to_linear: Transfer
+    unknown: str = ""
 
 
 def gamma(exponent: float) -> Transfer:
@@ -67,41 +72,60 @@ def _hlg_to_linear(encoded: Floats) -> Floats:
     return np.asarray(light / white)
 
 
+def _log_to_linear(decades: float) -> Transfer:
+    """Return the inverse of a logarithm of as many decades, in which 0 stands for black."""
+    return lambda encoded: np.where(encoded > 0, 10 ** (decades * (encoded - 1)), 0)
+
+
+def _cinema_to_linear(encoded: Floats) -> Floats:
+    """Decode SMPTE ST 428-1, where 48 of 52.37 cd/m² are white."""
+    return encoded**2.6 * (52.37 / 48)
+
+
 SRGB = Primaries(red=(0.64, 0.33), green=(0.30, 0.60), blue=(0.15, 0.06))
 SRGB_SPACE = ColorSpace(primaries=SRGB, to_linear=srgb_to_linear)
 ADOBE_RGB = ColorSpace(
     primaries=Primaries(red=(0.64, 0.33), green=(0.21, 0.71), blue=(0.15, 0.06)), to_linear=gamma(563 / 256)
 )
 
-# ITU-T H.273, tables 2 and 3; 2 is "unspecified".
-UNSPECIFIED = 2
+# ITU-T H.273, tables 2 and 3; 2 is "unspecified", and programs write the reserved 0 for the same.
+UNSPECIFIED = (0, 2)
+ILLUMINANT_C: Chromaticity = (0.310, 0.316)
+SMPTE_170M = Primaries(red=(0.630, 0.340), green=(0.310, 0.595), blue=(0.155, 0.070))
 CICP_PRIMARIES = {
-    **dict.fromkeys((1, UNSPECIFIED), SRGB),
-    4: Primaries(red=(0.67, 0.33), green=(0.21, 0.71), blue=(0.14, 0.08), white=(0.310, 0.316)),
+    **dict.fromkeys((1, *UNSPECIFIED), SRGB),
+    4: Primaries(red=(0.67, 0.33), green=(0.21, 0.71), blue=(0.14, 0.08), white=ILLUMINANT_C),
     5: Primaries(red=(0.64, 0.33), green=(0.29, 0.60), blue=(0.15, 0.06)),
-    6: Primaries(red=(0.630, 0.340), green=(0.310, 0.595), blue=(0.155, 0.070)),
-    7: Primaries(red=(0.630, 0.340), green=(0.310, 0.595), blue=(0.155, 0.070)),
+    **dict.fromkeys((6, 7), SMPTE_170M),
+    8: Primaries(red=(0.681, 0.319), green=(0.243, 0.692), blue=(0.145, 0.049), white=ILLUMINANT_C),
     9: Primaries(red=(0.708, 0.292), green=(0.170, 0.797), blue=(0.131, 0.046)),
+    10: Primaries(red=(1, 0), green=(0, 1), blue=(0, 0), white=(1 / 3, 1 / 3)),  # CIE XYZ
     11: Primaries(red=(0.680, 0.320), green=(0.265, 0.690), blue=(0.150, 0.060), white=(0.314, 0.351)),
     12: Primaries(red=(0.680, 0.320), green=(0.265, 0.690), blue=(0.150, 0.060)),
     22: Primaries(red=(0.630, 0.340), green=(0.295, 0.605), blue=(0.155, 0.077)),
 }
-# The curves of video (1, 6, 14, 15) are shown with the display's, which is sRGB's, as viewers do.
+# The curves of video (1, 6, 7, 11, 12, 14, 15) are shown with the display's, which is sRGB's, as viewers do.
 CICP_TRANSFERS: dict[int, Transfer] = {
-    **dict.fromkeys((1, UNSPECIFIED, 6, 13, 14, 15), srgb_to_linear),
+    **dict.fromkeys((1, *UNSPECIFIED, 6, 7, 11, 12, 13, 14, 15), srgb_to_linear),
     4: gamma(2.2),
     5: gamma(2.8),
     8: gamma(1.0),
+    9: _log_to_linear(2),
+    10: _log_to_linear(2.5),
     16: _pq_to_linear,
+    17: _cinema_to_linear,
     18: _hlg_to_linear,
 }
 
 
 def cicp(primaries: int, transfer: int) -> ColorSpace | None:
-    """Return the color space of a pair of H.273 code points; None for a pair that is unknown or says nothing."""
-    known, curve = CICP_PRIMARIES.get(primaries), CICP_TRANSFERS.get(transfer)
-    if known is None or curve is None or primaries == transfer == UNSPECIFIED:
+    """Return the color space of a pair of H.273 code points; None for a pair that says nothing."""
+    if primaries in UNSPECIFIED and transfer in UNSPECIFIED:
         return None
+    known, curve = CICP_PRIMARIES.get(primaries), CICP_TRANSFERS.get(transfer)
+    if known is None or curve is None:
+        name = f"CICP primaries {primaries} and transfer {transfer}"
+        return ColorSpace(primaries=SRGB, to_linear=srgb_to_linear, unknown=name)
     return ColorSpace(primaries=known, to_linear=curve)
 
 
@@ -115,7 +139,12 @@ def to_srgb(image: Image.Image, *, profile: bytes | None, space: ColorSpace | No
     if converted is not None:
         return converted
     rgb = image.convert("RGB")
-    return rgb if space in (None, SRGB_SPACE) or image.mode == "CMYK" else _by_space(rgb, space)
+    if space is None or space == SRGB_SPACE or image.mode == "CMYK":
+        return rgb
+    if space.unknown:
+        message = f"pictures in the color space of {space.unknown} cannot be read; send sRGB"
+        raise PictureError("picture_unsupported", message)
+    return _by_space(rgb, space)
 
 
 def _by_profile(image: Image.Image, profile: bytes) -> Image.Image | None:
@@ -155,19 +184,24 @@ def _by_space(image: Image.Image, space: ColorSpace) -> Image.Image:
 
 def _xyz(point: Chromaticity) -> Floats:
     x, y = point
-    return np.array([x / y, 1.0, (1 - x - y) / y])
+    return np.array([x, y, 1 - x - y])
+
+
+def _white(point: Chromaticity) -> Floats:
+    """Return the XYZ of a white of luminance 1."""
+    return _xyz(point) / point[1]
 
 
 def _to_xyz(primaries: Primaries) -> Floats:
     """Return the matrix from linear RGB to CIE XYZ, (3, 3)."""
     columns = np.stack([_xyz(primaries.red), _xyz(primaries.green), _xyz(primaries.blue)], axis=1)
-    scaled: Floats = columns * np.linalg.solve(columns, _xyz(primaries.white))
+    scaled: Floats = columns * np.linalg.solve(columns, _white(primaries.white))
     return scaled
 
 
 def _adapted(to_xyz: Floats, white: Chromaticity) -> Floats:
     """Adapt XYZ under another white to D65 (Bradford)."""
     bradford = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
-    gains = (bradford @ _xyz(D65)) / (bradford @ _xyz(white))
+    gains = (bradford @ _white(D65)) / (bradford @ _white(white))
     adapted: Floats = np.linalg.inv(bradford) @ np.diag(gains) @ bradford @ to_xyz
     return adapted

@@ -44,12 +44,13 @@ def of_tiff(data: bytes, *, offset: int, endian: str, is_big: bool) -> Image.Exi
 
 
 def orientation(exif: Image.Exif) -> int:
-    """Return the EXIF orientation, 1 to 8; 1 if there is none."""
+    """Return the EXIF orientation, 1 to 8, of whatever type it is; 1 if there is none."""
     try:
         value = exif.get(ExifTags.Base.Orientation, 1)
+        first = value[0] if isinstance(value, bytes | tuple) else value
+        return int(first) if first in range(1, 9) else 1
     except _DAMAGED:
         return 1
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def color_space(exif: Image.Exif) -> ColorSpace | None:

@@ -12,6 +12,7 @@ from nst_engine.images.color import ColorSpace, cicp
 
 METADATA = (b"Exif", b"mime")  # types of items: EXIF, XMP
 IGNORED = b"skip"
+UNSPECIFIED = struct.pack(">HH", 2, 2)  # primaries and transfer
 HEADERS = 4096  # bytes, more than the headers of a stream need
 TILES = b"dimg"  # a reference from a picture to the items that it is put together from
 
@@ -26,10 +27,18 @@ def color_space(data: bytes) -> ColorSpace | None:
         return None
 
 
-def without_metadata(data: bytes) -> bytes:
-    """Return a file of equal length with no EXIF and XMP. The orientation is a property of the picture."""
+def for_decoders(data: bytes) -> bytes:
+    """Return a file of equal length with no EXIF and XMP, and no color spaces that the standard reserves.
+
+    The orientation is a property of the picture. A picture in a reserved color space may have a profile besides.
+    """
     cleaned = bytearray(data)
-    items = _inside(_inside(memoryview(cleaned), b"meta")[4:], b"iinf")
+    meta = _inside(memoryview(cleaned), b"meta")[4:]
+    for kind, body in _boxes(_inside(_inside(meta, b"iprp"), b"ipco")):
+        codes = _codes(kind, body)
+        if codes and (space := cicp(*codes)) and space.unknown:
+            body[4:8] = UNSPECIFIED
+    items = _inside(meta, b"iinf")
     head = 8 if bytes(items[:1]) == b"\1" else 6  # version and flags, the number of items
     for kind, item in _boxes(items[head:]):
         # Version and flags, the item's id of 2 or 4 bytes, its protection, its type.
@@ -61,13 +70,19 @@ def _color_space(data: bytes) -> ColorSpace | None:
     items, properties = _pictures(meta), _properties(meta[b"iprp"])
     for item in items:
         for kind, body in properties.get(item, []):
-            if kind == b"colr" and bytes(body[:4]) == b"nclx":
-                return cicp(*struct.unpack(">HH", body[4:8]))
+            if codes := _codes(kind, body):
+                return cicp(*codes)
     for item in items:
         if any(kind == b"av1C" for kind, _ in properties.get(item, [])):
             codes = av1.color_codes(_start_of(item, data, meta))
             return cicp(*codes) if codes else None
     return None
+
+
+def _codes(kind: bytes, body: memoryview) -> tuple[int, int] | None:
+    """Return the primaries and the transfer of a property of color; None for any other."""
+    is_coded = kind == b"colr" and bytes(body[:4]) == b"nclx" and len(body) >= 8
+    return struct.unpack(">HH", body[4:8]) if is_coded else None
 
 
 def _pictures(meta: dict[bytes, memoryview]) -> list[int]:

@@ -46,15 +46,16 @@ def parse(data: bytes) -> Png:
     depth, color_type = header[8], header[9]
     chunks, texts = _described(data)
     named = _cicp(chunks.get(b"cICP", b""))
+    is_known = named is not None and not named.unknown
     return Png(
         data=_pixels(data, chunks.get(b"tRNS") if color_type == PALETTE else None),
         depth=depth,
         color_type=color_type,
         key=chunks.get(b"tRNS") if color_type in (GRAY, RGB) else None,
-        profile=None if named else _profile(chunks, texts),
-        space=named or _space(chunks),
+        profile=None if is_known else _profile(chunks, texts),
+        space=named if is_known else _space(chunks) or named,
         exif=exif.of_bytes(chunks.get(b"eXIf") or _raw_exif(texts)),
-        is_narrow=named is not None and chunks[b"cICP"][3] == 0,
+        is_narrow=is_known and chunks[b"cICP"][3] == 0,
         is_animated=_is_animated(chunks),
     )
 

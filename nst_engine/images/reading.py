@@ -18,13 +18,13 @@ from PIL import Image, ImageChops
 from nst_engine.images import exif, isobmff, png, unreadable
 from nst_engine.images.alpha import mask_of
 from nst_engine.images.decoded import Decoded
+from nst_engine.images.unreadable import END_OF_JPEG
 from nst_engine.spec.errors import PictureError
 
 READABLE: tuple[str, ...] = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF")
-TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 ISOBMFF = b"ftyp"  # from the fifth byte
-END_OF_JPEG = b"\xff\xd9"
 FILLERS = (b"", b"\x55" * 64, b"\xaa" * 64)  # a decoder takes a missing bit for 0; these begin with 0 and with 1
+MOST_PIXELS = 178_956_970  # Pillow opens no larger picture
 Source = bytes | Path | BinaryIO
 
 
@@ -64,7 +64,10 @@ def _read(source: Source, limits: PictureLimits | None, convert: Callable[[Decod
     limits = limits or PictureLimits()
     data = _bytes(source)
     try:
-        picture = convert(_decoded(data, limits))
+        with warnings.catch_warnings(action="ignore"):  # of odd tags, and of many pixels, for which there are limits
+            picture = convert(_decoded(data, limits))
+    except Image.DecompressionBombError:
+        raise _too_many_pixels(limits) from None
     except MemoryError:
         raise PictureError("picture_too_large", "the picture needs too much memory to decode") from None
     except _DECODER_ERRORS as error:
@@ -86,7 +89,7 @@ def _bytes(source: Source) -> bytes:
 
 
 def _decoded(data: bytes, limits: PictureLimits) -> Decoded:
-    if data.startswith(TIFF):
+    if data.startswith(unreadable.TIFF):
         from nst_engine.images import tiff  # here, because tifffile takes longer to load than Pillow
 
         return tiff.read(data, lambda width, height: _check_size(width, height, limits))
@@ -104,7 +107,7 @@ def _decoded(data: bytes, limits: PictureLimits) -> Decoded:
 def _decoded_isobmff(data: bytes, limits: PictureLimits) -> Decoded:
     register_heif()
     space = isobmff.color_space(data)
-    with _opened(isobmff.without_metadata(data), limits) as image:
+    with _opened(isobmff.for_decoders(data), limits) as image:
         turn, profile = exif.orientation(exif.of_image(image)), image.info.get("icc_profile")
         pixels, alpha = _split(_loaded(image))
         return Decoded(image=pixels, alpha=alpha, profile=profile, space=space, orientation=turn)
@@ -124,20 +127,16 @@ def _decoded_png(data: bytes, limits: PictureLimits) -> Decoded:
 
 @contextmanager
 def _opened(data: bytes, limits: PictureLimits) -> Iterator[Image.Image]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        try:
-            image = Image.open(io.BytesIO(data), formats=READABLE)
-        except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-            raise _too_many_pixels(limits) from None
-        except (*_DECODER_ERRORS, MemoryError):
-            raise unreadable.refusal(data) from None
-        with image:
-            _check_size(image.width, image.height, limits)
-            # MPO and HEIC files say which of their pictures is the photograph.
-            if image.format not in ("MPO", "HEIF") and getattr(image, "is_animated", False):
-                raise _animated()
-            yield image
+    try:
+        image = Image.open(io.BytesIO(data), formats=READABLE)
+    except (*_DECODER_ERRORS, MemoryError):
+        raise unreadable.refusal(data) from None
+    with image:
+        _check_size(image.width, image.height, limits)
+        # MPO and HEIC files say which of their pictures is the photograph.
+        if image.format not in ("MPO", "HEIF") and getattr(image, "is_animated", False):
+            raise _animated()
+        yield image
 
 
 @cache
@@ -192,7 +191,7 @@ def _check_size(width: int, height: int, limits: PictureLimits) -> None:
 
 
 def _too_many_pixels(limits: PictureLimits) -> PictureError:
-    most = limits.max_pixels / 1_000_000
+    most = min(limits.max_pixels, MOST_PIXELS) / 1_000_000
     return PictureError("picture_too_large", f"the picture has more than {most:g} million pixels")
 
 

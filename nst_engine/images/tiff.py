@@ -14,7 +14,6 @@ from PIL import Image, UnidentifiedImageError
 from tifffile import COMPRESSION, PHOTOMETRIC, TiffFile, TiffFileError, TiffPage
 
 from nst_engine.images import exif
-from nst_engine.images.color import ColorSpace
 from nst_engine.images.decoded import Decoded
 from nst_engine.images.tiff_colors import SAMPLES, TRANSFORMED, Samples, eight_bit, most, to_colors
 from nst_engine.images.tiff_refusals import (
@@ -26,12 +25,14 @@ from nst_engine.images.tiff_refusals import (
     refuse_unreadable,
     unsupported,
 )
+from nst_engine.images.unreadable import END_OF_JPEG, is_cut_short
 from nst_engine.spec.errors import PictureError
 
 PAGE = 2  # a bit of NewSubfileType; each other one says that the page belongs to another: smaller, a mask, a depth map
 OLD_REDUCED = 2  # of SubfileType
 UNASSOCIATED = 2  # of ExtraSamples
 MOST_PAGES = 1000
+EXIF_THUMBNAIL = (160, 120)  # of photos of any shape, with black bars
 ICC_PROFILE = 34675
 FAXES = (COMPRESSION.CCITTRLE, COMPRESSION.CCITTFAX3, COMPRESSION.CCITTFAX4, COMPRESSION.CCIRLEW)
 GRAYS = (PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.MINISBLACK)
@@ -55,24 +56,35 @@ def read(data: bytes, check: Check) -> Decoded:
             refuse_compression(page)
             _refuse_truncated(page, len(data))
             tags = exif.of_tiff(data, offset=page.offset, endian=file.byteorder, is_big=file.is_bigtiff)
-            return _by_tifffile(page, exif.color_space(tags))
+            return _by_tifffile(page, tags)
     except PictureError:
         raise
     except DAMAGED:
+        if is_cut_short(data):
+            raise PictureError("picture_truncated", "the picture file is cut short") from None
         raise PictureError("picture_damaged", "the TIFF file is damaged and cannot be decoded") from None
 
 
 def _picture(file: TiffFile) -> tuple[int, TiffPage]:
     """Return the one page that is a picture, not a thumbnail, mask or depth map of another."""
-    pages = []
+    found: tuple[int, TiffPage] | None = None
     for index, page in enumerate(file.pages):
         assert isinstance(page, TiffPage)
         kind, old = int(page.subfiletype), page.tags.valueof("SubfileType", default=0)
-        if not kind & ~PAGE and old != OLD_REDUCED and page.photometric != PHOTOMETRIC.MASK:
-            pages.append((index, page))
-        if len(pages) > 1 or index >= MOST_PAGES:
+        is_marked = kind & ~PAGE or old == OLD_REDUCED or page.photometric == PHOTOMETRIC.MASK
+        if index < MOST_PAGES and (is_marked or (found and _is_thumbnail(page, found[1]))):
+            continue
+        if index >= MOST_PAGES or (found and not _is_thumbnail(found[1], page)):
             raise PictureError("picture_animated", "the file holds more than one picture; send a still one")
-    return pages[0] if pages else (0, file.pages.first)
+        found = index, page
+    return found or (0, file.pages.first)
+
+
+def _is_thumbnail(page: TiffPage, photo: TiffPage) -> bool:
+    """Tell whether a page that nothing marks has at most a quarter of the photo's sides, and its shape or EXIF's."""
+    size, longest = (page.imagewidth, page.imagelength), max(photo.imagewidth, photo.imagelength)
+    distortion = abs(size[0] * photo.imagelength - size[1] * photo.imagewidth)  # at most a pixel's
+    return 4 * max(size) <= longest and (distortion <= longest or size == EXIF_THUMBNAIL)
 
 
 def _is_for_pillow(page: TiffPage) -> bool:
@@ -84,18 +96,21 @@ def _is_for_pillow(page: TiffPage) -> bool:
 
 def _by_pillow(data: bytes, index: int, page: TiffPage) -> Decoded:
     try:
-        image = Image.open(io.BytesIO(data), formats=("TIFF",))
+        # A JPEG may lack its end marker.
+        image = Image.open(io.BytesIO(data + END_OF_JPEG), formats=("TIFF",))
         image.seek(index)
     except (UnidentifiedImageError, SyntaxError):  # tifffile found it whole
         raise unsupported(layout(page)) from None
     with image:
-        tags = exif.of_image(image)
-        turn, space = exif.orientation(tags), exif.color_space(tags)
-        profile = image.info.get("icc_profile")
-        image.load()  # turns the picture by itself
-        tag = image.getexif().get(0x0112, 1) if turn != 1 else 1
+        space, profile = exif.color_space(exif.of_image(image)), image.info.get("icc_profile")
+        try:
+            image.load()  # turns the picture by an orientation of the usual type, and takes the tag away
+        except OSError:
+            _refuse_truncated(page, len(data))
+            raise
+        turn = exif.orientation(exif.of_image(image))
         mode = image.mode if image.mode in ("L", "RGB", "CMYK", "LAB") else "RGB"
-        return Decoded(image=image.convert(mode), profile=profile, space=space, orientation=tag)
+        return Decoded(image=image.convert(mode), profile=profile, space=space, orientation=turn)
 
 
 def _refuse_truncated(page: TiffPage, size: int) -> None:
@@ -105,7 +120,7 @@ def _refuse_truncated(page: TiffPage, size: int) -> None:
         raise PictureError("picture_truncated", "the picture file is cut short")
 
 
-def _by_tifffile(page: TiffPage, space: ColorSpace | None) -> Decoded:
+def _by_tifffile(page: TiffPage, tags: Image.Exif) -> Decoded:
     samples = _samples(page)  # (H, W, S)
     count, mode = SAMPLES[PHOTOMETRIC(page.photometric)]
     if samples.shape[-1] < count:
@@ -122,8 +137,8 @@ def _by_tifffile(page: TiffPage, space: ColorSpace | None) -> Decoded:
         image=Image.fromarray(pixels.squeeze(-1) if mode == "L" else pixels, mode),
         alpha=None if alpha is None else Image.fromarray(eight_bit(alpha, most(page))),
         profile=page.tags.valueof(ICC_PROFILE),
-        space=space,
-        orientation=_orientation(page),
+        space=exif.color_space(tags),
+        orientation=exif.orientation(tags),
     )
 
 
@@ -143,8 +158,3 @@ def _unassociated(colors: Samples, alpha: Samples, most: int) -> Samples:
     """Undo the multiplication of colors by alpha."""
     factor = most / np.maximum(alpha, 1)[..., None]
     return (colors * factor).clip(0, most)
-
-
-def _orientation(page: TiffPage) -> int:
-    value = page.tags.valueof("Orientation", default=1)
-    return int(value) if isinstance(value, int) else 1

@@ -9,7 +9,8 @@ from nst_engine.images import png
 from nst_engine.spec.errors import PictureError
 
 NAMES = "JPEG, PNG, WebP, TIFF, AVIF or HEIC"
-START_OF_JPEG = b"\xff\xd8"
+TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+START_OF_JPEG, END_OF_JPEG = b"\xff\xd8", b"\xff\xd9"
 START_OF_SCAN = 0xDA
 FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # markers of frames; the three are tables
 BARE = {0x01, *range(0xD0, 0xD9)}  # markers without a segment
@@ -36,6 +37,9 @@ def is_cut_short(data: bytes) -> bool:
         return not png.has_end(data)
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return 8 + int.from_bytes(data[4:8], "little") > len(data)
+    if data.startswith(TIFF):  # most programs write the directory behind the pixels
+        place = data[8:16] if b"+" in data[:4] else data[4:8]
+        return int.from_bytes(place, "little" if data.startswith(b"II") else "big") >= len(data)
     is_still = data[4:8] == b"ftyp" and data[8:12] in formats.STILL_BRANDS
     return is_still and formats.is_mp4_cut_short(io.BytesIO(data))
 

@@ -12,6 +12,7 @@ from PIL import Image
 from nst_engine.images import av1, isobmff
 from nst_engine.images.color import cicp
 from nst_engine.images.reading import read_picture
+from nst_engine.spec.errors import PictureError
 
 P3_RED, P3_RED_IN_SRGB = (204, 51, 51), (221, 24, 42)  # the sample of CSS Color 4
 DISPLAY_P3, SRGB_TRANSFER = 12, 13
@@ -64,6 +65,17 @@ def test_only_the_color_space_of_the_primary_item_counts() -> None:
 def test_a_picture_of_tiles_has_their_color_space() -> None:
     tiles = box(b"iref", bytes(4), box(b"dimg", struct.pack(">4H", 9, 2, 3, 4)))
     assert isobmff.color_space(with_items((1, 1), (3, 2), primary=9, references=tiles)) == P3
+
+
+@pytest.mark.parametrize("name", ["AVIF", "HEIF"])
+def test_a_color_space_that_the_standard_reserves_is_named(name: str) -> None:
+    pillow_heif.register_heif_opener()
+    file = io.BytesIO()
+    Image.new("RGB", (64, 64), P3_RED).save(file, name)
+    data = file.getvalue()
+    at = data.index(b"colrnclx") + 8
+    with pytest.raises(PictureError, match="CICP primaries 3 and transfer 13 cannot be read; send sRGB"):
+        read_picture(data[:at] + struct.pack(">HH", 3, 13) + data[at + 4 :])
 
 
 @pytest.mark.parametrize("missing", range(1, 100, 7))

@@ -2,10 +2,12 @@
 
 import io
 import struct
+from typing import Any
 
 import numpy as np
 import pillow_heif
 import pytest
+import tifffile
 from PIL import Image
 
 from nst_engine.images.reading import read_picture
@@ -62,6 +64,43 @@ def test_an_odd_tag_does_not_keep_a_turned_photo_from_being_read(odd: bytes) -> 
 def test_an_orientation_that_does_not_exist_is_none(orientation: int) -> None:
     exif = tiff_header(entry(ORIENTATION, 3, 1, struct.pack("<H", orientation)))
     assert read_picture(jpeg(exif)).size == (64, 48)
+
+
+ODD_ORIENTATIONS = {
+    "byte": (entry(ORIENTATION, 1, 1, b"\6"), True),
+    "two bytes": (entry(ORIENTATION, 1, 2, b"\6\1"), True),
+    "two numbers": (entry(ORIENTATION, 3, 2, struct.pack("<2H", 6, 1)), True),
+    "undefined": (entry(ORIENTATION, 7, 1, b"\6"), True),
+    "signed": (entry(ORIENTATION, 8, 1, struct.pack("<h", 6)), True),
+    "float": (entry(ORIENTATION, 11, 1, struct.pack("<f", 6)), True),
+    "fraction": (entry(ORIENTATION, 11, 1, struct.pack("<f", 6.5)), False),
+    "not a number": (entry(ORIENTATION, 11, 1, struct.pack("<f", float("nan"))), False),
+    "negative": (entry(ORIENTATION, 8, 1, struct.pack("<h", -6)), False),
+    "text": (entry(ORIENTATION, 2, 2, b"x\0"), False),
+    "no value": (entry(ORIENTATION, 3, 0, b""), False),
+    "unknown type": (entry(ORIENTATION, 99, 1, b"\6"), False),
+}
+
+
+@pytest.mark.parametrize(("odd", "is_turned"), ODD_ORIENTATIONS.values(), ids=ODD_ORIENTATIONS)
+@pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP"])
+def test_an_orientation_of_another_type_counts_if_it_exists(odd: bytes, is_turned: bool, name: str) -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (64, 48)).save(file, name, exif=b"Exif\0\0" + tiff_header(odd))
+    assert read_picture(file.getvalue()).size == ((48, 64) if is_turned else (64, 48))
+
+
+@pytest.mark.parametrize(("odd", "is_turned"), ODD_ORIENTATIONS.values(), ids=ODD_ORIENTATIONS)
+@pytest.mark.parametrize(("dtype", "compression"), [("uint8", None), ("bool", None), ("uint8", "jpeg")])
+def test_an_orientation_of_another_type_counts_in_tiff(
+    odd: bytes, is_turned: bool, dtype: str, compression: str | None
+) -> None:
+    """Pixels of eight bits are read by tifffile, of one bit and in JPEG by Pillow."""
+    pixels, placeholder, file = np.zeros((48, 64), dtype), (34664, 4, 1, 7), io.BytesIO()
+    options: dict[str, Any] = {"compression": compression, "extratags": [(*placeholder, True)]}
+    tifffile.imwrite(file, pixels, photometric="minisblack", **options)
+    data = file.getvalue().replace(struct.pack("<HHII", *placeholder), odd)
+    assert read_picture(data).size == ((48, 64) if is_turned else (64, 48))
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

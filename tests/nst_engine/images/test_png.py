@@ -112,7 +112,8 @@ def test_a_gray_profile_is_used_with_transparency_and_palettes(
     assert np.abs(np.array(found) - 188).max() <= 1
 
 
-DISPLAY_P3, BT2020, SRGB_TRANSFER, LINEAR, PQ = 12, 9, 13, 8, 16
+FILM, BT2020, CIE_XYZ, DISPLAY_P3 = 8, 9, 10, 12
+LINEAR, LOGARITHM, LONG_LOGARITHM, XVYCC, SRGB_TRANSFER, PQ, CINEMA = 8, 9, 10, 11, 13, 16, 17
 
 
 def cicp(primaries: int, transfer: int) -> tuple[bytes, bytes]:
@@ -140,6 +141,15 @@ SRGB = (0.3127, 0.3290, 0.64, 0.33, 0.30, 0.60, 0.15, 0.06)
         ((cicp(1, LINEAR),), (128, 128, 128), (188, 188, 188)),
         ((cicp(BT2020, SRGB_TRANSFER),), (128, 128, 128), (128, 128, 128)),
         ((cicp(BT2020, PQ),), (148, 148, 148), (255, 255, 255)),  # 203 cd/m², diffuse white
+        # By the matrices of Bruce Lindbloom: Bradford from illuminants C and E to D65, and from XYZ to sRGB.
+        ((cicp(FILM, SRGB_TRANSFER),), (150, 120, 100), (159, 119, 97)),
+        ((cicp(CIE_XYZ, CINEMA),), (150, 140, 120), (171, 118, 106)),
+        ((cicp(CIE_XYZ, CINEMA),), (200, 200, 200), (200, 200, 200)),
+        ((cicp(1, LOGARITHM),), (128, 128, 128), (89, 89, 89)),
+        ((cicp(1, LONG_LOGARITHM),), (128, 128, 128), (67, 67, 67)),
+        ((cicp(1, LOGARITHM),), (0, 0, 0), (0, 0, 0)),
+        ((cicp(BT2020, XVYCC),), (128, 128, 128), (128, 128, 128)),
+        ((cicp(2, 2),), (200, 30, 30), (200, 30, 30)),
         ((gama(1.0),), (128, 128, 128), (188, 188, 188)),
         ((gama(0.45455),), (60, 128, 200), (60, 128, 200)),
         ((gama(0.45455), chrm(*SRGB)), (200, 30, 30), (200, 30, 30)),
@@ -163,13 +173,19 @@ def test_cicp_comes_before_a_profile() -> None:
 LINEAR_RED = (229, 96, 96)  # (200, 30, 30) in linear light, as sRGB
 
 
-@pytest.mark.parametrize("unusable", [(2, 2, 0, 1), (1, 17, 0, 1), (3, 3, 0, 1), (1, 13, 5, 1), (1, 13, 0)])
+@pytest.mark.parametrize("unusable", [(2, 2, 0, 1), (1, 19, 0, 1), (3, 3, 0, 1), (1, 13, 5, 1), (1, 13, 0)])
 @pytest.mark.parametrize("told", [profile_chunk(rgb_profile(gamma=1.0)), gama(1.0)], ids=["iCCP", "gAMA"])
 def test_a_cicp_that_says_nothing_leaves_the_word_to_the_next_chunk(
     unusable: tuple[int, ...], told: tuple[bytes, bytes]
 ) -> None:
     found = rgb((200, 30, 30), (b"cICP", bytes(unusable)), told)
     assert np.abs(np.array(found) - LINEAR_RED).max() <= 2
+
+
+@pytest.mark.parametrize(("primaries", "transfer"), [(3, 13), (23, 13), (1, 3), (1, 19)])
+def test_a_color_space_that_the_standard_reserves_is_named(primaries: int, transfer: int) -> None:
+    with pytest.raises(PictureError, match=f"CICP primaries {primaries} and transfer {transfer} cannot be read; send"):
+        rgb((200, 30, 30), cicp(primaries, transfer))
 
 
 @pytest.mark.parametrize("profile", [b"name\0\0not deflated", profile_chunk(b"no profile" * 20)[1]])

@@ -9,7 +9,7 @@ import pillow_heif
 import pytest
 from PIL import Image
 
-from nst_engine.images.reading import PictureLimits, read_picture
+from nst_engine.images.reading import MOST_PIXELS, PictureLimits, read_picture
 from nst_engine.images.writing import srgb_profile
 from nst_engine.spec.errors import PictureError
 
@@ -173,6 +173,24 @@ def test_limits_are_those_that_are_given() -> None:
     assert refusal(data, PictureLimits(max_pixels=1000)) == "picture_too_large"
     assert refusal(data, PictureLimits(max_side=40)) == "picture_too_large"
     assert refusal(data, PictureLimits(min_side=40)) == "picture_too_small"
+
+
+@pytest.mark.parametrize("name", ["PNG", "TIFF"])
+@pytest.mark.filterwarnings("error")
+def test_the_limit_of_pixels_is_ours(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pillow warns of more pixels than its limit, and refuses twice as many."""
+    data = saved(photo().convert("1"), name)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    assert read_picture(data).size == (48, 32)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    assert refusal(data) == "picture_too_large"
+
+
+def test_the_largest_limit_is_that_of_pillow() -> None:
+    assert Image.MAX_IMAGE_PIXELS is not None
+    assert 2 * Image.MAX_IMAGE_PIXELS == MOST_PIXELS
+    with pytest.raises(PictureError, match=r"more than 178\.957 million pixels"):
+        read_picture(png(16_000, 16_000), PictureLimits(max_pixels=10**9))
 
 
 def test_floating_point_pictures_are_refused() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 from numpy.typing import NDArray
+from PIL import Image
 
 from nst_engine.images.reading import PictureLimits, read_picture
 from nst_engine.spec.errors import PictureError
@@ -143,6 +144,28 @@ def test_pages_that_belong_to_another_do_not_count_as_pictures(page: dict[str, A
     assert_close(colors(file.getvalue()), LEFT, RIGHT)
 
 
+def of_sizes(*sizes: tuple[int, int]) -> bytes:
+    """Return a file of pages of these widths and heights, none of which is marked."""
+    file = io.BytesIO()
+    with tifffile.TiffWriter(file) as tiff:
+        for width, height in sizes:
+            tiff.write(np.zeros((height, width), "uint8"), photometric="minisblack", metadata=None)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("small", [(64, 48), (16, 12), (40, 31), (160, 120)])
+def test_a_thumbnail_that_nothing_marks_does_not_count_as_a_picture(small: tuple[int, int]) -> None:
+    photo = (256, 192) if small != (160, 120) else (900, 600)  # whose thumbnail has black bars
+    assert read_picture(of_sizes(photo, small)).size == photo
+    assert read_picture(of_sizes(small, photo)).size == photo
+
+
+@pytest.mark.parametrize("other", [(256, 192), (128, 96), (64, 64), (48, 64), (160, 120)])
+def test_a_smaller_page_that_may_be_another_picture_counts(other: tuple[int, int]) -> None:
+    assert refusal(of_sizes((256, 192), other)).code == "picture_animated"
+    assert refusal(of_sizes((256, 192), (64, 48), other)).code == "picture_animated"
+
+
 def test_two_pictures_are_refused() -> None:
     assert refusal(saved(halves(), halves(), photometric="rgb")).code == "picture_animated"
 
@@ -171,6 +194,22 @@ def test_a_file_that_is_cut_short_is_refused(compression: str | None) -> None:
     with tifffile.TiffFile(file) as tiff:
         cut = tiff.pages.first.dataoffsets[-1] + 10  # type: ignore[union-attr]
     assert refusal(file.getvalue()[:cut]).code in ("picture_truncated", "picture_damaged")
+
+
+def test_a_file_whose_directory_is_cut_off_is_said_to_be_cut_short() -> None:
+    file = io.BytesIO()
+    Image.new("L", (64, 64)).save(file, "TIFF", compression="packbits")  # writes the directory at the end
+    assert refusal(file.getvalue()[:-150]).code == "picture_truncated"
+
+
+@pytest.mark.parametrize("strips", [1, 4])
+def test_a_jpeg_in_a_tiff_needs_its_rows_and_not_its_end_marker(strips: int) -> None:
+    noise, file = np.random.default_rng(0).integers(0, 255, (64, 64)).astype("uint8"), io.BytesIO()
+    tifffile.imwrite(file, noise, photometric="minisblack", compression="jpeg", rowsperstrip=64 // strips)
+    data = file.getvalue()
+    assert data.endswith(b"\xff\xd9")
+    assert read_picture(data[:-2]) == read_picture(data[:-1]) == read_picture(data)
+    assert refusal(data[:-40]).code == "picture_truncated"
 
 
 @pytest.mark.parametrize("where", [100, 300, 1000])
