@@ -81,12 +81,18 @@ def _read(path: Path, read: Callable[[Path], Image]) -> Image:
 
     try:
         if not path.is_file():
-            raise InputError(f"{path}: no such file")
+            raise InputError(f"{path}: {_no_file(path)}")
         return read(path)
     except PictureError as error:
         raise InputError(f"{path}: {error.message}") from None
     except OSError as error:
         raise InputError(path_problem(path, error)) from None
+
+
+def _no_file(path: Path) -> str:
+    if path.is_dir():
+        return "a folder, not a picture; name a file in it"
+    return "not a regular file; save the picture to one first" if path.exists() else "no such file"
 
 
 def read_style(style: str, size: int) -> Image:
@@ -137,7 +143,7 @@ def style_file(style: str) -> Path:
     """Return the path of a style image; raises InputError if there is no such file."""
     path = Path(style)
     if not path.is_file():
-        raise InputError(f"{style}: neither a file nor a built-in style (`nst styles` lists those)")
+        raise InputError(f"{style or 'STYLE is empty'}: neither a file nor a built-in style (`nst styles` lists those)")
     return path
 
 

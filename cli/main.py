@@ -12,6 +12,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from types import FrameType
+from typing import Any
 
 INVALID_INPUT = 2
 INTERRUPTED = 130
@@ -42,11 +43,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         return report_unwritable(ended.__context__)
     except OSError as error:
+        if error.filename is None and not has_current_folder():
+            typer.echo("nst: the current folder has been removed; change to another one", err=True)
+            return INVALID_INPUT
         if error.filename is None:
             return report_unwritable(error)
         typer.echo(f"nst: {one_line(InputError(path_problem(error.filename, error)))}", err=True)
         return INVALID_INPUT
     return code if isinstance(code, int) else 0
+
+
+def has_current_folder() -> bool:
+    """Tell whether the current folder still exists."""
+    try:
+        os.getcwd()  # noqa: PTH109  # pathlib calls it, too
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def report_unwritable(error: OSError) -> int:
@@ -70,6 +83,7 @@ def run() -> None:
     """Run as the installed command."""
     open_missing_streams()
     accept_any_text()
+    tolerate_full_stderr()
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else the shell has had it ignored
         signal.signal(signal.SIGINT, interrupt)
     try:
@@ -102,6 +116,24 @@ def accept_any_text() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         errors = "surrogateescape" if sys.stdout.encoding.lower() == "utf-8" else "replace"
         sys.stdout.reconfigure(errors=errors)
+
+
+class DroppingFile(io.FileIO):
+    """A file that drops what it cannot write."""
+
+    def write(self, data: Any, /) -> int:
+        """Write as much as fits, and say that it was everything."""
+        try:
+            return super().write(data)
+        except OSError:
+            return len(data)
+
+
+def tolerate_full_stderr() -> None:
+    """Go on where stderr is full or closed at the other end: a result matters more than its progress bar."""
+    if isinstance(sys.stderr, io.TextIOWrapper):
+        file = io.BufferedWriter(DroppingFile(sys.stderr.fileno(), "w", closefd=False))
+        sys.stderr = io.TextIOWrapper(file, sys.stderr.encoding, sys.stderr.errors, line_buffering=True)
 
 
 def interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -12,8 +12,8 @@ import httpx
 
 from cli.downloads import without_password
 from cli.errors import CommandError, InputError
-from cli.settings import URL
 
+URL = r"https?://[^/?#\s]+"
 JSON = "application/vnd.pypi.simple.v1+json"
 
 

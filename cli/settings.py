@@ -12,7 +12,6 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from cli.errors import InputError
 from jobs.settings import PREFIX, Seconds, settings_problem
 
-URL = r"^https?://[^/?#\s]+"
 SECRETS = re.compile(r"(?<=://)[^/]*(?=@)|(?<=password=)[^&]*")  # in URLs; other secrets are a SecretStr
 STABLE_SECONDS = 30.0  # a process that has run this long has started well
 
@@ -20,12 +19,12 @@ Settings = TypeVar("Settings", bound=BaseSettings)
 
 
 def _readable(url: str) -> str:
-    import httpx
+    from nst_client.calls import is_service_url
 
-    try:
-        httpx.URL(url)
-    except httpx.InvalidURL as error:
-        raise ValueError(f"not a URL: {error}") from None
+    if not is_service_url(url):
+        raise ValueError(
+            f"{without_secrets(url)!r} is not the URL of a server; write one such as http://127.0.0.1:8000"
+        )
     return url
 
 
@@ -41,7 +40,7 @@ class ConnectionSettings(CommandSettings):
     """Which service `nst jobs` talks to, and with which key."""
 
     server: Annotated[str, AfterValidator(_readable)] = Field(
-        "http://127.0.0.1:8000", description="URL of the service for `nst jobs`.", pattern=URL
+        "http://127.0.0.1:8000", description="URL of the service for `nst jobs`."
     )
     api_key: SecretStr | None = Field(None, description="API key for `nst jobs`, if the service requires one.")
 
@@ -64,7 +63,6 @@ class WeightsSettings(CommandSettings):
     weights_mirror: Annotated[str, AfterValidator(_readable)] = Field(
         "https://download.pytorch.org/models",
         description="URL from which `nst weights pull` downloads the weights; a mirror must use PyTorch's file names.",
-        pattern=URL,
     )
     weights_timeout_seconds: Seconds = Field(
         30, description="`nst weights pull` gives up when the server sends nothing for this many seconds."

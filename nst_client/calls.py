@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from enum import Enum
 from pathlib import Path
 from typing import IO, Any, Generic, TypeVar, cast
 from urllib.parse import quote
@@ -52,8 +53,7 @@ def client_options(server: str, key: str | None, timeout: float) -> dict[str, An
 
     Raises ArgumentError if no request can carry the key, or if the server is not a URL.
     """
-    host = _host_of_service(server)
-    if not host:
+    if not is_service_url(server):
         raise ArgumentError(f"{server!r} is not the URL of a service; write one such as http://127.0.0.1:8000")
     if key and not VISIBLE.fullmatch(key):
         raise ArgumentError("the API key contains a space, a line break or another character that no key has")
@@ -62,16 +62,19 @@ def client_options(server: str, key: str | None, timeout: float) -> dict[str, An
         "headers": {"Authorization": f"Bearer {key}"} if key else {},
         "timeout": timeout,
         "follow_redirects": False,
-        "trust_env": host not in ("127.0.0.1", "::1", "localhost"),
+        "trust_env": httpx.URL(server).host not in ("127.0.0.1", "::1", "localhost"),
     }
 
 
-def _host_of_service(server: str) -> str:
+def is_service_url(url: str) -> bool:
+    """Tell whether requests can go to paths below this URL: it has a scheme and a host, but no query or fragment."""
     try:
-        url = httpx.URL(server)
-        return url.host if url.scheme in ("http", "https") else ""
+        parts = httpx.URL(url)
+        is_http = parts.scheme in ("http", "https") and bool(parts.host)
     except (httpx.InvalidURL, UnicodeError):
-        return ""
+        return False
+    has_port = parts.port is None or 0 < parts.port < 2**16
+    return is_http and has_port and not {"?", "#"} & set(url)
 
 
 def submit(
@@ -107,7 +110,7 @@ def _part(part: str, picture: Picture) -> tuple[str, tuple[str | None, bytes | s
         return f"{part}_name", (None, picture)
     if isinstance(picture, str) and (kind := reference_kind(picture)):
         return f"{part}_{kind}", (None, picture)
-    data = _read_bytes(picture)
+    data = _read_bytes(part, picture)
     if not data:  # the service takes an empty file for one that was left out
         raise ArgumentError(f"{part}: the picture is empty")
     return part, (part, data)
@@ -179,7 +182,8 @@ def catalogue(name: str) -> Call[tuple[Mapping[str, Any], ...]]:
 
 def usage(*, days: int, until: date | None, all_keys: bool) -> Call[tuple[Usage, ...]]:
     """Get the usage of a period."""
-    query = {"days": str(days), "until": until and until.isoformat(), "all_keys": all_keys and "true"}
+    last = until and f"{until:%Y-%m-%d}"  # a datetime is a date too, with another ISO format
+    query = {"days": str(days), "until": last, "all_keys": all_keys and "true"}
     options = {"params": {name: value for name, value in query.items() if value}}
     return Call(
         method="GET",
@@ -220,27 +224,37 @@ def _several(pictures: Pictures) -> Iterable[Picture]:
     """Return several pictures; a single one is not taken apart, although bytes, text and files can be iterated over."""
     if pictures is None:
         return ()
-    single = isinstance(pictures, bytes | bytearray | memoryview | str | os.PathLike) or hasattr(pictures, "read")
+    known = isinstance(pictures, bytes | bytearray | memoryview | str | os.PathLike) or hasattr(pictures, "read")
+    single = known or not isinstance(pictures, Iterable)  # the latter is refused when it is read
     return (cast(Picture, pictures),) if single else cast(Iterable[Picture], pictures)
 
 
-def _read_bytes(picture: Picture) -> bytes:
+def _read_bytes(part: str, picture: Picture) -> bytes:
     if isinstance(picture, bytes | bytearray | memoryview):
         return bytes(picture)
     if isinstance(picture, str | os.PathLike):
         return Path(picture).read_bytes() if picture != "" else b""
+    if not hasattr(picture, "read"):
+        kind = type(picture).__name__
+        raise ArgumentError(f"{part}: give the bytes of an image file, an open file, a path or a URL, not {kind}")
     data: Any = picture.read()
     if isinstance(data, str):
         raise ArgumentError("the file is open as text; open it in binary mode, such as open(path, 'rb')")
     return bytes(data)
 
 
-def _format(name: str, value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
+def _format(name: str, value: Any) -> str:
+    """Return a parameter as the text of a form field; raises ArgumentError for bytes, which are no text."""
+    if isinstance(value, bytes | bytearray | memoryview):
+        raise ArgumentError(f"{name}: write a text or a number, not bytes")
+    if isinstance(value, Enum):
+        value = value.value
+    elif hasattr(value, "item") and not getattr(value, "shape", ()):  # a number of NumPy or PyTorch
+        value = value.item()
     if isinstance(value, Mapping):
-        return ",".join(f"{name}:{weight}" for name, weight in value.items())
+        return ",".join(f"{layer}:{_format(name, weight)}" for layer, weight in value.items())
     if isinstance(value, Iterable) and not isinstance(value, str):
         separator = ";" if name == "layers_per_style" else ","
-        return separator.join(_format("", item) for item in value)
-    return value if isinstance(value, str) else json.dumps(value)
+        return separator.join(_format(f"an item of {name}", item) for item in value)
+    # Other numbers, paths and ids have a text, of which the service says what is wrong.
+    return json.dumps(value) if value is None or isinstance(value, bool | int | float) else str(value)

@@ -37,7 +37,7 @@ class WorkerSettings(BaseSettings):
         "web page's drafts need `lite-small`.",
     )
     priorities: Annotated[tuple[Priority, ...], NoDecode, BeforeValidator(split_names)] = Field(
-        tuple(Priority), description="Priorities that the worker serves: `interactive`, `batch` or both."
+        tuple(Priority), min_length=1, description="Priorities that the worker serves: `interactive`, `batch` or both."
     )
     weights_dir: Path | None = Field(None, description="Folder with the weights of the networks.")
     worker_nice: int = Field(5, ge=0, le=19, description="Niceness of the computing process, 0 to 19.")

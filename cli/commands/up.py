@@ -32,7 +32,7 @@ def up(
     Uses the Redis at NST_REDIS_URL if that is set, else starts its own. A process that dies is restarted.
     """
     from api.settings import ApiSettings
-    from cli.local_service.stack import StackSettings, check_port_free
+    from cli.local_service.stack import StackSettings, check_port_free, free_port
     from cli.settings import SupervisorSettings, load_settings
     from jobs.settings import JobSettings
     from jobs.webhooks.delivery import WebhookSettings
@@ -42,11 +42,12 @@ def up(
     jobs = load_settings(JobSettings, data_dir=data_dir)
     for kind in (WorkerSettings, WebhookSettings):  # refuse here what would stop the worker later
         load_settings(kind)
-    check_port_free(api.host, api.port)
+    port = api.port or free_port()  # NST_PORT=0
+    check_port_free(api.host, port)
     settings = StackSettings(
         data_dir=jobs.data_dir,
         host=api.host,
-        port=api.port,
+        port=port,
         redis_url=os.environ.get("NST_REDIS_URL") or None,
         environment={**os.environ, "NST_INSECURE_NO_AUTH": str(api.insecure_no_auth)},
         restart_limit=load_settings(SupervisorSettings).restart_limit,

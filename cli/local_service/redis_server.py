@@ -76,14 +76,25 @@ def redis_command(
 
 
 def prepare_folder(folder: Path) -> RedisFiles:
-    """Create the private folder of a server; raises NoRedisError if its path is too long for a socket."""
+    """Create the private folder of a server; raises NoRedisError if its path cannot be that of a socket."""
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder.chmod(0o700)
     files = RedisFiles(folder=folder)
     if len(os.fsencode(files.socket)) > MAX_SOCKET_PATH_BYTES:
         raise NoRedisError(f"the path {files.socket} is too long for a socket; choose a shorter data folder")
+    if not is_utf8(files.socket):
+        raise NoRedisError(f"the path {files.socket} is not UTF-8, which a URL needs; choose another data folder")
     return files
+
+
+def is_utf8(path: Path) -> bool:
+    """Tell whether a path is text, not just bytes."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def is_ready(files: RedisFiles) -> bool:

@@ -173,6 +173,8 @@ def check_port_free(host: str, port: int) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
+        except socket.gaierror as error:
+            raise InputError(f"--host: {host} has no address of this kind: {error.strerror}") from None
         except OSError as error:
             raise InputError(f"--port: cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}") from None
 

@@ -147,7 +147,7 @@ def replace_file(output: Path, data: bytes) -> None:
     try:
         partial.write_bytes(data)
         partial.replace(output)
-    except OSError:
+    except BaseException:  # Ctrl-C as well
         partial.unlink(missing_ok=True)
         raise
 

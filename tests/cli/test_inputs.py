@@ -1,9 +1,10 @@
+import os
 from pathlib import Path
 
 import pytest
 
 from cli.errors import InputError
-from cli.inputs import find_photos, picture_to_submit, read_style, styles_to_submit
+from cli.inputs import find_photos, picture_to_submit, read_image, read_style, styles_to_submit
 from nst_client import StyleName
 from nst_engine.paintings import paint
 
@@ -18,6 +19,13 @@ def test_an_empty_name_does_not_mean_every_photo_of_the_current_folder(folder: P
     paint("mosaic", 48).save(folder / "a.png")
     with pytest.raises(InputError, match="CONTENT is empty"):
         find_photos("")
+
+
+def test_what_is_no_regular_file_is_not_said_to_be_missing(folder: Path) -> None:
+    os.mkfifo(folder / "pipe")
+    for name, reason in ((".", "a folder, not a picture"), ("pipe", "not a regular file"), ("none", "no such file")):
+        with pytest.raises(InputError, match=reason):
+            read_image(folder / name)
 
 
 def test_a_folder_does_not_hide_the_built_in_style_of_its_name(folder: Path) -> None:
@@ -45,6 +53,11 @@ def test_names_urls_and_files_keep_their_order(folder: Path) -> None:
 
 def test_a_name_that_only_the_service_knows_is_sent() -> None:
     assert styles_to_submit(["fresco", "waves"]) == [StyleName("fresco"), StyleName("waves")]
+
+
+def test_an_empty_style_is_named() -> None:
+    with pytest.raises(InputError, match="STYLE is empty"):
+        read_style("", 32)
 
 
 @pytest.mark.parametrize("styles", [["none.jpg"], ["no/fresco"]])

@@ -15,7 +15,7 @@ import pytest
 import typer
 
 from cli.application import application
-from cli.main import accept_any_text, interrupt, main
+from cli.main import accept_any_text, interrupt, main, tolerate_full_stderr
 from nst_engine.paintings import paint
 
 
@@ -119,6 +119,28 @@ def test_a_folder_that_cannot_be_entered_is_one_line_that_says_what_to_do(
     assert main(["stylize", "closed/a.jpg", "waves"]) == 2
     advice = "change its permissions, or choose another path"
     assert capsys.readouterr().err == f"nst: closed/a.jpg: Permission denied; {advice}\n"
+
+
+def test_a_current_folder_that_was_removed_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("NST_REDIS_URL", raising=False)
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert main(["keys", "list"]) == 2
+    assert capsys.readouterr().err == "nst: the current folder has been removed; change to another one\n"
+
+
+def test_a_full_stderr_does_not_end_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    full = os.open("/dev/full", os.O_WRONLY)
+    stderr = os.fdopen(full, "w")
+    monkeypatch.setattr(sys, "stderr", stderr)
+    tolerate_full_stderr()
+    sys.stderr.write("progress\n")
+    sys.stderr.flush()
+    with pytest.raises(OSError, match="No space left"):
+        os.write(full, b"progress")
 
 
 def test_a_missing_part_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -102,7 +102,10 @@ REFUSED = [
     (JobSettings, "NST_LEASE_SECONDS", "nan", "finite number"),
     (WebhookSettings, "NST_WEBHOOK_DELAYS", "5,-1", "greater than or equal to 0"),
     (WebhookSettings, "NST_WEBHOOK_DELAYS", "5,1e300", "less than or equal to"),
-    (ConnectionSettings, "NST_SERVER", "http://", "match pattern"),
+    (ConnectionSettings, "NST_SERVER", "http://", "write one such as http://127.0.0.1:8000"),
+    (ConnectionSettings, "NST_SERVER", "localhost:8000", "write one such as http://127.0.0.1:8000"),
+    (WeightsSettings, "NST_WEIGHTS_MIRROR", "http://mirror:99999", "is not the URL of a server"),
+    (WorkerSettings, "NST_PRIORITIES", ",", "at least 1 item"),
 ]
 
 

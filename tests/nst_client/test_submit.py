@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
+from enum import Enum
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
+import numpy as np
 import pytest
+from PIL import Image
 
 from nst_client import ArgumentError, Client, StyleName
 from tests.nst_client.conftest import JOB, FakeService, parts, reply
 
 LINES = b"picture\nof two lines"
+
+
+class Kind(Enum):
+    NOISE = "noise"
 
 
 @pytest.mark.parametrize("kind", [str, Path, bytes, bytearray, memoryview, BytesIO, Path.open])
@@ -89,6 +98,10 @@ def test_the_scheme_of_a_url_may_be_in_capitals(service: FakeService, url: str) 
         "http://nst:port",
         "http://xn--a",
         "http://nst\n",
+        "http:///nst",
+        "http://nst:99999",
+        "http://nst?key=1",
+        "http://nst#jobs",
     ],
 )
 def test_a_server_that_is_no_url_is_refused(server: str) -> None:
@@ -130,6 +143,48 @@ def test_parameters_are_sent_in_the_format_of_the_http_api(service: FakeService)
         "preset": [b"default"],
         "style_name": [],
     }
+
+
+def test_numbers_of_other_libraries_are_sent_as_numbers(service: FakeService) -> None:
+    service.responds(reply(202, JOB)).call(
+        "submit",
+        b"c",
+        b"s",
+        fps=np.float32(0.5),
+        quality=np.int64(80),
+        steps=np.array(3),
+        carry_state=np.bool_(False),
+        style_blend=np.array([3, 1]),
+        style_layers={"style1": np.float64(0.5)},
+        layers_per_style=[{"style1": True}],
+        strength=Decimal("0.25"),
+        init_job=UUID(int=1),
+        init=Kind.NOISE,
+    )
+    (sent,) = service.requests
+    assert {name: parts(sent, name) for name in ("fps", "quality", "steps", "carry_state", "style_blend")} == {
+        "fps": [b"0.5"],
+        "quality": [b"80"],
+        "steps": [b"3"],
+        "carry_state": [b"false"],
+        "style_blend": [b"3,1"],
+    }
+    assert parts(sent, "style_layers") == [b"style1:0.5"]
+    assert parts(sent, "strength") == [b"0.25"]
+    assert parts(sent, "init_job") == [b"00000000-0000-0000-0000-000000000001"]
+    assert parts(sent, "init") == [b"noise"]
+
+
+@pytest.mark.parametrize("value", [b"draft", bytearray(b"draft"), [b"draft"]])
+def test_bytes_are_no_parameter(service: FakeService, value: object) -> None:
+    with pytest.raises(ArgumentError, match="write a text or a number, not bytes"):
+        service.call("submit", b"c", b"s", preset=value)
+
+
+@pytest.mark.parametrize("picture", [3, object(), Image.new("RGB", (2, 2)), [3]])
+def test_what_is_no_picture_is_refused(service: FakeService, picture: object) -> None:
+    with pytest.raises(ArgumentError, match="style: give the bytes of an image file, an open file, a path or a URL"):
+        service.call("submit", b"c", picture)
 
 
 def test_the_part_of_a_film_is_sent_as_from_and_to(service: FakeService) -> None:

@@ -45,5 +45,10 @@ def test_a_port_in_use_is_refused() -> None:
             check_port_free("127.0.0.1", listener.getsockname()[1])
 
 
+def test_a_host_without_an_address_is_refused() -> None:
+    with pytest.raises(InputError, match=r"--host: nst\.invalid has no address"):
+        check_port_free("nst.invalid", free_port())
+
+
 def test_a_free_port_can_be_listened_on() -> None:
     check_port_free("127.0.0.1", free_port())
