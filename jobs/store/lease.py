@@ -119,7 +119,7 @@ class Lease:
         self._max_film = milliseconds(settings.max_film_run_seconds) if self.job.options.film else None
         self._frame = 0  # of a film, the last one that is finished
         self._preview: Preview | None = None
-        self.deleted = False  # the job is deleted, as the last heartbeat has shown
+        self.deleted = False  # a client has deleted the job, as the last heartbeat has shown
 
     def heartbeat(self, progress: Progress | None = None) -> Instruction:
         """Renew the lease, publish the progress and the preview if there are any, and return what the run has to do.

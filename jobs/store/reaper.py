@@ -12,6 +12,7 @@ from typing import Any
 from redis import Redis
 
 from jobs.connections import store_errors
+from jobs.errors import StoreUnavailable
 from jobs.model import FAILURE_CODES
 from jobs.queue import JobQueue, queue_name
 from jobs.settings import JobSettings
@@ -119,8 +120,20 @@ class Reaper:
         """Remove the files that are older than an upload may take and that no record lists."""
         orphans = list(self._orphans())
         if orphans:
+            self._check_replicas()
             self._blobs.delete(*orphans)
             log.info("removed %d files without a record", len(orphans))
+
+    def _check_replicas(self) -> None:
+        """Raise StoreUnavailable if the primary has too few replicas: another may have become primary, with records."""
+        count, timeout = self._settings.redis_wait_replicas, self._settings.redis_timeout_seconds / 2
+        if not count:
+            return
+        with store_errors():
+            pipe = self._redis.pipeline(transaction=False).set(key("ping"), "1", px=1000)
+            *_, have = pipe.wait(count, milliseconds(timeout)).execute()
+        if have < count:
+            raise StoreUnavailable("The replicas of the job store are behind, so no files are removed.")
 
     def _orphans(self) -> Iterator[str]:
         oldest = self._clock() - self._settings.upload_timeout_seconds

@@ -197,3 +197,14 @@ async def test_files_that_are_stored_after_the_job_was_deleted_are_deleted(harne
     harness.engine = HookedEngine(store_late)
     assert await harness.run() is Outcome.LOST
     assert harness.files(job) == set()
+
+
+async def test_the_files_stay_if_a_failover_has_lost_the_record(harness: Harness) -> None:
+    """The next failover may bring the record back."""
+    job = await harness.create(steps=9)
+
+    async def lose_record() -> None:
+        connect(harness.jobs).flushall()
+
+    assert await harness.run_until(3, lose_record) is Outcome.LOST
+    assert harness.files(job) >= {"content", "style"}

@@ -13,7 +13,7 @@ end
 -- A repeated call returns the job of the first one, whose answer may have been lost.
 if redis.call('EXISTS', key('job', arg.id)) == 1 then return {'created', view(arg.id)} end
 
--- A sweep or a worker that found no record has removed the files.
+-- A sweep that found no record has removed the files.
 if redis.call('EXISTS', key('gone', arg.id)) == 1 then return {'gone'} end
 
 local total = 0

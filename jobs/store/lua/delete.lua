@@ -2,7 +2,10 @@
 local job = load_owned(arg.id, arg.owner)
 if not job then return 0 end
 if job.status == 'queued' then dequeue(job) end
-if job.status == 'queued' or job.status == 'running' then finish(job, 'canceled') end
+if job.status == 'queued' or job.status == 'running' then
+  if job.token then redis.call('SET', key('gone', job.id), 1, 'PX', GONE_TTL) end -- a worker may still run it
+  finish(job, 'canceled')
+end
 local previewed = redis.call('HGET', key('job', job.id), 'previewed') or 'preview'
 for _, name in ipairs({'succeeded', 'failed', 'canceled', 'started', 'result', previewed}) do
   withdraw(job.id .. '-' .. name)

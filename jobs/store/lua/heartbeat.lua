@@ -1,10 +1,9 @@
--- Renew a lease and return what the worker has to do: continue, cancel, timeout, or lost (deleted if the job is gone).
--- Publish the progress and the preview if there are any.
+-- Renew a lease and return what the worker has to do: continue, cancel, timeout, or lost (deleted if a client has
+-- deleted the job). Publish the progress and the preview if there are any.
 local job = load(arg.id)
 if not job then
-  -- The worker deletes the files. A create that a failover delayed must not write a record for them afterwards.
-  redis.call('SET', key('gone', arg.id), 1, 'PX', GONE_TTL)
-  return 'deleted'
+  -- A failover, too, may lose a record, and the next one may bring it back: its files are left to the reaper.
+  return redis.call('EXISTS', key('gone', arg.id)) == 1 and 'deleted' or 'lost'
 end
 if job.status ~= 'running' or job.token ~= arg.token then return 'lost' end
 if arg.max_run then

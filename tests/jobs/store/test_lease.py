@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from jobs.connections import connect
-from jobs.errors import StoreUnavailable
 from jobs.model import Failure, Film, Options, OwnerLimits, Preview, Progress
 from jobs.status import Status
 from jobs.storage.disk import DiskBlobs
@@ -78,15 +77,15 @@ async def test_a_heartbeat_for_a_deleted_job_is_lost(store: Store) -> None:
     assert lease.deleted
 
 
-async def test_no_job_is_created_again_after_its_worker_found_it_deleted(store: Store) -> None:
-    """A failover may lose a record that a worker has claimed, before the client's create is repeated."""
+async def test_a_record_that_a_failover_lost_is_not_a_deleted_job(store: Store) -> None:
+    """The next failover, or the client's repeated create, may bring it back, and then it needs its files."""
     new = make_job()
     await store.client.create(new)
     lease = store.must_claim()
     store.redis.flushall()
     assert lease.heartbeat() is Instruction.LOST
-    with pytest.raises(StoreUnavailable):
-        await store.client.create(new)
+    assert not lease.deleted
+    assert (await store.client.create(new)).status is Status.QUEUED
 
 
 async def test_an_old_token_can_do_nothing(store: Store) -> None:

@@ -191,6 +191,18 @@ async def test_old_files_without_a_record_are_removed_and_new_ones_kept(
     assert [info.name for info in blobs.list()] == ["nobody/late"]
 
 
+async def test_a_primary_without_its_replicas_has_no_file_removed(
+    store: Store, blobs: DiskBlobs, tmp_path: Path
+) -> None:
+    """It may have been replaced, and the new primary may have the record."""
+    settings = store.settings.model_copy(update={"redis_wait_replicas": 1, "redis_timeout_seconds": 0.02})
+    blobs.put("somebody/content", b"abc")
+    age(tmp_path, "somebody/content")
+    with pytest.raises(StoreUnavailable, match="replicas"):
+        Reaper(connect(store.settings), blobs=blobs, queue=store.queue, settings=settings).round()
+    assert [info.name for info in blobs.list()] == ["somebody/content"]
+
+
 async def test_no_job_is_created_whose_files_were_swept(
     store: Store, reaper: Reaper, blobs: DiskBlobs, tmp_path: Path
 ) -> None:
