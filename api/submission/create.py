@@ -55,8 +55,9 @@ class JobCreator:
     ) -> Job:
         """Create the job of a request, or return the one that an equal request with the same key has created."""
         config, options = job_request.config, job_request.options
+        priority = _priority(caller, options.priority)
         await self._check_network(config.model)
-        await self._check_precision(config)
+        await self._check_precision(config, priority)
         async with self._new_job_id() as job_id:
             inputs, film = await self._store_inputs(job_request, job_id, caller.owner)
             new = NewJob(
@@ -74,7 +75,7 @@ class JobCreator:
                     result_url=options.result_url,
                     film=film,
                 ),
-                priority=_priority(caller, options.priority),
+                priority=priority,
                 request_id=request_id,
                 traceparent=traceparent,
             )
@@ -118,13 +119,14 @@ class JobCreator:
             detail = f"no worker serves {model}; {pull}, or add it to the worker's NST_MODELS"
             raise invalid_parameters(InvalidField(pointer="#/model", detail=detail))
 
-    async def _check_precision(self, config: StyleConfig) -> None:
-        """Refuse TF32 if workers are alive for the network and none of them has a CUDA device."""
+    async def _check_precision(self, config: StyleConfig, priority: Priority) -> None:
+        """Refuse TF32 if a worker that has no CUDA device may take the job."""
         if config.precision is not Precision.TF32:
             return
-        devices = [worker.device for worker in await self.workers.live() if config.model in worker.models]
-        if devices and not any(device.startswith("cuda") for device in devices):
-            detail = "tf32 needs a CUDA device, and no worker has one; choose auto"
+        live = await self.workers.live()
+        able = [worker for worker in live if config.model in worker.models and priority in worker.priorities]
+        if any(not worker.device.startswith("cuda") for worker in able):
+            detail = "tf32 needs a CUDA device, and a worker that may take the job has none; choose auto"
             raise invalid_parameters(InvalidField(pointer="#/precision", detail=detail))
 
     @asynccontextmanager

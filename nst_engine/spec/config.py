@@ -144,7 +144,7 @@ class StyleConfig(LossFields):
         Precision.AUTO,
         "machine",
         "Arithmetic of convolutions: auto is bfloat16 on a GPU or CPU that multiplies it itself (CUDA from compute "
-        "capability 8.0 on), else float32.",
+        "capability 8.0 on), else float32. tf32 needs CUDA.",
     )
     memory: Memory = parameter(
         Memory.AUTO,

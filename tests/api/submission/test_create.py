@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from jobs.status import Priority
 from tests.api.conftest import Api, MakeApi, form, picture
 
 pytestmark = pytest.mark.anyio
@@ -113,15 +114,19 @@ async def test_a_network_is_accepted_while_its_only_worker_restarts(api: Api) ->
     assert (await api.http.post("/v1/jobs", files=form(model="vgg19"))).status_code == 202
 
 
-async def test_tf32_is_refused_if_no_worker_has_a_device_for_it(api: Api) -> None:
-    assert (await api.http.post("/v1/jobs", files=form(precision="tf32"))).status_code == 202  # no worker yet
+async def test_tf32_is_refused_if_a_worker_without_a_device_for_it_may_take_the_job(api: Api) -> None:
+    job = form(precision="tf32")
+    assert (await api.http.post("/v1/jobs", files=job)).status_code == 202  # no worker yet
+    api.announce_worker("lite", id="w2", device="cuda:0")
+    assert (await api.http.post("/v1/jobs", files=job)).status_code == 202
     api.announce_worker("lite")
     before = api.stored()
-    answer = await api.http.post("/v1/jobs", files=form(precision="tf32"))
+    answer = await api.http.post("/v1/jobs", files=job)
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "#/precision")
     assert api.stored() == before
-    api.announce_worker("lite", id="w2", device="cuda:0")
-    assert (await api.http.post("/v1/jobs", files=form(precision="tf32"))).status_code == 202
+    for network, priorities in (("vgg19", tuple(Priority)), ("lite", (Priority.BATCH,))):
+        api.announce_worker(network, priorities=priorities)  # now it cannot take the job
+        assert (await api.http.post("/v1/jobs", files=job)).status_code == 202
 
 
 async def test_a_full_queue_is_a_503_that_leaves_nothing(make_api: MakeApi) -> None:
