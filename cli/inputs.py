@@ -105,7 +105,9 @@ def read_style(style: str, size: int) -> Image:
 
 
 def picture_to_submit(picture: str) -> str | Path:
-    """Return a URL as it is, or the path of a file."""
+    """Return a URL as it is, or the path of a file; raises InputError if it is empty."""
+    if not picture:
+        raise InputError("the name of a picture is empty")
     return picture if is_url(picture) else Path(picture)
 
 

@@ -106,12 +106,14 @@ def submit(
 
 def _part(part: str, picture: Picture) -> tuple[str, tuple[str | None, bytes | str]]:
     """Return a part of the form: a file, or a field with its URL or its name."""
+    if isinstance(picture, str) and not picture:  # the service takes an empty field or file for one that was left out
+        raise ArgumentError(f"{part}: the name is empty")
     if isinstance(picture, StyleName):
         return f"{part}_name", (None, picture)
     if isinstance(picture, str) and (kind := reference_kind(picture)):
         return f"{part}_{kind}", (None, picture)
     data = _read_bytes(part, picture)
-    if not data:  # the service takes an empty file for one that was left out
+    if not data:
         raise ArgumentError(f"{part}: the picture is empty")
     return part, (part, data)
 
@@ -233,7 +235,7 @@ def _read_bytes(part: str, picture: Picture) -> bytes:
     if isinstance(picture, bytes | bytearray | memoryview):
         return bytes(picture)
     if isinstance(picture, str | os.PathLike):
-        return Path(picture).read_bytes() if picture != "" else b""
+        return Path(picture).read_bytes()
     if not hasattr(picture, "read"):
         kind = type(picture).__name__
         raise ArgumentError(f"{part}: give the bytes of an image file, an open file, a path or a URL, not {kind}")

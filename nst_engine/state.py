@@ -157,7 +157,6 @@ def _tensor(file: BinaryIO, entry: Mapping[str, Any], start: int) -> Tensor:
         file.seek(start + begin)
         if file.readinto(values) != len(values):  # type: ignore[attr-defined]
             raise ValueError("the file is too short")
-        found = (
-            torch.frombuffer(values, dtype=dtype) if values else torch.empty(0, dtype=dtype)
-        )  # none of an empty buffer
+        # frombuffer refuses an empty buffer.
+        found = torch.frombuffer(values, dtype=dtype) if values else torch.empty(0, dtype=dtype)
         return found.reshape(entry["shape"])

@@ -19,6 +19,8 @@ def test_an_empty_name_does_not_mean_every_photo_of_the_current_folder(folder: P
     paint("mosaic", 48).save(folder / "a.png")
     with pytest.raises(InputError, match="CONTENT is empty"):
         find_photos("")
+    with pytest.raises(InputError, match="name of a picture is empty"):
+        picture_to_submit("")
 
 
 def test_what_is_no_regular_file_is_not_said_to_be_missing(folder: Path) -> None:

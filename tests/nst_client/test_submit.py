@@ -53,7 +53,7 @@ def test_pictures_that_are_none_are_left_out(service: FakeService) -> None:
     ]
 
 
-@pytest.mark.parametrize("picture", ["", b"", BytesIO(), Path("empty.png")], ids=["name", "bytes", "open file", "path"])
+@pytest.mark.parametrize("picture", [b"", BytesIO(), Path("empty.png")], ids=["bytes", "open file", "path"])
 def test_an_empty_picture_is_refused_instead_of_left_out(
     service: FakeService, picture: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -61,6 +61,13 @@ def test_an_empty_picture_is_refused_instead_of_left_out(
     Path("empty.png").touch()
     with pytest.raises(ArgumentError, match="init: the picture is empty"):
         service.call("submit", b"c", b"s", init_image=picture)
+    assert service.requests == []
+
+
+@pytest.mark.parametrize("empty", [{"init_image": ""}, {"style_name": ["waves", ""]}, {"style_masks": [""]}])
+def test_an_empty_name_is_refused_instead_of_left_out(service: FakeService, empty: dict[str, Any]) -> None:
+    with pytest.raises(ArgumentError, match="the name is empty"):
+        service.call("submit", b"c", b"s", **empty)
     assert service.requests == []
 
 
