@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Iterator
 from contextlib import ExitStack
 from fractions import Fraction
 from typing import TYPE_CHECKING, BinaryIO
 
-from nst_engine.film.formats import format_of
+from nst_engine.film.formats import FilmFormat, format_of
 from nst_engine.film.frames import FilmLimits, FilmPlan
-from nst_engine.film.video import codec_name, first_time, opened, time_base
+from nst_engine.film.video import codec_name, first_time, import_av, opened, time_base
 
 if TYPE_CHECKING:
     from av import Packet
@@ -21,9 +22,9 @@ RUN_IN = Fraction(1, 10)  # seconds: what an encoder puts before the beginning o
 
 
 class Sound:
-    """The sound of the planned part of a film, as a stream of `target`."""
+    """The sound of the planned part of a film, as a stream of `target`, a container in the format `form`."""
 
-    def __init__(self, source: BinaryIO, target: OutputContainer, codecs: frozenset[str], chosen: FilmPlan) -> None:
+    def __init__(self, source: BinaryIO, target: OutputContainer, form: FilmFormat, chosen: FilmPlan) -> None:
         self._stack, self._target, self._chosen = ExitStack(), target, chosen
         self._packets: Iterator[tuple[Fraction, Packet[AudioStream]]] = iter(())
         self._held: tuple[Fraction, Packet[AudioStream]] | None = None
@@ -35,11 +36,12 @@ class Sound:
         limits = FilmLimits(max_pixels=2**31 - 1, min_side=1)  # no frame is decoded here
         container, video = self._stack.enter_context(opened(source, demuxer, limits))
         stream = next(iter(container.streams.audio), None)
-        if stream is None or codec_name(stream) not in codecs:
+        if stream is None or codec_name(stream) not in form.codecs or not _takes(form, stream):
             return
-        self._stream = target.add_stream_from_template(stream)
         self._packets = self._shifted(container, stream, first_time(video))
-        self._held, self.copied = next(self._packets, None), True
+        self._held = next(self._packets, None)
+        if self._held is not None:
+            self._stream, self.copied = target.add_stream_from_template(stream), True
 
     def _shifted(
         self, container: InputContainer, stream: AudioStream, zero: Fraction
@@ -79,3 +81,15 @@ class Sound:
     def close(self) -> None:
         """Close the source."""
         self._stack.close()
+
+
+def _takes(form: FilmFormat, stream: AudioStream) -> bool:
+    """Try whether a film can have such sound: MP4 takes MP3, for instance, but not below 16 kHz."""
+    av = import_av()
+    try:
+        with av.open(io.BytesIO(), "w", format=form.name) as trial:
+            trial.add_stream_from_template(stream)
+            trial.start_encoding()
+    except av.error.FFmpegError:
+        return False
+    return True

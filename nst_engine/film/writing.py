@@ -115,7 +115,7 @@ class FilmWriter:
         if name == "gif":
             self._palettes = palettes(width, height, self._rate)
         if self._source is not None and WRITABLE[name].codecs:
-            self._sound = Sound(self._source, self._container, WRITABLE[name].codecs, self._chosen)
+            self._sound = Sound(self._source, self._container, WRITABLE[name], self._chosen)
 
     def _codec_options(self) -> dict[str, str]:
         match self._name:

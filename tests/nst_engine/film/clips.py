@@ -58,6 +58,7 @@ def video(
     rate: int = 12,
     times: Sequence[int] | None = None,
     sound: str | None = None,
+    sound_rate: int = 48000,
     options: dict[str, str] | None = None,
     container: dict[str, str] | None = None,
     **context: Any,
@@ -78,7 +79,7 @@ def video(
             stream.codec_context.flags |= Flags.frame_duration
             for key, value in context.items():
                 setattr(stream.codec_context, key, value)
-        heard = target.add_stream(sound, rate=48000) if sound else None
+        heard = target.add_stream(sound, rate=sound_rate) if sound else None
         for number, picture in enumerate(frames if stream else ()):
             frame = av.VideoFrame.from_image(picture)
             frame.pts, frame.time_base = (times[number], Fraction(1, 1000)) if times else (number, Fraction(1, rate))

@@ -95,6 +95,17 @@ def test_mp3_is_copied_into_mp4(tmp_path: Path) -> None:
     assert write(tmp_path / "out.mp4", "mp4", pictures(), sound=source).has_sound
 
 
+def test_mp3_of_a_rate_that_mp4_does_not_take_is_left_out(tmp_path: Path) -> None:
+    source = io.BytesIO(video(name="mov", sound="mp3", sound_rate=11025))
+    assert not write(tmp_path / "out.mp4", "mp4", pictures(), sound=source).has_sound
+
+
+def test_a_part_without_sound_has_no_stream_for_it(tmp_path: Path) -> None:
+    source = io.BytesIO(video(pictures() * 3, sound="aac"))  # its sound ends after one second
+    chosen = plan(probe(source), FilmOptions(start=1.25))
+    assert not write(tmp_path / "out.mp4", "mp4", pictures(), chosen, sound=source).has_sound
+
+
 def test_sound_that_the_format_does_not_take_is_left_out(tmp_path: Path) -> None:
     source = io.BytesIO(video(sound="aac"))
     for name in ("webm", "gif"):
