@@ -14,11 +14,11 @@ from PIL import Image
 
 from nst_engine.film.frames import FilmInfo, FilmLimits, TimedFrame, frame_rate
 from nst_engine.images.alpha import WHITE, split_alpha
+from nst_engine.images.decoded import DECODER_ERRORS
 from nst_engine.spec.errors import FilmError
 
 DEFAULT_SECONDS = Fraction(1, 10)  # how long browsers show a frame that says 10 ms or less
 SHORTEST = Fraction(2, 100)
-_DECODER_ERRORS = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError, RuntimeError)
 
 
 def probe_animation(file: BinaryIO, name: str, limits: FilmLimits) -> FilmInfo:
@@ -61,7 +61,7 @@ def _opened(file: BinaryIO, name: str, limits: FilmLimits) -> Iterator[Image.Ima
             with Image.open(file, formats=(name.upper(),)) as image:
                 limits.check_size(*image.size)
                 yield image
-        except (*_DECODER_ERRORS, Image.DecompressionBombError) as error:
+        except (*DECODER_ERRORS, Image.DecompressionBombError) as error:
             if "truncated" in str(error).lower():
                 raise FilmError("film_truncated", "the film file is cut short") from None
             raise FilmError("film_damaged", "the film file is damaged and cannot be decoded") from None

@@ -1,11 +1,18 @@
 """What every decoder returns: pixels of 8 bits a channel, and what the file says of them."""
 
+import struct
 from dataclasses import dataclass
 
 from PIL import Image
 
 from nst_engine.images.alpha import WHITE, split_alpha
 from nst_engine.images.color import ColorSpace, to_srgb
+
+# What Pillow, tifffile and the decoders behind them raise on bad data; anything else is a bug and should surface.
+DECODER_ERRORS = (
+    *(struct.error, SyntaxError, ValueError, TypeError, LookupError, OSError, EOFError),
+    *(ArithmeticError, RuntimeError, AssertionError),
+)
 
 # EXIF's orientations 2 to 8, as what undoes each.
 UPRIGHT = {

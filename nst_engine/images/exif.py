@@ -1,24 +1,21 @@
 """The two facts that EXIF tells about pixels, orientation and color space; everything else in it is ignored."""
 
 import io
-import struct
 
 from PIL import ExifTags, Image
 
 from nst_engine.images.color import ADOBE_RGB, ColorSpace
+from nst_engine.images.decoded import DECODER_ERRORS
 
 ADOBE_RGB_CODE = 2  # outside the standard, but cameras write it
 UNCALIBRATED = 0xFFFF  # then the interoperability index says which: R03 is Adobe RGB
-
-# What Pillow raises on damaged EXIF.
-_DAMAGED = (struct.error, SyntaxError, ValueError, TypeError, LookupError, OSError, ArithmeticError)
 
 
 def of_image(image: Image.Image) -> Image.Exif:
     """Return the EXIF of an opened picture; an empty one if it is damaged."""
     try:
         return image.getexif()
-    except _DAMAGED:
+    except DECODER_ERRORS:
         return Image.Exif()
 
 
@@ -27,7 +24,7 @@ def of_bytes(data: bytes) -> Image.Exif:
     exif = Image.Exif()
     try:
         exif.load(data)
-    except _DAMAGED:
+    except DECODER_ERRORS:
         return Image.Exif()
     return exif
 
@@ -38,7 +35,7 @@ def of_tiff(data: bytes, *, offset: int, endian: str, is_big: bool) -> Image.Exi
     exif.endian, exif.bigtiff = endian, is_big
     try:
         exif.load_from_fp(io.BytesIO(data), offset)
-    except _DAMAGED:
+    except DECODER_ERRORS:
         return Image.Exif()
     return exif
 
@@ -49,7 +46,7 @@ def orientation(exif: Image.Exif) -> int:
         value = exif.get(ExifTags.Base.Orientation, 1)
         first = value[0] if isinstance(value, bytes | tuple) else value
         return int(first) if first in range(1, 9) else 1
-    except _DAMAGED:
+    except DECODER_ERRORS:
         return 1
 
 
@@ -63,6 +60,6 @@ def color_space(exif: Image.Exif) -> ColorSpace | None:
             index = exif.get_ifd(ExifTags.IFD.Interop).get(1, "")
             text = index.decode("ascii", "replace") if isinstance(index, bytes) else str(index)
             return ADOBE_RGB if text.startswith("R03") else None
-    except _DAMAGED:
+    except DECODER_ERRORS:
         return None
     return None

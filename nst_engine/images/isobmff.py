@@ -1,6 +1,9 @@
 """AVIF and HEIC: the color space of the picture, and the file without the metadata that decoders trip over.
 
 Decoders convert to RGB, but not to sRGB. The boxes are those of ISO/IEC 14496-12 and 23008-12.
+
+A HEIC file that names its color space only in the HEVC stream (VUI) counts as sRGB: pillow-heif gives what the
+properties say, and those are what cameras and libheif write.
 """
 
 import struct
@@ -9,9 +12,11 @@ from dataclasses import dataclass
 
 from nst_engine.images import av1
 from nst_engine.images.color import ColorSpace, cicp
+from nst_engine.spec.errors import PictureError
 
 METADATA = (b"Exif", b"mime")  # types of items: EXIF, XMP
 IGNORED = b"skip"
+MATRICES = {0, 1, 2, 4, 5, 6, 7, 8, 9, 12}  # that the decoders know; libheif takes some others for one of these
 UNSPECIFIED = struct.pack(">HH", 2, 2)  # primaries and transfer
 HEADERS = 4096  # bytes, more than the headers of a stream need
 TILES = b"dimg"  # a reference from a picture to the items that it is put together from
@@ -20,7 +25,10 @@ Box = tuple[bytes, memoryview]  # its type, its body
 
 
 def color_space(data: bytes) -> ColorSpace | None:
-    """Return the color space that the picture names, in its properties or in its AV1 stream; None if it names none."""
+    """Return the color space that the picture names, in its properties or in its AV1 stream; None if it names none.
+
+    Raises PictureError for a matrix that would be taken for another one.
+    """
     try:
         return _color_space(data)
     except (struct.error, LookupError):
@@ -36,7 +44,8 @@ def for_decoders(data: bytes) -> bytes:
     meta = _inside(memoryview(cleaned), b"meta")[4:]
     for kind, body in _boxes(_inside(_inside(meta, b"iprp"), b"ipco")):
         codes = _codes(kind, body)
-        if codes and (space := cicp(*codes)) and space.unknown:
+        space = cicp(*codes[:2]) if codes else None
+        if codes and (0 in codes[:2] or (space and space.unknown)):
             body[4:8] = UNSPECIFIED
     items = _inside(meta, b"iinf")
     head = 8 if bytes(items[:1]) == b"\1" else 6  # version and flags, the number of items
@@ -71,18 +80,21 @@ def _color_space(data: bytes) -> ColorSpace | None:
     for item in items:
         for kind, body in properties.get(item, []):
             if codes := _codes(kind, body):
-                return cicp(*codes)
+                if codes[2] not in MATRICES:
+                    message = f"pictures of CICP matrix {codes[2]} cannot be read; send JPEG or PNG"
+                    raise PictureError("picture_unsupported", message)
+                return cicp(*codes[:2])
     for item in items:
         if any(kind == b"av1C" for kind, _ in properties.get(item, [])):
-            codes = av1.color_codes(_start_of(item, data, meta))
-            return cicp(*codes) if codes else None
+            pair = av1.color_codes(_start_of(item, data, meta))
+            return cicp(*pair) if pair else None
     return None
 
 
-def _codes(kind: bytes, body: memoryview) -> tuple[int, int] | None:
-    """Return the primaries and the transfer of a property of color; None for any other."""
-    is_coded = kind == b"colr" and bytes(body[:4]) == b"nclx" and len(body) >= 8
-    return struct.unpack(">HH", body[4:8]) if is_coded else None
+def _codes(kind: bytes, body: memoryview) -> tuple[int, int, int] | None:
+    """Return the primaries, the transfer and the matrix of a property of color; None for any other."""
+    is_coded = kind == b"colr" and bytes(body[:4]) == b"nclx" and len(body) >= 10
+    return struct.unpack(">HHH", body[4:10]) if is_coded else None
 
 
 def _pictures(meta: dict[bytes, memoryview]) -> list[int]:

@@ -17,7 +17,7 @@ from PIL import Image, ImageChops
 
 from nst_engine.images import exif, isobmff, png, unreadable
 from nst_engine.images.alpha import mask_of
-from nst_engine.images.decoded import Decoded
+from nst_engine.images.decoded import DECODER_ERRORS, Decoded
 from nst_engine.images.unreadable import END_OF_JPEG
 from nst_engine.spec.errors import PictureError
 
@@ -70,16 +70,12 @@ def _read(source: Source, limits: PictureLimits | None, convert: Callable[[Decod
         raise _too_many_pixels(limits) from None
     except MemoryError:
         raise PictureError("picture_too_large", "the picture needs too much memory to decode") from None
-    except _DECODER_ERRORS as error:
+    except DECODER_ERRORS as error:
         if "truncated" in str(error).lower() or unreadable.is_cut_short(data):
             raise PictureError("picture_truncated", "the picture file is cut short") from None
         raise PictureError("picture_damaged", "the picture file is damaged and cannot be decoded") from None
     picture.info.clear()
     return picture
-
-
-# What Pillow's decoders raise on bad data; anything else is a bug of ours and should surface.
-_DECODER_ERRORS = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError, RuntimeError)
 
 
 def _bytes(source: Source) -> bytes:
@@ -129,7 +125,7 @@ def _decoded_png(data: bytes, limits: PictureLimits) -> Decoded:
 def _opened(data: bytes, limits: PictureLimits) -> Iterator[Image.Image]:
     try:
         image = Image.open(io.BytesIO(data), formats=READABLE)
-    except (*_DECODER_ERRORS, MemoryError):
+    except (*DECODER_ERRORS, MemoryError):
         raise unreadable.refusal(data) from None
     with image:
         _check_size(image.width, image.height, limits)

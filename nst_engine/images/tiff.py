@@ -6,15 +6,14 @@ white-is-zero, palettes, CIELab, and channels of transparency beside any of them
 
 import io
 import math
-import struct
 from collections.abc import Callable
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
-from tifffile import COMPRESSION, PHOTOMETRIC, TiffFile, TiffFileError, TiffPage
+from tifffile import COMPRESSION, PHOTOMETRIC, TiffFile, TiffPage
 
 from nst_engine.images import exif
-from nst_engine.images.decoded import Decoded
+from nst_engine.images.decoded import DECODER_ERRORS, Decoded
 from nst_engine.images.tiff_colors import SAMPLES, TRANSFORMED, Samples, eight_bit, most, to_colors
 from nst_engine.images.tiff_refusals import (
     ASSOCIATED,
@@ -37,10 +36,6 @@ ICC_PROFILE = 34675
 FAXES = (COMPRESSION.CCITTRLE, COMPRESSION.CCITTFAX3, COMPRESSION.CCITTFAX4, COMPRESSION.CCIRLEW)
 GRAYS = (PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.MINISBLACK)
 
-# What tifffile and the decoders behind it raise on bad data.
-BROKEN = (ValueError, TypeError, LookupError, OSError, ArithmeticError, RuntimeError, AssertionError)
-DAMAGED = (TiffFileError, SyntaxError, struct.error, *BROKEN)
-
 Check = Callable[[int, int], None]
 
 
@@ -59,7 +54,7 @@ def read(data: bytes, check: Check) -> Decoded:
             return _by_tifffile(page, tags)
     except PictureError:
         raise
-    except DAMAGED:
+    except DECODER_ERRORS:
         if is_cut_short(data):
             raise PictureError("picture_truncated", "the picture file is cut short") from None
         raise PictureError("picture_damaged", "the TIFF file is damaged and cannot be decoded") from None
@@ -77,6 +72,8 @@ def _picture(file: TiffFile) -> tuple[int, TiffPage]:
         if index >= MOST_PAGES or (found and not _is_thumbnail(found[1], page)):
             raise PictureError("picture_animated", "the file holds more than one picture; send a still one")
         found = index, page
+    if found is None and file.pages.first.subifds:  # its picture, if it is one, is in a directory of its own
+        raise unsupported("raw camera pictures")
     return found or (0, file.pages.first)
 
 

@@ -14,6 +14,22 @@ START_OF_JPEG, END_OF_JPEG = b"\xff\xd8", b"\xff\xd9"
 START_OF_SCAN = 0xDA
 FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # markers of frames; the three are tables
 BARE = {0x01, *range(0xD0, 0xD9)}  # markers without a segment
+# What files begin with that people take for readable ones.
+OTHERS = {
+    b"GIF8": "GIF",
+    b"BM": "BMP",
+    b"8BPS": "Photoshop",
+    b"%PDF": "PDF",
+    b"<svg": "SVG",
+    b"\0\0\1\0": "ICO",
+    b"\xff\x0a": "JPEG XL",
+    b"\0\0\0\x0cJXL ": "JPEG XL",
+    b"\xff\x4f\xff\x51": "JPEG 2000",
+    b"\0\0\0\x0cjP  ": "JPEG 2000",
+    b"II\xbc": "JPEG XR",
+    b"v/1\1": "OpenEXR",
+    **dict.fromkeys((b"FUJIFILM", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"\0\0\0\x18ftypcrx "), "raw camera"),
+}
 
 
 def refusal(data: bytes) -> PictureError:
@@ -26,22 +42,40 @@ def refusal(data: bytes) -> PictureError:
         return PictureError("picture_unsupported", message)
     if is_cut_short(data):
         return PictureError("picture_truncated", "the picture file is cut short")
+    if name := _format(data):
+        message = f"the {name} file is damaged, or coded in a way that cannot be read here; send {NAMES}"
+        return PictureError("picture_damaged", message)
+    if name := next((name for start, name in OTHERS.items() if data.startswith(start)), None):
+        return PictureError("not_a_picture", f"{name} files cannot be read here; send {NAMES}")
     return PictureError("not_a_picture", f"the file is not a picture that can be read here; send {NAMES}")
 
 
 def is_cut_short(data: bytes) -> bool:
     """Tell whether the headers of a file promise more than there is."""
-    if data.startswith(START_OF_JPEG):
-        return START_OF_SCAN not in (marker for marker, _ in _segments(data))
-    if data.startswith(png.SIGNATURE):
-        return not png.has_end(data)
+    match _format(data):
+        case "JPEG":
+            return START_OF_SCAN not in (marker for marker, _ in _segments(data))
+        case "PNG":
+            return not png.has_end(data)
+        case "WebP":
+            return 8 + int.from_bytes(data[4:8], "little") > len(data)
+        case "TIFF":  # most programs write the directory behind the pixels
+            place = data[8:16] if b"+" in data[:4] else data[4:8]
+            return int.from_bytes(place, "little" if data.startswith(b"II") else "big") >= len(data)
+        case "AVIF or HEIC":
+            return formats.is_mp4_cut_short(io.BytesIO(data))
+        case _:
+            return False
+
+
+def _format(data: bytes) -> str | None:
+    """Return the name of a format that is read, by what a file begins with."""
+    for starts, name in (((START_OF_JPEG,), "JPEG"), ((png.SIGNATURE,), "PNG"), (TIFF, "TIFF")):
+        if data.startswith(starts):
+            return name
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return 8 + int.from_bytes(data[4:8], "little") > len(data)
-    if data.startswith(TIFF):  # most programs write the directory behind the pixels
-        place = data[8:16] if b"+" in data[:4] else data[4:8]
-        return int.from_bytes(place, "little" if data.startswith(b"II") else "big") >= len(data)
-    is_still = data[4:8] == b"ftyp" and data[8:12] in formats.STILL_BRANDS
-    return is_still and formats.is_mp4_cut_short(io.BytesIO(data))
+        return "WebP"
+    return "AVIF or HEIC" if data[4:8] == b"ftyp" and data[8:12] in formats.STILL_BRANDS else None
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:

@@ -67,15 +67,32 @@ def test_a_picture_of_tiles_has_their_color_space() -> None:
     assert isobmff.color_space(with_items((1, 1), (3, 2), primary=9, references=tiles)) == P3
 
 
-@pytest.mark.parametrize("name", ["AVIF", "HEIF"])
-def test_a_color_space_that_the_standard_reserves_is_named(name: str) -> None:
+def with_codes(name: str, primaries: int, transfer: int, matrix: int = 6) -> bytes:
     pillow_heif.register_heif_opener()
     file = io.BytesIO()
-    Image.new("RGB", (64, 64), P3_RED).save(file, name)
+    Image.new("RGB", (32, 32), P3_RED).save(file, name, quality=95)
     data = file.getvalue()
     at = data.index(b"colrnclx") + 8
+    return data[:at] + struct.pack(">HHH", primaries, transfer, matrix) + data[at + 6 :]
+
+
+@pytest.mark.parametrize("name", ["AVIF", "HEIF"])
+def test_a_color_space_that_the_standard_reserves_is_named(name: str) -> None:
     with pytest.raises(PictureError, match="CICP primaries 3 and transfer 13 cannot be read; send sRGB"):
-        read_picture(data[:at] + struct.pack(">HH", 3, 13) + data[at + 4 :])
+        read_picture(with_codes(name, 3, 13))
+
+
+@pytest.mark.parametrize("name", ["AVIF", "HEIF"])
+@pytest.mark.parametrize("matrix", [3, 10, 14])
+def test_a_matrix_that_would_be_taken_for_another_one_is_named(name: str, matrix: int) -> None:
+    with pytest.raises(PictureError, match=f"pictures of CICP matrix {matrix} cannot be read; send JPEG or PNG"):
+        read_picture(with_codes(name, 1, 13, matrix))
+
+
+@pytest.mark.parametrize("name", ["AVIF", "HEIF"])
+@pytest.mark.parametrize(("primaries", "transfer"), [(0, 0), (0, 13), (2, 2), (1, 0)])
+def test_codes_that_say_nothing_are_those_of_srgb(name: str, primaries: int, transfer: int) -> None:
+    assert np.abs(np.array(middle(with_codes(name, primaries, transfer))) - P3_RED).max() <= 4
 
 
 @pytest.mark.parametrize("missing", range(1, 100, 7))

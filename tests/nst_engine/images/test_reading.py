@@ -4,6 +4,7 @@ import io
 import struct
 import zlib
 
+import imagecodecs
 import numpy as np
 import pillow_heif
 import pytest
@@ -204,9 +205,46 @@ def test_a_file_that_is_cut_short_is_said_to_be_so(name: str, share: float) -> N
     assert refusal(data[: int(share * len(data))]) == "picture_truncated"
 
 
-def test_a_jpeg_of_twelve_bits_is_named() -> None:
-    import imagecodecs
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (saved(photo(), "GIF"), "GIF"),
+        (saved(photo(), "BMP"), "BMP"),
+        (saved(photo(), "ICO"), "ICO"),
+        (imagecodecs.jpegxl_encode(np.zeros((32, 32, 3), np.uint8)), "JPEG XL"),
+        (imagecodecs.jpegxl_encode(np.zeros((32, 32, 3), np.uint8), usecontainer=True), "JPEG XL"),
+        (saved(photo(), "JPEG2000"), "JPEG 2000"),
+        (saved(photo(), "JPEG2000", no_jp2=True), "JPEG 2000"),
+        (imagecodecs.jpegxr_encode(np.zeros((32, 32, 3), np.uint8)), "JPEG XR"),
+        (b"8BPS\0\1", "Photoshop"),
+        (b"FUJIFILMCCD-RAW 0201", "raw camera"),
+    ],
+)
+def test_a_file_of_another_kind_is_named(data: bytes, name: str) -> None:
+    with pytest.raises(PictureError, match=f"^{name} files cannot be read here; send JPEG, PNG") as caught:
+        read_picture(data)
+    assert caught.value.code == "not_a_picture"
 
+
+JPEG_LS = imagecodecs.jpegls_encode(np.zeros((32, 32, 3), np.uint8))
+VVC = saved(photo(), "HEIF").replace(b"hvc1", b"vvc1")
+HEADER_DAMAGED = png(32, 32).replace(b"\0\0\0\x20\0\0\0\x20", b"\0\0\0\x20\0\0\0\x21")
+
+
+@pytest.mark.parametrize(
+    ("data", "name"), [(JPEG_LS, "JPEG"), (VVC, "AVIF or HEIC"), (HEADER_DAMAGED, "PNG")], ids=["JPEG-LS", "VVC", "PNG"]
+)
+def test_a_file_of_a_readable_kind_that_is_not_decoded_is_called_so(data: bytes, name: str) -> None:
+    with pytest.raises(PictureError, match=f"^the {name} file is damaged, or coded in a way") as caught:
+        read_picture(data)
+    assert caught.value.code == "picture_damaged"
+
+
+def test_a_png_without_its_palette_is_damaged() -> None:
+    assert refusal(png(32, 32, idat=zlib.compress(bytes(33 * 32)), color=3)) == "picture_damaged"
+
+
+def test_a_jpeg_of_twelve_bits_is_named() -> None:
     data = imagecodecs.jpeg_encode(np.zeros((32, 32, 3), np.uint16), bitspersample=12)
     with pytest.raises(PictureError, match="12-bit JPEG pictures cannot be read; send JPEG of 8 bits"):
         read_picture(data)

@@ -170,6 +170,15 @@ def test_two_pictures_are_refused() -> None:
     assert refusal(saved(halves(), halves(), photometric="rgb")).code == "picture_animated"
 
 
+def test_the_thumbnail_of_a_raw_camera_picture_is_not_read_in_its_place() -> None:
+    """The picture itself is in a directory that the thumbnail's SubIFDs name."""
+    file = io.BytesIO()
+    with tifffile.TiffWriter(file) as tiff:
+        tiff.write(halves(), photometric="rgb", subfiletype=1, subifds=1, metadata=None)
+        tiff.write(halves(dtype="uint16")[..., 0], photometric=32803, metadata=None)
+    assert "raw camera pictures" in refusal(file.getvalue()).message
+
+
 @pytest.mark.parametrize(
     ("pixels", "photometric", "word"),
     [
