@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -12,7 +13,7 @@ from datetime import date
 from enum import Enum
 from pathlib import Path
 from typing import IO, Any, Generic, TypeVar, cast
-from urllib.parse import quote
+from urllib.parse import quote, unquote_to_bytes
 
 import httpx
 
@@ -26,6 +27,7 @@ Picture = bytes | bytearray | memoryview | IO[bytes] | str | os.PathLike[str]
 Pictures = Picture | Iterable[Picture] | None
 T = TypeVar("T")
 VISIBLE = re.compile("[!-~]+")  # what a header can carry of a key
+DATA_URI = re.compile(r"data:[^,]*?(;base64)?,", re.IGNORECASE)
 URLS = ("http://", "https://", "data:")
 ASSETS = ("sha256:", "job:")
 
@@ -110,7 +112,9 @@ def _part(part: str, picture: Picture) -> tuple[str, tuple[str | None, bytes | s
         raise ArgumentError(f"{part}: the name is empty")
     if isinstance(picture, StyleName):
         return f"{part}_name", (None, picture)
-    if isinstance(picture, str) and (kind := reference_kind(picture)):
+    if isinstance(picture, str) and (uri := DATA_URI.match(picture)):  # the fields of a form are short
+        picture = _decoded(part, picture[uri.end() :], is_base64=bool(uri[1]))
+    elif isinstance(picture, str) and (kind := reference_kind(picture)):
         return f"{part}_{kind}", (None, picture)
     data = _read_bytes(part, picture)
     if not data:
@@ -123,6 +127,14 @@ def reference_kind(picture: str) -> str | None:
     if picture[:8].lower().startswith(URLS):
         return "url"
     return "asset" if picture.startswith(ASSETS) else None
+
+
+def _decoded(part: str, text: str, *, is_base64: bool) -> bytes:
+    """Return what a `data:` URI holds (RFC 2397)."""
+    try:
+        return base64.b64decode(text, validate=True) if is_base64 else unquote_to_bytes(text)
+    except ValueError:
+        raise ArgumentError(f"{part}: the data: URI is not valid base64") from None
 
 
 def keep(picture: Picture) -> Call[str]:

@@ -43,4 +43,6 @@ def too_large(what: str, limit: int) -> ProblemError:
     """Make the 413 of a body, a file or the parameters of a form."""
     # The rest of the body is not read, so the connection cannot be reused.
     shown = f"{limit / 2**20:g} MiB" if limit >= 2**20 else f"{limit / 2**10:g} KiB"
-    return ProblemError(413, f"{what}_too_large", f"the {what} is larger than {shown}", headers={"Connection": "close"})
+    verb = "are" if what.endswith("s") else "is"
+    text = f"the {what} {verb} larger than {shown}"
+    return ProblemError(413, f"{what}_too_large", text, headers={"Connection": "close"})

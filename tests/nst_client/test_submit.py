@@ -87,7 +87,7 @@ def test_layers_may_be_given_as_a_set(service: FakeService) -> None:
     assert parts(service.requests[0], "style_layers") == [b"style1"]
 
 
-@pytest.mark.parametrize("url", ["HTTPS://example.com/A.png", "Http://example.com/a", "DATA:image/png;base64,QQ=="])
+@pytest.mark.parametrize("url", ["HTTPS://example.com/A.png", "Http://example.com/a"])
 def test_the_scheme_of_a_url_may_be_in_capitals(service: FakeService, url: str) -> None:
     service.responds(reply(202, JOB)).call("submit", url, b"s")
     assert parts(service.requests[0], "content_url") == [url.encode()]
@@ -216,8 +216,21 @@ def test_urls_and_names_keep_their_place_among_the_styles(service: FakeService) 
     )
     (sent,) = service.requests
     names = re.findall(rb'; name="((?:content|style|mask)\w*)"', sent.content)
-    assert names == [b"content_url", b"style_url", b"style", b"style_name", b"style_url", b"style_name", b"mask_url"]
+    assert names == [b"content_url", b"style_url", b"style", b"style_name", b"style", b"style_name", b"mask_url"]
     assert parts(sent, "style_name") == [b"waves", b"mosaic"]
+
+
+@pytest.mark.parametrize("uri", ["data:image/png;base64,cGhvdG8=", "DATA:;BASE64,cGhvdG8=", "data:,ph%6Fto"])
+def test_a_data_uri_is_sent_as_a_file_because_fields_are_short(service: FakeService, uri: str) -> None:
+    service.responds(reply(202, JOB)).call("submit", uri, style_name="waves")
+    (sent,) = service.requests
+    assert parts(sent, "content") == [b"photo"]
+
+
+def test_a_damaged_data_uri_is_refused_before_anything_is_sent(service: FakeService) -> None:
+    with pytest.raises(ArgumentError, match=r"content: the data: URI is not valid base64"):
+        service.call("submit", "data:image/png;base64,%%", style_name="waves")
+    assert service.requests == []
 
 
 def test_a_kept_picture_takes_the_place_of_a_file(service: FakeService) -> None:

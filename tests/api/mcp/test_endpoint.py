@@ -20,9 +20,10 @@ from mcp_types import CLIENT_CAPABILITIES_META_KEY, PROTOCOL_VERSION_META_KEY
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from PIL import Image
 
+from api.mcp.endpoint import LARGE, MAX_LARGE_PER_KEY
 from api.mcp.tools import PICTURES, make_server
 from nst_client import AsyncClient
-from tests.api.conftest import Api, picture
+from tests.api.conftest import Api, MakeApi, picture, until
 from tests.nst_engine.film import clips
 
 pytestmark = pytest.mark.anyio
@@ -184,6 +185,38 @@ async def test_a_subscription_whose_stream_would_have_no_end_is_refused(api: Api
     body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
     answer = await asyncio.wait_for(api.http.post("/mcp", json=body, headers=headers), timeout=60)
     assert answer.json()["error"]["message"] == "Method not found", answer.text
+
+
+async def test_a_call_that_arrives_slowly_or_is_too_large_is_refused_and_leaves_nothing(make_api: MakeApi) -> None:
+    api = await make_api(upload_idle_seconds=0.05, max_body_bytes=1024)
+
+    async def endless() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.Event().wait()
+
+    slow = await api.http.post("/mcp", content=endless())
+    large = await api.http.post("/mcp", content=b" " * 1025)
+    assert (slow.status_code, slow.json()["code"]) == (408, "upload_too_slow")
+    assert (large.status_code, large.json()["code"]) == (413, "body_too_large")
+    assert list(api.app.state.services.temporary_files.path.iterdir()) == []
+
+
+async def test_a_key_has_few_calls_with_large_pictures_in_memory(api: Api) -> None:
+    pixels = Image.effect_noise((1200, 1200), 90)
+    file = io.BytesIO()
+    pixels.save(file, "PNG")
+    photo = "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+    async with agent(api) as client, asyncio.TaskGroup() as calls:
+        for _ in range(MAX_LARGE_PER_KEY):
+            calls.create_task(call(client, "stylize", content=photo, style_name="waves", wait_seconds=60))
+        await until(lambda: len(api.redis.keys("nst:job:*")) == MAX_LARGE_PER_KEY)
+        refused = await api.http.post("/mcp", content=b" " * (LARGE + 1))
+        assert (refused.status_code, refused.json()["code"]) == (429, "too_many_uploads")
+        assert await call(client, "list_styles")
+        for _ in range(MAX_LARGE_PER_KEY):
+            await asyncio.to_thread(lambda: api.worker.finish(api.worker.claim()))
+    freed = await api.http.post("/mcp", content=b" " * (LARGE + 1))
+    assert freed.status_code != 429
 
 
 async def test_a_page_of_another_site_is_refused(api: Api) -> None:
