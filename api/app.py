@@ -19,7 +19,7 @@ from api.docs import openapi, page
 from api.event_hub import EventHub
 from api.long_poll import LongPoll
 from api.metrics import Metrics
-from api.middleware import RequestMiddleware
+from api.middleware import RequestMiddleware, UniqueQueryMiddleware
 from api.routes import assets, catalogue, events, health, jobs, results, usage, workers
 from api.security.key_watch import KeyWatch
 from api.security.keyless_access import KeyHistory, KeylessAccess
@@ -100,6 +100,7 @@ def create_app(
 
 
 def _add_middleware(app: FastAPI, settings: ApiSettings, metrics: Metrics) -> None:
+    app.add_middleware(UniqueQueryMiddleware)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,

@@ -11,14 +11,14 @@ from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 
 from api.problems import InvalidField, ProblemError
-from api.routes.responses import matches
+from api.routes.responses import matches, whole_header
 from nst_engine.film.formats import WRITABLE as FILMS
 from nst_engine.images.writing import WRITABLE
 
 CHUNK_BYTES = 256 * 1024
 FORMAT_BY_MEDIA_TYPE = {form.media_type: name for name, form in WRITABLE.items()}
 FILM_FORMAT_BY_MEDIA_TYPE = {form.media_type: name for name, form in FILMS.items()} | {"image/png": "png"}
-RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
+RANGE = re.compile(r"bytes=([0-9]{0,40})-([0-9]{0,40})")
 
 
 def negotiate_format(stored: str, *, query: str | None, accept: str | None) -> str:
@@ -31,9 +31,9 @@ def negotiate_format(stored: str, *, query: str | None, accept: str | None) -> s
             errors = [InvalidField(pointer="#/format", detail=f"a picture is available as {', '.join(WRITABLE)}")]
             raise ProblemError(422, "invalid_request", "the request is not valid", errors=errors)
         return query
-    if not accept:
+    qualities = _parse_accept(accept or "")
+    if not qualities:
         return stored
-    qualities = _parse_accept(accept)
     if "text/html" in qualities and _quality(WRITABLE[stored].media_type, qualities) > 0:
         return stored  # a browser opens the URL; its Accept ranks what it can show, not what its user wants
     names = [stored, *(name for name in WRITABLE if name != stored)]
@@ -46,7 +46,8 @@ def negotiate_format(stored: str, *, query: str | None, accept: str | None) -> s
 def check_film_format(media_type: str, *, query: str | None, accept: str | None) -> None:
     """Raise a 406 if a client wants a film in another format than the stored one: films are not converted."""
     wanted = query in (None, FILM_FORMAT_BY_MEDIA_TYPE[media_type])
-    if not wanted or (query is None and accept and _quality(media_type, _parse_accept(accept)) <= 0):
+    qualities = _parse_accept(accept or "")
+    if not wanted or (query is None and qualities and _quality(media_type, qualities) <= 0):
         raise ProblemError(406, "not_acceptable", f"the film is available as {media_type}")
 
 
@@ -54,7 +55,8 @@ def _parse_accept(accept: str) -> dict[str, float]:
     qualities = {}
     for item in accept.split(",")[:50]:
         media_range, *parameters = (part.strip().lower() for part in item.split(";"))
-        qualities[media_range] = _q_value(parameters)
+        if media_range:
+            qualities[media_range] = _q_value(parameters)
     return qualities
 
 
@@ -89,7 +91,7 @@ class Download:
 
     def not_modified(self, request: Request) -> Response | None:
         """Return a 304 if the client has the picture already."""
-        if matches(request.headers.get("if-none-match"), self.etag):
+        if matches(whole_header(request, "if-none-match"), self.etag):
             return Response(status_code=304, headers=self._headers())
         return None
 

@@ -1,16 +1,18 @@
-"""The outermost layer: request ids, security headers, access log and metrics."""
+"""The outermost layer: request ids, security headers, access log and metrics. The innermost: unambiguous queries."""
 
 import re
 import secrets
 import time
+from collections import Counter
 from collections.abc import Iterable
+from urllib.parse import parse_qsl
 
 import structlog
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.metrics import Metrics
-from api.problems import ProblemError, problem_response
+from api.problems import InvalidField, ProblemError, pointer, problem_response
 
 PROXY_ID = re.compile(r"[0-9A-Za-z._-]{8,64}")
 UNEXPECTED_ERROR = ProblemError(500, "internal", "an unexpected error occurred")
@@ -87,6 +89,28 @@ class RequestMiddleware:
             client=(scope.get("client") or ("-",))[0],
             owner=scope.get("nst.owner"),
         )
+
+
+class UniqueQueryMiddleware:
+    """Refuse a query that gives a parameter twice, of which every server reads another one."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        query = scope["query_string"] if scope["type"] == "http" and "/v1/" in scope["path"] else b""
+        if b"&" in query and (name := _repeated_name(query)) is not None:
+            field = InvalidField(pointer=pointer(name[:80]), detail="given more than once")
+            error = ProblemError(422, "invalid_request", "the request is not valid", errors=[field])
+            await problem_response(error, scope["nst.request_id"])(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
+def _repeated_name(query: bytes) -> str | None:
+    counts = Counter(name for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True))
+    return next((name for name, count in counts.items() if count > 1), None)
 
 
 def _without_body(send: Send) -> Send:

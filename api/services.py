@@ -34,7 +34,7 @@ MAX_UPLOADS, MAX_UPLOADS_PER_KEY = 1024, 128  # received, fetched or decoded
 
 
 def _limit_uploads() -> ConcurrencyLimit:
-    detail = "too many jobs are being uploaded"
+    detail = "too many jobs and pictures are being uploaded"
     return ConcurrencyLimit("too_many_uploads", detail, per_key=MAX_UPLOADS_PER_KEY, total=MAX_UPLOADS)
 
 

@@ -44,9 +44,10 @@ class AssetView(BaseModel):
 async def create_asset(request: Request, services: ServicesDep, caller: CallerDep) -> Response:
     """Store a picture for further jobs; the same bytes are stored once."""
     await services.rate_limits.count_create(caller.owner)
-    await to_thread.run_sync(services.blobs.check)
-    async with services.job_requests.received_picture(request) as upload:
-        asset, is_new = await services.assets.keep(upload, caller.owner)
+    with services.uploads.hold(caller.owner):
+        await to_thread.run_sync(services.blobs.check)
+        async with services.job_requests.received_picture(request) as upload:
+            asset, is_new = await services.assets.keep(upload, caller.owner)
     return _response(asset, 201 if is_new else 200)
 
 

@@ -9,7 +9,7 @@ from api.docs.request_body import CREATE_BODY
 from api.long_poll import preferred_wait
 from api.problems import ProblemError
 from api.routes.fast_route import FastRoute
-from api.routes.responses import error_responses, if_none_match_header, job_response, urls_for
+from api.routes.responses import error_responses, if_none_match_header, job_response, urls_for, whole_header
 from api.schemas import JobPageView, JobView, job_view, json_bytes
 from api.security.auth import CallerDep
 from api.security.caller import Caller
@@ -53,7 +53,7 @@ async def create_job(
     services: ServicesDep,
     caller: CallerDep,
     idempotency_key: IdempotencyKey = None,
-    prefer: Annotated[
+    prefer: Annotated[  # noqa: ARG001  # it documents the header
         str | None, Header(description="`wait=N`: answer when the job has ended or after N seconds, at most 60.")
     ] = None,
     traceparent: Annotated[  # noqa: ARG001  # it documents the header
@@ -65,7 +65,7 @@ async def create_job(
     check_keys(request.headers.getlist("idempotency-key"))
     with services.uploads.hold(caller.owner):
         job = await _create(request, services, caller, idempotency_key)
-    seconds = preferred_wait(prefer)
+    seconds = preferred_wait(whole_header(request, "prefer"))
     job = await services.long_poll.wait_until_ended(job, caller, seconds)
     status = 200 if seconds and job.status.is_terminal else 202
     return job_response(request, services, caller, job, status)

@@ -33,13 +33,18 @@ def job_response(request: Request, services: Services, caller: Caller, job: Job,
     if not job.status.is_terminal:
         headers["Retry-After"] = str(RETRY_SECONDS[job.status])
     headers["Cache-Control"] = "private, no-cache"
-    if request.method == "GET" and matches(request.headers.get("if-none-match"), headers["ETag"]):
+    if request.method == "GET" and matches(whole_header(request, "if-none-match"), headers["ETag"]):
         return Response(status_code=304, headers=headers)
     urls = urls_for(request, services, caller)
     if status in (201, 202):
         headers["Location"] = urls.link(job_path(job.id))
     body = services.job_serializer.to_json(job, urls)
     return Response(body, status_code=status, media_type="application/json", headers=headers)
+
+
+def whole_header(request: Request, name: str) -> str | None:
+    """Return a header that is a list, of which a client or proxy may send each part in a header of its own."""
+    return ", ".join(request.headers.getlist(name)) or None
 
 
 def matches(header: str | None, etag: str) -> bool:
@@ -109,7 +114,7 @@ def picture_responses(*media_types: str) -> dict[int | str, dict[str, Any]]:
 def compressed(request: Request, view: BaseModel) -> Response:
     """Return a view as JSON, compressed with gzip if the client accepts that."""
     body, headers = view.model_dump_json().encode(), {"Vary": "Accept-Encoding"}
-    accepted = request.headers.get("accept-encoding", "").lower()
+    accepted = (whole_header(request, "accept-encoding") or "").lower()
     if "gzip" in accepted and not NO_GZIP.search(accepted):
         body, headers["Content-Encoding"] = gzip.compress(body), "gzip"
     return Response(body, media_type="application/json", headers=headers)

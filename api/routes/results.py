@@ -19,7 +19,13 @@ from api.downloads import (
 )
 from api.problems import ProblemError
 from api.routes.jobs import JobId
-from api.routes.responses import error_responses, if_none_match_header, picture_responses, range_headers
+from api.routes.responses import (
+    error_responses,
+    if_none_match_header,
+    picture_responses,
+    range_headers,
+    whole_header,
+)
 from api.security.auth import ViewerDep
 from api.services import Services, ServicesDep
 from jobs.model import BlobRef, Job, ResultInfo
@@ -64,7 +70,7 @@ async def get_result(
     job = await _unexpired_job(services, caller.owner, job_id)
     result = _result(job)
     if job.options.film is not None:
-        check_film_format(result.media_type, query=wanted, accept=request.headers.get("accept"))
+        check_film_format(result.media_type, query=wanted, accept=whole_header(request, "accept"))
         ref = BlobRef(name=result.blob, sha256=result.sha256, bytes=result.bytes, media_type=result.media_type)
         return await _send_film(request, services, ref, f"nst-{job_id}")
     picture = _result_picture(result, job.owner)
@@ -224,7 +230,7 @@ async def _send_as(
     request: Request, services: Services, picture: _StoredPicture, wanted: str | None, title: str
 ) -> Response:
     """Send a picture in the format that the client prefers."""
-    format_name = negotiate_format(picture.format, query=wanted, accept=request.headers.get("accept"))
+    format_name = negotiate_format(picture.format, query=wanted, accept=whole_header(request, "accept"))
     return await _send(request, services, picture, format_name, title)
 
 

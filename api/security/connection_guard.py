@@ -16,6 +16,7 @@ BODY_PATIENCE = 3  # times what the application waits for a part of a body, so t
 LINGER_SECONDS = 10.0  # how long the rest of a refused request is read, so that its client can read the response
 LINGER_BYTES = 64 * 1024 * 1024
 LINGER_HEAD_BYTES = 16 * 1024 * 1024  # of what should have been a head, trailers or the size of a chunk
+MAX_REFUSED = 64  # connections above the bound that are read on at the same time; further ones are closed at once
 WHOLE_URL = re.compile(rb"[a-z][a-z0-9+.-]*://([^/?#]*)", re.IGNORECASE)
 
 
@@ -56,7 +57,10 @@ class GuardedProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         if len(self.connections) > self.max_connections:
             transport.write(plain_response("503 Service Unavailable", "Too many connections", "retry-after: 5"))
-            transport.close()
+            if len(self.connections) > self.max_connections + MAX_REFUSED:
+                transport.close()
+            else:
+                self._linger()
             return
         self._start_timer(self.head_seconds)
 

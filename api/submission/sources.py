@@ -217,10 +217,12 @@ def _data(uri: str, pointer: str) -> bytes:
     match = DATA_URI.match(uri)
     if match is None:
         raise _invalid(pointer, "not a data: URI; write data:image/png;base64,…")
-    if not match[2]:
-        return unquote_to_bytes(uri[match.end() :])
     try:
+        if not match[2]:
+            return unquote_to_bytes(uri[match.end() :])
         return base64.b64decode(uri[match.end() :], validate=True)
+    except UnicodeEncodeError:  # half of a surrogate pair
+        raise _invalid(pointer, "the data: URI has characters that are no text") from None
     except (binascii.Error, ValueError):
         raise _invalid(pointer, "the data: URI is not valid base64") from None
 

@@ -7,6 +7,7 @@ address changes between check and use therefore gains nothing. See docs/adr/0011
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 from jobs.errors import JobsError
 
+LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
+HOST_NAME = re.compile(rf"{LABEL}(\.{LABEL})*")
+MAX_HOST_LENGTH = 254
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 DEFAULT_PORTS = {"http": 80, "https": 443}
 Resolve = Callable[[str, int], Collection[str]]
@@ -81,6 +85,8 @@ def check_url(url: str, *, allowed_hosts: Collection[str] = ()) -> SplitResult:
     if host == "localhost" or host.endswith(LOCAL_SUFFIXES):
         raise AddressRefusedError("the address is not public")
     literal = _literal(host)
+    if literal is None and ("[" in parts.netloc or len(host) >= MAX_HOST_LENGTH or not HOST_NAME.fullmatch(host)):
+        raise AddressRefusedError("this is no URL that the service can call; send https://host/path")
     if literal is None and "." not in host:
         raise AddressRefusedError("the address is not public")
     if literal is not None and not is_public(literal):

@@ -34,6 +34,14 @@ async def test_an_unexpected_error_reveals_nothing(api: Api, monkeypatch: pytest
     assert "Zero" not in answer.text
 
 
+@pytest.mark.parametrize("query", ["limit=1&limit=2", "status=queued&limit=1&%73tatus=queued", "cursor=&cursor"])
+async def test_a_query_that_gives_a_parameter_twice_is_refused(api: Api, query: str) -> None:
+    answer = await api.http.get(f"/v1/jobs?{query}")
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    assert [error["detail"] for error in answer.json()["errors"]] == ["given more than once"]
+    assert answer.headers["x-request-id"] == answer.json()["request_id"]
+
+
 async def test_every_response_has_the_security_headers(api: Api) -> None:
     for path in ("/healthz", "/v1/jobs", "/nope", "/docs"):
         headers = (await api.http.get(path)).headers

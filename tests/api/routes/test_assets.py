@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from api.security.concurrency import ConcurrencyLimit
 from jobs.queue import CeleryQueue, make_celery
 from jobs.store.assets import asset_folder
 from jobs.store.reaper import Reaper
@@ -89,6 +90,14 @@ async def test_a_bad_picture_is_refused_as_in_a_job_and_leaves_nothing(api: Api)
     assert (await api.http.post("/v1/assets", json={"content_url": "data:,x", "seed": 1})).status_code == 422
     assert (await api.http.post("/v1/assets", json={})).status_code == 422
     assert api.stored() == []
+
+
+async def test_uploads_of_assets_are_bounded_as_those_of_jobs(api: Api) -> None:
+    api.services.uploads = ConcurrencyLimit("too_many_uploads", "too many", per_key=1, total=2)
+    with api.services.uploads.hold("local"):
+        answer = await keep(api)
+    assert (answer.status_code, answer.json()["code"]) == (429, "too_many_uploads")
+    assert (await keep(api)).status_code == 201
 
 
 async def test_the_reaper_removes_the_picture_of_an_asset_that_has_expired(api: Api) -> None:

@@ -100,7 +100,13 @@ async def test_a_malformed_range_is_ignored(api: Api, asked: str) -> None:
     assert (answer.status_code, answer.content) == (200, data)
 
 
-@pytest.mark.parametrize("asked", ["bytes=999999-", "bytes=-0"])
+async def test_a_range_may_end_at_the_largest_integer(api: Api) -> None:
+    path, data = await finished(api)
+    answer = await api.http.get(path, headers={"Range": f"bytes=4-{2**64 - 1}"})
+    assert (answer.status_code, answer.content) == (206, data[4:])
+
+
+@pytest.mark.parametrize("asked", ["bytes=999999-", "bytes=-0", f"bytes={2**64 - 1}-"])
 async def test_a_range_beyond_the_file_is_a_416(api: Api, asked: str) -> None:
     path, data = await finished(api)
     answer = await api.http.get(path, headers={"Range": asked})
@@ -127,6 +133,7 @@ async def test_the_result_is_converted_to_the_requested_format(api: Api, name: s
         ("image/webp", "image/webp"),
         ("text/html, image/avif, image/jpeg;q=0.5, image/webp;q=0.9", "image/webp"),
         ("image/*", "image/png"),
+        (" , ,", "image/png"),
         ("image/png;q=0, image/*;q=0.1", "image/jpeg"),
         ("image/webp, */*;q=0.8", "image/webp"),
         ("text/html,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8", "image/png"),
@@ -138,6 +145,16 @@ async def test_accept_decides_the_format(api: Api, accept: str, expected: str) -
     answer = await api.http.get(path, headers={"Accept": accept})
     assert (answer.status_code, answer.headers["content-type"]) == (200, expected)
     assert "Accept" in answer.headers["vary"]
+
+
+async def test_the_parts_of_a_header_may_be_headers_of_their_own(api: Api) -> None:
+    path, _ = await finished(api)
+    answer = await api.http.get(path, headers=[("Accept", "application/json"), ("Accept", "image/webp")])
+    assert answer.headers["content-type"] == "image/webp"
+    for url in (path, path.removesuffix("/result")):
+        tag = (await api.http.get(url)).headers["etag"]
+        answer = await api.http.get(url, headers=[("If-None-Match", '"old"'), ("If-None-Match", tag)])
+        assert answer.status_code == 304
 
 
 async def test_an_unavailable_format_is_refused(api: Api) -> None:

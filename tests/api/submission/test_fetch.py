@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import ssl
 import threading
 from collections.abc import Iterator
@@ -241,3 +242,9 @@ async def test_parameters_are_checked_before_anything_is_fetched(api: Api, web: 
 async def test_an_upload_and_an_address_of_the_same_part_are_too_many(api: Api, web: WebServer) -> None:
     answer = await api.http.post("/v1/jobs", files=form(content_url=web.serve("/photo.png", PHOTO)))
     assert (answer.status_code, answer.json()["code"]) == (422, "too_many_files")
+
+
+async def test_half_of_a_surrogate_pair_in_a_data_uri_is_refused(api: Api) -> None:
+    body = json.dumps({"content_url": "data:image/png,\ud800", "style_name": "waves"})
+    answer = await api.http.post("/v1/jobs", content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "#/content_url")
