@@ -17,8 +17,8 @@ from nst_engine.images.alpha import WHITE, split_alpha
 from nst_engine.images.decoded import DECODER_ERRORS
 from nst_engine.spec.errors import FilmError
 
-DEFAULT_SECONDS = Fraction(1, 10)  # how long browsers show a frame that says 10 ms or less
-SHORTEST = Fraction(2, 100)
+DEFAULT_SECONDS = Fraction(1, 10)  # how long browsers show a frame that says `TOO_SHORT` or less
+TOO_SHORT = Fraction(1, 100)
 
 
 def probe_animation(file: BinaryIO, name: str, limits: FilmLimits) -> FilmInfo:
@@ -90,5 +90,5 @@ def _on_white(picture: Image.Image) -> Image.Image:
 
 
 def _duration(image: Image.Image) -> Fraction:
-    seconds = Fraction(round(float(image.info.get("duration", 0))), 1000)
-    return seconds if seconds >= SHORTEST else DEFAULT_SECONDS
+    seconds = Fraction(image.info.get("duration", 0)).limit_denominator(1000) / 1000  # a PNG may say 1/60 second
+    return seconds if seconds > TOO_SHORT else DEFAULT_SECONDS

@@ -156,6 +156,11 @@ def test_a_part_far_into_the_film_is_sought() -> None:
     assert numbers(data, start=3.5) == [5] * 6
 
 
+@pytest.mark.parametrize(("name", "milliseconds", "rate"), [("WEBP", 16, 62.5), ("PNG", 50 / 3, 60), ("GIF", 10, 10)])
+def test_an_animation_keeps_its_speed_up_to_what_browsers_show(name: str, milliseconds: float, rate: float) -> None:
+    assert float(probe(io.BytesIO(animation(name, duration=milliseconds))).rate) == rate
+
+
 def test_what_cannot_be_a_part_is_refused() -> None:
     with pytest.raises(FilmError, match=r"0\.50 seconds"):
         read(FILMS["H.264 in MP4"], start=2)
