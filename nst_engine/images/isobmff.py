@@ -10,27 +10,29 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nst_engine.images import av1
+from nst_engine.images import av1, exif
 from nst_engine.images.color import ColorSpace, cicp
 from nst_engine.spec.errors import PictureError
 
-METADATA = (b"Exif", b"mime")  # types of items: EXIF, XMP
+EXIF = b"Exif"
+METADATA = (EXIF, b"mime")  # types of items: EXIF, XMP
 IGNORED = b"skip"
 MATRICES = {0, 1, 2, 4, 5, 6, 7, 8, 9, 12}  # that the decoders know; libheif takes some others for one of these
 UNSPECIFIED = struct.pack(">HH", 2, 2)  # primaries and transfer
-HEADERS = 4096  # bytes, more than the headers of a stream need
+HEADERS = 4096  # bytes, more than the headers of a stream and the first directories of EXIF need
 TILES = b"dimg"  # a reference from a picture to the items that it is put together from
 
 Box = tuple[bytes, memoryview]  # its type, its body
 
 
 def color_space(data: bytes) -> ColorSpace | None:
-    """Return the color space that the picture names, in its properties or in its AV1 stream; None if it names none.
+    """Return the color space that the picture names, in properties, its AV1 stream or EXIF; None if it names none.
 
     Raises PictureError for a matrix that would be taken for another one.
     """
     try:
-        return _color_space(data)
+        meta = dict(_boxes(_inside(memoryview(data), b"meta")[4:]))
+        return _of_picture(data, meta) or _of_exif(data, meta)
     except (struct.error, LookupError):
         return None
 
@@ -47,13 +49,9 @@ def for_decoders(data: bytes) -> bytes:
         space = cicp(*codes[:2]) if codes else None
         if codes and (0 in codes[:2] or (space and space.unknown)):
             body[4:8] = UNSPECIFIED
-    items = _inside(meta, b"iinf")
-    head = 8 if bytes(items[:1]) == b"\1" else 6  # version and flags, the number of items
-    for kind, item in _boxes(items[head:]):
-        # Version and flags, the item's id of 2 or 4 bytes, its protection, its type.
-        at = {2: 8, 3: 10}.get(item[0]) if kind == b"infe" and len(item) > 0 else None
-        if at is not None and bytes(item[at : at + 4]) in METADATA:
-            item[at : at + 4] = IGNORED
+    for _, item_type in _item_types(_inside(meta, b"iinf")):
+        if bytes(item_type) in METADATA:
+            item_type[:] = IGNORED
     return bytes(cleaned)
 
 
@@ -74,8 +72,26 @@ class _Fields:
         return self.take(1), self.take(3)
 
 
-def _color_space(data: bytes) -> ColorSpace | None:
-    meta = dict(_boxes(_inside(memoryview(data), b"meta")[4:]))
+def _item_types(items: memoryview) -> Iterator[tuple[int, memoryview]]:
+    """Yield the id and the type of each item."""
+    head = 8 if bytes(items[:1]) == b"\1" else 6  # version and flags, the number of items
+    for kind, item in _boxes(items[head:]):
+        # Version and flags, the item's id of 2 or 4 bytes, its protection, its type.
+        at = {2: 8, 3: 10}.get(item[0]) if kind == b"infe" and len(item) > 0 else None
+        if at is not None and len(item) >= at + 4:
+            yield int.from_bytes(item[4 : at - 2]), item[at : at + 4]
+
+
+def _of_exif(data: bytes, meta: dict[bytes, memoryview]) -> ColorSpace | None:
+    """Return the color space of the first EXIF item: the distance to the EXIF in 4 bytes, a prefix, the EXIF."""
+    for item, item_type in _item_types(meta[b"iinf"]):
+        if bytes(item_type) == EXIF:
+            body = _start_of(item, data, meta)
+            return exif.color_space(exif.of_bytes(body[4 + int.from_bytes(body[:4]) :]))
+    return None
+
+
+def _of_picture(data: bytes, meta: dict[bytes, memoryview]) -> ColorSpace | None:
     items, properties = _pictures(meta), _properties(meta[b"iprp"])
     for item in items:
         for kind, body in properties.get(item, []):

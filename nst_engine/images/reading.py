@@ -23,6 +23,7 @@ from nst_engine.spec.errors import PictureError
 
 READABLE: tuple[str, ...] = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF")
 ISOBMFF = b"ftyp"  # from the fifth byte
+MISSING = (127, 128)  # levels of what is missing before an end marker
 FILLERS = (b"", b"\x55" * 64, b"\xaa" * 64)  # a decoder takes a missing bit for 0; these begin with 0 and with 1
 MOST_PIXELS = 178_956_970  # Pillow opens no larger picture
 Source = bytes | Path | BinaryIO
@@ -159,14 +160,19 @@ def _loaded_jpeg(image: Image.Image, data: bytes) -> Image.Image:
     A decoder fills what is missing, with whatever follows the data: where nothing is missing, it reads nothing of that.
     """
     try:
-        return _loaded(image)
+        loaded = _loaded(image)
     except OSError:
         whole = data.rstrip(END_OF_JPEG[:1])
-        first = _jpeg(whole + FILLERS[0] + END_OF_JPEG)
-        others = (_jpeg(whole + filler + END_OF_JPEG) for filler in FILLERS[1:])
-        if any(ImageChops.difference(first, other).getbbox() is not None for other in others):
-            raise
-        return first
+    else:
+        corner = np.asarray(loaded.crop((loaded.width - 1, loaded.height - 1, *loaded.size)))
+        if not np.isin(corner, MISSING).all():
+            return loaded
+        whole = data[: data.rfind(END_OF_JPEG)]
+    first = _jpeg(whole + FILLERS[0] + END_OF_JPEG)
+    others = (_jpeg(whole + filler + END_OF_JPEG) for filler in FILLERS[1:])
+    if any(ImageChops.difference(first, other).getbbox() is not None for other in others):
+        raise PictureError("picture_truncated", "the picture file is cut short")
+    return first
 
 
 def _jpeg(data: bytes) -> Image.Image:

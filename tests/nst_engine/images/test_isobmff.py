@@ -67,10 +67,12 @@ def test_a_picture_of_tiles_has_their_color_space() -> None:
     assert isobmff.color_space(with_items((1, 1), (3, 2), primary=9, references=tiles)) == P3
 
 
-def with_codes(name: str, primaries: int, transfer: int, matrix: int = 6) -> bytes:
+def with_codes(
+    name: str, primaries: int, transfer: int, matrix: int = 6, color: tuple[int, ...] = P3_RED, exif: bytes = b""
+) -> bytes:
     pillow_heif.register_heif_opener()
     file = io.BytesIO()
-    Image.new("RGB", (32, 32), P3_RED).save(file, name, quality=95)
+    Image.new("RGB", (32, 32), color).save(file, name, quality=95, **({"exif": exif} if exif else {}))
     data = file.getvalue()
     at = data.index(b"colrnclx") + 8
     return data[:at] + struct.pack(">HHH", primaries, transfer, matrix) + data[at + 6 :]
@@ -93,6 +95,19 @@ def test_a_matrix_that_would_be_taken_for_another_one_is_named(name: str, matrix
 @pytest.mark.parametrize(("primaries", "transfer"), [(0, 0), (0, 13), (2, 2), (1, 0)])
 def test_codes_that_say_nothing_are_those_of_srgb(name: str, primaries: int, transfer: int) -> None:
     assert np.abs(np.array(middle(with_codes(name, primaries, transfer))) - P3_RED).max() <= 4
+
+
+@pytest.mark.parametrize("name", ["AVIF", "HEIF"])
+@pytest.mark.parametrize(
+    ("primaries", "transfer", "wanted"), [(1, 13, (180, 60, 60)), (2, 2, (208, 57, 59))], ids=["sRGB", "unspecified"]
+)
+def test_adobe_rgb_that_exif_names_is_converted_where_no_property_names_a_color_space(
+    name: str, primaries: int, transfer: int, wanted: tuple[int, ...]
+) -> None:
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0xA001] = 2
+    data = with_codes(name, primaries, transfer, color=(180, 60, 60), exif=exif.tobytes())
+    assert np.abs(np.array(middle(data)) - wanted).max() <= 4
 
 
 @pytest.mark.parametrize("missing", range(1, 100, 7))

@@ -195,3 +195,27 @@ def test_a_jpeg_that_lacks_a_byte_of_its_last_block_is_cut_short(missing: int, q
 def test_a_jpeg_with_something_else_in_place_of_its_end_marker_is_read(end: bytes) -> None:
     data = noise(quality=90)
     assert np.array_equal(np.array(read_picture(data[:-2] + end)), np.array(read_picture(data)))
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("end", [b"\xff\xd9", b"\xff\xd9text behind it"])
+def test_a_jpeg_whose_rows_are_missing_is_cut_short_in_spite_of_its_end_marker(
+    mode: str, progressive: bool, end: bytes
+) -> None:
+    file = io.BytesIO()
+    Image.effect_noise((64, 64), 60).convert(mode).save(file, "JPEG", quality=90, progressive=progressive)
+    data = file.getvalue()
+    cut = data[: data.index(b"\xff\xda") + (40 if progressive else 1500)]
+    with pytest.raises(PictureError) as caught:
+        read_picture(cut + end)
+    assert caught.value.code == "picture_truncated"
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_that_is_gray_in_its_last_corner_is_read(progressive: bool) -> None:
+    file = io.BytesIO()
+    image = Image.effect_noise((64, 64), 60).convert("RGB")
+    image.paste((128, 128, 128), (40, 40, 64, 64))
+    image.save(file, "JPEG", quality=90, progressive=progressive)
+    assert read_picture(file.getvalue()).getpixel((63, 63)) == (128, 128, 128)
