@@ -61,7 +61,7 @@ class Runner:
         try:
             self._context.queue.notify(model, Priority.BATCH)
         except StoreUnavailable as error:
-            log.warning("no worker is told of a waiting draft: %s", error)
+            log.warning("no worker was notified of a waiting draft, the reaper will do it: %s", error)
 
     def _wait_for_storage(self) -> bool:
         """Wait until the storage accepts pictures, and the disk films; return False if the worker is draining."""

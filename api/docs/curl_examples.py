@@ -1,6 +1,6 @@
 """A curl command for each operation, which the reference shows and the tests run.
 
-`$NST` is the service's URL, `$NST_KEY` an API key (omit the header if there is none) `$JOB` the id of a job
+`$NST` is the service's URL, `$NST_KEY` an API key (omit the header if there is none), `$JOB` the id of a job
 and `$ASSET` the content address of an asset.
 """
 

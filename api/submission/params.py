@@ -49,7 +49,7 @@ class JobOptions(FilmOptions):
     )
 
     webhook_events: Annotated[tuple[Literal["started", "preview", "completed"], ...], BeforeValidator(split_names)] = (
-        Field(("completed",), description="Events of which `webhook_url` is told.", min_length=1, max_length=3)
+        Field(("completed",), description="Events that are sent to `webhook_url`.", min_length=1, max_length=3)
     )
     result_url: str | None = Field(
         None,

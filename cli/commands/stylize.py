@@ -117,7 +117,7 @@ def stylize(
         _print_report(job.run(stylizer_of_options(), quiet=quiet), as_json=as_json, quiet=quiet)
         return
     if given_part := [f"--{name}" for name, value in part.items() if value is not None]:
-        raise InputError(f"{', '.join(given_part)}: for films only, and {content} is none")
+        raise InputError(f"{', '.join(given_part)}: for films only, and {content} is not a film")
     writers = [
         OutputWriter(
             path=path,
