@@ -90,10 +90,7 @@ def _sixteen_bit(data: bytes) -> np.ndarray:
     """Decode with both bytes of every sample; Pillow keeps the upper one of colors."""
     import imagecodecs
 
-    try:
-        return np.asarray(imagecodecs.png_decode(data))
-    except imagecodecs.PngError:
-        raise PictureError("picture_damaged", "the picture file is damaged and cannot be decoded") from None
+    return np.asarray(imagecodecs.png_decode(data))
 
 
 def _described(data: bytes) -> tuple[dict[bytes, bytes], dict[str, bytes]]:

@@ -21,10 +21,11 @@ from nst_engine.images.decoded import DECODER_ERRORS, Decoded
 from nst_engine.images.unreadable import END_OF_JPEG
 from nst_engine.spec.errors import PictureError
 
-READABLE: tuple[str, ...] = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF")
+BY_PILLOW = ("JPEG", "PNG", "WEBP", "AVIF", "HEIF")
+JPEGS = ("JPEG", "MPO")  # phones write MPO: a JPEG, the photograph, with further pictures behind it
 ISOBMFF = b"ftyp"  # from the fifth byte
 MISSING = (127, 128)  # levels of what is missing before an end marker
-FILLERS = (b"", b"\x55" * 64, b"\xaa" * 64)  # a decoder takes a missing bit for 0; these begin with 0 and with 1
+FILLERS = (b"\x55" * 64, b"\xaa" * 64)  # a decoder takes a missing bit for 0; these begin with 0 and with 1
 MOST_PIXELS = 178_956_970  # Pillow opens no larger picture
 Source = bytes | Path | BinaryIO
 
@@ -73,7 +74,7 @@ def _read(source: Source, limits: PictureLimits | None, convert: Callable[[Decod
         raise PictureError("picture_too_large", "the picture needs too much memory to decode") from None
     except DECODER_ERRORS as error:
         if "truncated" in str(error).lower() or unreadable.is_cut_short(data):
-            raise PictureError("picture_truncated", "the picture file is cut short") from None
+            raise unreadable.cut_short() from None
         raise PictureError("picture_damaged", "the picture file is damaged and cannot be decoded") from None
     picture.info.clear()
     return picture
@@ -92,21 +93,14 @@ def _decoded(data: bytes, limits: PictureLimits) -> Decoded:
         return tiff.read(data, lambda width, height: _check_size(width, height, limits))
     if data.startswith(png.SIGNATURE):
         return _decoded_png(data, limits)
+    space = None
     if data[4:8] == ISOBMFF:
-        return _decoded_isobmff(data, limits)
+        register_heif()
+        space, data = isobmff.color_space(data), isobmff.for_decoders(data)
     with _opened(data, limits) as image:
         facts, profile = exif.of_image(image), image.info.get("icc_profile")
-        turn, space = exif.orientation(facts), exif.color_space(facts)
-        pixels, alpha = _split(_loaded_jpeg(image, data) if _is_jpeg(image) else _loaded(image))
-        return Decoded(image=pixels, alpha=alpha, profile=profile, space=space, orientation=turn)
-
-
-def _decoded_isobmff(data: bytes, limits: PictureLimits) -> Decoded:
-    register_heif()
-    space = isobmff.color_space(data)
-    with _opened(isobmff.for_decoders(data), limits) as image:
-        turn, profile = exif.orientation(exif.of_image(image)), image.info.get("icc_profile")
-        pixels, alpha = _split(_loaded(image))
+        turn, space = exif.orientation(facts), space or exif.color_space(facts)
+        pixels, alpha = _split(_loaded(image, data))
         return Decoded(image=pixels, alpha=alpha, profile=profile, space=space, orientation=turn)
 
 
@@ -114,9 +108,9 @@ def _decoded_png(data: bytes, limits: PictureLimits) -> Decoded:
     found = png.parse(data)
     with _opened(found.data, limits) as image:
         if found.is_animated:
-            raise _animated()
+            raise unreadable.several_pictures()
         turn, space = exif.orientation(found.exif), found.space or exif.color_space(found.exif)
-        pixels, alpha = _split(_loaded(image))
+        pixels, alpha = _split(_loaded(image, data))
         alpha = png.key_alpha(found, pixels) or alpha
         pixels = png.full_range(pixels) if found.is_narrow else pixels
         return Decoded(image=pixels, alpha=alpha, profile=found.profile, space=space, orientation=turn)
@@ -125,14 +119,14 @@ def _decoded_png(data: bytes, limits: PictureLimits) -> Decoded:
 @contextmanager
 def _opened(data: bytes, limits: PictureLimits) -> Iterator[Image.Image]:
     try:
-        image = Image.open(io.BytesIO(data), formats=READABLE)
+        image = Image.open(io.BytesIO(data), formats=BY_PILLOW)
     except (*DECODER_ERRORS, MemoryError):
         raise unreadable.refusal(data) from None
     with image:
         _check_size(image.width, image.height, limits)
         # MPO and HEIC files say which of their pictures is the photograph.
         if image.format not in ("MPO", "HEIF") and getattr(image, "is_animated", False):
-            raise _animated()
+            raise unreadable.several_pictures()
         yield image
 
 
@@ -144,35 +138,32 @@ def register_heif() -> None:
     pillow_heif.register_heif_opener(thumbnails=False, decode_threads=1)
 
 
-def _loaded(image: Image.Image) -> Image.Image:
-    image.load()
-    return image
-
-
-def _is_jpeg(image: Image.Image) -> bool:
-    # Phones write MPO: a JPEG with further pictures behind it, of which the first is the photograph.
-    return image.format in ("JPEG", "MPO")
-
-
-def _loaded_jpeg(image: Image.Image, data: bytes) -> Image.Image:
-    """Load a JPEG; one without its end marker counts as whole if all of its rows are there.
+def _loaded(image: Image.Image, data: bytes) -> Image.Image:
+    """Load a picture; a JPEG without its end marker counts as whole if all of its rows are there.
 
     A decoder fills what is missing, with whatever follows the data: where nothing is missing, it reads nothing of that.
     """
     try:
-        loaded = _loaded(image)
+        image.load()
     except OSError:
+        if image.format not in JPEGS:
+            raise
         whole = data.rstrip(END_OF_JPEG[:1])
+        image = _jpeg(whole + END_OF_JPEG)
     else:
-        corner = np.asarray(loaded.crop((loaded.width - 1, loaded.height - 1, *loaded.size)))
-        if not np.isin(corner, MISSING).all():
-            return loaded
+        if image.format not in JPEGS or not _may_lack_rows(image):
+            return image
         whole = data[: data.rfind(END_OF_JPEG)]
-    first = _jpeg(whole + FILLERS[0] + END_OF_JPEG)
-    others = (_jpeg(whole + filler + END_OF_JPEG) for filler in FILLERS[1:])
-    if any(ImageChops.difference(first, other).getbbox() is not None for other in others):
-        raise PictureError("picture_truncated", "the picture file is cut short")
-    return first
+    others = (_jpeg(whole + filler + END_OF_JPEG) for filler in FILLERS)
+    if any(ImageChops.difference(image, other).getbbox() for other in others):
+        raise unreadable.cut_short()
+    return image
+
+
+def _may_lack_rows(image: Image.Image) -> bool:
+    """Tell whether the last pixel is the gray of rows that are missing before the end marker."""
+    pixel = np.asarray(image.crop((image.width - 1, image.height - 1, *image.size)))
+    return bool(np.isin(pixel, MISSING).all())
 
 
 def _jpeg(data: bytes) -> Image.Image:
@@ -197,29 +188,20 @@ def _too_many_pixels(limits: PictureLimits) -> PictureError:
     return PictureError("picture_too_large", f"the picture has more than {most:g} million pixels")
 
 
-def _animated() -> PictureError:
-    return PictureError("picture_animated", "the file holds more than one picture; send a still one")
-
-
 def _split(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
-    """Return the colors of a picture at 8 bits (L, RGB, CMYK or LAB), and its alpha channel if it has one."""
+    """Return the colors of a picture at 8 bits (L, RGB or CMYK), and its alpha channel if it has one."""
     if image.mode.startswith("I"):
         return _eight_bit(image), None
-    if image.mode == "F":
-        raise PictureError("picture_unsupported", "floating-point pictures cannot be read; send 8 or 16 bits")
     if image.mode == "LA":
         return image.getchannel("L"), image.getchannel("A")
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
         return rgba.convert("RGB"), rgba.getchannel("A")
-    if image.mode == "1":
-        return image.convert("L"), None
-    return (image if image.mode in ("L", "RGB", "CMYK", "LAB") else image.convert("RGB")), None
+    if image.mode in ("L", "RGB", "CMYK"):
+        return image, None
+    return image.convert("L" if image.mode == "1" else "RGB"), None
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
     """Round 16-bit grays to 8 bits; Pillow has already done so for 16-bit colors."""
-    values = np.asarray(image)
-    if values.min() < 0 or values.max() > 65535:
-        raise PictureError("picture_unsupported", "32-bit pictures cannot be read; send 8 or 16 bits")
-    return Image.fromarray((values.astype(np.float32) * (1 / 257) + 0.5).astype(np.uint8))
+    return Image.fromarray((np.asarray(image).astype(np.float32) * (1 / 257) + 0.5).astype(np.uint8))

@@ -13,7 +13,7 @@ from PIL import Image, UnidentifiedImageError
 from tifffile import COMPRESSION, PHOTOMETRIC, TiffFile, TiffPage
 
 from nst_engine.images import exif
-from nst_engine.images.decoded import DECODER_ERRORS, Decoded
+from nst_engine.images.decoded import Decoded
 from nst_engine.images.tiff_colors import SAMPLES, TRANSFORMED, Samples, eight_bit, most, to_colors
 from nst_engine.images.tiff_refusals import (
     ASSOCIATED,
@@ -24,7 +24,7 @@ from nst_engine.images.tiff_refusals import (
     refuse_unreadable,
     unsupported,
 )
-from nst_engine.images.unreadable import END_OF_JPEG, is_cut_short
+from nst_engine.images.unreadable import END_OF_JPEG, cut_short, several_pictures
 from nst_engine.spec.errors import PictureError
 
 PAGE = 2  # a bit of NewSubfileType; each other one says that the page belongs to another: smaller, a mask, a depth map
@@ -40,24 +40,20 @@ Check = Callable[[int, int], None]
 
 
 def read(data: bytes, check: Check) -> Decoded:
-    """Decode the picture of a TIFF file; `check(width, height)` comes before its pixels. Raises PictureError."""
-    try:
-        with TiffFile(io.BytesIO(data)) as file:
-            index, page = _picture(file)
-            check(page.imagewidth, page.imagelength)
-            refuse_unreadable(page)
-            if _is_for_pillow(page):
-                return _by_pillow(data, index, page)
-            refuse_compression(page)
-            _refuse_truncated(page, len(data))
-            tags = exif.of_tiff(data, offset=page.offset, endian=file.byteorder, is_big=file.is_bigtiff)
-            return _by_tifffile(page, tags)
-    except PictureError:
-        raise
-    except DECODER_ERRORS:
-        if is_cut_short(data):
-            raise PictureError("picture_truncated", "the picture file is cut short") from None
-        raise PictureError("picture_damaged", "the TIFF file is damaged and cannot be decoded") from None
+    """Decode the picture of a TIFF file; `check(width, height)` comes before its pixels.
+
+    Raises PictureError, and DECODER_ERRORS for a damaged file.
+    """
+    with TiffFile(io.BytesIO(data)) as file:
+        index, page = _picture(file)
+        check(page.imagewidth, page.imagelength)
+        refuse_unreadable(page)
+        if _is_for_pillow(page):
+            return _by_pillow(data, index, page)
+        refuse_compression(page)
+        _refuse_truncated(page, len(data))
+        tags = exif.of_tiff(data, offset=page.offset, endian=file.byteorder, is_big=file.is_bigtiff)
+        return _by_tifffile(page, tags)
 
 
 def _picture(file: TiffFile) -> tuple[int, TiffPage]:
@@ -70,7 +66,7 @@ def _picture(file: TiffFile) -> tuple[int, TiffPage]:
         if index < MOST_PAGES and (is_marked or (found and _is_thumbnail(page, found[1]))):
             continue
         if index >= MOST_PAGES or (found and not _is_thumbnail(found[1], page)):
-            raise PictureError("picture_animated", "the file holds more than one picture; send a still one")
+            raise several_pictures()
         found = index, page
     if found is None and file.pages.first.subifds:  # its picture, if it is one, is in a directory of its own
         raise unsupported("raw camera pictures")
@@ -114,7 +110,7 @@ def _refuse_truncated(page: TiffPage, size: int) -> None:
     """tifffile fills segments that are missing with zeros."""
     pairs = list(zip(page.dataoffsets, page.databytecounts, strict=False))
     if len(pairs) < math.prod(page.chunked) or any(offset + count > size for offset, count in pairs):
-        raise PictureError("picture_truncated", "the picture file is cut short")
+        raise cut_short()
 
 
 def _by_tifffile(page: TiffPage, tags: Image.Exif) -> Decoded:

@@ -28,6 +28,7 @@ OTHERS = {
     b"\0\0\0\x0cjP  ": "JPEG 2000",
     b"II\xbc": "JPEG XR",
     b"v/1\1": "OpenEXR",
+    **dict.fromkeys((b"P4\n", b"P5\n", b"P6\n"), "PNM"),
     **dict.fromkeys((b"FUJIFILM", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"\0\0\0\x18ftypcrx "), "raw camera"),
 }
 
@@ -41,13 +42,23 @@ def refusal(data: bytes) -> PictureError:
         message = f"{bits}-bit JPEG pictures cannot be read; send JPEG of 8 bits, or PNG or TIFF of 16"
         return PictureError("picture_unsupported", message)
     if is_cut_short(data):
-        return PictureError("picture_truncated", "the picture file is cut short")
+        return cut_short()
     if name := _format(data):
         message = f"the {name} file is damaged, or coded in a way that cannot be read here; send {NAMES}"
         return PictureError("picture_damaged", message)
     if name := next((name for start, name in OTHERS.items() if data.startswith(start)), None):
         return PictureError("not_a_picture", f"{name} files cannot be read here; send {NAMES}")
     return PictureError("not_a_picture", f"the file is not a picture that can be read here; send {NAMES}")
+
+
+def cut_short() -> PictureError:
+    """Return the error for a file that ends too early."""
+    return PictureError("picture_truncated", "the picture file is cut short")
+
+
+def several_pictures() -> PictureError:
+    """Return the error for an animation, or for a file of several pages."""
+    return PictureError("picture_animated", "the file holds more than one picture; send a still one")
 
 
 def is_cut_short(data: bytes) -> bool:

@@ -211,6 +211,7 @@ def test_a_file_that_is_cut_short_is_said_to_be_so(name: str, share: float) -> N
         (saved(photo(), "GIF"), "GIF"),
         (saved(photo(), "BMP"), "BMP"),
         (saved(photo(), "ICO"), "ICO"),
+        (saved(photo(), "PPM"), "PNM"),
         (imagecodecs.jpegxl_encode(np.zeros((32, 32, 3), np.uint8)), "JPEG XL"),
         (imagecodecs.jpegxl_encode(np.zeros((32, 32, 3), np.uint8), usecontainer=True), "JPEG XL"),
         (saved(photo(), "JPEG2000"), "JPEG 2000"),
