@@ -1,6 +1,7 @@
 """The built-in styles as PNG files, painted when first requested and then kept in the data folder."""
 
 import asyncio
+import uuid
 from pathlib import Path
 from typing import Literal
 
@@ -30,6 +31,10 @@ class BuiltinStyles:
 
 def _paint(name: str, side: int, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".part")
-    paint(name, side).save(draft, "PNG")
-    draft.replace(path)
+    draft = path.with_name(f".{uuid.uuid4().hex}.part")  # another process may paint the same style
+    try:
+        paint(name, side).save(draft, "PNG")
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise

@@ -27,7 +27,7 @@ def find_photos(content: str) -> list[Path]:
         raise InputError("CONTENT is empty; name a photo, a folder, a pattern or a film")
     path = Path(content)
     if path.is_dir():
-        found = sorted(file for file in path.iterdir() if file.suffix.lower() in EXTENSIONS and file.is_file())
+        found = sorted(file for file in path.iterdir() if _is_photo(file))
     elif glob.has_magic(content) and not path.exists():
         found = sorted(Path(name) for name in glob.glob(content, recursive=True) if Path(name).is_file())  # noqa: PTH207
     else:
@@ -40,6 +40,11 @@ def find_photos(content: str) -> list[Path]:
     if results := len(found) - len(photos):
         typer.echo(f"left out {results} of {len(found)} images in {content}, which are results of `nst`", err=True)
     return photos
+
+
+def _is_photo(path: Path) -> bool:
+    """Tell a photo by its name; macOS keeps what is no part of a file in another one, `._` and its name."""
+    return path.suffix.lower() in EXTENSIONS and not path.name.startswith("._") and path.is_file()
 
 
 def is_result(path: Path) -> bool:

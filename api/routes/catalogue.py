@@ -1,5 +1,6 @@
 """What a job can use: networks, presets, built-in styles and limits."""
 
+import hashlib
 import io
 from typing import Annotated
 
@@ -209,6 +210,6 @@ async def get_style_picture(
         raise ProblemError(404, "style_unknown", "there is no such style")
     path = await services.builtin_styles.path(name, kind)
     data = await to_thread.run_sync(path.read_bytes)
-    etag = f'"{name}-{kind}-{len(data)}"'
+    etag = f'"{hashlib.sha256(data).hexdigest()}"'
     download = Download(etag=etag, media_type="image/png", filename=f"{name}.png", inline=True)
     return download.not_modified(request) or download.send(request, io.BytesIO(data))

@@ -88,6 +88,7 @@ class JobRequests:
 
     async def _receive(self, request: Request, folder: Path) -> tuple[list[Source], list[Pair]]:
         """Return the pictures and the parameters of a request."""
+        _check_encoding(request)
         media_type, _ = parse_options_header(request.headers.get("content-type", ""))
         timeout = self._job_settings.upload_timeout_seconds
         if media_type == FORM_TYPE.encode():
@@ -158,3 +159,11 @@ def _picture_problems(pictures: Sequence[Source], config: StyleConfig) -> list[I
         detail = f"has {len(config.style_blend)} weights for {styles} styles"
         problems.append(InvalidField(pointer="#/style_blend", detail=detail))
     return problems
+
+
+def _check_encoding(request: Request) -> None:
+    """Refuse a compressed body by name, because it would look like one that is damaged."""
+    encoding = request.headers.get("content-encoding", "").strip().lower()
+    if encoding not in ("", "identity"):
+        detail = f"the body has Content-Encoding: {encoding[:40]}; send it as it is"
+        raise ProblemError(415, "content_encoding_unsupported", detail, headers={"Accept-Encoding": "identity"})

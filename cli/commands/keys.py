@@ -45,8 +45,8 @@ def create(
     from jobs.model import OwnerLimits
     from jobs.status import Priority
 
-    if not name.strip():
-        raise InputError("NAME: say what the key is for")
+    if not name.strip() or not name.isprintable():
+        raise InputError("NAME: say what the key is for, in one line of printable characters")
     given = {"queued": queued, "running": running, "per_day": per_day}
     limits = OwnerLimits(**{field: value for field, value in given.items() if value is not None})
     priority = Priority.BATCH if batch else Priority.INTERACTIVE

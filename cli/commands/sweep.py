@@ -58,6 +58,8 @@ def sweep(
     name = image_format(output)
     check_output(output, overwrite=overwrite, inputs=[content, *map(Path, styles), *mask, *style_mask])
     given = context.meta[PARAMETERS]
+    for parameter in given.keys() & (rows[0] | columns[0]).keys():
+        raise InputError(f"--over: {parameter} is also given by its own option; leave one of them out")
     configs = [[build_config(given | row | column) for column in columns] for row in rows]
     size = max(config.max_size for line in configs for config in line)
     photo, style_images = read_image(content), [read_style(style, size) for style in styles]
@@ -87,6 +89,8 @@ def axes(over: list[str]) -> tuple[list[Cell], list[Cell]]:
     if len(over) > 2:
         raise InputError("--over: give it once for a strip, or twice for a table")
     *row_axis, column_axis = [parse_axis(text) for text in over]
+    if row_axis and row_axis[0][0].keys() == column_axis[0].keys():
+        raise InputError(f"--over: {next(iter(column_axis[0]))} is given twice; name another parameter")
     return row_axis[0] if row_axis else [{}], column_axis
 
 

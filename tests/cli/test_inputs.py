@@ -23,6 +23,12 @@ def test_an_empty_name_does_not_mean_every_photo_of_the_current_folder(folder: P
         picture_to_submit("")
 
 
+def test_files_that_macos_writes_beside_photos_are_no_photos(folder: Path) -> None:
+    paint("mosaic", 48).save(folder / "a.png")
+    (folder / "._a.png").write_bytes(b"\0\5\x16\7")
+    assert find_photos(str(folder)) == [folder / "a.png"]
+
+
 def test_what_is_no_regular_file_is_not_said_to_be_missing(folder: Path) -> None:
     os.mkfifo(folder / "pipe")
     for name, reason in ((".", "a folder, not a picture"), ("pipe", "not a regular file"), ("none", "no such file")):

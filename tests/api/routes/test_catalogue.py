@@ -1,7 +1,13 @@
 """Networks, presets, limits and built-in styles."""
 
-import pytest
+import asyncio
+import errno
+from pathlib import Path
 
+import pytest
+from PIL import Image
+
+from api.builtin_styles import BuiltinStyles
 from tests.api.conftest import Api
 
 pytestmark = pytest.mark.anyio
@@ -62,3 +68,14 @@ async def test_styles_have_pictures(api: Api) -> None:
         assert again.status_code == 304
     assert (await api.http.get("/v1/styles/nope/picture")).status_code == 404
     assert (await api.http.get(f"/v1/styles/{style['name']}/nope")).status_code == 422
+
+
+def test_a_style_that_cannot_be_painted_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_picture: Image.Image, path: Path, _form: str) -> None:
+        path.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", fail)
+    with pytest.raises(OSError, match="No space left"):
+        asyncio.run(BuiltinStyles(tmp_path).path("waves", "thumbnail"))
+    assert list(tmp_path.iterdir()) == []

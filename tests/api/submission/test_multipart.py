@@ -85,3 +85,15 @@ async def test_another_transfer_encoding_is_refused_by_name(api: Api, encoding: 
     assert (answer.status_code, problem["code"]) == (415, "transfer_encoding_unsupported")
     assert problem["errors"][0]["pointer"] == "#/content"
     assert encoding in problem["detail"]
+
+
+@pytest.mark.parametrize("path", ["/v1/jobs", "/v1/assets"])
+@pytest.mark.parametrize("media_type", ["multipart/form-data; boundary=b", "application/json"])
+async def test_a_compressed_body_is_refused_by_name(api: Api, path: str, media_type: str) -> None:
+    headers = {"Content-Type": media_type, "Content-Encoding": "GZip"}
+    answer = await api.http.post(path, content=b"\x1f\x8b", headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (415, "content_encoding_unsupported")
+    assert "gzip" in answer.json()["detail"]
+    assert answer.headers["accept-encoding"] == "identity"
+    plain = await api.http.post("/v1/jobs", content=b"{", headers={**headers, "Content-Encoding": "identity"})
+    assert plain.json()["code"] in ("params_malformed", "upload_incomplete")

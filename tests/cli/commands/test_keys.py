@@ -23,10 +23,10 @@ def test_the_secret_of_a_key_is_printed_once(capsys: pytest.CaptureFixture[str])
     assert secret not in shown
 
 
-@pytest.mark.parametrize("name", ["", " "])
+@pytest.mark.parametrize("name", ["", " ", "a\nb", "\x1b[31m"])
 def test_a_key_without_a_name_is_refused(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["keys", "create", name]) == 2
-    assert capsys.readouterr() == ("", "nst: NAME: say what the key is for\n")
+    assert capsys.readouterr() == ("", "nst: NAME: say what the key is for, in one line of printable characters\n")
 
 
 def test_the_limits_of_each_key_are_listed(capsys: pytest.CaptureFixture[str]) -> None:

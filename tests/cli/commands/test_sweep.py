@@ -20,10 +20,19 @@ def test_two_parameters_make_a_table() -> None:
     assert columns == [{"seed": "1"}]
 
 
-@pytest.mark.parametrize("over", [["strength"], ["strength="], ["=1"], ["seed=1", "seed=2", "seed=3"]])
+@pytest.mark.parametrize(
+    "over", [["strength"], ["strength="], ["=1"], ["seed=1", "seed=2"], ["seed=1", "style=1", "steps=3"]]
+)
 def test_an_option_that_cannot_be_parsed_is_refused(over: list[str]) -> None:
     with pytest.raises(InputError, match="--over"):
         axes(over)
+
+
+def test_a_parameter_with_two_values_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Image.new("RGB", (64, 48)).save(tmp_path / "photo.png")
+    words = ["sweep", str(tmp_path / "photo.png"), "waves", "--over", "max-size=64,128", "--max-size", "64"]
+    assert main([*words, "-o", str(tmp_path / "sheet.png")]) == 2
+    assert "max_size is also given by its own option" in capsys.readouterr().err
 
 
 def test_a_row_is_labeled_with_parameter_and_value() -> None:
