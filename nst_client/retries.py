@@ -30,7 +30,7 @@ class Retries:
         """Return the pause in seconds after an attempt, counted from 1; None after the last one."""
         if attempt >= self.attempts:
             return None
-        if retry_after and retry_after.isdigit():
+        if retry_after and retry_after.isdecimal():
             return float(retry_after)
         pause = min(self.first_seconds * 2 ** (attempt - 1), self.longest_seconds)
         return float(pause * (0.5 + 0.5 * self.chance()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 import tempfile
@@ -132,13 +131,24 @@ def write_file(output: Path, data: bytes, *, overwrite: bool = True) -> None:
     Raises CommandError, which names the file in the other folder.
     """
     try:
-        if not overwrite and output.exists():
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
-        replace_file(output, data)
+        if overwrite:
+            replace_file(output, data)
+        else:
+            create_file(output, data)
     except OSError as error:
         rescued = _rescue(output.suffix, data)
         where = f"the result is in {rescued}" if rescued else "no other folder takes the result either"
         raise CommandError(f"cannot write {output}: {error.strerror}; {where}") from None
+
+
+def create_file(output: Path, data: bytes) -> None:
+    """Write a new file whole or not at all; raises OSError, also if another run has just written it."""
+    output.touch(exist_ok=False)
+    try:
+        replace_file(output, data)
+    except BaseException:
+        output.unlink(missing_ok=True)
+        raise
 
 
 def replace_file(output: Path, data: bytes) -> None:

@@ -1,3 +1,4 @@
+import errno
 import subprocess
 import sys
 import tempfile
@@ -8,6 +9,7 @@ import pytest
 
 from cli.errors import CommandError, InputError
 from cli.main import main
+from cli.output import files
 from cli.output.files import FILM_FORMATS, FORMATS, check_output, output_paths, write_file
 from cli.output.writer import OutputWriter
 from nst_engine.film.formats import WRITABLE as FILMS
@@ -170,3 +172,32 @@ def test_a_file_that_appears_during_the_work_is_not_replaced(tmp_path: Path, tem
         write_file(output, b"image", overwrite=False)
     assert output.read_text() == "there"
     assert [path.read_bytes() for path in temporary.iterdir()] == [b"image"]
+
+
+def test_of_two_runs_that_end_at_once_one_keeps_the_name(
+    tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output, replace_file = tmp_path / "a.png", files.replace_file
+
+    def write_during_the_other(path: Path, data: bytes) -> None:
+        monkeypatch.setattr(files, "replace_file", replace_file)
+        with pytest.raises(CommandError, match="File exists; the result is in"):
+            write_file(output, b"second", overwrite=False)
+        replace_file(path, data)
+
+    monkeypatch.setattr(files, "replace_file", write_during_the_other)
+    write_file(output, b"first", overwrite=False)
+    assert output.read_bytes() == b"first"
+    assert [path.read_bytes() for path in temporary.iterdir()] == [b"second"]
+
+
+def test_a_new_file_that_cannot_be_written_leaves_none(
+    tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_path: Path, _data: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(files, "replace_file", fail)
+    with pytest.raises(CommandError, match="No space left"):
+        write_file(tmp_path / "a.png", b"image", overwrite=False)
+    assert list(tmp_path.iterdir()) == [temporary]
