@@ -45,6 +45,15 @@ class Stylizer:
             raise InputError("--steps: the run has no steps")
         return last
 
+    def load(self) -> str:
+        """Load the network, if it is not loaded yet, and return its device; raises InputError or WeightsError."""
+        from cli.commands.weights import weights_folder
+        from nst_engine import load_network
+
+        device = select_device(self.device)
+        self.network = self.network or load_network(self.config, device=device, weights_dir=weights_folder())
+        return device
+
     def film(self, frames: Iterator[Image]) -> Iterator[FilmStep]:
         """Return the steps of a film."""
         from nst_engine.motion.painting import stylize_film
@@ -65,14 +74,10 @@ class Stylizer:
 
     def _inputs(self, photo: Image) -> dict[str, Any]:
         """Return everything that the engine needs besides the photo, or the first frame."""
-        from cli.commands.weights import weights_folder
-        from nst_engine import load_network
         from nst_engine.images.shrinking import Shrinker
         from nst_engine.tensors import to_tensor
 
-        shrinker = Shrinker(self.config, photo)
-        device = select_device(self.device)
-        self.network = self.network or load_network(self.config, device=device, weights_dir=weights_folder())
+        shrinker, device = Shrinker(self.config, photo), self.load()
         return {
             "styles": [to_tensor(shrinker.style(style)) for style in self.styles],
             "masks": [to_tensor(shrinker.content(mask)).mean(0) for mask in self.masks] or None,

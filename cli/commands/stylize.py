@@ -140,6 +140,8 @@ def stylize(
         writer.check()
     stylizer = stylizer_of_options(keeps_alpha=writers[0].keeps_alpha)  # the photos of a folder get one format
     failed = 0
+    if many and pending:
+        stylizer.load()  # what is wrong with device or weights is reported once, not for each photo
     for photo, writer in pending:
         try:
             if many and is_film_file(photo):

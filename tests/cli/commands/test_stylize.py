@@ -130,6 +130,14 @@ def test_every_photo_of_a_folder_or_a_pattern_is_stylized(photos: Path, tmp_path
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"a-waves.png", "b-waves.png"}
 
 
+def test_a_device_that_is_missing_is_reported_once_for_a_folder(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["stylize", str(photos), "waves", "-o", str(tmp_path / "out"), "--device", "abacus", *QUICK]
+    assert main(words) == 2
+    assert capsys.readouterr().err.count("no device is called 'abacus'") == 1
+
+
 def test_a_folder_with_a_single_photo_is_handled_as_a_folder(photo: Path, tmp_path: Path) -> None:
     """The output folder is created, and a second call skips the existing result."""
     folder, out = tmp_path / "photos", tmp_path / "out"
