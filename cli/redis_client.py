@@ -30,6 +30,18 @@ def job_settings() -> JobSettings:
     return settings.model_copy(update={"redis_url": embedded.url})
 
 
+def no_redis(settings: JobSettings) -> str:
+    """Say where no Redis responds, and what to do."""
+    from cli.settings import without_secrets
+
+    if "NST_REDIS_URL" in os.environ:
+        return f"Redis does not respond at {without_secrets(settings.redis_url)}: start it, or correct NST_REDIS_URL"
+    return (
+        f"Redis does not respond: no `nst up` runs in the data folder {settings.data_dir.absolute()}; start it, or set "
+        "NST_DATA_DIR to the folder of a running one (its --data-dir), or NST_REDIS_URL"
+    )
+
+
 def with_redis(operation: Callable[[Redis], Awaitable[Result]]) -> Result:
     """Run an operation on the service's Redis; raises CommandError if Redis does not respond."""
     return asyncio.run(_with_redis(operation))
@@ -39,11 +51,12 @@ async def _with_redis(operation: Callable[[Redis], Awaitable[Result]]) -> Result
     from jobs.connections import connect_async
     from jobs.errors import JobsError, StoreUnavailable
 
-    redis = connect_async(job_settings())
+    settings = job_settings()
+    redis = connect_async(settings)
     try:
         return await operation(redis)
     except StoreUnavailable:
-        raise CommandError("Redis does not respond: start `nst up`, or set NST_REDIS_URL") from None
+        raise CommandError(no_redis(settings)) from None
     except JobsError as error:
         raise CommandError(str(error)) from None
     finally:

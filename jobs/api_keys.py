@@ -23,6 +23,7 @@ from jobs.timestamps import format_rfc3339
 PREFIX = "nst_"
 KEYS = "nst:keys"  # hash: SHA-256 of the key -> record, so that a request costs one lookup
 KEY_IDS = "nst:key_ids"  # hash: id of the key -> its SHA-256, so that a signed URL costs two
+KEYS_REQUIRED = "keys-required"  # file in the data folder of an API: a key existed, so the service never opens again
 NO_LIMITS = OwnerLimits()
 
 
@@ -105,6 +106,16 @@ class ApiKeys:
             await self._write(key)
         return key
 
+    async def forget_revoked(self) -> int:
+        """Delete the records of the revoked keys and return their number."""
+        revoked = [key for key in await self.list() if not key.is_active]
+        if revoked:
+            with store_errors():
+                pipe = self._redis.pipeline(transaction=True)
+                pipe.hdel(KEYS, *(key.sha256 for key in revoked)).hdel(KEY_IDS, *(key.id for key in revoked))
+                await pipe.execute()
+        return len(revoked)
+
     async def find(self, secret: str) -> ApiKey | None:
         """Return the active key that a secret belongs to."""
         digest = _digest(secret)
@@ -122,7 +133,7 @@ class ApiKeys:
             return False
 
     async def exist(self) -> bool:
-        """Tell whether a key was ever created: from then on the service requires one, even if all are revoked."""
+        """Tell whether there is a key, even a revoked one: the service then requires one."""
         with store_errors():
             return bool(await self._redis.exists(KEYS))
 

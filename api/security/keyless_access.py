@@ -15,12 +15,11 @@ from fastapi import Request
 
 from api.problems import ProblemError
 from api.settings import ApiSettings
-from jobs.api_keys import ApiKeys
+from jobs.api_keys import KEYS_REQUIRED, ApiKeys
 
 log = logging.getLogger(__name__)
 
 NO_KEYS_SECONDS = 1.0  # how long the answer "no key exists" is reused, so that polls need not ask Redis
-KEYS_REQUIRED = "keys-required"  # file in the data folder: a key existed, so the service never opens again
 # What proxies and networks of proxies add: X-Forwarded-…, X-Real-IP, CF-Connecting-IP, True-Client-IP and the like.
 FORWARDING_HEADER = re.compile(
     r"via|cdn-loop|cf-ray|x-original-host|.*forwarded.*|.*(client|connecting|peer|real|remote|socket|source|user)-?ip.*"
@@ -69,7 +68,7 @@ class KeylessAccess:
         elif self._history.had_keys:
             log.warning(
                 "all API keys are gone, and the service stays closed; create a key with `nst keys create NAME`, "
-                "or remove the file %s from the data folder and restart to do without keys",
+                "or remove the file %s from the data folder (`nst keys forget`) and restart to do without keys",
                 KEYS_REQUIRED,
             )
 

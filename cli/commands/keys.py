@@ -7,21 +7,40 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cli.errors import InputError
+from cli.errors import CommandError, InputError, path_problem
 from cli.redis_client import with_redis
 
 if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+    from jobs.api_keys import ApiKey
     from jobs.model import OwnerLimits
+
+WHERE = (
+    "Keys are in the Redis of the service: at NST_REDIS_URL, else that of `nst up` in the data folder NST_DATA_DIR "
+    "(default: .nst in the current folder)."
+)
+FIRST_KEY = (
+    "This is the first key: within a second, the service refuses every request without a key. Clients send it with "
+    "--key or NST_API_KEY, and the web page asks for it.\nTo do without keys again, revoke them, run "
+    "`nst keys forget` and restart the service (docs/use/http-api.md, Keys)."
+)
+NO_KEY_LEFT = (
+    "No key is left that works, and the service stays closed: create another one with `nst keys create NAME`.\n"
+    "To do without keys again, run `nst keys forget` and restart the service (docs/use/http-api.md, Keys)."
+)
 
 
 def commands() -> typer.Typer:
     """Build the group of commands."""
-    app = typer.Typer(help="Create, list and revoke API keys, and show their usage.", no_args_is_help=True)
-    app.command()(create)
-    app.command("list")(list_keys)
-    app.command()(revoke)
-    app.command()(usage)
-    app.command("webhook-secret")(show_webhook_secret)
+    app = typer.Typer(
+        help="Create, list and revoke API keys, and show their usage.", epilog=WHERE, no_args_is_help=True
+    )
+    app.command(epilog=WHERE)(create)
+    app.command("list", epilog=WHERE)(list_keys)
+    for command in (revoke, forget, usage):
+        app.command(epilog=WHERE)(command)
+    app.command("webhook-secret", epilog=WHERE)(show_webhook_secret)
     return app
 
 
@@ -35,7 +54,7 @@ def create(
 ) -> None:
     """Create an API key and print it. It is not shown again.
 
-    Once a key has been created, the API requires a key from every client.
+    Once a key has been created, the API requires a key from every client: `nst jobs` with --key or NST_API_KEY.
 
     \b
     $ nst keys create admin --operator
@@ -50,10 +69,17 @@ def create(
     given = {"queued": queued, "running": running, "per_day": per_day}
     limits = OwnerLimits(**{field: value for field, value in given.items() if value is not None})
     priority = Priority.BATCH if batch else Priority.INTERACTIVE
-    key, secret = with_redis(
-        lambda redis: ApiKeys(redis).create(name, operator=operator, priority=priority, limits=limits)
-    )
+
+    async def create_key(redis: Redis) -> tuple[ApiKey, str, bool]:
+        keys = ApiKeys(redis)
+        is_first = not await keys.exist()
+        key, secret = await keys.create(name, operator=operator, priority=priority, limits=limits)
+        return key, secret, is_first
+
+    key, secret, is_first = with_redis(create_key)
     typer.echo(f"{key.id} ({key.name}): store the key now, it is not shown again", err=True)
+    if is_first:
+        typer.echo(FIRST_KEY, err=True)
     typer.echo(secret)
 
 
@@ -88,6 +114,33 @@ def revoke(key_id: str = typer.Argument(..., metavar="ID", help="Id of the key, 
 
     key = with_redis(lambda redis: ApiKeys(redis).revoke(key_id))
     typer.echo(f"{key.id} ({key.name}) revoked")
+    if not _active_keys():
+        typer.echo(NO_KEY_LEFT, err=True)
+
+
+def forget() -> None:
+    """Delete the records of the keys, all of which must be revoked, so that the service does without keys again.
+
+    Also deletes the file keys-required in the data folder of the API. Restart the service afterwards.
+    """
+    from cli.redis_client import job_settings
+    from jobs.api_keys import KEYS_REQUIRED, ApiKeys
+
+    if active := _active_keys():
+        raise CommandError(f"{active[0].id} ({active[0].name}) is not revoked: run `nst keys revoke {active[0].id}`")
+    count = with_redis(lambda redis: ApiKeys(redis).forget_revoked())
+    file = job_settings().data_dir.absolute() / KEYS_REQUIRED
+    try:
+        file.unlink(missing_ok=True)
+    except OSError as error:
+        raise CommandError(path_problem(file, error)) from None
+    typer.echo(f"no key is left ({count} deleted); restart the service to use it without keys")
+
+
+def _active_keys() -> list[ApiKey]:
+    from jobs.api_keys import ApiKeys
+
+    return [key for key in with_redis(lambda redis: ApiKeys(redis).list()) if key.is_active]
 
 
 def usage(

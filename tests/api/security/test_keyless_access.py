@@ -1,9 +1,13 @@
 """Without keys: this machine only, and no other site's page."""
 
+from pathlib import Path
+
 import httpx
 import pytest
 
 from api.security.keyless_access import host_name, is_loopback
+from jobs.api_keys import KEYS_REQUIRED
+from jobs.settings import JobSettings
 from tests.api.conftest import Api, MakeApi, form
 
 pytestmark = pytest.mark.anyio
@@ -112,6 +116,24 @@ async def test_a_service_that_had_a_key_stays_closed_when_redis_loses_it(
     restarted = await make_api(insecure_no_auth=insecure)
     for path in ("/v1/jobs", "/v1/workers", "/metrics"):
         assert (await get_from(restarted, "127.0.0.1", path)).status_code == 401
+
+
+async def test_a_restart_opens_the_service_only_after_its_keys_and_the_file_are_gone(
+    make_api: MakeApi, job_settings: JobSettings
+) -> None:
+    file = Path(job_settings.data_dir) / KEYS_REQUIRED
+    api = await make_api()
+    await api.key()
+    (key,) = await api.services.api_keys.list()
+    await api.services.api_keys.revoke(key.id)
+    assert (await get_from(api, "127.0.0.1")).status_code == 401
+    file.unlink()
+    assert (await get_from(await make_api(), "127.0.0.1")).status_code == 401
+    await api.services.api_keys.forget_revoked()
+    assert (await get_from(await make_api(), "127.0.0.1")).status_code == 401
+    file.unlink()
+    assert (await get_from(api, "127.0.0.1")).status_code == 401
+    assert (await get_from(await make_api(), "127.0.0.1")).status_code == 200
 
 
 async def test_listed_host_names_are_allowed(make_api: MakeApi) -> None:

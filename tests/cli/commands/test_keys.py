@@ -45,6 +45,43 @@ def test_a_revoked_key_is_listed_as_revoked(capsys: pytest.CaptureFixture[str]) 
     assert row[header.index("REVOKED") :].startswith("20")
 
 
+def test_the_first_key_says_that_the_service_is_closed_now(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["keys", "create", "phone"])
+    first = capsys.readouterr().err
+    main(["keys", "create", "tablet"])
+    assert "NST_API_KEY" in first
+    assert "`nst keys forget`" in first
+    assert "NST_API_KEY" not in capsys.readouterr().err
+
+
+def test_revoking_the_last_key_says_that_the_service_stays_closed(capsys: pytest.CaptureFixture[str]) -> None:
+    ids = []
+    for name in ("phone", "tablet"):
+        main(["keys", "create", name])
+        ids.append(capsys.readouterr().err.split()[0])
+    main(["keys", "revoke", ids[0]])
+    assert capsys.readouterr().err == ""
+    main(["keys", "revoke", ids[1]])
+    assert capsys.readouterr().err.startswith("No key is left that works, and the service stays closed:")
+
+
+def test_only_revoked_keys_are_forgotten(
+    redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NST_DATA_DIR", str(tmp_path))
+    (tmp_path / "keys-required").touch()
+    main(["keys", "create", "phone"])
+    key_id = capsys.readouterr().err.split()[0]
+    assert main(["keys", "forget"]) == 1
+    assert capsys.readouterr().err == f"nst: {key_id} (phone) is not revoked: run `nst keys revoke {key_id}`\n"
+    assert (tmp_path / "keys-required").exists()
+    main(["keys", "revoke", key_id])
+    assert main(["keys", "forget"]) == 0
+    assert not (tmp_path / "keys-required").exists()
+    with redis.Redis.from_url(redis_url) as client:
+        assert client.keys("nst:key*") == []
+
+
 def test_revoking_an_unknown_key_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["keys", "revoke", "k1"]) == 1
     assert capsys.readouterr().err == "nst: There is no API key k1.\n"
@@ -53,9 +90,22 @@ def test_revoking_an_unknown_key_is_one_line(capsys: pytest.CaptureFixture[str])
 def test_a_redis_that_does_not_respond_is_one_line(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("NST_REDIS_URL", f"unix://{tmp_path}/none.sock")
+    url = f"unix://{tmp_path}/none.sock"
+    monkeypatch.setenv("NST_REDIS_URL", url)
     assert main(["keys", "list"]) == 1
-    assert capsys.readouterr().err == "nst: Redis does not respond: start `nst up`, or set NST_REDIS_URL\n"
+    assert capsys.readouterr().err == f"nst: Redis does not respond at {url}: start it, or correct NST_REDIS_URL\n"
+
+
+def test_without_nst_up_the_data_folder_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("NST_REDIS_URL")
+    monkeypatch.setenv("NST_DATA_DIR", str(tmp_path))
+    (tmp_path / "redis").mkdir()
+    (tmp_path / "redis" / "redis.sock").touch()
+    assert main(["keys", "list"]) == 1
+    message = capsys.readouterr().err
+    assert f"no `nst up` runs in the data folder {tmp_path}; start it, or set NST_DATA_DIR" in message
 
 
 def test_each_key_has_its_own_webhook_secret(capsys: pytest.CaptureFixture[str]) -> None:
