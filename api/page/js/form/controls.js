@@ -4,7 +4,8 @@ import { byId, h } from "../lib/dom.js";
 import { percent } from "../lib/format.js";
 
 const SIZES = [["256", 256], ["512", 512], ["1024", 1024], ["2048", 2048]];
-const STEPS = [["Sketch", 100], ["Normal", 300], ["Fine", 600]];
+const STEPS = [["Sketch", stepsTimes(0.5)], ["Normal", stepsTimes(1)], ["Fine", stepsTimes(3)]];
+const MAX_STEPS = 20000;
 const COLORS = [["From style", "none"], ["From photo", "luminance"], ["Matched", "linear"]];
 
 /** The parameters that have a control here or belong to the styles. */
@@ -17,7 +18,7 @@ export function mountControls({ params, models, photo }) {
   byId("controls").replaceChildren(
     strengthField(params),
     numberField(params, { name: "max_size", label: "Longest side in pixels", options: SIZES, min: 16, max: 8192 }),
-    numberField(params, { name: "steps", label: "Steps", options: STEPS, min: 1, max: 20000 }),
+    numberField(params, { name: "steps", label: "Steps", options: STEPS, min: 1, max: MAX_STEPS }),
     group("Colors", segments(params, "preserve_color", COLORS)),
     presetField(params, models),
     modelField(params, models),
@@ -60,13 +61,20 @@ function numberField(params, { name, label, options, min, max }) {
   return group(label, h("div.with-number", {}, segments(params, name, options), input));
 }
 
+// The value of an option may depend on the preset.
 function segments(params, name, options) {
-  const inputs = options.map(([text, value]) => {
-    const input = h("input", { type: "radio", name: `segments-${name}`, onchange: () => params.set(name, value) });
-    params.watch(() => { input.checked = params.value(name) === value; });
+  const inputs = options.map(([text, option]) => {
+    const value = () => (typeof option === "function" ? option(params.preset().params) : option);
+    const input = h("input", { type: "radio", name: `segments-${name}`, onchange: () => params.set(name, value()) });
+    params.watch(() => { input.checked = params.value(name) === value(); });
     return h("label", {}, input, h("span", {}, text));
   });
   return h("div.segments", {}, inputs);
+}
+
+/** Return a function of a preset's parameters: their steps times a factor, or null before the presets are loaded. */
+function stepsTimes(factor) {
+  return ({ steps }) => (steps ? Math.min(MAX_STEPS, Math.max(1, Math.round(factor * steps))) : null);
 }
 
 function group(legend, content) {
