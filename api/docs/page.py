@@ -15,13 +15,17 @@ body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
 h2 { margin-top: 3rem; text-transform: capitalize; }
 section { border-top: 1px solid #8886; padding-block: .75rem; }
 h3 { margin: .25rem 0; font-size: 1rem; }
-pre { overflow-x: auto; margin: .5rem 0; }
+pre { white-space: pre-wrap; margin: .5rem 0; }
 code { font: .9em ui-monospace, monospace; overflow-wrap: anywhere; }
 .method { font-weight: 700; }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; }
 td { border-top: 1px solid #8884; padding: .25rem .5rem .25rem 0; vertical-align: top; }
 summary { cursor: pointer; }
 """
+VARIABLES = (
+    "In the examples, `$NST` is the URL of this service without a final slash and `$NST_KEY` an API key; leave out the "
+    "header if the service has no keys. `$JOB` is the id of a job and `$ASSET` the content address of an asset."
+)
 
 
 @router.get("/docs")
@@ -52,9 +56,11 @@ def _page(document: dict[str, Any], root: str) -> Iterator[str]:
     yield "<meta name=viewport content='width=device-width, initial-scale=1'>"
     yield f"<title>{escape(info['title'])} {escape(info['version'])}: HTTP API</title>"
     yield f"<link rel=stylesheet href='{escape(root)}/docs.css'></head><body><main>"
+    yield f"<p><a href='{escape(root)}/'>Back to the web page</a></p>"
     yield f"<h1>{escape(info['title'])} {escape(info['version'])}</h1>"
     yield "".join(f"<p>{_text(part)}</p>" for part in info["description"].strip().split("\n\n"))
     yield f"<p>For programs: <a href='{escape(root)}/openapi.json'>openapi.json</a></p>"
+    yield f"<p>{_text(VARIABLES)}</p>"
     for tag in document["tags"]:
         yield f"<h2>{escape(tag['name'])}</h2><p>{_text(tag['description'])}</p>"
         for method, path, operation in operations(document, tag["name"]):
