@@ -29,7 +29,7 @@ export async function readImage(blob, { name = blob.name || "Pasted picture", li
   }
   const url = URL.createObjectURL(blob);
   const size = await measure(url);
-  const error = fileError(blob, { type, limits }) ?? (size ? sizeError(size, limits) : SHOWN[type] && "cannot be read. The file may be damaged.");
+  const error = fileError(blob, { type, limits, films }) ?? (size ? sizeError(size, limits) : SHOWN[type] && "cannot be read. The file may be damaged.");
   if (error || !size) URL.revokeObjectURL(url);
   if (error) throw new ImageError(`${name} ${error}`);
   return { blob, name, url: size ? url : null, width: size?.width ?? null, height: size?.height ?? null };
@@ -40,8 +40,12 @@ function typeOf(blob) {
   return blob.type || TYPES_BY_SUFFIX[suffix] || "";
 }
 
-function fileError({ size }, { type, limits }) {
-  if (!(type in SHOWN)) return "is not a supported image. Use JPEG, PNG, WebP, TIFF, AVIF or HEIC.";
+function fileError({ size }, { type, limits, films }) {
+  if (!(type in SHOWN)) {
+    const photos = "JPEG, PNG, WebP, TIFF, AVIF or HEIC";
+    return films ? `is not a supported photo or film. Use ${photos} for a photo, MP4, MOV, WebM or GIF for a film.`
+      : `is not a supported picture. Use ${photos}.`;
+  }
   return bytesError({ size }, limits);
 }
 

@@ -5,8 +5,8 @@ import { h } from "../lib/dom.js";
 
 /** Build the view without a photo. */
 export function welcomeView(store) {
-  const text = h("div", {}, h("h2", {}, "Start with a photo"), h("p", {}, "Drop a photo or a film anywhere on this page, paste it, or try one of these."));
-  const button = h("button.primary", { type: "button", onclick: () => choosePhoto(store) }, "Choose a photo");
+  const text = h("div", {}, h("h2", {}, "Start with a photo or film"), h("p", {}, "Drop a photo or a film anywhere on this page, paste it, or try one of these."));
+  const button = h("button.primary", { type: "button", onclick: () => choosePhoto(store) }, "Choose a photo or film");
   return { elements: [h("div.welcome", {}, h("div.welcome-head", {}, text, button), h("div.examples", {}, exampleButtons(store)))] };
 }
 
@@ -30,7 +30,7 @@ export function photoView(store, photo) {
   }
 
   const stops = [store.startJob.watch(showPicture), store.drafts.state.watch(showPicture), store.chosenStyles.watch(showStyles)];
-  const toolbar = h("div.toolbar", {}, h("button", { type: "button", onclick: () => choosePhoto(store) }, "Another photo"), exampleButtons(store));
+  const toolbar = h("div.toolbar", {}, h("button", { type: "button", onclick: () => choosePhoto(store) }, "Another photo or film"), exampleButtons(store));
   return { elements: [h("div.backdrop", {}, frame, mark, styles), toolbar], stop: () => stops.forEach((stop) => stop()) };
 }
 
