@@ -26,20 +26,23 @@ def open_changed(page: Page, job_id: str, **changes: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "advice"),
+    ("code", "advice", "first"),
     [
-        ("out_of_memory", "Choose a smaller size"),
-        ("weights_missing", "Choose another network"),
-        ("diverged", "Choose a lower learning rate"),
-        ("timeout", "fewer steps"),
+        ("out_of_memory", "Choose a smaller size", "Paint again"),
+        ("weights_missing", "Choose another network", "Edit settings"),
+        ("diverged", "Choose a lower learning rate", "Edit settings"),
+        ("timeout", "fewer steps", "Edit settings"),
     ],
 )
-def test_a_failed_job_says_why_and_what_to_do(page: Page, finished_job: str, code: str, advice: str) -> None:
-    error = {"code": code, "message": "The reason that the service gives."}
+def test_a_failed_job_says_why_and_what_to_do(
+    page: Page, finished_job: str, code: str, advice: str, first: str
+) -> None:
+    error = {"code": code, "message": "the max_size that the service gives"}
     open_changed(page, finished_job, status="failed", error=error, result=None)
-    expect(page_actions.view(page)).to_contain_text(error["message"])
+    expect(page_actions.view(page)).to_contain_text("The longest side that the service gives.")
     expect(page_actions.view(page)).to_contain_text(advice)
     expect(page.locator("#retry")).to_be_visible()
+    expect(page.locator("#view .primary")).to_have_text(first)
 
 
 def test_a_failed_job_can_be_edited(page: Page, finished_job: str) -> None:

@@ -22,7 +22,7 @@ def encoded(image: Image.Image, format_: str = "PNG", **options: object) -> byte
 @pytest.mark.parametrize(
     ("name", "media_type", "content", "message"),
     [
-        ("notes.txt", "text/plain", b"not an image", "notes.txt is not a supported image"),
+        ("notes.txt", "text/plain", b"not an image", "notes.txt is not a supported photo or film. Use JPEG"),
         ("cat.png", "image/png", b"<svg onload=alert(1)>", "cat.png cannot be read"),
         ("empty.png", "image/png", b"", "empty.png is empty"),
         ("dot.png", "image/png", encoded(Image.new("RGB", (15, 64))), "dot.png is too small: 15 × 64 pixels"),
@@ -68,7 +68,7 @@ def test_a_number_out_of_range_is_marked_and_focused(page: Page) -> None:
 
 def test_a_missing_photo_is_named(kept_page: Page) -> None:
     page_actions.submit_button(kept_page).click()
-    expect(kept_page.locator("#form-error")).to_contain_text("Choose a photo first")
+    expect(kept_page.locator("#form-error")).to_contain_text("Choose a photo or film first")
 
 
 def test_a_photo_can_be_dropped_and_a_style_pasted(page: Page) -> None:
@@ -154,6 +154,7 @@ def test_every_parameter_has_a_control(page: Page, stack: Stack) -> None:
 
 def test_a_wrong_advanced_value_is_explained_and_reset_with_the_preset(page: Page) -> None:
     page.get_by_text("More options").click()
+    page.get_by_text("Losses", exact=True).click()
     weight = page.get_by_label("Content weight")
     before = weight.input_value()
     weight.fill("-1")
@@ -169,9 +170,12 @@ def test_a_new_preset_keeps_the_size_and_drops_other_changes(page: Page) -> None
     size, steps = page.get_by_label(page_actions.SIZE), page.get_by_label(page_actions.STEPS)
     expect(steps).not_to_have_value("")
     before = steps.input_value()
+    expect(page.get_by_role("radio", name="Normal")).to_be_checked()
     for field in (size, steps):
         field.fill("99")
         page.keyboard.press("Tab")
     page.get_by_label("Preset").select_option("default")
     expect(size).to_have_value("99")
     expect(steps).to_have_value(before)
+    page.get_by_label("Preset").select_option("draft")
+    expect(page.get_by_role("radio", name="Normal")).to_be_checked()

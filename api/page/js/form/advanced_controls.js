@@ -2,25 +2,38 @@
 
 import { numberError, paramFields, rangeText } from "../api/openapi_fields.js";
 import { byId, h } from "../lib/dom.js";
-import { label } from "../lib/format.js";
+import { capitalized, label, words } from "../lib/format.js";
 import { MAIN_PARAMS } from "./controls.js";
 
 const GROUP_TITLES = { basic: "General", styles: "Style" };
+const SWITCHED = { true: "on", false: "off" };
 
 /** Build the controls from the OpenAPI document. */
 export function advancedControls(params, openapi) {
   const fields = paramFields(openapi).filter(({ name }) => !MAIN_PARAMS.has(name));
   const groups = [...new Set(fields.map((field) => field.group))];
-  const fieldsets = groups.map((group) => h(
-    "fieldset", {},
-    h("legend", {}, GROUP_TITLES[group] ?? label(group)),
-    fields.filter((field) => field.group === group).map((field) => control(params, field)),
+  const readable = readableNames(fields);
+  const sections = groups.map((group) => h(
+    "details.option-group", {},
+    h("summary", {}, GROUP_TITLES[group] ?? label(group)),
+    h("div.fields", {}, fields.filter((field) => field.group === group).map((field) => control(params, { ...field, help: readable(field.help) }))),
   ));
   const reset = () => {
     for (const input of byId("advanced-controls").querySelectorAll("[aria-invalid]")) input.removeAttribute("aria-invalid");
     params.usePreset(params.preset().name);
   };
-  return [...fieldsets, h("button", { type: "button", onclick: reset }, "Reset to the preset")];
+  return [...sections, h("button", { type: "button", onclick: reset }, "Reset to the preset")];
+}
+
+/** Return a function that turns the names of parameters and values in a help text into what the page calls them. */
+function readableNames(fields) {
+  const values = new Set(fields.flatMap(({ options }) => options).filter((option) => words(option) !== option));
+  const names = new Set([...fields.map(({ name }) => name), ...MAIN_PARAMS].filter((name) => name.includes("_")));
+  const shown = (name) => (names.has(name) ? `“${label(name)}”` : values.has(name) ? words(name) : name);
+  return (text) => text && capitalized(text)
+    .replaceAll("`", "")
+    .replace(/\b([a-z]\w*)=(\w+)/g, (match, name, value) => (names.has(name) ? `“${label(name)}” ${SWITCHED[value] ?? words(value)}` : match))
+    .replace(/\b[a-z]\w*\b/g, shown);
 }
 
 function control(params, field) {

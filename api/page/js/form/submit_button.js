@@ -56,7 +56,7 @@ function showFormError(message) {
 }
 
 function findProblem(store, form) {
-  if (!store.photo.get()) return { message: "Choose a photo first.", id: "choose-photo" };
+  if (!store.photo.get()) return { message: "Choose a photo or film first.", id: "choose-photo" };
   if (!store.chosenStyles.get().length) return { message: "Choose a style first.", id: "upload-style" };
   const field = form.querySelector('[aria-invalid="true"]') ?? form.querySelector('input[type="number"]:invalid');
   if (!field) return null;
@@ -82,8 +82,7 @@ function findField(form, pointer) {
 }
 
 function focusField(element) {
-  const section = element.closest("details");
-  if (section) section.open = true;
+  for (let section = element.closest("details"); section; section = section.parentElement.closest("details")) section.open = true;
   element.focus();
 }
 

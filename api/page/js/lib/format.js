@@ -15,7 +15,17 @@ const MEGABYTES = new Intl.NumberFormat("en", { style: "unit", unit: "megabyte",
 const RELATIVE = new Intl.RelativeTimeFormat("en", { style: "short" });
 const DAY = new Intl.DateTimeFormat("en", { day: "numeric", month: "short" });
 const ORDINAL = new Intl.PluralRules("en", { type: "ordinal" });
-const ACRONYMS = { lbfgs: "L-BFGS", tv: "TV" };
+const NAMES = {
+  color_match: "match colors", draw_every: "steps until new samples", final_pass: "final pass at full size", init: "start from",
+  init_std: "initial noise", lbfgs_coarse: "L-BFGS coarseness", matching_every: "steps until a new match", max_size: "longest side", preserve_color: "colors",
+  size_by: "side that counts as the size", style_turns: "turned styles", style_upscale: "enlarge small styles",
+};
+const WORDS = {
+  adam: "Adam", beta1: "beta 1", beta2: "beta 2", caffe: "Caffe", chw: "C × H × W", gaussian: "Gaussian", gram: "Gram", hw: "H × W", l1: "L1", l2: "L2",
+  laplacian: "Laplacian", lbfgs: "L-BFGS", mean255: "RGB minus mean, 0 to 255", min: "minimum", normalised: "normalized", remd: "REMD",
+  rgb: "RGB", rmsprop: "RMSprop", std: "standard deviation", tf32: "TF32", tv: "TV", wasserstein: "Wasserstein",
+  wolfe: "Wolfe",
+};
 const ORDINAL_SUFFIXES = { one: "st", two: "nd", few: "rd", other: "th" };
 
 /** Format a fraction: 0.45 becomes 45%. */
@@ -55,8 +65,22 @@ export function queuePosition(position) {
   return position === 1 ? "next in line" : `${position}${ORDINAL_SUFFIXES[ORDINAL.select(position)]} in line`;
 }
 
+/** Turn a parameter's name or value into words: style_scale becomes "style scale", tv_weight "TV weight". */
+export function words(name) {
+  return NAMES[name] ?? name.split("_").map((word) => WORDS[word] ?? word).join(" ");
+}
+
 /** Turn a parameter's name or value into a label: style_scale becomes "Style scale", tv_weight "TV weight". */
 export function label(name) {
-  const text = name.split("_").map((word) => ACRONYMS[word] ?? word).join(" ");
+  return capitalized(words(name));
+}
+
+/** Begin a text with a capital letter. */
+export function capitalized(text) {
   return text[0].toUpperCase() + text.slice(1);
+}
+
+/** Turn a text into a sentence: with a capital letter and a full stop. */
+export function sentence(text) {
+  return capitalized(text) + (/[.!?]$/.test(text) ? "" : ".");
 }

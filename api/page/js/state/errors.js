@@ -1,6 +1,7 @@
 // Turns errors into messages for visitors.
 
 import { ApiError, NetworkError } from "../api/client.js";
+import { sentence } from "../lib/format.js";
 import { toast } from "../shell/toasts.js";
 import { ImageError } from "./image_file.js";
 
@@ -31,8 +32,4 @@ export function errorMessage(error) {
   }
   const wait = error.retryAfter && error.status >= 429 ? ` Try again in ${error.retryAfter} s.` : "";
   return sentence(error.message) + wait;
-}
-
-function sentence(text) {
-  return text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
 }

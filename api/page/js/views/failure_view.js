@@ -1,23 +1,29 @@
 // The view of a job without a picture: it failed, was canceled, or its picture has expired.
 
 import { h } from "../lib/dom.js";
+import { sentence, words } from "../lib/format.js";
 
 const ADVICE = {
   out_of_memory: "Choose a smaller size and paint again.",
   weights_missing: "Choose another network or preset.",
-  diverged: "Choose a lower learning rate, or the default preset.",
+  diverged: "Choose a lower learning rate or style weight, or the default preset.",
   input_missing: "Choose the photo and the style again.",
   timeout: "Choose a smaller size or fewer steps.",
   worker_lost: "Paint again. If that fails too, choose a smaller size.",
 };
+const MAY_PASS = new Set(["worker_lost", "out_of_memory", "storage_rejected", "internal"]); // the same job may succeed
+const EDIT_HINT = "Edit settings puts the photo, the style and the settings of this job into the form.";
 
 /** Build the view. */
 export function failureView(store, job) {
   const { title, lines } = explanation(job);
-  const retry = h("button.primary", { type: "button", id: "retry", onclick: () => store.retryJob(job) }, "Paint again");
-  const edit = h("button", { type: "button", id: "edit", onclick: () => store.editJob(job) }, "Edit settings");
-  const restart = h("button", { type: "button", id: "new", onclick: store.closeJob }, "New picture");
-  const actions = job.expired ? [restart] : [retry, edit, restart];
+  const button = (id, text, onclick) => h("button", { type: "button", id, onclick }, text);
+  const retry = button("retry", "Paint again", () => store.retryJob(job));
+  const edit = button("edit", "Edit settings", () => store.editJob(job));
+  const restart = button("new", "New picture", store.closeJob);
+  const isWorthRetrying = job.status === "canceled" || MAY_PASS.has(job.error?.code);
+  const actions = job.expired ? [restart] : isWorthRetrying ? [retry, edit, restart] : [edit, retry, restart];
+  actions[0].classList.add("primary");
   return {
     elements: [h(
       "div.backdrop.failure", {},
@@ -37,6 +43,13 @@ function inputImages({ urls, film }) {
 function explanation(job) {
   if (job.expired) return { title: "This picture has expired", lines: ["The service keeps pictures for a limited time. You can paint a new one."] };
   if (job.status === "canceled") return { title: "Canceled", lines: ["The photo and the style are still here."] };
-  const message = job.error?.message ?? "The service gave no reason.";
-  return { title: "The job failed", lines: [message, ADVICE[job.error?.code]].filter(Boolean) };
+  return { title: "The job failed", lines: [reason(job), ADVICE[job.error?.code], EDIT_HINT].filter(Boolean) };
+}
+
+/** Return the message of a failure as a sentence, with the names of parameters as the form has them. */
+function reason({ error, params }) {
+  if (!error) return "The service gave no reason.";
+  // What follows the first sentence is advice for programs; ADVICE has it for visitors.
+  const message = error.code === "diverged" ? error.message.split(/\.\s/)[0] : error.message;
+  return sentence(message.replace(/\b[a-z]+(_[a-z]+)+\b/g, (name) => (name in params ? words(name) : name)));
 }
