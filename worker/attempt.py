@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from contextlib import closing
+from dataclasses import replace
 from enum import StrEnum
 from functools import partial
 from typing import TypeVar
@@ -13,6 +14,7 @@ from jobs.errors import BlobError, StorageFull, StorageUnavailable, StoreUnavail
 from jobs.model import FAILURE_CODES, Failure, Progress
 from jobs.status import Status
 from jobs.store.lease import Finished, Instruction, Lease
+from nst_engine.run.throughput import Throughput
 from worker.context import WorkerContext
 from worker.engine import BrokenDeviceError, OutOfMemoryRunError, RunError, RunStep
 from worker.films.errors import DiskFullError, RunStoppedError
@@ -21,7 +23,6 @@ from worker.heartbeat import Heartbeat
 from worker.pictures.previews import Previews
 from worker.pictures.results import delete_result
 from worker.pictures.run import PictureRun
-from worker.throughput import Throughput
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -105,7 +106,7 @@ class Attempt:
 
     def _publish_last(self, steps: Iterable[RunStep]) -> Outcome:
         for step in steps:
-            self._progress = self._throughput.measure(step.progress)
+            self._progress = self._measured(step)
             self._heartbeat.report(self._progress)
             if self._must_stop(step):
                 return self._stop()
@@ -116,6 +117,17 @@ class Attempt:
         if (speed := self._throughput.iterations_per_second) is not None:
             self._context.registration.set_speed(self._job.model, speed)
         return self._publish()
+
+    def _measured(self, step: RunStep) -> Progress:
+        """Return the progress of an iteration that just ended, with speed and time left."""
+        progress, throughput = step.progress, self._throughput
+        pixels = progress.width * progress.height
+        throughput.measure(progress.iteration, pixels=pixels, pixels_left=step.pixels_left)
+        return replace(
+            progress,
+            iterations_per_second=throughput.iterations_per_second,
+            eta_seconds=throughput.seconds_left,
+        )
 
     def _must_stop(self, step: RunStep) -> bool:
         """Return whether to stop after a step; a draining worker still publishes a finished picture."""

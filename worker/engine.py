@@ -78,6 +78,10 @@ class RunStep(Protocol):
     def progress(self) -> Progress:
         """Return the progress, without speed and time left."""
 
+    @property
+    def pixels_left(self) -> int:
+        """Return the work of all iterations to come, the sum of their pixels."""
+
     def picture(self) -> Image.Image:
         """Return the picture so far; of a film, the frame so far."""
 

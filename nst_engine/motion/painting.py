@@ -56,6 +56,8 @@ class FilmStep:
     width: int
     height: int
     loss: float | None
+    _pixels_left: int = field(repr=False, compare=False)  # in this frame
+    _frame_pixels: int = field(repr=False, compare=False)  # of all iterations of a frame that starts from those before
     _begin_picture: Callable[[], Callable[[], Image.Image]] = field(repr=False, compare=False)
 
     def picture(self) -> Image.Image:
@@ -65,6 +67,13 @@ class FilmStep:
     def begin_picture(self) -> Callable[[], Image.Image]:
         """Start to copy the frame so far to the host; return a function that returns it. See Step.begin_picture."""
         return self._begin_picture()
+
+    def pixels_left(self, frames: int) -> int:
+        """Return the work of all iterations to come in a film of `frames` frames, the sum of their pixels.
+
+        A cut is not known before it comes: its frame takes more iterations than are planned here.
+        """
+        return self._pixels_left + (frames - self.frame - 1) * self._frame_pixels
 
 
 def frame_steps(config: StyleConfig) -> int:
@@ -148,12 +157,12 @@ class _Painter:
             content, pixels = self._fitted(frame)
             same = self._history.unchanged(pixels)
             if same is not None:
-                yield self._unchanged(number, same)
+                yield self._unchanged(number, same, self._frame_pixels(content))
                 self._history.add(Painted(pixels, same))
                 continue
             guess, last = self._history.guess(pixels), None
             for step in self._run(content, guess).steps():
-                last = _film_step(step, number)
+                last = _film_step(step, number, self._frame_pixels(content))
                 yield last
             if last is not None:
                 self._history.add(Painted(pixels, np.asarray(last.picture())))
@@ -213,7 +222,10 @@ class _Painter:
         }
         return self._config.at_scale(scales - 1, scales).model_copy(update=changes)
 
-    def _unchanged(self, number: int, result: Frame) -> FilmStep:
+    def _frame_pixels(self, content: Tensor) -> int:
+        return frame_steps(self._config) * content.shape[-2] * content.shape[-1]
+
+    def _unchanged(self, number: int, result: Frame, frame_pixels: int) -> FilmStep:
         height, width = result.shape[:2]
         return FilmStep(
             frame=number,
@@ -223,11 +235,13 @@ class _Painter:
             width=width,
             height=height,
             loss=None,
+            _pixels_left=0,
+            _frame_pixels=frame_pixels,
             _begin_picture=lambda: partial(Image.fromarray, result, "RGB"),
         )
 
 
-def _film_step(step: Step, number: int) -> FilmStep:
+def _film_step(step: Step, number: int, frame_pixels: int) -> FilmStep:
     return FilmStep(
         frame=number,
         iteration=step.iteration,
@@ -236,5 +250,7 @@ def _film_step(step: Step, number: int) -> FilmStep:
         width=step.width,
         height=step.height,
         loss=step.loss,
+        _pixels_left=step.pixels_left,
+        _frame_pixels=frame_pixels,
         _begin_picture=cache(step.begin_picture),  # the picture is stored, encoded, shown and warped
     )

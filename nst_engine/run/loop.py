@@ -28,7 +28,7 @@ from nst_engine.run.step import Step
 from nst_engine.spec.config import StyleConfig
 from nst_engine.spec.enums import Clamp, ColorMatch, Init, LineSearch, PreserveColor
 from nst_engine.spec.errors import CheckpointError
-from nst_engine.spec.schedule import Scale, schedule
+from nst_engine.spec.schedule import Scale, pixels_left, schedule
 from nst_engine.state import LazyTensors, State
 from nst_engine.tensors import resize
 
@@ -242,13 +242,15 @@ class Run:
         return image[0].clamp(0, 1)
 
     def _step(self, losses: Losses) -> Step:
+        iteration = sum(scale.steps for scale in self._scales[: self._index]) + self._done
         return Step(
-            iteration=sum(scale.steps for scale in self._scales[: self._index]) + self._done,
+            iteration=iteration,
             total=sum(scale.steps for scale in self._scales),
             scale=self._index + 1,
             scales=len(self._scales),
             width=self._scale.width,
             height=self._scale.height,
+            pixels_left=pixels_left(self._scales, iteration),
             loss=losses.total,
             content_loss=losses.content,
             style_loss=losses.style,

@@ -18,6 +18,7 @@ class Step:
     """One finished iteration. The losses are weighted, and are those of the image that the iteration started from.
 
     `iteration` counts from 1 to `total` over all scales, `scale` from 1 to `scales`; `width` and `height` are pixels.
+    `pixels_left` is the work of all iterations to come, the sum of their pixels.
     The methods return what is current when they are called: call them before asking for the next step.
     """
 
@@ -27,6 +28,7 @@ class Step:
     scales: int
     width: int
     height: int
+    pixels_left: int
     loss: float
     content_loss: float
     style_loss: float

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from nst_engine.spec.basic_fields import MAX_SIZE
@@ -56,6 +57,16 @@ def schedule(config: StyleConfig, height: int, width: int) -> tuple[Scale, ...]:
         sizes.append(sizes[-1])
     steps = _shared(config.steps, _shares(config.scale_shares, len(sizes)))
     return tuple(Scale(height=h, width=w, steps=n) for (h, w), n in zip(sizes, steps, strict=True) if n)
+
+
+def pixels_left(scales: Iterable[Scale], iteration: int) -> int:
+    """Return the work after an iteration, which counts over all scales: the sum of height x width x steps."""
+    left = 0
+    for scale in scales:
+        done = min(scale.steps, iteration)
+        iteration -= done
+        left += scale.height * scale.width * (scale.steps - done)
+    return left
 
 
 def _too_small(config: StyleConfig, height: int, width: int, side: int) -> ConfigError:

@@ -62,6 +62,11 @@ class FakeStep:
         loss = 1.0 / self.iteration
         return Progress(iteration=self.iteration, total=self.total, width=width, height=height, loss=loss)
 
+    @property
+    def pixels_left(self) -> int:
+        progress = self.progress
+        return (progress.total - progress.iteration) * progress.width * progress.height
+
     def picture(self) -> Image.Image:
         content = self.request.content.convert("RGB")
         style = self.request.styles[0].convert("RGB").resize(content.size)

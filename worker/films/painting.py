@@ -52,6 +52,11 @@ class TorchFilmStep:
             frames=self.frames,
         )
 
+    @property
+    def pixels_left(self) -> int:
+        """Return the work of all iterations to come, the sum of their pixels."""
+        return self.step.pixels_left(self.frames)
+
     def picture(self) -> Image.Image:
         """Return the frame so far."""
         return self.begin_picture()()

@@ -156,6 +156,11 @@ class StoredFrame:
             frames=self.frames,
         )
 
+    @property
+    def pixels_left(self) -> int:
+        """Return the pixels of the frames to come: one iteration for each."""
+        return self.frame.width * self.frame.height * (self.frames - self.number)
+
     def picture(self) -> Image.Image:
         """Return the frame."""
         return self.frame

@@ -48,6 +48,11 @@ class TorchStep:
             tv_loss=step.tv_loss,
         )
 
+    @property
+    def pixels_left(self) -> int:
+        """Return the work of all iterations to come, the sum of their pixels."""
+        return self.step.pixels_left
+
     def picture(self) -> Image.Image:
         """Return the picture so far."""
         return self.begin_picture()()

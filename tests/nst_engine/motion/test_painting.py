@@ -56,6 +56,8 @@ def test_steps_tell_where_the_film_is() -> None:
     first = [(0, i, 6, i == 6) for i in range(1, 7)]
     assert told == first + [(1, i, 2, i == 2) for i in range(1, 3)]
     assert {(step.width, step.height) for step in steps} == {(WIDTH, HEIGHT)}
+    # In a film of three frames, of which the last two take two iterations each:
+    assert [step.pixels_left(3) // (WIDTH * HEIGHT) for step in steps] == [9, 8, 7, 6, 5, 4, 3, 2]
 
 
 def test_frames_are_shrunk_to_the_size_of_the_result() -> None:

@@ -16,6 +16,7 @@ def test_steps_count_over_all_scales() -> None:
     assert {step.total for step in steps} == {7}
     assert {step.scales for step in steps} == {2}
     assert [(step.width, step.height) for step in steps[2:4]] == [(35, 38), (44, 48)]
+    assert [step.pixels_left for step in steps[2:]] == [44 * 48 * left for left in (4, 3, 2, 1, 0)]
 
 
 def test_the_losses_of_a_step_add_up() -> None:

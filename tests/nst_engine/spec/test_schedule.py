@@ -3,7 +3,7 @@ import pytest
 from nst_engine.spec.enums import SizeBy
 from nst_engine.spec.errors import ConfigError
 from nst_engine.spec.presets import resolve
-from nst_engine.spec.schedule import fit_size, schedule
+from nst_engine.spec.schedule import Scale, fit_size, pixels_left, schedule
 from tests.nst_engine.tiny import config
 
 
@@ -86,6 +86,12 @@ def test_no_scale_is_smaller_than_the_network_can_take() -> None:
         400,
     )
     assert min(s.height for s in scales) >= 75
+
+
+@pytest.mark.parametrize(("iteration", "left"), [(0, 2 * 12 + 3 * 48), (1, 12 + 3 * 48), (2, 3 * 48), (4, 48), (5, 0)])
+def test_the_work_left_is_the_pixels_of_all_iterations_to_come(iteration: int, left: int) -> None:
+    scales = (Scale(height=3, width=4, steps=2), Scale(height=6, width=8, steps=3))
+    assert pixels_left(scales, iteration) == left
 
 
 def test_a_result_too_small_for_the_network_is_refused_with_both_sizes() -> None:
