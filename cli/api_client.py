@@ -7,8 +7,9 @@ from contextlib import contextmanager
 
 from cli.errors import CommandError, InputError
 from cli.settings import ConnectionSettings, load_settings
-from nst_client import ArgumentError, Client, ClientError, Retries, ServiceError
+from nst_client import ArgumentError, Client, ClientError, NotReachableError, Retries, ServiceError
 
+UNAUTHORIZED = 401
 REJECTED = (400, 404, 413, 415, 422)  # the request was wrong: exit code 2
 
 
@@ -22,7 +23,12 @@ def api_client(server: str | None, key: str | None) -> Iterator[Client]:
             yield client
     except ArgumentError as error:
         raise InputError(str(error)) from None
+    except NotReachableError as error:
+        advice = "start the service with `nst up`, or name another one with --server or NST_SERVER"
+        raise CommandError(f"{error}; {advice}") from None
     except ServiceError as error:
+        if error.status == UNAUTHORIZED and secret is None:
+            raise CommandError("the service requires an API key: give it with --key or NST_API_KEY") from None
         raise CommandError(str(error), exit_code=2 if error.status in REJECTED else 1) from None
     except ClientError as error:
         raise CommandError(str(error)) from None

@@ -31,8 +31,9 @@ def root(
 ) -> None:
     """Neural style transfer: render a photo in the style of a painting.
 
-    `nst stylize` runs on this machine and needs no server. `nst up` starts the service: an HTTP API, a web page and a
-    worker. Settings are environment variables named NST_…; `nst config` lists them.
+    `nst stylize` runs on this machine and needs no server. `nst up` starts the service: HTTP API, web page and worker.
+
+    Settings are environment variables named NST_…; `nst config` lists them.
 
     \b
     $ nst stylize photo.jpg waves

@@ -8,6 +8,11 @@ PATH_ADVICE = {
 }
 
 
+def install(extra: str) -> str:
+    """Say how to get what an extra contains."""
+    return f"install nst[{extra}] (docs/quickstart.md, Extras)"
+
+
 class CommandError(Exception):
     """A message for the user; the exit code is 1 for a failure, 2 for invalid input."""
 

@@ -2,7 +2,7 @@
 
 This module imports little, so that Ctrl-C is handled before the rest is imported.
 
-Exit codes: 0 success, 1 failure, 2 invalid input or settings, 130 Ctrl-C.
+Exit codes: 0 success, 1 failure, 2 invalid input or settings, 130 Ctrl-C, 141 if the reader of a pipe has gone.
 """
 
 import errno
@@ -16,7 +16,9 @@ from typing import Any
 
 INVALID_INPUT = 2
 INTERRUPTED = 130
-UNWRITABLE = (errno.ENOSPC, errno.EPIPE, errno.EBADF, errno.EIO)  # how writing to a full or closed stdout fails
+BROKEN_PIPE = 141
+UNWRITABLE = (errno.ENOSPC, errno.EBADF, errno.EIO)  # how writing to a full or closed stdout fails
+EXTRAS = {"mcp": "mcp", "obstore": "s3", "opentelemetry": "otel"}  # by module; nst[embedded] contains all others
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from typer.exceptions import TyperException
 
     from cli.application import application
-    from cli.errors import CommandError, InputError, one_line, path_problem
+    from cli.errors import CommandError, InputError, install, one_line, path_problem
     from nst_engine import EngineError
 
     try:
@@ -34,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         typer.echo(f"nst: {one_line(error)}", err=True)
         return exit_code(error)
     except ModuleNotFoundError as error:  # a container image, or an installation without an extra, lacks this part
-        typer.echo(f"nst: {error.name} is not installed; nst[embedded] installs everything", err=True)
+        typer.echo(f"nst: {error.name} is not installed: {install(extra_of(error))}", err=True)
         return 1
     except typer.Abort:
         return INTERRUPTED
@@ -53,6 +55,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code if isinstance(code, int) else 0
 
 
+def extra_of(error: ModuleNotFoundError) -> str:
+    """Return the extra that contains a module."""
+    return EXTRAS.get(str(error.name).partition(".")[0], "embedded")
+
+
 def has_current_folder() -> bool:
     """Tell whether the current folder still exists."""
     try:
@@ -63,7 +70,12 @@ def has_current_folder() -> bool:
 
 
 def report_unwritable(error: OSError) -> int:
-    """Say that stdout takes no more output and return the exit code; raise any other error."""
+    """Say that stdout takes no more output and return the exit code; raise any other error.
+
+    A reader of a pipe that has enough, such as `head`, is no failure.
+    """
+    if error.errno == errno.EPIPE:
+        return BROKEN_PIPE
     if error.errno not in UNWRITABLE:
         raise error
     sys.stderr.write(f"nst: cannot write the output: {error.strerror}\n")

@@ -20,6 +20,8 @@ JobsError
 # ruff: noqa: N818 - names such as JobNotFound say what happened; "Error" would add nothing
 from __future__ import annotations
 
+from jobs.status import Status
+
 
 class JobsError(Exception):
     """Base class of the errors of this package; the text may be shown to a client."""
@@ -66,7 +68,8 @@ class WrongState(JobsError):
     """The job is in a state that does not allow the operation."""
 
     def __init__(self, job_id: str, status: str, operation: str) -> None:
-        super().__init__(f"A job that is {status} cannot be {operation}.")
+        verb = "has" if status in (Status.SUCCEEDED, Status.FAILED) else "is"
+        super().__init__(f"A job that {verb} {status} cannot be {operation}.")
         self.job_id = job_id
         self.status = status
 

@@ -10,6 +10,12 @@ import structlog
 CHATTY = ("celery", "kombu")
 
 
+def _drop_color_message(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Drop what uvicorn adds to its lines: the event once more, with colors."""
+    event.pop("color_message", None)
+    return event
+
+
 def configure_logging(level: str) -> None:
     """Write all logs and warnings of this process to standard error as JSON, with the id of the request or job."""
     shared: list[structlog.typing.Processor] = [
@@ -27,6 +33,7 @@ def configure_logging(level: str) -> None:
     )
     last: list[structlog.typing.Processor] = [
         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+        _drop_color_message,
         structlog.processors.format_exc_info,
         structlog.processors.JSONRenderer(),
     ]

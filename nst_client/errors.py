@@ -58,7 +58,8 @@ class JobEndedError(ClientError):
     """The job ended without a result."""
 
     def __init__(self, job: Job) -> None:
-        super().__init__(f"the job {job.status}: {job.error_message}" if job.error_message else f"the job {job.status}")
+        ended = f"the job {'was ' if job.status == 'canceled' else ''}{job.status}"
+        super().__init__(f"{ended}: {job.error_message}" if job.error_message else ended)
         self.job = job
 
 

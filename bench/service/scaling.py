@@ -259,7 +259,7 @@ def main() -> None:
     options = parser.parse_args()
     print(f"{machine()}; lite, {options.size} px, {options.steps} iterations\n")
     if options.workers:
-        head = ["workers", "jobs a minute", "× one worker", "CPU seconds a job", "jobs a minute of CPU"]
+        head = ["workers", "jobs a minute", "× one worker", "CPU seconds a job", "jobs per 60 CPU seconds"]
         print(markdown(head, throughput(options)), "\n", flush=True)
     step = {"NST_FAKE_STEP_SECONDS": str(FAKE_STEP_SECONDS)} if options.fake_engine else {}
     with counted_s3() as (s3, environment), running(fake_engine=options.fake_engine, **environment, **step) as stack:

@@ -95,13 +95,18 @@ def settings_classes() -> dict[str, type[BaseSettings]]:
 
 def markdown(found: list[Setting]) -> str:
     """Write the page docs/run/settings.md."""
-    lines = ["# Settings", "", "Every setting is an environment variable. `make reference` writes this page.", ""]
+    lines = ["# Settings", "", "<!-- `make reference` writes this page. -->", ""]
+    lines += ["Every setting is an environment variable. A dash stands for a setting that is empty by default.", ""]
     for part in dict.fromkeys(setting.part for setting in found):
         lines += [f"## {TITLES.get(part, part.capitalize())}", ""]
         lines += ["| variable | default | description |", "| --- | --- | --- |"]
-        lines += [f"| `{s.variable}` | `{s.default}` | {s.description} |" for s in found if s.part == part]
+        lines += [f"| `{s.variable}` | {_cell(s.default)} | {s.description} |" for s in found if s.part == part]
         lines.append("")
     return "\n".join(lines)
+
+
+def _cell(default: str) -> str:
+    return f"`{default}`" if default else "–"
 
 
 def _format(value: object) -> str:

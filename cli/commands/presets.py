@@ -43,12 +43,18 @@ def presets(
     elif as_markdown:
         typer.echo("\n".join(markdown(chosen)))
     elif name is not None:
-        typer.echo(f"{name}: {chosen[0].summary}\nSource: {chosen[0].source}\nExactness: {chosen[0].exactness}\n")
+        typer.echo("\n".join([f"{name}: {chosen[0].summary}", *origin(chosen[0]), ""]))
         console().print(table(("GROUP", "PARAMETER", "VALUE", "IN DEFAULT"), values(chosen[0])))
     else:
         rows = [(preset.name, str(preset.config.model), preset.summary, preset.source) for preset in chosen]
         console().print(table(("PRESET", "MODEL", "DESCRIPTION", "SOURCE"), rows))
         typer.echo("\n`nst presets PRESET` shows one preset with all its values.")
+
+
+def origin(preset: Preset) -> list[str]:
+    """Return the source of a preset and, if it reproduces a system, how exactly it does so."""
+    exactness = [] if preset.exactness == "Exact." else [f"Exactness: {preset.exactness}"]
+    return [f"Source: {preset.source}", *exactness]
 
 
 def values(preset: Preset) -> Iterator[tuple[str, str, str, str]]:
@@ -63,12 +69,13 @@ def values(preset: Preset) -> Iterator[tuple[str, str, str, str]]:
 
 def markdown(chosen: list[Preset]) -> Iterator[str]:
     """Write the page docs/use/presets.md: each preset's difference from `default`, then every parameter."""
-    yield "# Presets\n\n`make reference` writes this page."
+    yield "# Presets\n\n<!-- `make reference` writes this page. -->\n"
     yield "A preset is a complete set of parameters: network, layers, losses, initial image, optimizer and sizes."
     yield "You can override any of them (`--preset classic-lbfgs --steps 100`). Each table below lists only the values"
     yield "that differ from `default`; [Parameters](#parameters) lists the rest."
     for preset in chosen:
-        yield f"\n## `{preset.name}`\n\n{preset.summary}\n\n- Source: {preset.source}\n- Exactness: {preset.exactness}"
+        yield f"\n## `{preset.name}`\n\n{preset.summary}\n"
+        yield from (f"- {line}" for line in origin(preset))
         if others := [row for row in values(preset) if row[3]]:
             yield "\n| parameter | value | in `default` |\n| --- | --- | --- |"
             yield from (f"| `{parameter}` | `{value}` | `{default}` |" for _, parameter, value, default in others)

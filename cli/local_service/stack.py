@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import os
 import socket
@@ -176,7 +177,11 @@ def check_port_free(host: str, port: int) -> None:
         except socket.gaierror as error:
             raise InputError(f"--host: {host} has no address of this kind: {error.strerror}") from None
         except OSError as error:
-            raise InputError(f"--port: cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}") from None
+            advice = "; nst may already run there, or choose another port with --port N"
+            raise InputError(
+                f"--port: cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}"
+                f"{advice if error.errno == errno.EADDRINUSE else ''}"
+            ) from None
 
 
 def free_port() -> int:

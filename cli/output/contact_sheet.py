@@ -26,7 +26,7 @@ def sheet(
     draw = ImageDraw.Draw(page)
     for j, label in enumerate(columns):
         middle = left + j * (width + MARGIN) + width / 2
-        draw.text((middle, MARGIN / 2 + LINE / 2), _shorten(label, font, width), font=font, fill=INK, anchor="mm")
+        draw.text((middle, MARGIN / 2 + LINE / 2), shorten(label, font, width), font=font, fill=INK, anchor="mm")
     for i, (label, row) in enumerate(zip(rows, pictures, strict=True)):
         top = LINE + MARGIN + i * (height + MARGIN)
         draw.text((MARGIN, top + height / 2), label, font=font, fill=INK, anchor="lm")
@@ -36,7 +36,14 @@ def sheet(
     return page
 
 
-def _shorten(label: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
+def shorten(label: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
+    """Shorten the name in a label of name and value, and the value only if it is too long by itself."""
+    name, _, value = label.rpartition(" ")
+    while len(name) > 1 and font.getlength(label) > width:
+        name = name.rstrip("…")[:-1] + "…"
+        label = f"{name} {value}"
+    if font.getlength(label) > width:
+        label = value
     while len(label) > 4 and font.getlength(label) > width:
         label = label[:-2].rstrip("…") + "…"
     return label

@@ -45,7 +45,7 @@ def _s3(place: str, settings: JobSettings) -> Blobs:
 
         from jobs.storage.s3 import S3Blobs
     except ImportError:
-        raise StorageMisconfigured("NST_STORAGE=s3:// needs the extra s3: install nst[s3]") from None
+        raise StorageMisconfigured("NST_STORAGE=s3:// needs the extra s3 (docs/quickstart.md, Extras)") from None
     bucket, _, prefix = place.strip("/").partition("/")
     timeout = timedelta(seconds=settings.s3_timeout_seconds)
     endpoint, given = settings.s3_endpoint, _credentials(settings)

@@ -32,7 +32,7 @@ def probe_animation(file: BinaryIO, name: str, limits: FilmLimits) -> FilmInfo:
     if not times:
         raise FilmError("film_empty", "the film has no frames")
     if len(times) == 1:
-        raise FilmError("film_still", "the file holds a single picture; send it as PNG, JPEG or WebP")
+        raise FilmError("film_still", "the file holds a single picture; save it as PNG, JPEG or WebP")
     return FilmInfo(
         format=name,
         width=size[0],

@@ -37,7 +37,7 @@ class FilmLimits:
             most = self.max_pixels / 1e6
             raise FilmError(
                 "film_too_large",
-                f"the film has {width} x {height} pixels, which is more than {most:.3g} million; send a smaller one",
+                f"the film has {width} x {height} pixels, which is more than {most:.3g} million; use a smaller one",
             )
         if min(width, height) < self.min_side:
             message = f"the film has {width} x {height} pixels; a side needs at least {self.min_side}"
@@ -47,7 +47,7 @@ class FilmLimits:
         """Raise FilmError if a file has more frames than may be decoded; to be called for each one."""
         self.interrupt()
         if count > self.max_decoded:
-            message = f"the film has more than {self.max_decoded} frames; send a shorter one"
+            message = f"the film has more than {self.max_decoded} frames; use a shorter one"
             raise FilmError("film_too_many_frames", message)
 
 

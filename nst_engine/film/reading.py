@@ -104,7 +104,7 @@ def _format(file: BinaryIO) -> str:
     file.seek(0)
     found = format_of(file.read(HEAD))
     if found is None:
-        raise FilmError("not_a_film", f"the file is not a film that can be read here; send {NAMES}")
+        raise FilmError("not_a_film", f"the file is not a film that can be read here; use {NAMES}")
     return found
 
 

@@ -133,7 +133,7 @@ def import_av() -> Any:
     try:
         import av
     except ModuleNotFoundError:
-        raise FilmError("film_unsupported", "films need another package: pip install 'nst[video]'") from None
+        raise FilmError("film_unsupported", "films need the extra video (docs/quickstart.md, Extras)") from None
     av.logging.set_level(None)  # a damaged film would write to stderr; the error says what is wrong
     return av
 
@@ -160,7 +160,7 @@ def pixel_shape(stream: VideoStream) -> Fraction:
 
 
 def _refuse(_address: str, *_: object) -> NoReturn:
-    raise FilmError("film_unsupported", "the film refers to other files; send one that holds everything")
+    raise FilmError("film_unsupported", "the film refers to other files; use one that holds everything")
 
 
 def _video_stream(container: InputContainer) -> VideoStream:
@@ -171,7 +171,7 @@ def _video_stream(container: InputContainer) -> VideoStream:
     stream = streams[0]
     name = codec_name(stream)
     if name not in CODECS:
-        message = f"films in the codec {name or 'unknown'} cannot be read; send H.264, H.265, VP9 or AV1"
+        message = f"films in the codec {name or 'unknown'} cannot be read; use H.264, H.265, VP9 or AV1"
         raise FilmError("film_unsupported", message)
     return stream
 

@@ -142,7 +142,7 @@ def to_srgb(image: Image.Image, *, profile: bytes | None, space: ColorSpace | No
     if space is None or space == SRGB_SPACE or image.mode == "CMYK":
         return rgb
     if space.unknown:
-        message = f"pictures in the color space of {space.unknown} cannot be read; send sRGB"
+        message = f"pictures in the color space of {space.unknown} cannot be read; use sRGB"
         raise PictureError("picture_unsupported", message)
     return _by_space(rgb, space)
 

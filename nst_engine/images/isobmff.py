@@ -97,7 +97,7 @@ def _of_picture(data: bytes, meta: dict[bytes, memoryview]) -> ColorSpace | None
         for kind, body in properties.get(item, []):
             if codes := _codes(kind, body):
                 if codes[2] not in MATRICES:
-                    message = f"pictures of CICP matrix {codes[2]} cannot be read; send JPEG or PNG"
+                    message = f"pictures of CICP matrix {codes[2]} cannot be read; use JPEG or PNG"
                     raise PictureError("picture_unsupported", message)
                 return cicp(*codes[:2])
     for item in items:

@@ -46,7 +46,7 @@ def refuse_compression(page: TiffPage) -> None:
 
 def unsupported(name: str) -> PictureError:
     """Return the error that says what cannot be read, in the plural."""
-    return PictureError("picture_unsupported", f"{name} cannot be read; send 8 or 16 bits of gray, RGB or CMYK")
+    return PictureError("picture_unsupported", f"{name} cannot be read; use 8 or 16 bits of gray, RGB or CMYK")
 
 
 def layout(page: TiffPage) -> str:

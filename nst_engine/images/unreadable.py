@@ -39,16 +39,16 @@ def refusal(data: bytes) -> PictureError:
         return PictureError("picture_empty", "the file is empty")
     bits = next((body[0] for marker, body in _segments(data) if marker in FRAMES and body), 8)
     if bits != 8:
-        message = f"{bits}-bit JPEG pictures cannot be read; send JPEG of 8 bits, or PNG or TIFF of 16"
+        message = f"{bits}-bit JPEG pictures cannot be read; use JPEG of 8 bits, or PNG or TIFF of 16"
         return PictureError("picture_unsupported", message)
     if is_cut_short(data):
         return cut_short()
     if name := _format(data):
-        message = f"the {name} file is damaged, or coded in a way that cannot be read here; send {NAMES}"
+        message = f"the {name} file is damaged, or coded in a way that cannot be read here; use {NAMES}"
         return PictureError("picture_damaged", message)
     if name := next((name for start, name in OTHERS.items() if data.startswith(start)), None):
-        return PictureError("not_a_picture", f"{name} files cannot be read here; send {NAMES}")
-    return PictureError("not_a_picture", f"the file is not a picture that can be read here; send {NAMES}")
+        return PictureError("not_a_picture", f"{name} files cannot be read here; use {NAMES}")
+    return PictureError("not_a_picture", f"the file is not a picture that can be read here; use {NAMES}")
 
 
 def cut_short() -> PictureError:
@@ -58,7 +58,7 @@ def cut_short() -> PictureError:
 
 def several_pictures() -> PictureError:
     """Return the error for an animation, or for a file of several pages."""
-    return PictureError("picture_animated", "the file holds more than one picture; send a still one")
+    return PictureError("picture_animated", "the file holds more than one picture; use a still one")
 
 
 def is_cut_short(data: bytes) -> bool:

@@ -25,7 +25,7 @@ def cv2() -> Any:
     try:
         import cv2 as module
     except ModuleNotFoundError:
-        raise FilmError("film_unsupported", "films need another package: pip install 'nst[video]'") from None
+        raise FilmError("film_unsupported", "films need the extra video (docs/quickstart.md, Extras)") from None
     module.setNumThreads(1)  # the flow depends on the number of threads, and a resumed film must not
     return module
 

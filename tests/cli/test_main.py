@@ -1,5 +1,6 @@
 import errno
 import importlib.machinery
+import inspect
 import io
 import os
 import shlex
@@ -15,7 +16,7 @@ import pytest
 import typer
 
 from cli.application import application
-from cli.main import accept_any_text, interrupt, main, tolerate_full_stderr
+from cli.main import accept_any_text, extra_of, interrupt, main, tolerate_full_stderr
 from nst_engine.paintings import paint
 
 
@@ -143,11 +144,19 @@ def test_a_full_stderr_does_not_end_the_command(monkeypatch: pytest.MonkeyPatch)
         os.write(full, b"progress")
 
 
-def test_a_missing_part_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_part_is_one_line_with_its_extra(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The container image of the API contains no worker."""
     monkeypatch.setitem(sys.modules, "worker.main", None)
     assert main(["worker"]) == 1
-    assert capsys.readouterr().err == "nst: worker.main is not installed; nst[embedded] installs everything\n"
+    advice = "install nst[embedded] (docs/quickstart.md, Extras)"
+    assert capsys.readouterr().err == f"nst: worker.main is not installed: {advice}\n"
+
+
+@pytest.mark.parametrize(("module", "extra"), [("mcp.server", "mcp"), ("obstore", "s3"), ("torch", "embedded")])
+def test_the_extra_of_a_module_is_known(module: str, extra: str) -> None:
+    assert extra_of(ModuleNotFoundError(name=module)) == extra
 
 
 def test_help_imports_nothing_slow() -> None:
@@ -180,18 +189,15 @@ def run(words: str, stdout: int | None) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.fixture(params=["full", "closed", "pipe"])
+@pytest.fixture(params=["full", "closed"])
 def unwritable(request: pytest.FixtureRequest) -> Iterator[int | None]:
-    """Return a descriptor that takes no output: a full device, None for a closed one, a pipe that nobody reads."""
+    """Return a descriptor that takes no output: a full device, or None for a closed one."""
     if request.param == "closed":
         yield None
         return
-    reader, writer = os.pipe()
-    os.close(reader)
     full = os.open("/dev/full", os.O_WRONLY)
-    yield full if request.param == "full" else writer
+    yield full
     os.close(full)
-    os.close(writer)
 
 
 @pytest.mark.parametrize("words", ["--version", "--help", "models", "config --json"])
@@ -200,6 +206,21 @@ def test_output_that_cannot_be_written_is_one_line_and_code_1(words: str, unwrit
     assert done.stderr.startswith("nst: cannot write the output: ")
     assert done.stderr.count("\n") == 1
     assert done.returncode == 1
+
+
+@pytest.mark.parametrize("words", ["--version", "--help", "models", "config --json"])
+def test_a_pipe_whose_reader_has_enough_ends_the_command_silently(words: str) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = run(words, writer)
+    os.close(writer)
+    assert (done.stderr, done.returncode) == ("", 141)
+
+
+def test_no_paragraph_of_the_help_breaks_in_the_middle_of_a_line() -> None:
+    """Rich keeps the line breaks of all paragraphs but the first; examples, after a \\b, need them."""
+    texts = [inspect.cleandoc(command.help or "").split("\n\n")[1:] for command in COMMANDS.values()]
+    assert [text for found in texts for text in found if "\n" in text and not text.startswith("\b")] == []
 
 
 def test_wrong_usage_is_reported_without_stdout() -> None:

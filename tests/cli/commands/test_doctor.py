@@ -8,6 +8,7 @@ import pytest
 
 from cli.commands.doctor import Verdict, check_data_folder, check_engine, check_port, check_redis, check_weights
 from cli.main import main
+from tests.cli.mirror import Mirror, serving
 
 
 @pytest.fixture(autouse=True)
@@ -91,7 +92,13 @@ def test_a_port_in_use_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("NST_PORT", str(port))
         assert check_port().found == f"{port} is free"  # bound, but not listening
         listener.listen()
-        assert check_port().found == f"{port} is in use"
+        assert check_port().found == f"{port} is in use"  # by a program that does not answer
+
+
+def test_a_port_that_nst_has_is_reported_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(Mirror({"openapi.json": b'{"info": {"title": "nst"}}'})) as running:
+        monkeypatch.setenv("NST_PORT", running.address.rpartition(":")[2])
+        assert check_port().found.endswith(" is in use by nst")
 
 
 @pytest.mark.parametrize("port", ["eighty", "80000"])

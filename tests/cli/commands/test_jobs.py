@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from cli.api_client import api_client
+from cli.errors import CommandError
 from cli.main import main
+from nst_client import NotReachableError, ServiceError
 from tests.cli.mirror import Mirror, serving
 
 JOB = {
@@ -98,6 +101,22 @@ def test_a_server_that_is_not_nst_is_one_line_and_code_1(server: Mirror, capsys:
     assert (
         error == f"nst: the response of {server.address}/v1/jobs/j1 is not JSON: is this the URL of an nst service?\n"
     )
+
+
+def test_a_service_that_requires_a_key_asks_for_the_option_or_the_setting() -> None:
+    refusal = ServiceError(401, {"detail": "send an API key: Authorization: Bearer nst_…"})
+    with pytest.raises(CommandError, match="requires an API key: give it with --key or"), api_client(None, None):
+        raise refusal
+    with pytest.raises(CommandError, match="Authorization"), api_client(None, "nst_wrong"):
+        raise refusal
+
+
+def test_a_service_that_is_down_can_be_started_or_another_one_named() -> None:
+    with (
+        pytest.raises(CommandError, match=r"^no response; start the service with `nst up`"),
+        api_client(None, None),
+    ):
+        raise NotReachableError("no response")
 
 
 def test_an_invalid_url_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,12 +1,12 @@
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageFont
 
 from cli.commands.sweep import axes, check_side, label
 from cli.errors import InputError
 from cli.main import main
-from cli.output.contact_sheet import MARGIN, sheet
+from cli.output.contact_sheet import MARGIN, sheet, shorten
 
 
 def test_one_parameter_makes_a_strip() -> None:
@@ -63,6 +63,19 @@ def test_an_invalid_value_is_refused_before_the_first_run(tmp_path: Path, capsys
     assert main(["sweep", str(photo), "waves", "--over", "strength=0.2,7", "-o", str(output), "-q"]) == 2
     assert "--strength" in capsys.readouterr().err
     assert not output.exists()
+
+
+@pytest.mark.parametrize(
+    ("label", "shown"),
+    [
+        ("seed 1", "seed 1"),
+        ("strength 0.25", "str… 0.25"),
+        ("seed 2147483647", "214748…"),
+        ("temporal_weight", "tempor…"),
+    ],
+)
+def test_a_label_that_is_too_wide_keeps_its_value(label: str, shown: str) -> None:
+    assert shorten(label, ImageFont.load_default(14), 60) == shown
 
 
 def test_a_sheet_too_large_for_its_format_is_refused_before_the_work() -> None:

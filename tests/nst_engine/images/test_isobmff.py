@@ -80,14 +80,14 @@ def with_codes(
 
 @pytest.mark.parametrize("name", ["AVIF", "HEIF"])
 def test_a_color_space_that_the_standard_reserves_is_named(name: str) -> None:
-    with pytest.raises(PictureError, match="CICP primaries 3 and transfer 13 cannot be read; send sRGB"):
+    with pytest.raises(PictureError, match="CICP primaries 3 and transfer 13 cannot be read; use sRGB"):
         read_picture(with_codes(name, 3, 13))
 
 
 @pytest.mark.parametrize("name", ["AVIF", "HEIF"])
 @pytest.mark.parametrize("matrix", [3, 10, 14])
 def test_a_matrix_that_would_be_taken_for_another_one_is_named(name: str, matrix: int) -> None:
-    with pytest.raises(PictureError, match=f"pictures of CICP matrix {matrix} cannot be read; send JPEG or PNG"):
+    with pytest.raises(PictureError, match=f"pictures of CICP matrix {matrix} cannot be read; use JPEG or PNG"):
         read_picture(with_codes(name, 1, 13, matrix))
 
 

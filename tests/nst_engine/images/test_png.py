@@ -184,7 +184,7 @@ def test_a_cicp_that_says_nothing_leaves_the_word_to_the_next_chunk(
 
 @pytest.mark.parametrize(("primaries", "transfer"), [(3, 13), (23, 13), (1, 3), (1, 19)])
 def test_a_color_space_that_the_standard_reserves_is_named(primaries: int, transfer: int) -> None:
-    with pytest.raises(PictureError, match=f"CICP primaries {primaries} and transfer {transfer} cannot be read; send"):
+    with pytest.raises(PictureError, match=f"CICP primaries {primaries} and transfer {transfer} cannot be read; use"):
         rgb((200, 30, 30), cicp(primaries, transfer))
 
 

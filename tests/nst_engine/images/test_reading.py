@@ -222,7 +222,7 @@ def test_a_file_that_is_cut_short_is_said_to_be_so(name: str, share: float) -> N
     ],
 )
 def test_a_file_of_another_kind_is_named(data: bytes, name: str) -> None:
-    with pytest.raises(PictureError, match=f"^{name} files cannot be read here; send JPEG, PNG") as caught:
+    with pytest.raises(PictureError, match=f"^{name} files cannot be read here; use JPEG, PNG") as caught:
         read_picture(data)
     assert caught.value.code == "not_a_picture"
 
@@ -247,5 +247,5 @@ def test_a_png_without_its_palette_is_damaged() -> None:
 
 def test_a_jpeg_of_twelve_bits_is_named() -> None:
     data = imagecodecs.jpeg_encode(np.zeros((32, 32, 3), np.uint16), bitspersample=12)
-    with pytest.raises(PictureError, match="12-bit JPEG pictures cannot be read; send JPEG of 8 bits"):
+    with pytest.raises(PictureError, match="12-bit JPEG pictures cannot be read; use JPEG of 8 bits"):
         read_picture(data)

@@ -158,6 +158,6 @@ def test_gray_and_rgb_of_any_depth_are_read(bits: int, photometric: int) -> None
     ],
 )
 def test_a_layout_that_is_not_read_is_named(tags: dict[int, int], named: str) -> None:
-    with pytest.raises(PictureError, match=f"{named}.* cannot be read; send 8 or 16 bits") as caught:
+    with pytest.raises(PictureError, match=f"{named}.* cannot be read; use 8 or 16 bits") as caught:
         read_picture(tiff(bytes(SIDE * SIDE * 8), tags=tags))
     assert caught.value.code == "picture_unsupported"
