@@ -34,6 +34,12 @@ def slider(page: Page) -> Locator:
     return page.get_by_role("slider", name="Share of the photo")
 
 
+def choose(page: Page, name: str) -> None:
+    """Choose from the menu of what is rarer."""
+    page.locator("#more").click()
+    page.get_by_role("button", name=name).click()
+
+
 def test_the_divider_moves_by_mouse_and_keyboard(kept_result: Page) -> None:
     box = kept_result.locator(".images").bounding_box()
     assert box is not None
@@ -68,14 +74,14 @@ def test_the_time_lapse_plays_and_closes(kept_result: Page) -> None:
 
 
 def test_the_result_can_become_a_style(result: Page) -> None:
-    result.get_by_role("button", name="Use as style").click()
+    choose(result, "Use as style")
     expect(result.get_by_role("radio", name="Your picture")).to_be_checked()
     result.get_by_role("button", name="Remove Your picture").click()
     expect(result.get_by_role("radio", name="Your picture")).to_have_count(0)
 
 
 def test_the_result_can_become_the_photo(result: Page) -> None:
-    result.get_by_role("button", name="Use as photo").click()
+    choose(result, "Use as photo")
     page_actions.wait_for_view(result, "photo")
     expect(result.locator("#photo-row")).to_contain_text("64 × 43")
 
@@ -90,7 +96,7 @@ def test_editing_restores_the_images_and_parameters(result: Page) -> None:
 
 
 def test_the_next_picture_can_go_on_from_this_one(result: Page, stack: Stack, finished_job: str) -> None:
-    result.get_by_role("button", name="Go on from this picture").click()
+    choose(result, "Go on from this picture")
     page_actions.wait_for_view(result, "photo")
     expect(result.locator("#start-picture")).to_contain_text("Your picture")
     expect(result.get_by_role("img", name="Your picture, from which")).to_be_visible()
@@ -107,7 +113,7 @@ def test_the_next_picture_can_go_on_from_this_one(result: Page, stack: Stack, fi
 
 
 def test_going_on_can_be_undone(result: Page, stack: Stack) -> None:
-    result.get_by_role("button", name="Go on from this picture").click()
+    choose(result, "Go on from this picture")
     result.get_by_role("button", name="Start from the photo instead").click()
     expect(result.locator("#start-picture")).to_be_hidden()
     page_actions.submit_button(result).click()
@@ -117,7 +123,7 @@ def test_going_on_can_be_undone(result: Page, stack: Stack) -> None:
 
 
 def test_the_job_can_be_copied_as_a_curl_command(kept_result: Page, stack: Stack) -> None:
-    kept_result.get_by_role("button", name="Copy as curl").click()
+    choose(kept_result, "Copy as curl")
     expect(kept_result.locator(".toast")).to_contain_text("The command was copied")
     command = kept_result.evaluate("navigator.clipboard.readText()")
     assert command.startswith(f"curl -sS '{stack.url}/v1/jobs'")

@@ -31,8 +31,15 @@ export function mountPhotoField(store) {
   byId("photo-row").replaceChildren(thumbnail, text, button);
   store.photo.watch((photo) => {
     thumbnail.replaceChildren(photo?.url ? h("img", { src: photo.url, alt: "" }) : "");
-    text.replaceChildren(...(photo ? description(photo) : [h("span.hint", {}, "Drop a photo or a film anywhere, paste it, or choose a file.")]));
+    text.replaceChildren(...(photo ? description(photo) : emptyHints()));
   });
+}
+
+function emptyHints() {
+  return [
+    h("span.hint.if-mouse", {}, "Drop a photo or a film anywhere, paste it, or choose a file."),
+    h("span.hint.if-touch", {}, "None chosen yet."),
+  ];
 }
 
 function description(photo) {

@@ -31,17 +31,26 @@ function toolbar(store, job, backdrop) {
   return h(
     "div.toolbar", {},
     downloadMenu(store, job),
-    job.urls.timelapse && timelapseButton(store, job, backdrop),
-    !job.film && [
-      button("use-as-photo", "Use as photo", () => useResult(store, job, "photo")),
-      button("use-as-style", "Use as style", () => useResult(store, job, "style")),
-      button("go-on", "Go on from this picture", () => store.goOnFrom(job)),
-    ],
     button("edit", "Edit settings", () => store.editJob(job)),
-    button("copy-curl", "Copy as curl", () => copyCurl(store, job)),
+    job.urls.timelapse && timelapseButton(store, job, backdrop),
+    moreMenu(store, job),
     h("span.spacer"),
     button("new", "New picture", store.closeJob),
   );
+}
+
+function moreMenu(store, job) {
+  const item = (id, label, onclick) => h("button.quiet.item", { type: "button", id, onclick }, label);
+  const menu = popUp(h("summary.button", { id: "more" }, "More"), [
+    !job.film && [
+      item("go-on", "Go on from this picture", () => store.goOnFrom(job)),
+      item("use-as-photo", "Use as photo", () => useResult(store, job, "photo")),
+      item("use-as-style", "Use as style", () => useResult(store, job, "style")),
+    ],
+    item("copy-curl", "Copy as curl", () => copyCurl(store, job)),
+  ].flat().filter(Boolean));
+  menu.querySelector("ul").addEventListener("click", () => { menu.open = false; });
+  return menu;
 }
 
 function downloadMenu({ client }, job) {
@@ -51,13 +60,19 @@ function downloadMenu({ client }, job) {
   const setUrl = (url) => links.forEach(({ format, element }) => element.setAttribute("href", withQuery(url, "format", format)));
   // Signed URLs expire, and the page may have been open for longer.
   const renewUrl = () => client.json(job.urls.self).then(({ urls }) => urls.result && setUrl(urls.result), () => {});
-  const menu = h("details.downloads", {}, h("summary.button.primary", { id: "download" }, "Download"), h("ul", {}, links.map(({ element }) => h("li", {}, element))));
-  const closeOutside = (event) => { if (!menu.contains(event.target)) menu.open = false; };
   setUrl(job.urls.result);
+  const menu = popUp(h("summary.button.primary", { id: "download" }, "Download"), links.map(({ element }) => element));
+  menu.addEventListener("toggle", () => { if (menu.open) renewUrl(); });
+  return menu;
+}
+
+/** Build a menu that a click elsewhere or Escape closes. */
+function popUp(summary, items) {
+  const menu = h("details.menu", {}, summary, h("ul", {}, items.map((element) => h("li", {}, element))));
+  const closeOutside = (event) => { if (!menu.contains(event.target)) menu.open = false; };
   menu.addEventListener("toggle", () => {
-    if (!menu.open) return document.removeEventListener("click", closeOutside);
-    document.addEventListener("click", closeOutside);
-    return renewUrl();
+    if (menu.open) document.addEventListener("click", closeOutside);
+    else document.removeEventListener("click", closeOutside);
   });
   menu.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || !menu.open) return;

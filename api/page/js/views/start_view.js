@@ -5,7 +5,11 @@ import { h } from "../lib/dom.js";
 
 /** Build the view without a photo. */
 export function welcomeView(store) {
-  const text = h("div", {}, h("h2", {}, "Start with a photo or film"), h("p", {}, "Drop a photo or a film anywhere on this page, paste it, or try one of these."));
+  const hints = [
+    h("span.if-mouse", {}, "Drop a photo or a film anywhere on this page, paste it, or try one of these."),
+    h("span.if-touch", {}, "Choose your own or try one of these."),
+  ];
+  const text = h("div", {}, h("h2", {}, "Start with a photo or film"), h("p", {}, hints));
   const button = h("button.primary", { type: "button", onclick: () => choosePhoto(store) }, "Choose a photo or film");
   return { elements: [h("div.welcome", {}, h("div.welcome-head", {}, text, button), h("div.examples", {}, exampleButtons(store)))] };
 }
