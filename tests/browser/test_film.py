@@ -30,6 +30,11 @@ READ_FILM = """async (bytes) => {
   const { url, film } = await readFilm(new Blob([new Uint8Array(bytes)]), { name: "sound.webm", type: "video/webm" });
   return [url, film.source];
 }"""
+SHOW_WAITING_FILM = """async () => {
+  const { runningView } = await import("/js/views/running_view.js");
+  const job = { film: {}, status: "queued", urls: { content: "/examples/cat.jpg" } };
+  document.body.append(...runningView({}, job).elements);
+}"""
 OPTIONS = """async () => {
   const { createFilmOptions } = await import("/js/film/film_controls.js");
   const options = createFilmOptions();
@@ -68,6 +73,11 @@ def test_a_film_becomes_a_film_that_plays_beside_the_original(page: Page) -> Non
 
 def test_a_video_without_a_picture_is_left_to_the_service(kept_page: Page) -> None:
     assert kept_page.evaluate(READ_FILM, list(SOUND)) == [None, None]
+
+
+def test_a_film_that_waits_shows_its_original(kept_page: Page) -> None:
+    kept_page.evaluate(SHOW_WAITING_FILM)
+    expect(kept_page.get_by_role("img", name="The original film")).to_be_attached()
 
 
 def test_a_quality_is_not_sent_for_a_gif(kept_page: Page) -> None:

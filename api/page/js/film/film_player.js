@@ -3,6 +3,7 @@
 import { byId, h } from "../lib/dom.js";
 
 const MAX_DRIFT_SECONDS = 0.08;
+const USUAL_RATIO = 1.5; // of width to height, for a video without a picture
 const STYLES = "film-styles";
 
 /** Load the style sheet of films. */
@@ -12,7 +13,22 @@ export function useFilmStyles() {
 
 /** Build a player. */
 export function player(src, label) {
-  return h("video", { src, "aria-label": label, controls: true, loop: true, playsInline: true, preload: "auto" });
+  return fittedVideo(src, label, { controls: true, loop: true });
+}
+
+/** Build a still of a film that is not played: the first frame, or the animation itself. */
+export function filmStill(src) {
+  useFilmStyles();
+  return originalFilm(src, () => {});
+}
+
+/** Build a video as large as its picture, so that the controls are no wider and no lower. */
+function fittedVideo(src, label, attributes) {
+  const video = h("video", { src, "aria-label": label, playsInline: true, preload: "auto", ...attributes });
+  video.addEventListener("loadedmetadata", () => {
+    video.style.setProperty("--ratio", String(video.videoWidth / video.videoHeight || USUAL_RATIO));
+  });
+  return video;
 }
 
 /** Build the view of a finished film beside its original; both play together. */
@@ -36,7 +52,7 @@ function figure(caption, content) {
 /** Show the original as a video, else as an image; calls `onVideo` with the video. */
 function originalFilm(src, onVideo) {
   const label = "The original film";
-  const video = h("video", { src, "aria-label": label, muted: true, playsInline: true, preload: "auto" });
+  const video = fittedVideo(src, label, { muted: true });
   const image = h("img", { alt: label });
   video.addEventListener("error", () => {
     image.src = src;

@@ -19,6 +19,7 @@ export function runningView({ client }, initial) {
   const panel = h("div.progress", {}, bar.element, h("div", {}, status, facts), chart.element, cancel, hint);
   const showImage = createImageQueue(frame);
   const announceProgress = createAnnouncer();
+  if (initial.film) showFilm(frame, initial).catch(() => {}); // the frame stays empty
 
   function update({ job, progress, losses, preview }) {
     backdrop.classList.toggle("waiting", !preview);
@@ -59,6 +60,12 @@ function createImageQueue(frame) {
     wanted = url ?? wanted;
     if (!isLoading) load();
   };
+}
+
+/** Show the first frame of a film until there is a preview. */
+async function showFilm(frame, { urls }) {
+  const { filmStill } = await import("../film/film_player.js");
+  if (!frame.firstChild) frame.append(filmStill(urls.content));
 }
 
 async function showPreview(frame, url) {
