@@ -125,6 +125,7 @@ def test_going_on_can_be_undone(result: Page, stack: Stack) -> None:
 def test_the_job_can_be_copied_as_a_curl_command(kept_result: Page, stack: Stack) -> None:
     choose(kept_result, "Copy as curl")
     expect(kept_result.locator(".toast")).to_contain_text("The command was copied")
+    expect(kept_result.locator("#more")).to_be_focused()
     command = kept_result.evaluate("navigator.clipboard.readText()")
     assert command.startswith(f"curl -sS '{stack.url}/v1/jobs'")
     assert "-F content=@photo.jpg" in command

@@ -49,7 +49,7 @@ function moreMenu(store, job) {
     ],
     item("copy-curl", "Copy as curl", () => copyCurl(store, job)),
   ].flat().filter(Boolean));
-  menu.querySelector("ul").addEventListener("click", () => { menu.open = false; });
+  menu.querySelector("ul").addEventListener("click", () => closeMenu(menu));
   return menu;
 }
 
@@ -75,11 +75,14 @@ function popUp(summary, items) {
     else document.removeEventListener("click", closeOutside);
   });
   menu.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || !menu.open) return;
-    menu.open = false;
-    menu.querySelector("summary").focus();
+    if (event.key === "Escape" && menu.open) closeMenu(menu);
   });
   return menu;
+}
+
+function closeMenu(menu) {
+  menu.open = false;
+  menu.querySelector("summary").focus(); // it may have been within the menu
 }
 
 function timelapseButton({ client }, job, backdrop) {
