@@ -32,6 +32,7 @@ def open_changed(page: Page, job_id: str, **changes: Any) -> None:
         ("weights_missing", "Choose another network", "Edit settings"),
         ("diverged", "Choose a lower learning rate", "Edit settings"),
         ("timeout", "fewer steps", "Edit settings"),
+        ("input_missing", "Choose the photo and the style again", "New picture"),
     ],
 )
 def test_a_failed_job_says_why_and_what_to_do(

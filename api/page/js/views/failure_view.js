@@ -3,15 +3,16 @@
 import { h } from "../lib/dom.js";
 import { sentence, words } from "../lib/format.js";
 
+const INPUT_MISSING = "input_missing";
 const ADVICE = {
   out_of_memory: "Choose a smaller size and paint again.",
   weights_missing: "Choose another network or preset.",
   diverged: "Choose a lower learning rate or style weight, or the default preset.",
-  input_missing: "Choose the photo and the style again.",
+  [INPUT_MISSING]: "Choose the photo and the style again.",
   timeout: "Choose a smaller size or fewer steps.",
   worker_lost: "Paint again. If that fails too, choose a smaller size.",
 };
-const MAY_PASS = new Set(["worker_lost", "out_of_memory", "storage_rejected", "internal"]); // the same job may succeed
+const MAY_PASS = new Set(["worker_lost", "out_of_memory", "storage_rejected", "internal"]);
 const EDIT_HINT = "Edit settings puts the photo, the style and the settings of this job into the form.";
 
 /** Build the view. */
@@ -21,9 +22,9 @@ export function failureView(store, job) {
   const retry = button("retry", "Paint again", () => store.retryJob(job));
   const edit = button("edit", "Edit settings", () => store.editJob(job));
   const restart = button("new", "New picture", store.closeJob);
-  const isWorthRetrying = job.status === "canceled" || MAY_PASS.has(job.error?.code);
-  const actions = job.expired ? [restart] : isWorthRetrying ? [retry, edit, restart] : [edit, retry, restart];
-  actions[0].classList.add("primary");
+  const actions = job.expired ? [restart] : [retry, edit, restart];
+  ({ retry, edit, restart })[mostUseful(job)].classList.add("primary");
+  actions.sort((one, other) => other.matches(".primary") - one.matches(".primary"));
   return {
     elements: [h(
       "div.backdrop.failure", {},
@@ -35,6 +36,12 @@ export function failureView(store, job) {
   };
 }
 
+/** Return which of the buttons helps: the same job may succeed, other settings may, or only other pictures. */
+function mostUseful({ expired, status, error }) {
+  if (expired || error?.code === INPUT_MISSING) return "restart";
+  return status === "canceled" || MAY_PASS.has(error?.code) ? "retry" : "edit";
+}
+
 function inputImages({ urls, film }) {
   const sources = [!film && urls.content, ...urls.style].filter(Boolean);
   return h("div.input-images", { "aria-hidden": "true" }, sources.map((src) => h("img", { src, alt: "" })));
@@ -43,7 +50,8 @@ function inputImages({ urls, film }) {
 function explanation(job) {
   if (job.expired) return { title: "This picture has expired", lines: ["The service keeps pictures for a limited time. You can paint a new one."] };
   if (job.status === "canceled") return { title: "Canceled", lines: ["The photo and the style are still here."] };
-  return { title: "The job failed", lines: [reason(job), ADVICE[job.error?.code], EDIT_HINT].filter(Boolean) };
+  const code = job.error?.code;
+  return { title: "The job failed", lines: [reason(job), ADVICE[code], code !== INPUT_MISSING && EDIT_HINT].filter(Boolean) };
 }
 
 /** Return the message of a failure as a sentence, with the names of parameters as the form has them. */
