@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -157,17 +158,27 @@ class FilmJob:
 
 
 def shown(steps: Iterator[FilmStep], frames: int, *, quiet: bool) -> Iterator[FilmStep]:
-    """Yield the steps behind a progress bar that counts frames."""
-    from cli.terminal import progress_bar
+    """Yield the steps and show how many frames are painted."""
+    from cli.terminal import RunState, progress_display
+    from nst_engine.run.throughput import Throughput
 
     first = next(steps, None)  # errors in the input come before the bar is drawn
     if first is None:
         return
-    with progress_bar(quiet=quiet) as bar:
-        task = bar.add_task("painting frames", total=frames, loss="-", note="")
-        yield first
-        for step in steps:
+    throughput, computed = Throughput(), 0
+    with progress_display(quiet=quiet) as show:
+        for step in chain((first,), steps):
             yield step
-            done = step.frame + (step.iteration / step.total if step.total else 1)
-            loss = "-" if step.loss is None else f"{step.loss:.4g}"
-            bar.update(task, completed=done, loss=loss, note=f"{step.width} x {step.height}")
+            computed += step.total > 0
+            pixels_left = step.pixels_left(frames)
+            throughput.measure(computed, pixels=step.width * step.height, pixels_left=pixels_left)
+            show(
+                RunState(
+                    status="painting frames",
+                    done=step.frame + (step.iteration / step.total if step.total else 1),
+                    total=frames,
+                    loss=step.loss,
+                    note=f"{step.width} x {step.height}",
+                    seconds_left=throughput.seconds_left,
+                )
+            )

@@ -43,7 +43,7 @@ FPS = typer.Option(None, "--fps", help="Frames a second to paint of a film. Defa
 START = typer.Option(None, "--from", metavar="SECOND", help="Start of the part of a film to paint.")
 END = typer.Option(None, "--to", metavar="SECOND", help="End of the part of a film to paint.")
 OVERWRITE = typer.Option(False, "--overwrite", help="Replace output files that exist.")
-QUIET = typer.Option(False, "--quiet", "-q", help="Show no progress bar.")
+QUIET = typer.Option(False, "--quiet", "-q", help="Show no progress.")
 
 
 class ParameterCommand(TyperCommand):

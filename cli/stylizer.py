@@ -1,4 +1,4 @@
-"""The engine as the commands use it: one configuration, several photos, a progress bar."""
+"""The engine as the commands use it: one configuration, several photos, the progress of the run."""
 
 from __future__ import annotations
 
@@ -30,16 +30,25 @@ class Stylizer:
     network: Network | None = None
 
     def run(self, photo: Image, *, quiet: bool, on_step: Callable[[Step], None] = lambda _: None) -> Step:
-        """Run the engine to the end behind a progress bar and return the last step."""
-        from cli.terminal import progress_bar
+        """Run the engine to the end, show its progress and return the last step."""
+        from cli.terminal import RunState, progress_display
+        from nst_engine.run.throughput import Throughput
 
         check_size(photo, self.config)
-        last, steps = None, self._steps(photo)  # errors in the input come before the bar is drawn
-        with progress_bar(quiet=quiet) as bar:
-            task = bar.add_task("stylizing", total=None, loss="-", note="")
+        last, steps, throughput = None, self._steps(photo), Throughput()  # errors in the input come before the bar
+        with progress_display(quiet=quiet) as show:
             for last in steps:
-                note = f"{last.width} x {last.height}"
-                bar.update(task, total=last.total, completed=last.iteration, loss=f"{last.loss:.4g}", note=note)
+                throughput.measure(last.iteration, pixels=last.width * last.height, pixels_left=last.pixels_left)
+                show(
+                    RunState(
+                        status="stylizing",
+                        done=last.iteration,
+                        total=last.total,
+                        loss=last.loss,
+                        note=f"{last.width} x {last.height}",
+                        seconds_left=throughput.seconds_left,
+                    )
+                )
                 on_step(last)
         if last is None:
             raise InputError("--steps: the run has no steps")

@@ -80,19 +80,19 @@ async def run_demo(output: Path, style: Image, parameters: dict[str, Any]) -> No
 async def stylize_over_http(url: str, output: Path, style: Image, parameters: dict[str, Any]) -> None:
     """Submit one job, follow it and write its images; raises CommandError if there is no result."""
     from cli.output.files import write_file
-    from cli.terminal import progress_bar, show_end, show_event
+    from cli.terminal import progress_display, show_event, show_job
     from nst_client import AsyncClient, ClientError, JobEndedError
 
     photo = load_photo()
     try:
         async with AsyncClient(url) as client:
             job = await client.submit(_png(photo), _png(style), **parameters)
-            with progress_bar() as bar:
-                task = bar.add_task(job.status, total=None, loss="-", note="")
+            with progress_display() as show:
+                show_job(show, job)
                 async for event in client.events(job.id):
-                    show_event(bar, task, event)
+                    show_event(show, event)
                 job = await client.get(job.id)
-                show_end(bar, task, job)
+                show_job(show, job)
             if job.status != "succeeded":
                 raise JobEndedError(job)
             data = await client.result(job.id)

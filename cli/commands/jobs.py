@@ -224,18 +224,18 @@ def connect(server: str | None, key: str | None) -> AbstractContextManager[Clien
 
 def follow(client: Client, job_id: str) -> None:
     """Show a job's progress until it ends; raises CommandError if it did not succeed."""
-    from cli.terminal import progress_bar, show_end, show_event
+    from cli.terminal import progress_display, show_event, show_job
     from nst_client import JobEndedError
 
     job = client.get(job_id)
     if job.waiting_for:
         typer.echo(f"waiting for {job.waiting_for}", err=True)
-    with progress_bar() as bar:
-        task = bar.add_task(job.status, total=None, loss="-", note="")
+    with progress_display() as show:
+        show_job(show, job)
         for event in client.events(job_id):
-            show_event(bar, task, event)
+            show_event(show, event)
         job = client.get(job_id)
-        show_end(bar, task, job)
+        show_job(show, job)
     if job.status != "succeeded":
         raise CommandError(str(JobEndedError(job)))
 
