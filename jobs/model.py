@@ -184,8 +184,8 @@ class Job:
 
     `version` grows with every change and is the ETag of the state. `queue_position` counts from 1 among the waiting
     jobs of the same owner and priority; a draft comes after all others of the owner. `queue_eta_seconds` is an estimate
-    from measured run times. `serving` is the number of live workers that have the network of a waiting job. An
-    `expired` job has no pictures any more.
+    from measured run times and the time left of running jobs. `serving` is the number of live workers that have the
+    network of a waiting job. An `expired` job has no pictures any more.
     """
 
     id: str

@@ -29,7 +29,8 @@ def urls_for(request: Request, services: Services, caller: Caller) -> Urls:
 
 def job_response(request: Request, services: Services, caller: Caller, job: Job, status: int = 200) -> Response:
     """Answer with a job, or with 304 if the client has this state already."""
-    headers = {"ETag": f'"{job.version}-{job.queue_position or 0}"'}
+    wait = "" if job.queue_eta_seconds is None else f"-{job.queue_eta_seconds:.0f}"
+    headers = {"ETag": f'"{job.version}-{job.queue_position or 0}{wait}"'}
     if not job.status.is_terminal:
         headers["Retry-After"] = str(RETRY_SECONDS[job.status])
     headers["Cache-Control"] = "private, no-cache"

@@ -72,6 +72,13 @@ local function find(model, drafts)
   end
 end
 
+-- Expect the job to take as long as others did, until its heartbeats say more; forget those that never ended.
+local function expect_end(job)
+  local pace = tonumber(redis.call('HGET', key('pace'), job.model)) or 0
+  redis.call('ZREMRANGEBYSCORE', key('ends'), '-inf', now - arg.max_run)
+  redis.call('ZADD', key('ends'), now + 1000 * pace, job.id)
+end
+
 local function claim(job)
   local record = key('job', job.id)
   dequeue(job)
@@ -84,6 +91,7 @@ local function claim(job)
   redis.call('SET', key('claim', arg.token), job.id, 'PX', arg.lease)
   redis.call('HDEL', record, 'progress')
   redis.call('ZADD', key('leases'), now + arg.lease, job.id)
+  expect_end(job)
   count('claimed')
   count('queue_seconds', math.max(0, now - tonumber(job.created) - (tonumber(job.run_ms) or 0)) / 1000)
   emit_status(job, 'status', {worker = arg.worker})

@@ -118,6 +118,7 @@ local function stop_clock(job)
     job.claimed = false
   end
   redis.call('ZREM', key('leases'), job.id)
+  redis.call('ZREM', key('ends'), job.id)
 end
 
 -- Write a delivery to the outbox.
@@ -179,6 +180,7 @@ end
 -- Fail a job whose record is too damaged for `fail`, so that no script meets it again.
 local function fail_damaged(id)
   redis.call('ZREM', key('leases'), id)
+  redis.call('ZREM', key('ends'), id)
   if redis.call('EXISTS', key('job', id)) == 0 then return end
   redis.call('HSET', key('job', id), 'status', 'failed', 'finished', now, 'expires', now + RESULT_TTL, 'failure',
     cjson.encode({code = 'unsupported_record', message = 'The record of the job is damaged.'}))
@@ -197,12 +199,20 @@ local function requeue(job, reason)
   emit_status(job, 'status', {reason = reason})
 end
 
--- Return the position of a waiting job (from 1), an estimate of its wait in seconds, and the number of workers that
--- have its network; false for each that is unknown. The wait of a draft is unknown while other jobs wait.
+-- Return when the first worker is expected to be free, or nil if fewer than `workers` run a job. Most workers have all
+-- networks, so jobs of any network count.
+local function first_end(workers)
+  if redis.call('ZCARD', key('ends')) < workers then return nil end
+  return tonumber(redis.call('ZRANGE', key('ends'), 0, 0, 'WITHSCORES')[2])
+end
+
+-- Return the position of a waiting job (from 1), an estimate of its wait in seconds, the number of workers that have
+-- its network, and the time from which the wait counts if it is not now; false for each that is unknown. The wait of a
+-- draft is unknown while other jobs wait.
 local function place(id, record)
-  if record.status ~= 'queued' then return false, false, false end
+  if record.status ~= 'queued' then return false, false, false, false end
   local rank = redis.call('ZRANK', waiting(record), id)
-  if not rank then return false, false, false end
+  if not rank then return false, false, false, false end
   local owners = redis.call('SCARD', key('owners', record.model))
   local behind_others = record.draft and owners > 0
   if record.draft then
@@ -211,8 +221,10 @@ local function place(id, record)
   end
   local pace = tonumber(redis.call('HGET', key('pace'), record.model))
   local workers = redis.call('ZCOUNT', key('serving', record.model), now, '+inf')
-  if not pace or workers == 0 or behind_others then return rank + 1, false, workers end
-  return rank + 1, tostring((rank * math.max(1, owners) + 0.5) * pace / workers), workers
+  if not pace or workers == 0 or behind_others then return rank + 1, false, workers, false end
+  local free = first_end(workers)
+  local ahead = rank * math.max(1, owners) + (free and 0 or 0.5)
+  return rank + 1, ahead * pace / workers, workers, free or false
 end
 
 -- Return a record for serialization.py: {fields and values, position, wait, now, workers}.
@@ -228,6 +240,7 @@ local function view(id, with_checkpoint)
       flat[#flat + 1] = value
     end
   end
-  local position, wait, workers = place(id, record)
-  return {flat, position, wait, now, workers}
+  local position, wait, workers, free = place(id, record)
+  if free then wait = wait + math.max(0, free - now) / 1000 end
+  return {flat, position, wait and tostring(wait), now, workers}
 end

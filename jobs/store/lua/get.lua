@@ -5,9 +5,9 @@ local function get(request)
     redis.call('HMGET', key('job', request.id), 'owner', 'status', 'version', 'model', 'priority', 'draft'))
   if not owner or (request.owner and request.owner ~= owner) then return false end
   local record = {owner = owner, status = status, model = model, priority = priority, draft = draft}
-  local position, wait, workers = place(request.id, record)
+  local position, wait, workers, free = place(request.id, record)
   local stamp = table.concat(
-    {status or '', version or '', tostring(position), tostring(wait), tostring(workers)}, ' ')
+    {status or '', version or '', tostring(position), tostring(wait), tostring(workers), tostring(free)}, ' ')
   if request.stamp == stamp then return 0 end
   return {stamp, view(request.id)}
 end

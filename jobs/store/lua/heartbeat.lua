@@ -21,6 +21,8 @@ if over > arg.lease then
   return 'lost'
 end
 redis.call('ZADD', key('leases'), now + arg.lease, job.id)
+local left = arg.progress and tonumber(cjson.decode(arg.progress).eta_seconds)
+if left then redis.call('ZADD', key('ends'), now + 1000 * left, job.id) end
 local changed = {'version', (tonumber(job.version) or 0) + 1}
 for _, name in ipairs({'progress', 'preview'}) do
   if arg[name] then

@@ -49,6 +49,17 @@ async def test_an_unchanged_job_is_a_304(api: Api) -> None:
     assert (changed.status_code, changed.json()["status"]) == (200, "running")
 
 
+async def test_a_new_guess_of_the_wait_is_a_change_of_the_job(api: Api) -> None:
+    api.announce_worker("lite")
+    api.redis.hset("nst:pace", "lite", "10")
+    job = await api.create()
+    first = await api.http.get(job["urls"]["self"])
+    assert first.json()["queue_eta_seconds"] == 5
+    api.redis.hset("nst:pace", "lite", "20")
+    changed = await api.http.get(job["urls"]["self"], headers={"If-None-Match": first.headers["etag"]})
+    assert (changed.status_code, changed.json()["queue_eta_seconds"]) == (200, 10)
+
+
 async def test_progress_shows_in_the_job(api: Api) -> None:
     job = await api.create()
     api.worker.progress(api.worker.claim(), 3)

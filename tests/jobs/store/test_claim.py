@@ -6,7 +6,7 @@ import pytest
 
 from jobs.connections import connect
 from jobs.errors import StoreUnavailable
-from jobs.model import RECORD_VERSION, OwnerLimits, WorkerInfo
+from jobs.model import RECORD_VERSION, OwnerLimits, Progress, WorkerInfo
 from jobs.settings import JobSettings
 from jobs.status import Priority, Status
 from jobs.store.lease import WorkerStore
@@ -208,7 +208,31 @@ async def test_the_guess_of_the_wait_comes_from_measured_run_times(store: Store)
     assert (await store.client.get(second.id, "ann")).queue_eta_seconds == pytest.approx(15, abs=2)
     for _ in range(2):
         store.must_claim()
-    assert (await store.client.get(draft.id, "bob")).queue_eta_seconds == pytest.approx(5, abs=1)
+    assert (await store.client.get(draft.id, "bob")).queue_eta_seconds == pytest.approx(10, abs=2)
+
+
+async def test_the_guess_of_the_wait_follows_the_running_job(store: Store) -> None:
+    first = await store.create()
+    lease = store.must_claim()
+    store.pass_time(first.id, 10)
+    lease.complete(make_result(first))
+    info = WorkerInfo(id="w1", host="here", device="cpu", models=("lite",), priorities=tuple(Priority))
+    WorkerRegistry(connect(store.settings), store.settings).announce(info)
+    running, second, third = [await store.create() for _ in range(3)]
+
+    async def guesses() -> list[float | None]:
+        return [(await store.client.get(job.id, "ann")).queue_eta_seconds for job in (second, third)]
+
+    lease = store.must_claim()
+    assert await guesses() == pytest.approx([10, 20], abs=2)
+    lease.heartbeat(Progress(iteration=2, total=9, eta_seconds=300.0))
+    assert await guesses() == pytest.approx([300, 310], abs=2)
+    store.redis.zincrby("nst:ends", -100_000, running.id)  # as if 100 seconds had passed
+    assert await guesses() == pytest.approx([200, 210], abs=2)
+    store.redis.zincrby("nst:ends", -300_000, running.id)
+    assert await guesses() == pytest.approx([0, 10], abs=2)
+    lease.complete(make_result(running))
+    assert not store.redis.exists("nst:ends")
 
 
 def test_a_store_that_is_down_raises_store_unavailable(job_settings: JobSettings) -> None:
