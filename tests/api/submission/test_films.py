@@ -146,7 +146,7 @@ async def test_without_the_extra_the_problem_says_what_to_install(api: Api, monk
     monkeypatch.setitem(sys.modules, "av", None)
     problem = await refused(api, content=CLIP)
     assert (problem["status"], problem["code"]) == (415, "film_unsupported")
-    assert "pip install 'nst[video]'" in problem["detail"]
+    assert "films need the extra video" in problem["detail"]
 
 
 async def test_a_retry_paints_the_same_part(api: Api) -> None:
