@@ -120,6 +120,8 @@ class FaultInjector:
         self._record(f"kill api {when}", self.system.api.pid)
         await self._pause_before_restart()
         self.system.api.start()
+        # It would end if the next fault stopped Redis while it starts; here, no supervisor restarts it.
+        await asyncio.to_thread(self.system.api.wait_until_ready)
 
     async def _kill_redis(self) -> None:
         self.system.redis.kill()
